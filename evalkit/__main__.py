@@ -1,38 +1,24 @@
 """The front door: which command, then hand over. Nothing heavy is imported here."""
 
-import errno
-import os
 import sys
 from importlib import import_module
 
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, exit_code
 
 COMMANDS = {
     "run": "evaluate a model on corpora (the default)",
     "export": "write a stored run as TREC run files and MTEB-style results",
 }
-BAD_INPUT, INTERRUPTED = 2, 130
-SYSTEM_LIMITS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 bad input, 130 interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        return dispatch(arguments)
-    except UserError as error:
-        return fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return fail("interrupted", INTERRUPTED)
-    except OSError as error:
-        if error.errno not in SYSTEM_LIMITS:
-            raise
-        where = f" ({error.filename})" if error.filename else ""
-        return fail(f"{os.strerror(error.errno)}{where}. What was finished before is kept.", BAD_INPUT)
+    given = sys.argv[1:] if arguments is None else arguments
+    return exit_code(lambda: dispatch(given))
 
 
 def dispatch(arguments: list[str]) -> int:
-    named = bool(arguments) and not arguments[0].startswith("-") and "=" not in arguments[0]
+    named = bool(arguments) and not arguments[0].startswith(("-", "+", "~")) and "=" not in arguments[0]
     name, rest = (arguments[0], arguments[1:]) if named else ("run", arguments)
     if name not in COMMANDS:
         raise UserError(f"there is no command '{name}'.", did_you_mean(name, COMMANDS))
@@ -47,11 +33,6 @@ def dispatch(arguments: list[str]) -> int:
         sys.stdout.write(f"evalkit {__version__}\n")
         return 0
     code: int = import_module(f"evalkit.commands.{name}").main(rest)
-    return code
-
-
-def fail(message: str, code: int) -> int:
-    sys.stderr.write(f"evalkit: {message}\n")
     return code
 
 

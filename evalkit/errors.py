@@ -1,7 +1,13 @@
 """Errors for the person who reads them: what was wrong, where, what would be right."""
 
-from collections.abc import Iterable
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+BAD_INPUT, INTERRUPTED = 2, 130
+SYSTEM_LIMITS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}
 
 
 class UserError(Exception):
@@ -21,3 +27,23 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     known = sorted(set(choices))
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def exit_code(call: Callable[[], int]) -> int:
+    """``call``'s exit code; a user's mistake, a full or read-only disk and Ctrl-C become one line and their code."""
+    try:
+        return call()
+    except UserError as error:
+        return fail(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return fail("interrupted", INTERRUPTED)
+    except OSError as error:
+        if error.errno not in SYSTEM_LIMITS:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        return fail(f"{os.strerror(error.errno)}{where}. What was encoded before is kept.", BAD_INPUT)
+
+
+def fail(message: str, code: int) -> int:
+    sys.stderr.write(f"evalkit: {message}\n")
+    return code

@@ -12,6 +12,7 @@ class MtebTask:
     """One split of one subset of an mteb retrieval task."""
 
     task: str
+    name: str | None = None
     subset: str | None = None
     split: str = "test"
     ignore_identical_ids: bool | None = None
@@ -33,8 +34,9 @@ class MtebTask:
             raise UserError(f"{self.task} has no split '{self.split}'.", did_you_mean(self.split, splits))
         data = splits[self.split]
         ignore = self.ignore_identical_ids
+        default_name = self.task if subset == "default" else f"{self.task}/{subset}"
         return build_corpus(
-            name,
+            self.name or default_name,
             ((str(row["id"]), document_text(row.get("title"), row["text"])) for row in data["corpus"]),
             ((str(row["id"]), str(row["text"])) for row in data["queries"]),
             {str(q): {str(d): int(g) for d, g in grades.items()} for q, grades in data["relevant_docs"].items()},

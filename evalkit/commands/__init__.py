@@ -1,0 +1,1 @@
+"""One file per command: read the config, call one function, print."""

@@ -1,0 +1,29 @@
+"""``python -m evalkit export [<run>]``: a stored run as TREC run files and MTEB-style results."""
+
+import sys
+from pathlib import Path
+
+from evalkit.config import ExportConfig, compose
+from evalkit.errors import UserError, did_you_mean
+
+
+def main(arguments: list[str]) -> int:
+    """Write the exports, and as the last line of stdout the folder that holds them."""
+    from evalkit.results.exports import EXPORTERS
+    from evalkit.results.store import find_run
+
+    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
+    if len(named) > 1:
+        raise UserError(f"export takes one run, not {len(named)}.")
+    overrides = [a for a in arguments if a not in named]
+    config: ExportConfig = compose("export", overrides + [f"run='{name}'" for name in named])
+    for name in config.formats:
+        if name not in EXPORTERS:
+            raise UserError(f"there is no export format '{name}'.", did_you_mean(name, EXPORTERS))
+    run = find_run(config.run, Path(config.results_dir))
+    folder = Path(config.output_dir) if config.output_dir else run.folder / "exports"
+    for name in config.formats:
+        files = sum(1 for _ in EXPORTERS[name](run, folder / name))
+        sys.stderr.write(f"{name}: {files} files in {folder / name}\n")
+    sys.stdout.write(f"{folder}\n")
+    return 0

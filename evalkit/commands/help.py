@@ -1,0 +1,45 @@
+"""``--help``: the commands, every group with its choices, and how a call looks. Starts nothing heavy."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from evalkit.config import GROUPS, conf_dir, group_choices, user_conf_dirs
+
+USAGE = """\
+python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs>]
+
+  python -m evalkit model=bge dims=256
+  python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,int8,binary]' 'corpus=[pydoc,cranfield]'
+  python -m evalkit -m model=minilm,bge          one run per model
+  python -m evalkit corpus=beir corpus.beir.path=<folder>
+"""
+
+
+def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Write the help text to stdout."""
+    write = sys.stdout.write
+    write(f"Embed once, score many: quality, bytes and latency of every dims × quantization × index.\n\n{USAGE}\n")
+    write("commands\n")
+    write_pairs(commands)
+    if command == "run":
+        for group in GROUPS:
+            if choices := group_choices(group, user_conf_dirs(arguments)):
+                write(f"\n{group}=\n")
+                write_pairs(choices)
+    write(f"\nsettings of {command} (conf/{command}.yaml)\n")
+    for line in settings_lines(command):
+        write(f"  {line}\n")
+    write("\nFlags of Hydra: -m (sweep, first or last), --config-dir, --cfg job (print the composed config).\n")
+
+
+def write_pairs(pairs: Mapping[str, str]) -> None:
+    width = max(len(name) for name in pairs)
+    for name, text in pairs.items():
+        sys.stdout.write(f"  {name.ljust(width)}  {text}\n")
+
+
+def settings_lines(command: str) -> list[str]:
+    """The settings part of conf/<command>.yaml, with its comments."""
+    text = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8")
+    body = text.partition("\n\n")[2].partition("\nhydra:")[0]
+    return body.rstrip().splitlines()

@@ -1,0 +1,119 @@
+"""``python -m evalkit``: evaluate one model on corpora, or sweep over several runs with ``-m``."""
+
+import os
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from evalkit.config import RunConfig, check_overrides, conf_dir, readable_config_errors, register_schemas, typed
+from evalkit.errors import UserError, did_you_mean, exit_code
+
+FLAGS = ("-m", "--multirun", "--cfg", "-c", "--config-dir", "-cd", "--resolve", "--info", "-i", "--package", "-p")
+
+
+def main(arguments: list[str]) -> int:
+    """Hand the command line to Hydra, which composes conf/run.yaml and calls ``run`` once per run."""
+    import hydra
+
+    check_words(arguments)
+    check_overrides("run", [a for a in arguments if "=" in a and not a.startswith("-")])
+    register_schemas()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors of composing through to readable_config_errors
+    sys.argv = ["evalkit", *arguments]
+    entry: Callable[[], None] = hydra.main(config_path=str(conf_dir()), config_name="run", version_base="1.3")(run)
+    try:
+        with readable_config_errors(arguments):
+            entry()
+    except SystemExit as stopped:
+        return int(stopped.code or 0)
+    return 0
+
+
+def check_words(arguments: Sequence[str]) -> None:
+    """Refuse flags and words that Hydra would answer with its usage text."""
+    before = ""
+    for word in arguments:
+        flag = word.partition("=")[0]
+        if word.startswith("-") and flag not in FLAGS:
+            raise UserError(f"there is no flag '{flag}'.", did_you_mean(flag, FLAGS))
+        if not word.startswith(("-", "~")) and "=" not in word and not before.startswith("-"):
+            raise UserError(f"'{word}' sets nothing.", f"Write key=value, as in model={word}.")
+        before = word
+
+
+def run(composed: DictConfig) -> None:
+    """One run of one composed config. Stops the process with an exit code other than 0 where it fails."""
+    if code := exit_code(lambda: evaluate_and_write(composed)):
+        raise SystemExit(code)
+
+
+def evaluate_and_write(composed: DictConfig) -> int:
+    from evalkit.commands.progress import ProgressBars
+    from evalkit.errors import INTERRUPTED, fail
+    from evalkit.pipeline import evaluate
+    from evalkit.results.store import RunWriter
+
+    with readable_config_errors([]):
+        config = typed(composed, RunConfig)
+    started = datetime.now(UTC)
+    results_dir = Path(config.results_dir)
+    interrupted = False
+    with RunWriter(results_dir, new_run_id(config, started), config.save_rankings) as writer:
+        try:
+            with ProgressBars() as progress, closing(evaluate(config, progress)) as findings:
+                for found in findings:
+                    writer.add(found)
+        except KeyboardInterrupt:
+            if not writer.points:
+                raise
+            interrupted = True
+        folder = writer.finish(about(config, started, interrupted))
+        show(writer, config.measures)
+    sys.stdout.write(f"{folder}\n")
+    if interrupted:
+        return fail(f"interrupted; the {len(writer.points)} finished points are kept", INTERRUPTED)
+    return 0
+
+
+def new_run_id(config: RunConfig, started: datetime) -> str:
+    """Sorts by time, says the model, and is unique: ``20260131T120000Z-minilm-1f2e3d``."""
+    model = "".join(c if c.isalnum() or c in "-." else "-" for c in config.model.name.rpartition("/")[2]) or "model"
+    return f"{started:%Y%m%dT%H%M%SZ}-{model}-{uuid.uuid4().hex[:6]}"
+
+
+def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, Any]:
+    """The head of run.json: when, how and where the run was made."""
+    from evalkit import __version__
+    from evalkit.results.provenance import command_without_secrets, environment, without_secrets
+
+    return {
+        "evalkit_version": __version__,
+        "created_at": started.isoformat(timespec="seconds"),
+        "finished": not interrupted,
+        "command": ["python", "-m", "evalkit", *command_without_secrets(sys.argv[1:])],
+        "config": without_secrets(asdict(config)),
+        "environment": environment(),
+    }
+
+
+def show(writer: Any, measures: Sequence[str]) -> None:
+    """Lint findings and the table of points: on stdout where that is a terminal, else on stderr."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from evalkit.results.table import points_table
+
+    is_terminal = sys.stdout.isatty()
+    console = Console(stderr=not is_terminal, width=None if is_terminal else 200)
+    for record in writer.records:
+        for finding in record.findings:
+            console.print(Text(f"{record.corpus['name']}: {finding}", style="yellow"))
+    console.print(points_table(writer.points, measures))
+    console.print("results in")

@@ -1,0 +1,75 @@
+"""What every kind of model offers: texts of one side in, float32 vectors out, and who it is."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.errors import UserError, did_you_mean
+
+Side = Literal["query", "document"]
+Advance = Callable[[int], None]
+FloatMatrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """``vectors`` (n × dims, float32), and per text the ``tokens`` that were read (int64, prompt and special
+    tokens included) and whether it was ``truncated`` (bool)."""
+
+    vectors: FloatMatrix
+    tokens: npt.NDArray[np.int64]
+    truncated: npt.NDArray[np.bool_]
+
+
+class Encoder(Protocol):
+    """A model under one runtime. Loading is put off until the first ``encode`` or ``dims`` that needs it."""
+
+    @property
+    def config(self) -> ModelConfig: ...
+
+    @property
+    def dims(self) -> int:
+        """Width of the vectors."""
+        ...
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens that are read of a text; null where there is no limit."""
+        ...
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        """Everything but the texts that decides the vectors of ``side``: plain JSON values. Loads nothing."""
+        ...
+
+    def load(self) -> None:
+        """Load the model now, so that no measurement pays for it. May be called again."""
+        ...
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = ...) -> Encoded:
+        """One vector per text, in order. ``advance`` is told how many texts each finished batch held."""
+        ...
+
+    def peak_device_bytes(self) -> int | None:
+        """Peak memory of the accelerator since the last call; null without one."""
+        ...
+
+    def description(self) -> dict[str, Any]:
+        """Facts about the loaded model for the record: device, parameters, actual length."""
+        ...
+
+
+KINDS = {"sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder"}
+
+
+def load_encoder(model: ModelConfig, runtime: RuntimeConfig) -> Encoder:
+    """The encoder of ``model.kind``. Raises UserError for an unknown kind; reads no weights yet."""
+    if model.kind not in KINDS:
+        raise UserError(f"model.kind={model.kind} is unknown.", did_you_mean(model.kind, KINDS))
+    module, _, name = KINDS[model.kind].partition(":")
+    encoder: Encoder = getattr(import_module(module), name)(model, runtime)
+    return encoder

@@ -1,0 +1,230 @@
+"""Anything that sentence-transformers loads: from the hub at a pinned revision, a folder or an installed package."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import psutil
+
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.batches import token_budget_batches
+from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.weights import check_weights, folder_sha256, local_folder, warn_about_remote_code
+from evalkit.errors import UserError, did_you_mean
+
+PRECISIONS = {"float32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
+HUB_TIMEOUT_S = 10.0
+LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
+
+
+class SentenceTransformersEncoder:
+    """A SentenceTransformer under PyTorch, fed by token budget."""
+
+    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+        self.config = config
+        self.runtime = runtime
+        if runtime.precision not in PRECISIONS:
+            hint = did_you_mean(runtime.precision, PRECISIONS)
+            raise UserError(f"runtime.precision={runtime.precision} is unknown.", hint)
+        self.folder = local_folder(config)
+        if self.folder:
+            check_weights(config, self.folder)
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        config, runtime = self.config, self.runtime
+        return {
+            "kind": config.kind,
+            "model": config.name,
+            "revision": config.revision,
+            "weights": self.weights,
+            "side": side,
+            "prompt": getattr(config.prompts, side),
+            "max_length": config.max_length,
+            "layer_norm": config.layer_norm,
+            "runtime": runtime.kind,
+            "precision": runtime.precision,
+            "device": runtime.device,
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+
+    @cached_property
+    def weights(self) -> str:
+        """What stands for the weights in the identity: a digest of local files, or the hub's revision."""
+        return f"sha256:{folder_sha256(self.folder)}" if self.folder else f"hub:{self.config.revision}"
+
+    @property
+    def dims(self) -> int:
+        if self.config.native_dims is not None:
+            return self.config.native_dims
+        return int(self.model.get_embedding_dimension())
+
+    @property
+    def max_length(self) -> int | None:
+        if self.config.max_length is not None:
+            return self.config.max_length
+        length = self.model.max_seq_length
+        return None if length is None else int(length)
+
+    @cached_property
+    def device(self) -> str:
+        """``runtime.device``, or the best there is for ``auto``."""
+        import torch
+
+        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        wanted = self.runtime.device
+        if wanted == "auto":
+            return next(name for name, is_there in there.items() if is_there)
+        if not there.get(wanted.partition(":")[0], False):
+            names = ", ".join(name for name, is_there in there.items() if is_there)
+            raise UserError(f"runtime.device={wanted} is not to be had here.", f"This machine has: {names}.")
+        return wanted
+
+    @cached_property
+    def model(self) -> Any:
+        """The loaded SentenceTransformer, its transformer in ``runtime.precision`` and all later modules in float32."""
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(self.runtime.threads or psutil.cpu_count(logical=False) or 1)
+        config = self.config
+        if config.trust_remote_code:
+            warn_about_remote_code(config)
+        options = {
+            "revision": None if self.folder else config.revision,
+            "device": self.device,
+            "trust_remote_code": config.trust_remote_code,
+            "model_kwargs": {"dtype": getattr(torch, PRECISIONS[self.runtime.precision])},
+        }
+        source = str(self.folder or config.name)
+        try:
+            with quiet_transformers():
+                try:
+                    model = SentenceTransformer(source, local_files_only=True, **options)
+                except OSError:
+                    if self.folder:
+                        raise
+                    ask_hub(config)
+                    model = SentenceTransformer(source, **options)
+        except (OSError, ValueError) as error:
+            raise unloadable(config, self.folder is not None, error) from None
+        if config.max_length is not None:
+            model.max_seq_length = config.max_length
+        for module in list(model)[1:]:
+            module.float()
+        model[0].register_forward_hook(token_embeddings_to_float32)
+        return model.eval()
+
+    def load(self) -> None:
+        self.encode(["a first text", "and a second, so that lazy parts are built"], "document")
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        prompt = getattr(self.config.prompts, side)
+        lengths = self.token_counts(texts, prompt)
+        limit = self.max_length or int(max(lengths, default=1))
+        tokens = np.minimum(lengths, limit)
+        budget = self.runtime.token_budget or TOKEN_BUDGETS[self.device.partition(":")[0]]
+        vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        for batch in token_budget_batches(tokens.tolist(), budget):
+            vectors[batch] = self.forward([texts[i] for i in batch], prompt)
+            advance(len(batch))
+        return Encoded(vectors, tokens, lengths > limit)
+
+    def token_counts(self, texts: Sequence[str], prompt: str) -> Any:
+        """Tokens of every text with prompt and special tokens, before any truncation (int64)."""
+        tokenizer = self.model.tokenizer
+        with quiet_transformers():
+            ids = tokenizer([prompt + text for text in texts], truncation=False, padding=False)["input_ids"]
+        return np.array([len(i) for i in ids], dtype=np.int64)
+
+    def forward(self, texts: list[str], prompt: str) -> FloatMatrix:
+        """One batch through the model (n × dims, float32), copied from the device when it is done."""
+        import torch
+
+        with torch.inference_mode():
+            features = self.model.preprocess(texts, prompt=prompt or None)
+            features = {k: v.to(self.device) if hasattr(v, "to") else v for k, v in features.items()}
+            output = self.model(features)["sentence_embedding"].float()
+            if self.config.layer_norm:
+                output = torch.nn.functional.layer_norm(output, normalized_shape=(output.shape[1],))
+        vectors: FloatMatrix = output.cpu().numpy()
+        if vectors.shape[1] != self.dims:
+            raise UserError(
+                f"{self.config.name} gives vectors of {vectors.shape[1]} dimensions, model.native_dims says {self.dims}.",
+                f"Set model.native_dims={vectors.shape[1]}.",
+            )
+        return vectors
+
+    def peak_device_bytes(self) -> int | None:
+        import torch
+
+        if not self.device.startswith("cuda"):
+            return None
+        peak = torch.cuda.max_memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return int(peak)
+
+    def description(self) -> dict[str, Any]:
+        import torch
+
+        return {
+            "device": torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "max_length": self.max_length,
+            "threads": torch.get_num_threads(),
+        }
+
+
+def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
+    """A forward hook: what pools a half-precision transformer adds up in float32."""
+    output["token_embeddings"] = output["token_embeddings"].float()
+    return output
+
+
+def ask_hub(config: ModelConfig) -> None:
+    """One request that fails at once where the hub is out of reach, instead of a minute of retries."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().model_info(config.name, revision=config.revision, timeout=HUB_TIMEOUT_S)
+    except HfHubHTTPError:
+        raise
+    except Exception as error:  # whichever HTTP client the hub library uses
+        raise OSError(f"the model hub did not answer: {type(error).__name__}") from error
+
+
+def unloadable(config: ModelConfig, is_local: bool, error: Exception) -> UserError:
+    """The one line for a model that does not load, with the ways out."""
+    reason = str(error).strip().partition("\n")[0]
+    if "trust_remote_code" in str(error):
+        return UserError(
+            f"{config.name} brings code of its own, which is not run by default.",
+            "Read that code, then allow it with model.trust_remote_code=true.",
+        )
+    if is_local:
+        return UserError(f"{config.path or config.package} can't be loaded: {reason}")
+    return UserError(
+        f"{config.name} is not on this machine and can't be fetched from the model hub: {reason}",
+        "Run once with the hub in reach (its cache is then used), or give a copy: model.path=<folder>.",
+    )
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No progress bars or advice from transformers and the hub: what matters is said by evalkit itself."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    import transformers
+    from transformers.utils import logging
+
+    previous = transformers.logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(previous)

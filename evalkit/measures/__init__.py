@@ -1,0 +1,1 @@
+"""Rankings and clocks to numbers: quality, latency, memory."""

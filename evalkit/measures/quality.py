@@ -1,0 +1,92 @@
+"""Retrieval quality as trec_eval has it: ir_measures over pytrec_eval, per query and as a mean.
+
+Rankings come in ordered, ties already broken. The scores handed on are made from the rank alone, strictly
+decreasing and exact in float32, so no provider can break a tie in another way.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.errors import UserError, did_you_mean
+
+KNOWN_MEASURES = ("nDCG@10", "nDCG@100", "R@10", "R@100", "RR@10", "RR", "AP@100", "AP", "P@10", "Success@10")
+PROVIDER_WITHOUT_TOOLS = "pytrec_eval"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """``per_query``: measure → one value per query (float64, in the order of the queries); ``mean`` of each."""
+
+    per_query: dict[str, npt.NDArray[np.float64]]
+
+    @property
+    def mean(self) -> dict[str, float]:
+        return {name: float(values.mean()) for name, values in self.per_query.items()}
+
+
+def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
+    """name → ir_measures' measure, in the order given.
+
+    Raises UserError for a name that ir_measures does not know or can't compute here, and for a cutoff that lies
+    deeper than the rankings go.
+    """
+    import ir_measures
+
+    if not names:
+        raise UserError("measures=[] leaves nothing to measure.", "Give names of ir_measures, as in measures=[nDCG@10].")
+    parsed = {}
+    for name in names:
+        try:
+            measure = ir_measures.parse_measure(name)
+            ir_measures.evaluator([measure], {"q": {"d": 1}}).calc_aggregate({"q": {"d": 1.0}})
+        except Exception as error:  # a parser's, a provider's or a missing tool's: all mean the same to the user
+            raise UserError(f"measure '{name}' can't be computed.", did_you_mean(name, KNOWN_MEASURES)) from error
+        cutoff = measure.params.get("cutoff")
+        if cutoff is not None and cutoff > top_k:
+            raise UserError(f"{name} looks deeper than top_k={top_k}.", f"Set top_k={cutoff}.")
+        parsed[name] = measure
+    return parsed
+
+
+class Judge:
+    """Scores rankings of one corpus; the judgments are read once."""
+
+    def __init__(self, measures: Mapping[str, Any], qrels: Mapping[str, Mapping[str, int]]) -> None:
+        import ir_measures
+
+        self.names = {measure: name for name, measure in measures.items()}
+        self.query_ids = list(qrels)
+        self.row = {query: i for i, query in enumerate(self.query_ids)}
+        self.evaluator = ir_measures.evaluator(list(self.names), {q: dict(g) for q, g in qrels.items()})
+
+    def score(self, rankings: Mapping[str, Sequence[str]]) -> Quality:
+        """Score ``rankings`` (query id → document ids, best first).
+
+        A judged query that is missing or found nothing counts as 0; a query without judgments does not count.
+        """
+        run = {q: scores_from_rank(documents) for q, documents in rankings.items() if documents}
+        per_query = {name: np.zeros(len(self.query_ids)) for name in self.names.values()}
+        for metric in self.evaluator.iter_calc(run):
+            per_query[self.names[metric.measure]][self.row[metric.query_id]] = metric.value
+        return Quality(per_query)
+
+
+def scores_from_rank(documents: Sequence[str]) -> dict[str, float]:
+    return {document: float(len(documents) - rank) for rank, document in enumerate(documents)}
+
+
+def overlap_at(
+    k: int, rows: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Per query, the share of the reference's first ``k`` rows that are among ``rows``' first ``k``.
+
+    Both are (queries × depth) row numbers with -1 where a list is shorter.
+    """
+    found = (rows[:, :k, None] == reference[:, None, :k]) & (reference[:, None, :k] >= 0)
+    wanted = (reference[:, :k] >= 0).sum(axis=1)
+    shared: npt.NDArray[np.float64] = found.any(axis=1).sum(axis=1) / np.maximum(wanted, 1)
+    return shared

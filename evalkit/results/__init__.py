@@ -1,0 +1,1 @@
+"""Numbers to disk and back: the record, its store, provenance and exports."""

@@ -1,0 +1,85 @@
+"""Where figures come from: the machine, its software, the command, and a config without secrets."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+SECRET = re.compile(r"(api_?key|secret|password|passwd|credential|(?:access|auth|api|hf)_?token)", re.IGNORECASE)
+REMOVED = "<removed>"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TOKENIZERS_PARALLELISM")
+
+
+def environment() -> dict[str, Any]:
+    """Python, packages, OS, CPU, memory, GPU, thread settings and git commit of the moment; null where unknown."""
+    return {
+        "python": platform.python_version(),
+        "packages": {d.name: d.version for d in sorted(distributions(), key=lambda d: str(d.name).lower())},
+        "os": platform.platform(),
+        "cpu": {
+            "model": cpu_model(),
+            "logical_cores": psutil.cpu_count(),
+            "physical_cores": psutil.cpu_count(logical=False),
+        },
+        "ram_bytes": psutil.virtual_memory().total,
+        "gpu": gpus(),
+        "threads": {"faiss": faiss_threads(), **{v: os.environ.get(v) for v in THREAD_VARIABLES}},
+        "git_commit": git_commit(),
+    }
+
+
+def cpu_model() -> str | None:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def gpus() -> list[dict[str, str]]:
+    """Name and driver of every NVIDIA GPU, as nvidia-smi tells."""
+    listed = output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    rows = [line.split(", ") for line in (listed or "").splitlines()]
+    return [{"name": row[0], "driver": row[1]} for row in rows if len(row) == 2]
+
+
+def faiss_threads() -> int:
+    import faiss
+
+    return int(faiss.omp_get_max_threads())
+
+
+def git_commit() -> str | None:
+    return output_of("git", "rev-parse", "HEAD")
+
+
+def output_of(program: str, *arguments: str) -> str | None:
+    """What a program prints; null where it is missing, fails or takes over ten seconds."""
+    path = shutil.which(program)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def without_secrets(value: Any) -> Any:
+    """A copy of nested dicts and lists in which the values of keys that sound secret are removed."""
+    if isinstance(value, dict):
+        return {k: REMOVED if v and SECRET.search(str(k)) else without_secrets(v) for k, v in value.items()}
+    return [without_secrets(v) for v in value] if isinstance(value, list) else value
+
+
+def command_without_secrets(arguments: list[str]) -> list[str]:
+    """Command-line words, the value of ``key=value`` removed where the key sounds secret."""
+    pairs = (word.partition("=") for word in arguments)
+    return [f"{key}={REMOVED}" if sep and SECRET.search(key) else key + sep + value for key, sep, value in pairs]

@@ -1,0 +1,86 @@
+"""What a run finds: points with their figures, the per-query values behind them, and what they stand on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+SCHEMA_VERSION = 1
+SETTING = ("corpus", "dims", "quantization", "index")
+
+
+class Lint(Protocol):
+    """A finding of a corpus's lint, as corpora.lint makes it."""
+
+    check: str
+    count: int
+    total: int
+    message: str
+    examples: tuple[str, ...]
+
+
+class RankedRows(Protocol):
+    """``rows`` (queries × k, -1 where a list ends) and their ``scores`` (float32), best first."""
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]: ...
+
+    @property
+    def scores(self) -> npt.NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Point:
+    """One (model, corpus, dims, quantization, index) and everything measured there.
+
+    ``figures`` are the measured columns of points.parquet; what could not be measured is null and ``unmeasured``
+    says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for.
+    """
+
+    model: str
+    revision: str
+    corpus: str
+    corpus_fingerprint: str
+    dims: int
+    dims_trained: bool
+    quantization: str
+    index: str
+    top_k: int
+    queries: int
+    figures: Mapping[str, float | int | None]
+    unmeasured: Mapping[str, str]
+
+    def row(self) -> dict[str, Any]:
+        """One flat row of points.parquet."""
+        values = asdict(self)
+        del values["unmeasured"]
+        return {**values, **values.pop("figures")}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A point with the per-query values (column → one value per query id) and the ranking it was scored on."""
+
+    point: Point
+    query_ids: tuple[str, ...]
+    per_query: Mapping[str, npt.NDArray[np.float64]]
+    ranking: RankedRows
+    document_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CorpusRecord:
+    """What run.json says of a corpus, the model that read it, the lint, and both encoding passes."""
+
+    model: dict[str, Any]
+    corpus: dict[str, Any]
+    findings: tuple[Any, ...]
+    embeddings: tuple[dict[str, Any], ...]
+
+    def corpus_entry(self) -> dict[str, Any]:
+        lint = [
+            {**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings
+        ]
+        return {**self.corpus, "lint": lint}

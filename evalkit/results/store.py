@@ -1,0 +1,175 @@
+"""results/<run>/ on disk: written under a temporary name and renamed whole, read back only when whole."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalkit.errors import UserError, did_you_mean
+from evalkit.results.record import SCHEMA_VERSION, SETTING, CorpusRecord, Measured, Point
+
+PARTIAL = ".partial"
+
+
+class RunWriter:
+    """Collects a run's findings in a hidden folder; ``finish`` makes them ``results/<run_id>/`` in one rename.
+
+    A context manager: left without ``finish``, nothing stays behind.
+    """
+
+    def __init__(self, results_dir: Path, run_id: str, save_rankings: bool) -> None:
+        self.folder = results_dir / run_id
+        self.partial = results_dir / f".{run_id}{PARTIAL}"
+        self.save_rankings = save_rankings
+        self.records: list[CorpusRecord] = []
+        self.points: list[Point] = []
+        self.writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> "RunWriter":
+        self.partial.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close_writers()
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def add(self, found: CorpusRecord | Measured) -> None:
+        """Keep one finding; per-query values and rankings go to disk at once."""
+        if isinstance(found, CorpusRecord):
+            self.records.append(found)
+            return
+        self.write("queries", queries_table(found))
+        if self.save_rankings:
+            self.write("rankings", rankings_table(found))
+        self.points.append(found.point)
+
+    def write(self, name: str, table: pa.Table) -> None:
+        if name not in self.writers:
+            self.writers[name] = pq.ParquetWriter(self.partial / f"{name}.parquet", table.schema, compression="zstd")
+        self.writers[name].write_table(table)
+
+    def close_writers(self) -> None:
+        while self.writers:
+            self.writers.popitem()[1].close()
+
+    def finish(self, about: Mapping[str, Any]) -> Path:
+        """Write run.json (``about`` plus what was added) and points.parquet, and give the folder its name."""
+        self.close_writers()
+        points_frame(self.points).to_parquet(self.partial / "points.parquet", index=False)
+        models = {r.model["name"]: r.model for r in self.records}
+        run = {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.folder.name,
+            **about,
+            "models": list(models.values()),
+            "corpora": [r.corpus_entry() for r in self.records],
+            "embeddings": [e for r in self.records for e in r.embeddings],
+            "points": [{**p.row(), "unmeasured": dict(p.unmeasured)} for p in self.points],
+        }
+        text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
+        (self.partial / "run.json").write_text(text + "\n", encoding="utf-8")
+        self.partial.rename(self.folder)
+        return self.folder
+
+
+def points_frame(points: list[Point]) -> pd.DataFrame:
+    return pd.DataFrame([p.row() for p in points]).astype({"peak_gpu_bytes": "Int64", "peak_rss_bytes": "Int64"})
+
+
+def setting_columns(point: Point, rows: int) -> dict[str, pa.Array]:
+    values = point.row()
+    return {name: pa.repeat(pa.scalar(values[name]), rows) for name in SETTING}
+
+
+def queries_table(found: Measured) -> pa.Table:
+    """Columns corpus, dims, quantization, index, query_id, and one per measure."""
+    columns = setting_columns(found.point, len(found.query_ids))
+    return pa.table({**columns, "query_id": pa.array(found.query_ids), **{k: pa.array(v) for k, v in found.per_query.items()}})
+
+
+def rankings_table(found: Measured) -> pa.Table:
+    """Columns corpus, dims, quantization, index, query_id, rank (from 1), document_id, score."""
+    rows, scores = found.ranking.rows, found.ranking.scores
+    kept = rows >= 0
+    query_index, rank = np.nonzero(kept)
+    return pa.table(
+        {
+            **setting_columns(found.point, int(kept.sum())),
+            "query_id": pa.array(found.query_ids).take(pa.array(query_index)),
+            "rank": pa.array(rank + 1, pa.int32()),
+            "document_id": pa.array(found.document_ids).take(pa.array(rows[kept])),
+            "score": pa.array(scores[kept]),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run on disk; tables are read when asked for."""
+
+    folder: Path
+    about: dict[str, Any]
+
+    def points(self) -> pd.DataFrame:
+        return self.table("points")
+
+    def queries(self) -> pd.DataFrame:
+        return self.table("queries")
+
+    def rankings(self) -> pd.DataFrame:
+        return self.table("rankings")
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One Parquet table. Raises UserError where it is missing or damaged."""
+        file = self.folder / f"{name}.parquet"
+        if not file.is_file():
+            hint = "The run was made with save_rankings=false." if name == "rankings" else "The run is damaged."
+            raise UserError(f"{file} does not exist.", hint)
+        try:
+            return pd.read_parquet(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{file} can't be read: {error}") from None
+
+
+def read_run(folder: Path) -> StoredRun:
+    """The run in ``folder``. Raises UserError for an unfinished, damaged or newer one."""
+    file = folder / "run.json"
+    if not file.is_file():
+        raise UserError(f"{folder} is no finished run: it has no run.json.")
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        version = int(about["schema_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged: {error}") from None
+    if version > SCHEMA_VERSION:
+        raise UserError(f"{file} has schema {version}, this evalkit reads up to {SCHEMA_VERSION}.", "Upgrade evalkit.")
+    return StoredRun(folder, about)
+
+
+def stored_runs(results_dir: Path) -> list[Path]:
+    """Folders of all finished runs, oldest first."""
+    found = [f.parent for f in results_dir.glob("*/run.json") if not f.parent.name.startswith(".")]
+    return sorted(found, key=lambda folder: folder.name)
+
+
+def find_run(name: str | None, results_dir: Path) -> StoredRun:
+    """The run at the path ``name``, of the name ``name`` under ``results_dir``, or the newest for null."""
+    runs = stored_runs(results_dir)
+    if name is None:
+        if not runs:
+            raise UserError(f"{results_dir} holds no finished run.", "Make one: python -m evalkit.")
+        return read_run(runs[-1])
+    for folder in (Path(name), results_dir / name):
+        if folder.is_dir():
+            return read_run(folder)
+    raise UserError(f"there is no run '{name}'.", did_you_mean(Path(name).name, [r.name for r in runs]) if runs else "")

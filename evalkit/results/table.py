@@ -1,0 +1,73 @@
+"""The points of a run as a table for the terminal: sorted by quality, the best of each column marked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from evalkit.results.record import Point
+
+UNTRAINED = "*"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure in the table: how it is headed and printed, and which way is better."""
+
+    figure: str
+    header: str
+    show: Callable[[float], str]
+    higher_is_better: bool
+
+
+COSTS = (
+    Column("overlap@10", "overlap@10", "{:.3f}".format, True),
+    Column("bytes_per_vector", "bytes/vector", "{:,.0f}".format, False),
+    Column("index_bytes", "index MB", lambda v: f"{v / 1e6:,.1f}", False),
+    Column("search_queries_per_second", "queries/s", "{:,.0f}".format, True),
+    Column("search_ms_p50", "search p50 ms", "{:.2f}".format, False),
+    Column("query_ms_p95", "query p95 ms", "{:.1f}".format, False),
+)
+
+
+def points_table(points: Sequence[Point], measures: Sequence[str]) -> Table:
+    """One row per point, grouped by corpus, best first by the first of ``measures``."""
+    columns = [*(Column(m, m, "{:.4f}".format, True) for m in measures), *COSTS]
+    table = Table(title=title(points), caption=caption(points), header_style="bold", caption_justify="left")
+    for name in ("corpus", "dims", "quantization", "index"):
+        table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
+    for column in columns:
+        table.add_column(column.header, justify="right")
+    for corpus in dict.fromkeys(p.corpus for p in points):
+        group = [p for p in points if p.corpus == corpus]
+        best = {c.figure: best_value(group, c) for c in columns}
+        for point in sorted(group, key=lambda p: -(p.figures[measures[0]] or 0)):
+            mark = "" if point.dims_trained else UNTRAINED
+            cells: list[Any] = [Text(corpus), f"{point.dims}{mark}", point.quantization, point.index]
+            table.add_row(*cells, *(cell(point, c, best[c.figure]) for c in columns))
+        table.add_section()
+    return table
+
+
+def best_value(points: Sequence[Point], column: Column) -> float | None:
+    values = [v for p in points if (v := p.figures[column.figure]) is not None]
+    return (max if column.higher_is_better else min)(values, default=None)
+
+
+def cell(point: Point, column: Column, best: float | None) -> Text:
+    value = point.figures[column.figure]
+    if value is None:
+        return Text("–")
+    return Text(column.show(value), style="bold green" if value == best else "")
+
+
+def title(points: Sequence[Point]) -> str:
+    return ", ".join(dict.fromkeys(f"{p.model}@{p.revision[:12]}" for p in points))
+
+
+def caption(points: Sequence[Point]) -> str | None:
+    if all(p.dims_trained for p in points):
+        return None
+    return f"{UNTRAINED} the model was not trained to be cut to this width."

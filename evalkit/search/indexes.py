@@ -1,0 +1,122 @@
+"""FAISS indexes behind two calls, for float and for binary codes: add documents, search float queries.
+
+``index_factory`` strings describe float indexes; a fragment that starts with ``B`` is one of
+``index_binary_factory``, whose codes are the signs of the components, 8 to a byte.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.errors import UserError
+from evalkit.search.ranking import Rows, Scores
+
+FloatMatrix = npt.NDArray[np.float32]
+IO_BLOCK_BYTES = 1 << 20
+
+
+class VectorIndex(Protocol):
+    """Trained on and filled with documents; searched with float queries."""
+
+    def add(self, documents: FloatMatrix) -> None: ...
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        """(scores, rows), each queries × k; higher scores are better, rows are -1 where fewer were found."""
+        ...
+
+    def serialized_bytes(self) -> int: ...
+
+
+class FloatIndex:
+    """An index of ``index_factory`` under inner product."""
+
+    def __init__(self, factory: str, documents: FloatMatrix) -> None:
+        import faiss
+
+        self.index = from_factory(faiss.index_factory, documents.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+        if self.index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise UserError(f"FAISS searches '{factory}' by L2 although inner product was asked for.")
+        if not self.index.is_trained:
+            self.index.train(documents)
+
+    def add(self, documents: FloatMatrix) -> None:
+        self.index.add(documents)
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        scores, rows = self.index.search(queries, k)
+        return scores, rows
+
+    def reconstruct(self, rows: Rows) -> FloatMatrix:
+        """The stored vectors of ``rows`` (any shape), de-quantized: rows.shape + (dims,), float32."""
+        vectors: FloatMatrix = self.index.reconstruct_batch(rows.ravel())
+        return vectors.reshape(*rows.shape, -1)
+
+    def serialized_bytes(self) -> int:
+        import faiss
+
+        return count_bytes(faiss.write_index, self.index)
+
+
+class BinaryIndex:
+    """An index of ``index_binary_factory`` over sign bits; scores are the cosine of the ±1 vectors."""
+
+    def __init__(self, factory: str, documents: FloatMatrix) -> None:
+        import faiss
+
+        self.dims = documents.shape[1]
+        padded = -(-self.dims // 8) * 8
+        self.index = from_factory(faiss.index_binary_factory, padded, factory)
+        if not self.index.is_trained:
+            self.index.train(sign_bits(documents))
+
+    def add(self, documents: FloatMatrix) -> None:
+        self.index.add(sign_bits(documents))
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        hamming, rows = self.index.search(sign_bits(queries), k)
+        return ((self.dims - 2.0 * hamming) / self.dims).astype(np.float32), rows
+
+    def serialized_bytes(self) -> int:
+        import faiss
+
+        return count_bytes(faiss.write_index_binary, self.index)
+
+
+def vector_index(factory: str, documents: FloatMatrix) -> FloatIndex | BinaryIndex:
+    """The index that ``factory`` describes, trained on ``documents`` (n × dims, unit length) and still empty.
+
+    Raises UserError for a string that FAISS can't parse or can't search by inner product.
+    """
+    return BinaryIndex(factory, documents) if factory.startswith("B") else FloatIndex(factory, documents)
+
+
+def from_factory(factory_function: Any, dims: int, factory: str, *more: Any) -> Any:
+    try:
+        return factory_function(dims, factory, *more)
+    except RuntimeError as error:
+        reason = str(error).rpartition(": ")[2].partition("\n")[0]
+        raise UserError(
+            f"FAISS can't build '{factory}' for {dims} dimensions: {reason}",
+            "conf/quantization and conf/index hold strings of FAISS's index_factory.",
+        ) from None
+
+
+def sign_bits(vectors: FloatMatrix) -> npt.NDArray[np.uint8]:
+    """One bit per component, set where it is positive, 8 to a byte; the last byte is filled up with zeros."""
+    return np.packbits(vectors > 0, axis=1)
+
+
+def count_bytes(write: Any, index: Any) -> int:
+    """Bytes of the serialized index, counted block by block and kept nowhere."""
+    import faiss
+
+    total = 0
+
+    def count(block: bytes) -> int:
+        nonlocal total
+        total += len(block)
+        return len(block)
+
+    write(index, faiss.PyCallbackIOWriter(count, IO_BLOCK_BYTES))
+    return total
