@@ -33,7 +33,7 @@ class ModelConfig:
     """A model: where it comes from and what its own documentation says of it. See conf/model/."""
 
     kind: str = MISSING
-    name: str = MISSING
+    name: str = ""
     revision: str | None = None
     path: str | None = None
     package: str | None = None
@@ -45,6 +45,10 @@ class ModelConfig:
     layer_norm: bool = False
     trust_remote_code: bool = False
     licence: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name and self.path:
+            self.name = Path(self.path).expanduser().resolve().name
 
 
 @dataclass
@@ -184,7 +188,7 @@ def choices_hint(group: str) -> str:
 @contextmanager
 def readable_config_errors(arguments: Sequence[str]) -> Iterator[None]:
     """Turn what Hydra and OmegaConf raise while composing into a UserError with the nearest valid name."""
-    from hydra.errors import HydraException, MissingConfigException
+    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     extra = user_conf_dirs(arguments)
@@ -198,15 +202,18 @@ def readable_config_errors(arguments: Sequence[str]) -> Iterator[None]:
         raise UserError(
             f"there is no {group} '{name}'.", did_you_mean(name, group_choices(group, extra))
         ) from None
+    except OverrideParseException as error:
+        raise UserError(f"can't read '{error.override}': {first_line(error)}", "Is it key=value?") from None
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
         raise explained(cause, first_line(error)) from None
 
 
 def explained(error: BaseException, context: str) -> UserError:
-    unknown = re.search(r"Key '([^']+)' (?:is )?not in '([^']+)'", str(error))
+    unknown = re.search(r"Key '([^']+)' (?:is )?not in (?:'([^']+)'|struct)", str(error))
     if unknown:
-        key, parent = unknown.groups()
+        key = unknown[1]
+        parent = unknown[2] or str(getattr(error, "full_key", "")).rpartition(".")[0]
         return UserError(f"there is no setting '{key}' in {parent}.", did_you_mean(key, known_keys(parent)))
     missing = getattr(error, "full_key", None)
     if "Missing mandatory value" in str(error):
@@ -283,6 +290,8 @@ def check(config: RunConfig) -> None:
     for group in MULTI_GROUPS:
         if not getattr(config, group):
             raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
+    if not config.model.name:
+        raise UserError("model.path is not set.", "Give it on the command line: model.path=<folder>.")
     for name, value, least in (
         ("top_k", config.top_k, 1),
         ("runtime.latency_calls", config.runtime.latency_calls, 1),

@@ -25,7 +25,7 @@ class UserError(Exception):
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """A hint that offers the nearest of ``choices``, or all of them where none is near."""
     known = sorted(set(choices))
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
 
 

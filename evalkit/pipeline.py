@@ -19,7 +19,7 @@ from evalkit.measures.memory import UNMEASURED as NO_PEAK_RSS
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.quality import Judge, overlap_at, parse_measures
 from evalkit.results.record import CorpusRecord, Measured, Point
-from evalkit.search import Searcher, build, cut
+from evalkit.search import Searcher, build, cut, empty
 from evalkit.search.ranking import Ranking, Rows, tie_order
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
@@ -37,6 +37,8 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Iterator[Co
     measures = parse_measures(config.measures, config.top_k)
     encoder = load_encoder(config.model, config.runtime)
     all_dims = dims_list(config.dims, encoder.dims, encoder.config.name)
+    for dims, quantization, index in product(all_dims, config.quantization.values(), config.index.values()):
+        empty(dims, quantization, index)
     corpora = load_corpora(config)
     store = EmbeddingStore(config.store.path, config.store.shard_texts)
     use_threads(config.runtime.threads)

@@ -116,4 +116,5 @@ def show(writer: Any, measures: Sequence[str]) -> None:
         for finding in record.findings:
             console.print(Text(f"{record.corpus['name']}: {finding}", style="yellow"))
     console.print(points_table(writer.points, measures))
-    console.print("results in")
+    if is_terminal:
+        console.print("results in")

@@ -22,6 +22,9 @@ class MtebTask:
         subset = self.subset or ("default" if "default" in task.hf_subsets else task.hf_subsets[0])
         task.hf_subsets = [subset]
         try:
+            from huggingface_hub.utils import logging
+
+            logging.set_verbosity_error()
             task.load_data()
             task.convert_v1_dataset_format_to_v2(num_proc=None)
         except (OSError, ConnectionError) as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +26,7 @@ class Column:
 COSTS = (
     Column("overlap@10", "overlap@10", "{:.3f}".format, True),
     Column("bytes_per_vector", "bytes/vector", "{:,.0f}".format, False),
-    Column("index_bytes", "index MB", lambda v: f"{v / 1e6:,.1f}", False),
+    Column("index_bytes", "index size", lambda v: decimal(int(v)), False),
     Column("search_queries_per_second", "queries/s", "{:,.0f}".format, True),
     Column("search_ms_p50", "search p50 ms", "{:.2f}".format, False),
     Column("query_ms_p95", "query p95 ms", "{:.1f}".format, False),

@@ -17,7 +17,9 @@ IO_BLOCK_BYTES = 1 << 20
 
 
 class VectorIndex(Protocol):
-    """Trained on and filled with documents; searched with float queries."""
+    """Trained on and filled with documents (n × dims, float32, unit length); searched with float queries."""
+
+    def train(self, documents: FloatMatrix) -> None: ...
 
     def add(self, documents: FloatMatrix) -> None: ...
 
@@ -31,12 +33,14 @@ class VectorIndex(Protocol):
 class FloatIndex:
     """An index of ``index_factory`` under inner product."""
 
-    def __init__(self, factory: str, documents: FloatMatrix) -> None:
+    def __init__(self, factory: str, dims: int) -> None:
         import faiss
 
-        self.index = from_factory(faiss.index_factory, documents.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+        self.index = from_factory(faiss.index_factory, dims, factory, faiss.METRIC_INNER_PRODUCT)
         if self.index.metric_type != faiss.METRIC_INNER_PRODUCT:
             raise UserError(f"FAISS searches '{factory}' by L2 although inner product was asked for.")
+
+    def train(self, documents: FloatMatrix) -> None:
         if not self.index.is_trained:
             self.index.train(documents)
 
@@ -61,12 +65,14 @@ class FloatIndex:
 class BinaryIndex:
     """An index of ``index_binary_factory`` over sign bits; scores are the cosine of the ±1 vectors."""
 
-    def __init__(self, factory: str, documents: FloatMatrix) -> None:
+    def __init__(self, factory: str, dims: int) -> None:
         import faiss
 
-        self.dims = documents.shape[1]
-        padded = -(-self.dims // 8) * 8
+        self.dims = dims
+        padded = -(-dims // 8) * 8
         self.index = from_factory(faiss.index_binary_factory, padded, factory)
+
+    def train(self, documents: FloatMatrix) -> None:
         if not self.index.is_trained:
             self.index.train(sign_bits(documents))
 
@@ -83,12 +89,12 @@ class BinaryIndex:
         return count_bytes(faiss.write_index_binary, self.index)
 
 
-def vector_index(factory: str, documents: FloatMatrix) -> FloatIndex | BinaryIndex:
-    """The index that ``factory`` describes, trained on ``documents`` (n × dims, unit length) and still empty.
+def vector_index(factory: str, dims: int) -> FloatIndex | BinaryIndex:
+    """The untrained, empty index that ``factory`` describes.
 
     Raises UserError for a string that FAISS can't parse or can't search by inner product.
     """
-    return BinaryIndex(factory, documents) if factory.startswith("B") else FloatIndex(factory, documents)
+    return BinaryIndex(factory, dims) if factory.startswith("B") else FloatIndex(factory, dims)
 
 
 def from_factory(factory_function: Any, dims: int, factory: str, *more: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.config import IndexConfig, QuantizationConfig
-from evalkit.search.indexes import BinaryIndex, FloatIndex, FloatMatrix, vector_index
+from evalkit.search.indexes import FloatIndex, FloatMatrix, VectorIndex, vector_index
 from evalkit.search.ranking import Ranking, Rows, Scores, order, without
 
 STORE_FACTORY = {"float32": "Flat", "float16": "SQfp16", "int8": "SQ8"}
@@ -30,7 +30,7 @@ class Searcher:
     of it as serialized, codebooks and headers too. ``place`` orders ties (see ``ranking.tie_order``).
     """
 
-    index: FloatIndex | BinaryIndex
+    index: VectorIndex
     rescoring: Rescoring | None
     documents: int
     place: Rows
@@ -102,14 +102,11 @@ def build(
 
     Raises UserError where FAISS can't build what the configs describe.
     """
+    main, rescoring = empty(documents.shape[1], quantization, index)
+    built: list[VectorIndex] = [main, rescoring.store] if rescoring else [main]
     started = time.perf_counter()
-    factory = index.faiss.format(quantization=quantization.faiss)
-    built = [vector_index(factory, documents)]
-    rescoring = None
-    if quantization.rescore is not None:
-        store = FloatIndex(STORE_FACTORY[quantization.rescore.store], documents)
-        rescoring = Rescoring(store, quantization.rescore.factor)
-        built.append(store)
+    for part in built:
+        part.train(documents)
     seconds = time.perf_counter() - started
     empty_bytes = sum(part.serialized_bytes() for part in built)
     started = time.perf_counter()
@@ -118,7 +115,7 @@ def build(
     seconds += time.perf_counter() - started
     index_bytes = sum(part.serialized_bytes() for part in built)
     return Searcher(
-        index=built[0],
+        index=main,
         rescoring=rescoring,
         documents=len(documents),
         place=place,
@@ -126,3 +123,17 @@ def build(
         index_bytes=index_bytes,
         bytes_per_vector=(index_bytes - empty_bytes) / len(documents),
     )
+
+
+def empty(
+    dims: int, quantization: QuantizationConfig, index: IndexConfig
+) -> tuple[VectorIndex, Rescoring | None]:
+    """The index and the rescoring store that the configs describe, untrained and empty.
+
+    Cheap, so it also tells whether a setting can be built at all. Raises UserError where it can't.
+    """
+    main = vector_index(index.faiss.format(quantization=quantization.faiss), dims)
+    rescore = quantization.rescore
+    if rescore is None:
+        return main, None
+    return main, Rescoring(FloatIndex(STORE_FACTORY[rescore.store], dims), rescore.factor)
