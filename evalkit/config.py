@@ -107,7 +107,6 @@ class RunConfig:
     dims: Any = "native"
     measures: list[str] = field(default_factory=list)
     top_k: int = 100
-    seed: int = 0
     save_rankings: bool = True
     data_dir: str = "data"
     results_dir: str = "results"
@@ -150,7 +149,7 @@ def group_choices(group: str, extra: Sequence[Path] = ()) -> dict[str, str]:
     """
     choices = {}
     for folder in (conf_dir(), *extra):
-        for file in sorted((folder / group).glob("*.yaml")):
+        for file in sorted((folder / group).glob("*.yaml"), key=lambda f: f.stem):
             first = file.read_text(encoding="utf-8").partition("\n")[0]
             choices[file.stem] = first.partition("—")[2].strip() if first.startswith("#") else ""
     return choices
@@ -199,9 +198,7 @@ def readable_config_errors(arguments: Sequence[str]) -> Iterator[None]:
         group, _, name = missing.rpartition("/")
         if group not in GROUPS:
             raise UserError(first_line(error)) from None
-        raise UserError(
-            f"there is no {group} '{name}'.", did_you_mean(name, group_choices(group, extra))
-        ) from None
+        raise UserError(f"there is no {group} '{name}'.", did_you_mean(name, group_choices(group, extra))) from None
     except OverrideParseException as error:
         raise UserError(f"can't read '{error.override}': {first_line(error)}", "Is it key=value?") from None
     except (HydraException, OmegaConfBaseException) as error:

@@ -1,13 +1,11 @@
 """Errors for the person who reads them: what was wrong, where, what would be right."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 BAD_INPUT, INTERRUPTED = 2, 130
-SYSTEM_LIMITS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM}
 
 
 class UserError(Exception):
@@ -30,7 +28,7 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 
 def exit_code(call: Callable[[], int]) -> int:
-    """``call``'s exit code; a user's mistake, a full or read-only disk and Ctrl-C become one line and their code."""
+    """``call``'s exit code; a user's mistake, what the system refuses and Ctrl-C become one line and their code."""
     try:
         return call()
     except UserError as error:
@@ -38,7 +36,7 @@ def exit_code(call: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return fail("interrupted", INTERRUPTED)
     except OSError as error:
-        if error.errno not in SYSTEM_LIMITS:
+        if error.errno is None:
             raise
         where = f" ({error.filename})" if error.filename else ""
         return fail(f"{os.strerror(error.errno)}{where}. What was encoded before is kept.", BAD_INPUT)

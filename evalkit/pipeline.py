@@ -1,6 +1,6 @@
 """The main hall: the whole story of a run. Encode each corpus once, then measure every point of the grid."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import product
 from typing import Any
 
@@ -15,20 +15,24 @@ from evalkit.embeddings.encoding import Progress, no_progress
 from evalkit.encoders import Encoder, load_encoder
 from evalkit.errors import UserError
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
-from evalkit.measures.memory import UNMEASURED as NO_PEAK_RSS
-from evalkit.measures.memory import PeakMemory
+from evalkit.measures.memory import NO_PEAK_RSS, PeakMemory
 from evalkit.measures.quality import Judge, overlap_at, parse_measures
 from evalkit.results.record import CorpusRecord, Measured, Point
 from evalkit.search import Searcher, build, cut, empty
-from evalkit.search.ranking import Ranking, Rows, tie_order
+from evalkit.search.ranking import Ranking, tie_order
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTH = 10
 SEARCH_LATENCY_CALLS = 200
 BATCH_REPEATS = 3
+WHY_UNMEASURED = {
+    "peak_rss_bytes": NO_PEAK_RSS,
+    "search_peak_rss_bytes": NO_PEAK_RSS,
+    "peak_gpu_bytes": "the model did not run on a CUDA device",
+}
 
 
-def evaluate(config: RunConfig, progress: Progress = no_progress) -> Iterator[CorpusRecord | Measured]:
+def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[CorpusRecord | Measured, None, None]:
     """What is found, as soon as it is: a CorpusRecord for each corpus, then a Measured for each of its points.
 
     Raises UserError for whatever the user can mend; all configs and corpora are checked before any encoding.
@@ -54,9 +58,7 @@ def load_corpora(config: RunConfig) -> list[Corpus]:
     corpora = [load_corpus(name, settings) for name, settings in config.corpus.items()]
     names = [c.name for c in corpora]
     if repeated := {n for n in names if names.count(n) > 1}:
-        raise UserError(
-            f"two corpora are called '{repeated.pop()}'.", "Name them: corpus.<key>.name=<another name>."
-        )
+        raise UserError(f"two corpora are called '{repeated.pop()}'.", "Name them: corpus.<key>.name=<another name>.")
     return corpora
 
 
@@ -103,13 +105,13 @@ def score_dims(
                 "index_bytes": searcher.index_bytes,
                 "build_seconds": searcher.build_seconds,
                 **speed,
+                "search_peak_rss_bytes": memory.peak_rss_bytes,
                 **encoding_speed(embeddings.documents),
-                "peak_rss_bytes": memory.peak_rss_bytes,
-                "peak_gpu_bytes": None,
+                **encoding_memory(embeddings.documents),
             },
             unmeasured={
-                "peak_gpu_bytes": "the search ran on the CPU; the encoding pass has its own figure",
-                **({} if memory.peak_rss_bytes else {"peak_rss_bytes": NO_PEAK_RSS}),
+                **unmeasured(search_peak_rss_bytes=memory.peak_rss_bytes),
+                **unmeasured(**encoding_memory(embeddings.documents)),
             },
         )
         per_query = {**quality.per_query, f"overlap@{OVERLAP_DEPTH}": overlap}
@@ -148,6 +150,16 @@ def encoding_speed(documents: Embeddings) -> dict[str, float]:
     }
 
 
+def encoding_memory(side: Embeddings) -> dict[str, int | None]:
+    """Peak memory of the process and of the device during the pass that encoded ``side``."""
+    return {name: side.meta[name] for name in ("peak_rss_bytes", "peak_gpu_bytes")}
+
+
+def unmeasured(**figures: float | None) -> dict[str, str]:
+    """Why each figure that is null could not be measured."""
+    return {name: WHY_UNMEASURED[name] for name, value in figures.items() if value is None}
+
+
 def revision(encoder: Encoder) -> str:
     """The pinned revision, or for weights without one the digest of their files."""
     return encoder.config.revision or str(encoder.identity("document")["weights"])
@@ -157,7 +169,10 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
     """What run.json keeps of a corpus and of its two encoding passes."""
     limit = embeddings.documents.meta["max_length"]
     cut_documents = embeddings.documents.truncated.tolist()
-    findings = [*corpus.findings, *truncation(corpus.documents.ids, cut_documents, limit or 0, encoder.config.name)]
+    findings = [
+        *corpus.findings,
+        *truncation(corpus.documents.ids, cut_documents, limit or 0, encoder.config.name),
+    ]
     config = encoder.config
     return CorpusRecord(
         model={
@@ -183,8 +198,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         },
         findings=tuple(findings),
         embeddings=tuple(
-            embeddings_record(config.name, corpus.name, side)
-            for side in (embeddings.documents, embeddings.queries)
+            embeddings_record(config.name, corpus.name, side) for side in (embeddings.documents, embeddings.queries)
         ),
     )
 
@@ -204,10 +218,6 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "dims": meta["dims"],
         "cached": side.cached,
         "created_at": meta["created_at"],
-        "peak_rss_bytes": meta["peak_rss_bytes"],
-        "peak_gpu_bytes": meta["peak_gpu_bytes"],
-        "unmeasured": {
-            **({} if meta["peak_rss_bytes"] else {"peak_rss_bytes": NO_PEAK_RSS}),
-            **({} if meta["peak_gpu_bytes"] else {"peak_gpu_bytes": "no CUDA device was used"}),
-        },
+        **encoding_memory(side),
+        "unmeasured": unmeasured(**encoding_memory(side)),
     }

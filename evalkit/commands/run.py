@@ -12,10 +12,29 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from evalkit.config import RunConfig, check_overrides, conf_dir, readable_config_errors, register_schemas, typed
+from evalkit.config import (
+    RunConfig,
+    check_overrides,
+    conf_dir,
+    readable_config_errors,
+    register_schemas,
+    typed,
+)
 from evalkit.errors import UserError, did_you_mean, exit_code
 
-FLAGS = ("-m", "--multirun", "--cfg", "-c", "--config-dir", "-cd", "--resolve", "--info", "-i", "--package", "-p")
+FLAGS = (
+    "-m",
+    "--multirun",
+    "--cfg",
+    "-c",
+    "--config-dir",
+    "-cd",
+    "--resolve",
+    "--info",
+    "-i",
+    "--package",
+    "-p",
+)
 
 
 def main(arguments: list[str]) -> int:

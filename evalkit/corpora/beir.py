@@ -92,6 +92,6 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
         known = qrels.setdefault(query, {}).setdefault(document, relevance)
         if known != relevance:
             raise UserError(
-                f"{path} line {number} judges '{document}' for '{query}' with {relevance}, an earlier line with {known}."
+                f"{path} line {number} judges '{document}' for '{query}' with {relevance}, another line with {known}."
             )
     return qrels

@@ -154,7 +154,7 @@ class SentenceTransformersEncoder:
         vectors: FloatMatrix = output.cpu().numpy()
         if vectors.shape[1] != self.dims:
             raise UserError(
-                f"{self.config.name} gives vectors of {vectors.shape[1]} dimensions, model.native_dims says {self.dims}.",
+                f"{self.config.name} gives {vectors.shape[1]} dimensions, model.native_dims says {self.dims}.",
                 f"Set model.native_dims={vectors.shape[1]}.",
             )
         return vectors

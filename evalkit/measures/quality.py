@@ -37,7 +37,9 @@ def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
     import ir_measures
 
     if not names:
-        raise UserError("measures=[] leaves nothing to measure.", "Give names of ir_measures, as in measures=[nDCG@10].")
+        raise UserError(
+            "measures=[] leaves nothing to measure.", "Give names of ir_measures, as in measures=[nDCG@10]."
+        )
     parsed = {}
     for name in names:
         try:
@@ -79,9 +81,7 @@ def scores_from_rank(documents: Sequence[str]) -> dict[str, float]:
     return {document: float(len(documents) - rank) for rank, document in enumerate(documents)}
 
 
-def overlap_at(
-    k: int, rows: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def overlap_at(k: int, rows: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Per query, the share of the reference's first ``k`` rows that are among ``rows``' first ``k``.
 
     Both are (queries × depth) row numbers with -1 where a list is shorter.

@@ -9,7 +9,14 @@ from evalkit.errors import UserError
 from evalkit.results.record import SETTING
 from evalkit.results.store import StoredRun
 
-MTEB_NAMES = {"nDCG": "ndcg", "R": "recall", "RR": "mrr", "AP": "map", "P": "precision", "Success": "hit_rate"}
+MTEB_NAMES = {
+    "nDCG": "ndcg",
+    "R": "recall",
+    "RR": "mrr",
+    "AP": "map",
+    "P": "precision",
+    "Success": "hit_rate",
+}
 MAIN_SCORE = "nDCG@10"
 
 
@@ -39,7 +46,13 @@ def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
     """One TaskResult JSON per point: ``<dims>.<quantization>.<index>/<model>/<revision>/<corpus>.json``."""
     for point in run.about["points"]:
         setting = file_name(point["dims"], point["quantization"], point["index"])
-        file = folder / setting / file_name(point["model"]) / file_name(point["revision"]) / f"{file_name(point['corpus'])}.json"
+        file = (
+            folder
+            / setting
+            / file_name(point["model"])
+            / file_name(point["revision"])
+            / f"{file_name(point['corpus'])}.json"
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(mteb_result(point, run.about), indent=1), encoding="utf-8")
         yield file
@@ -54,9 +67,7 @@ def mteb_result(point: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
         "dataset_revision": point["corpus_fingerprint"],
         "task_name": point["corpus"],
         "mteb_version": about["environment"]["packages"].get("mteb"),
-        "scores": {
-            "test": [{**scores, "main_score": point[main], "hf_subset": "default", "languages": ["und-Zyyy"]}]
-        },
+        "scores": {"test": [{**scores, "main_score": point[main], "hf_subset": "default", "languages": ["und-Zyyy"]}]},
         "evaluation_time": sum(passes),
         "kg_co2_emissions": None,
     }

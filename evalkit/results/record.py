@@ -56,7 +56,8 @@ class Point:
         """One flat row of points.parquet."""
         values = asdict(self)
         del values["unmeasured"]
-        return {**values, **values.pop("figures")}
+        figures = values.pop("figures")
+        return {**values, **figures}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,5 @@ class CorpusRecord:
     embeddings: tuple[dict[str, Any], ...]
 
     def corpus_entry(self) -> dict[str, Any]:
-        lint = [
-            {**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings
-        ]
+        lint = [{**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings]
         return {**self.corpus, "lint": lint}

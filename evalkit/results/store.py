@@ -17,6 +17,7 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.results.record import SCHEMA_VERSION, SETTING, CorpusRecord, Measured, Point
 
 PARTIAL = ".partial"
+NULLABLE = ("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes")
 
 
 class RunWriter:
@@ -83,7 +84,7 @@ class RunWriter:
 
 
 def points_frame(points: list[Point]) -> pd.DataFrame:
-    return pd.DataFrame([p.row() for p in points]).astype({"peak_gpu_bytes": "Int64", "peak_rss_bytes": "Int64"})
+    return pd.DataFrame([p.row() for p in points]).astype(dict.fromkeys(NULLABLE, "Int64"))
 
 
 def setting_columns(point: Point, rows: int) -> dict[str, pa.Array]:
@@ -94,7 +95,13 @@ def setting_columns(point: Point, rows: int) -> dict[str, pa.Array]:
 def queries_table(found: Measured) -> pa.Table:
     """Columns corpus, dims, quantization, index, query_id, and one per measure."""
     columns = setting_columns(found.point, len(found.query_ids))
-    return pa.table({**columns, "query_id": pa.array(found.query_ids), **{k: pa.array(v) for k, v in found.per_query.items()}})
+    return pa.table(
+        {
+            **columns,
+            "query_id": pa.array(found.query_ids),
+            **{k: pa.array(v) for k, v in found.per_query.items()},
+        }
+    )
 
 
 def rankings_table(found: Measured) -> pa.Table:

@@ -95,9 +95,7 @@ class Searcher:
         return scores
 
 
-def build(
-    documents: FloatMatrix, place: Rows, quantization: QuantizationConfig, index: IndexConfig
-) -> Searcher:
+def build(documents: FloatMatrix, place: Rows, quantization: QuantizationConfig, index: IndexConfig) -> Searcher:
     """Train on and fill an index with ``documents`` (n × dims, float32, unit length).
 
     Raises UserError where FAISS can't build what the configs describe.
@@ -125,9 +123,7 @@ def build(
     )
 
 
-def empty(
-    dims: int, quantization: QuantizationConfig, index: IndexConfig
-) -> tuple[VectorIndex, Rescoring | None]:
+def empty(dims: int, quantization: QuantizationConfig, index: IndexConfig) -> tuple[VectorIndex, Rescoring | None]:
     """The index and the rescoring store that the configs describe, untrained and empty.
 
     Cheap, so it also tells whether a setting can be built at all. Raises UserError where it can't.

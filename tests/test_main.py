@@ -1,0 +1,112 @@
+"""The front door: what it prints, what it refuses, and what it does not import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalkit.__main__ import COMMANDS, main
+from evalkit.config import GROUPS, group_choices
+
+HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "pandas", "matplotlib", "scipy")
+
+
+def test_help_lists_every_command_and_every_choice_of_every_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    names = [*COMMANDS, *(name for group in GROUPS for name in group_choices(group))]
+    assert [name for name in names if f"  {name} " not in text] == []
+
+
+def test_help_shows_choices_of_the_users_own_config_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "ours.yaml").write_text("# ours — the one we trained\nkind: sentence_transformers\n")
+    main(["--help", "--config-dir", str(tmp_path)])
+    assert "the one we trained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["--help", "export --help"])
+def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
+    code = (
+        "import sys; from evalkit.__main__ import main; main(sys.argv[1:]);"
+        f"print(*[m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command.split()], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("model=bgee", "no model 'bgee'. Did you mean 'bge'?"),
+        ("corpus=scifac", "no corpus 'scifac'. Did you mean 'scifact'?"),
+        ("quantization=[int8,int9]", "no quantization 'int9'. Did you mean 'int8'?"),
+        ("quantization=null", "quantization needs a name"),
+        ("index=", "index needs a name"),
+        ("quantization=[]", "quantization=[] leaves nothing to measure"),
+        ("dimz=3", "no setting 'dimz' (in 'dimz=3'). Did you mean 'dims'?"),
+        ("+dimz=3", "no setting 'dimz' (in '+dimz=3'). Did you mean 'dims'?"),
+        ("model.revison=x", "no setting 'revison' in ModelConfig. Did you mean 'revision'?"),
+        ("quantization.float32.fais=x", "no setting 'fais' in QuantizationConfig. Did you mean 'faiss'?"),
+        ("corpus=beir corpus.beir.pth=x", "no setting 'pth' in corpus.beir. Did you mean 'path'?"),
+        ("corpus=beir +corpus.beir.pth=x corpus.beir.path=.", "no setting 'pth' in corpus.beir. Did you mean 'path'?"),
+        ("corpus=beir", "corpus.beir.path is not set"),
+        ("corpus=beir corpus.beir.path=/nowhere", "the folder /nowhere does not exist"),
+        ("corpus=cranfield data_dir=/nowhere", "the folder /nowhere/cranfield does not exist"),
+        ("dims=385", "dims=385 is not possible: sentence-transformers/all-MiniLM-L6-v2 has 384 dimensions"),
+        ("dims=0", "dims=0 is not possible"),
+        ("dims=[64,-1]", "dims=-1 is not possible"),
+        ("dims=2.5", "dims=2.5 is not possible"),
+        ("dims=true", "dims=True is not possible"),
+        ("dims=many", "dims=many is not possible"),
+        ("dims=[]", "dims=[] leaves nothing to measure"),
+        ("dims=[", "can't read 'dims=['"),
+        ("top_k=0", "top_k=0 is not possible"),
+        ("top_k=ten", "top_k=ten"),
+        ("measures=[]", "measures=[] leaves nothing to measure"),
+        ("measures=[nDGC@10]", "measure 'nDGC@10' can't be computed. Did you mean 'nDCG@10'?"),
+        ("measures=[R@1000]", "R@1000 looks deeper than top_k=100. Set top_k=1000."),
+        ("model=local", "model.path is not set"),
+        ("model=local model.path=/nowhere", "model.path=/nowhere is no folder"),
+        ("runtime.precision=fp8", "runtime.precision=fp8 is unknown"),
+        ("quantization=int8_rescore quantization.int8_rescore.rescore.store=int4", "store=int4 is unknown"),
+        ("quantization.float32.faiss=SQ5", "FAISS can't build 'SQ5' for 384 dimensions"),
+        ("model.weights_sha256=abc", "expected abc"),
+        ("evaluate", "no command 'evaluate'"),
+        ("--frob", "no flag '--frob'"),
+        ("dims=64 frob", "'frob' sets nothing"),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_one_message_with_the_way_out_and_exit_code_2(
+    arguments: str, expected: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = arguments.split()
+    where = [f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path / 'store'}"]
+    assert main(words if words[0] in ("evaluate", "--frob") else [*words, *where]) == 2
+    captured = capsys.readouterr()
+    assert expected in " ".join(captured.err.split())
+    assert captured.err.startswith("evalkit: ")
+    assert captured.err.count("\n") <= 2
+    assert captured.out == ""
+    assert not list(tmp_path.glob("results/*"))
+
+
+def test_a_model_that_is_neither_cached_nor_reachable_names_both_ways_out(
+    tiny_run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = [a for a in tiny_run if not a.startswith("model")]
+    assert main(["model=bge", *rest]) == 2
+    message = capsys.readouterr().err
+    assert "BAAI/bge-small-en-v1.5 is not on this machine" in message
+    assert "hub in reach" in message
+    assert "model.path=<folder>" in message
+
+
+def test_a_results_folder_that_can_not_be_made_is_one_line(
+    tiny_run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*(a for a in tiny_run if not a.startswith("results_dir")), "results_dir=/proc/evalkit"]) == 2
+    assert "/proc/evalkit" in capsys.readouterr().err
