@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def evalkit(tmp_path: Path) -> Evalkit:
     return run
 
 
-WORDS = ("red", "green", "blue", "apple", "pear", "house", "tree", "river", "stone", "cloud", "bird", "fish", "query", "passage", ":")  # fmt: skip
+WORDS = "red green blue apple pear house tree river stone cloud bird fish query passage :".split()
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +124,7 @@ def write_beir(tmp_path: Path) -> WriteBeir:
 @pytest.fixture
 def colours(write_beir: WriteBeir) -> Path:
     """Twelve documents of two words each, six queries that each want one of them."""
-    documents = {f"d{i}": f"{a} {b}" for i, (a, b) in enumerate(zip(WORDS[:12], WORDS[1:13], strict=True))}
+    documents = {f"d{i}": f"{a} {b}" for i, (a, b) in enumerate(pairwise(WORDS[:13]))}
     queries = {f"q{i}": WORDS[i] for i in range(6)}
     return write_beir(documents, queries, [(f"q{i}", f"d{i}", 1) for i in range(6)])
 

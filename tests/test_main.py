@@ -19,9 +19,7 @@ def test_help_lists_every_command_and_every_choice_of_every_group(capsys: pytest
     assert [name for name in names if f"  {name} " not in text] == []
 
 
-def test_help_shows_choices_of_the_users_own_config_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_help_shows_choices_of_the_users_own_config_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "ours.yaml").write_text("# ours — the one we trained\nkind: sentence_transformers\n")
     main(["--help", "--config-dir", str(tmp_path)])

@@ -84,8 +84,9 @@ def read_csv(file: Path) -> Iterator[Row]:
     import pandas as pd
 
     try:
-        for chunk in pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=10_000):
-            yield from ({str(k): v for k, v in row.items()} for row in chunk.to_dict("records"))
+        with pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=10_000) as chunks:
+            for chunk in chunks:
+                yield from ({str(k): v for k, v in row.items()} for row in chunk.to_dict("records"))
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{file} is not a CSV file with a header: {error}.") from None
     except UnicodeDecodeError as error:

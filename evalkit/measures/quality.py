@@ -44,10 +44,12 @@ def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
     for name in names:
         try:
             measure = ir_measures.parse_measure(name)
+            cutoff = measure.params.get("cutoff")
+            if cutoff is not None and cutoff < 1:  # pytrec_eval would crash on it, not raise
+                raise ValueError(f"cutoff {cutoff}")
             ir_measures.evaluator([measure], {"q": {"d": 1}}).calc_aggregate({"q": {"d": 1.0}})
         except Exception as error:  # a parser's, a provider's or a missing tool's: all mean the same to the user
             raise UserError(f"measure '{name}' can't be computed.", did_you_mean(name, KNOWN_MEASURES)) from error
-        cutoff = measure.params.get("cutoff")
         if cutoff is not None and cutoff > top_k:
             raise UserError(f"{name} looks deeper than top_k={top_k}.", f"Set top_k={cutoff}.")
         parsed[name] = measure

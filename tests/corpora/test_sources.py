@@ -80,7 +80,7 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(colours: Path) -
         ("queries.jsonl", b'{"_id": null, "text": "x"}\n', r"queries.jsonl line 1 has no text in '_id'"),
         ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\nq0\td0\n", r"test.tsv line 2 has 2 columns"),
         ("qrels/test.tsv", b"q0\td0\tyes\n", r"test.tsv line 1: the grade 'yes' is no whole number"),
-        ("qrels/test.tsv", b"q0\td0\t1\nq0\td0\t2\n", r"test.tsv line 2 judges 'd0' for 'q0' with 2, another line with 1"),
+        ("qrels/test.tsv", b"q0\td0\t1\nq0\td0\t2\n", r"test.tsv line 2 judges 'd0' for 'q0' with 2, another line with 1"),  # noqa: E501
         ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\n", "no judged query"),
     ],
 )  # fmt: skip
@@ -116,8 +116,10 @@ def test_own_tables_give_the_same_corpus_in_every_format(colours: Path, tmp_path
 
 def test_a_wrong_column_offers_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("id,txet\n1,red\n")
-    settings = {"source": "table", "documents": str(tmp_path / "d.csv"), "queries": "", "qrels": ""}
-    with pytest.raises(UserError, match="row 1 has no column 'text'.*\n.*Did you mean 'txet'"):
+    (tmp_path / "q.csv").write_text("query_id,document_id,score\n1,1,1\n")
+    files = {"documents": str(tmp_path / "d.csv"), "queries": "", "qrels": str(tmp_path / "q.csv")}
+    settings = {"source": "table", **files}
+    with pytest.raises(UserError, match=r"row 1 has no column 'text'.*\n.*Did you mean 'txet'"):
         load_corpus("table", settings)
 
 
