@@ -122,6 +122,7 @@ class ExportConfig:
     results_dir: str = "results"
 
 
+WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
 SCHEMAS: dict[str, type] = {"run": RunConfig, "export": ExportConfig}
 Schema = TypeVar("Schema")
 
@@ -200,7 +201,7 @@ def readable_config_errors(arguments: Sequence[str]) -> Iterator[None]:
             raise UserError(first_line(error)) from None
         raise UserError(f"there is no {group} '{name}'.", did_you_mean(name, group_choices(group, extra))) from None
     except OverrideParseException as error:
-        raise UserError(f"can't read '{error.override}': {first_line(error)}", "Is it key=value?") from None
+        raise UserError(f"can't read '{error.override}': {first_line(error)}", WORDS_HINT) from None
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
         raise explained(cause, first_line(error)) from None

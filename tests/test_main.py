@@ -62,6 +62,7 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         ("dims=many", "dims=many is not possible"),
         ("dims=[]", "dims=[] leaves nothing to measure"),
         ("dims=[", "can't read 'dims=['"),
+        ("measures=[P(rel=2)@10]", "and quotes around what has ( or = in it"),
         ("top_k=0", "top_k=0 is not possible"),
         ("top_k=ten", "top_k=ten"),
         ("measures=[]", "measures=[] leaves nothing to measure"),

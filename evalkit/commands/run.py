@@ -94,7 +94,7 @@ def evaluate_and_write(composed: DictConfig) -> int:
                 raise
             interrupted = True
         folder = writer.finish(about(config, started, interrupted))
-        show(writer, config.measures)
+        show(writer, config)
     sys.stdout.write(f"{folder}\n")
     if interrupted:
         return fail(f"interrupted; the {len(writer.points)} finished points are kept", INTERRUPTED)
@@ -122,11 +122,12 @@ def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, 
     }
 
 
-def show(writer: Any, measures: Sequence[str]) -> None:
-    """Lint findings and the table of points: on stdout where that is a terminal, else on stderr."""
+def show(writer: Any, config: RunConfig) -> None:
+    """Lint findings, the table of points and where things are: on stdout if that is a terminal, else on stderr."""
     from rich.console import Console
     from rich.text import Text
 
+    from evalkit.embeddings import EmbeddingStore
     from evalkit.results.table import points_table
 
     is_terminal = sys.stdout.isatty()
@@ -134,6 +135,5 @@ def show(writer: Any, measures: Sequence[str]) -> None:
     for record in writer.records:
         for finding in record.findings:
             console.print(Text(f"{record.corpus['name']}: {finding}", style="yellow"))
-    console.print(points_table(writer.points, measures))
-    if is_terminal:
-        console.print("results in")
+    console.print(points_table(writer.points, config.measures))
+    console.print(Text(f"embeddings are kept in {EmbeddingStore(config.store.path).path}, this run's results in"))

