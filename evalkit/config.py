@@ -91,7 +91,7 @@ class StoreConfig:
     """Where embeddings are kept between runs; null is the user's cache folder."""
 
     path: str | None = None
-    shard_texts: int = 1024
+    shard_texts: int = 512
 
 
 @dataclass

@@ -151,7 +151,7 @@ class Entry:
 class EmbeddingStore:
     """All entries below one folder."""
 
-    def __init__(self, path: str | None = None, shard_texts: int = 1024) -> None:
+    def __init__(self, path: str | None = None, shard_texts: int = 512) -> None:
         from platformdirs import user_cache_path
 
         self.path = Path(path).expanduser() if path else user_cache_path("evalkit") / "embeddings"

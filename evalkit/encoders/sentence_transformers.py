@@ -176,6 +176,7 @@ class SentenceTransformersEncoder:
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "max_length": self.max_length,
             "threads": torch.get_num_threads(),
+            "precision": self.runtime.precision,
         }
 
 
