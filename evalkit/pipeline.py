@@ -50,8 +50,11 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress)
         yield corpus_record(encoder, corpus, embeddings)
         judge = Judge(measures, corpus.qrels)
+        advance = progress(f"{corpus.name} points", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
-            yield from score_dims(config, encoder, corpus, embeddings, judge, dims)
+            for measured in score_dims(config, encoder, corpus, embeddings, judge, dims):
+                advance(1)
+                yield measured
 
 
 def load_corpora(config: RunConfig) -> list[Corpus]:

@@ -1,4 +1,4 @@
-"""Progress bars with texts per second and time left: on a terminal only, and only for what takes over a second."""
+"""Progress bars with speed and time left: on a terminal only, and only for what takes over a second."""
 
 import sys
 import time
@@ -22,10 +22,10 @@ PATIENCE_S = 1.0
 
 
 class Speed(ProgressColumn):
-    """Texts per second, as rich estimates it."""
+    """Texts or points per second, as rich estimates it."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} texts/s" if task.speed else "")
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
 
 class ProgressBars:

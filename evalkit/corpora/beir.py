@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
-from evalkit.corpora.lines import read_jsonl, read_lines, text_field
+from evalkit.corpora.lines import read_jsonl, read_lines, text_field, whole_grade
 from evalkit.errors import UserError, did_you_mean
 
+HEADERS = {"score", "relevance", "grade", "label", "rel"}
 QRELS_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")
 
 
@@ -77,18 +78,15 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
     for number, line in read_lines(path):
         columns = line.split("\t") if line.count("\t") == 2 else line.split()
-        if not columns or (number == 1 and columns[-1] == "score"):
+        if not columns or (number == 1 and columns[-1] in HEADERS):
             continue
         if len(columns) not in (3, 4):
             raise UserError(
                 f"{path} line {number} has {len(columns)} columns: '{line[:60]}'.",
                 "Write query-id, corpus-id, score with tabs between, or TREC's query 0 document grade.",
             )
-        query, document, grade = columns[0], columns[-2], columns[-1]
-        try:
-            relevance = int(grade)
-        except ValueError:
-            raise UserError(f"{path} line {number}: the grade '{grade}' is no whole number.") from None
+        query, document = columns[0], columns[-2]
+        relevance = whole_grade(columns[-1], f"{path} line {number}")
         known = qrels.setdefault(query, {}).setdefault(document, relevance)
         if known != relevance:
             raise UserError(

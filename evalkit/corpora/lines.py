@@ -46,6 +46,17 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, value
 
 
+def whole_grade(grade: str, where: str) -> int:
+    """A judgment's grade (``2``, also written ``2.0``). Raises UserError for what is no whole number."""
+    try:
+        value = float(grade)
+    except ValueError:
+        value = 0.5
+    if not value.is_integer():
+        raise UserError(f"{where}: the grade '{grade}' is no whole number.")
+    return int(value)
+
+
 def text_field(row: dict[str, Any], key: str, where: str) -> str:
     """``row[key]`` as a string; a missing or null field is a UserError that says ``where``."""
     value = row.get(key)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
-from evalkit.corpora.lines import read_jsonl
+from evalkit.corpora.lines import read_jsonl, whole_grade
 from evalkit.errors import UserError, did_you_mean
 
 Row = dict[str, Any]
@@ -49,18 +49,9 @@ class Table:
         qrels: dict[str, dict[str, int]] = {}
         for where, row in read_rows(self.qrels):
             grade = required(row, self.qrels_score, where) if self.qrels_score else "1"
-            if not is_whole(grade):
-                raise UserError(f"{where}: the grade '{grade}' is no whole number.")
             document = required(row, self.qrels_document, where)
-            qrels.setdefault(required(row, self.qrels_query, where), {})[document] = int(float(grade))
+            qrels.setdefault(required(row, self.qrels_query, where), {})[document] = whole_grade(grade, where)
         return qrels
-
-
-def is_whole(grade: str) -> bool:
-    try:
-        return float(grade).is_integer()
-    except ValueError:
-        return False
 
 
 def read_rows(path: str) -> Iterator[tuple[str, Row]]:

@@ -62,6 +62,13 @@ def test_gzipped_files_and_trec_qrels_read_as_plain_ones(colours: Path) -> None:
     assert load_corpus("beir", beir(colours)).fingerprint == plain.fingerprint
 
 
+def test_grades_may_be_written_as_decimals_and_headers_may_differ(colours: Path) -> None:
+    plain = load_corpus("beir", beir(colours))
+    tsv = colours / "qrels" / "test.tsv"
+    tsv.write_text(tsv.read_text().replace("\t1\n", "\t1.0\n").replace("\tscore", "\trelevance"))
+    assert load_corpus("beir", beir(colours)).fingerprint == plain.fingerprint
+
+
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(colours: Path) -> None:
     plain = load_corpus("beir", beir(colours))
     for file in (colours / "corpus.jsonl", colours / "qrels" / "test.tsv"):
