@@ -81,6 +81,7 @@ class RuntimeConfig:
     kind: str = MISSING
     device: str = "auto"
     precision: str = "float32"
+    compile: bool = False
     token_budget: int | None = None
     threads: int | None = None
     latency_calls: int = 200

@@ -13,6 +13,7 @@ from evalkit.corpora.lint import truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
 from evalkit.embeddings.encoding import Progress, no_progress
 from evalkit.encoders import Encoder, load_encoder
+from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
 from evalkit.measures.memory import NO_PEAK_RSS, PeakMemory
@@ -28,6 +29,7 @@ BATCH_REPEATS = 3
 WHY_UNMEASURED = {
     "peak_rss_bytes": NO_PEAK_RSS,
     "search_peak_rss_bytes": NO_PEAK_RSS,
+    "verification": "PyTorch in float32 on the CPU is what other runtimes are compared with",
     "peak_gpu_bytes": "the model did not run on a CUDA device",
 }
 
@@ -39,12 +41,15 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     """
     check(config)
     measures = parse_measures(config.measures, config.top_k)
-    encoder = load_encoder(config.model, config.runtime)
+    encoder = load_encoder(config.model, named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, encoder.config.name)
     for dims, quantization, index in product(all_dims, config.quantization.values(), config.index.values()):
         empty(dims, quantization, index)
     corpora = load_corpora(config)
     store = EmbeddingStore(config.store.path, config.store.shard_texts)
+    if config.runtime.kind == AUTO:
+        runtime = choose_runtime(config.model, config.runtime, corpora[0].documents.texts, store.path)
+        encoder = load_encoder(config.model, runtime)
     use_threads(config.runtime.threads)
     for corpus in corpora:
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress)
@@ -158,7 +163,7 @@ def encoding_memory(side: Embeddings) -> dict[str, int | None]:
     return {name: side.meta[name] for name in ("peak_rss_bytes", "peak_gpu_bytes")}
 
 
-def unmeasured(**figures: float | None) -> dict[str, str]:
+def unmeasured(**figures: Any) -> dict[str, str]:
     """Why each figure that is null could not be measured."""
     return {name: WHY_UNMEASURED[name] for name, value in figures.items() if value is None}
 
@@ -221,6 +226,8 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "dims": meta["dims"],
         "cached": side.cached,
         "created_at": meta["created_at"],
+        "runtime": meta["model"],
+        "verification": meta["verification"],
         **encoding_memory(side),
-        "unmeasured": unmeasured(**encoding_memory(side)),
+        "unmeasured": unmeasured(**encoding_memory(side), verification=meta["verification"]),
     }

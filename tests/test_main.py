@@ -70,7 +70,7 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         ("measures=[R@1000]", "R@1000 looks deeper than top_k=100. Set top_k=1000."),
         ("model=local", "model.path is not set"),
         ("model=local model.path=/nowhere", "model.path=/nowhere is no folder"),
-        ("runtime.precision=fp8", "runtime.precision=fp8 is unknown"),
+        ("runtime.precision=fp8", "runtime=torch has no precision 'fp8'. Known: bf16, float32, fp16."),
         ("quantization=int8_rescore quantization.int8_rescore.rescore.store=int4", "store=int4 is unknown"),
         ("quantization.float32.faiss=SQ5", "FAISS can't build 'SQ5' for 384 dimensions"),
         ("model.weights_sha256=abc", "expected abc"),

@@ -23,6 +23,7 @@ from evalkit.errors import UserError
 from evalkit.measures.memory import PeakMemory
 
 LATENCY_WARM_UP = 10
+VERIFIED_TEXTS = 64
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def encode_entry(
             "peak_gpu_bytes": peak_gpu_bytes,
             "latency_ms": single_call_latencies_ms(encoder, side, texts.texts, latency_calls),
             "model": encoder.description(),
+            "verification": encoder.verify(list(texts.texts[:VERIFIED_TEXTS]), side),
             "machine": platform.node(),
         }
     )

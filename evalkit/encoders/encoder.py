@@ -54,6 +54,10 @@ class Encoder(Protocol):
         """One vector per text, in order. ``advance`` is told how many texts each finished batch held."""
         ...
 
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """How far vectors of ``texts`` are from the reference runtime's; null where there is nothing to compare."""
+        ...
+
     def peak_device_bytes(self) -> int | None:
         """Peak memory of the accelerator since the last call; null without one."""
         ...

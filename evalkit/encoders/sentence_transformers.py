@@ -1,6 +1,7 @@
 """Anything that sentence-transformers loads: from the hub at a pinned revision, a folder or an installed package."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,26 +12,27 @@ import numpy as np
 import psutil
 
 from evalkit.config import ModelConfig, RuntimeConfig
-from evalkit.encoders.batches import token_budget_batches
+from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.runtimes import INPUTS, LEAST_COSINE, find_runtime
 from evalkit.encoders.weights import check_weights, folder_sha256, local_folder, warn_about_remote_code
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError
 
 PRECISIONS = {"float32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
 HUB_TIMEOUT_S = 10.0
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
+RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
+REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
 
 
 class SentenceTransformersEncoder:
-    """A SentenceTransformer under PyTorch, fed by token budget."""
+    """A SentenceTransformer, its transformer under any of the runtimes, fed by token budget."""
 
     def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
         self.config = config
         self.runtime = runtime
-        if runtime.precision not in PRECISIONS:
-            hint = did_you_mean(runtime.precision, PRECISIONS)
-            raise UserError(f"runtime.precision={runtime.precision} is unknown.", hint)
+        self.convert = find_runtime(runtime).convert
         self.folder = local_folder(config)
         if self.folder:
             check_weights(config, self.folder)
@@ -49,7 +51,8 @@ class SentenceTransformersEncoder:
             "runtime": runtime.kind,
             "precision": runtime.precision,
             "device": runtime.device,
-            "libraries": {name: version(name) for name in LIBRARIES},
+            "compile": runtime.compile,
+            "libraries": {name: version(name) for name in (*LIBRARIES, *RUNTIME_LIBRARIES[runtime.kind])},
         }
 
     @cached_property
@@ -76,7 +79,7 @@ class SentenceTransformersEncoder:
         import torch
 
         there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        wanted = self.runtime.device
+        wanted = self.runtime.device if self.convert is None else "cpu"
         if wanted == "auto":
             return next(name for name, is_there in there.items() if is_there)
         if not there.get(wanted.partition(":")[0], False):
@@ -90,15 +93,16 @@ class SentenceTransformersEncoder:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        torch.set_num_threads(self.runtime.threads or psutil.cpu_count(logical=False) or 1)
+        torch.set_num_threads(self.threads)
         config = self.config
         if config.trust_remote_code:
             warn_about_remote_code(config)
+        dtype = PRECISIONS[self.runtime.precision] if self.convert is None else "float32"
         options = {
             "revision": None if self.folder else config.revision,
             "device": self.device,
             "trust_remote_code": config.trust_remote_code,
-            "model_kwargs": {"dtype": getattr(torch, PRECISIONS[self.runtime.precision])},
+            "model_kwargs": {"dtype": getattr(torch, dtype)},
         }
         source = str(self.folder or config.name)
         try:
@@ -117,7 +121,28 @@ class SentenceTransformersEncoder:
         for module in list(model)[1:]:
             module.float()
         model[0].register_forward_hook(token_embeddings_to_float32)
+        if self.runtime.compile:
+            model[0].model = torch.compile(model[0].model, dynamic=True)
         return model.eval()
+
+    @cached_property
+    def threads(self) -> int:
+        return self.runtime.threads or psutil.cpu_count(logical=False) or 1
+
+    @cached_property
+    def budget(self) -> TokenBudget:
+        return TokenBudget(self.runtime.token_budget or TOKEN_BUDGETS[self.device.partition(":")[0]])
+
+    @cached_property
+    def transformer(self) -> Any:
+        """The first module, which adds ``token_embeddings`` to the features: PyTorch's own or the converted one."""
+        first = self.model[0]
+        if self.convert is None:
+            return first
+        features = self.model.preprocess(["an example", "and another of another length"])
+        example = {name: features[name] for name in INPUTS if name in features}
+        token_embeddings = self.convert(first.model, example, self.runtime.precision, self.threads)
+        return lambda features: {**features, "token_embeddings": token_embeddings(features)}
 
     def load(self) -> None:
         self.encode(["a first text", "and a second, so that lazy parts are built"], "document")
@@ -127,11 +152,13 @@ class SentenceTransformersEncoder:
         lengths = self.token_counts(texts, prompt)
         limit = self.max_length or int(max(lengths, default=1))
         tokens = np.minimum(lengths, limit)
-        budget = self.runtime.token_budget or TOKEN_BUDGETS[self.device.partition(":")[0]]
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
-        for batch in token_budget_batches(tokens.tolist(), budget):
+
+        def encode_batch(batch: Any) -> None:
             vectors[batch] = self.forward([texts[i] for i in batch], prompt)
             advance(len(batch))
+
+        encode_in_batches(tokens.tolist(), self.budget, encode_batch)
         return Encoded(vectors, tokens, lengths > limit)
 
     def token_counts(self, texts: Sequence[str], prompt: str) -> Any:
@@ -148,7 +175,10 @@ class SentenceTransformersEncoder:
         with torch.inference_mode():
             features = self.model.preprocess(texts, prompt=prompt or None)
             features = {k: v.to(self.device) if hasattr(v, "to") else v for k, v in features.items()}
-            output = self.model(features)["sentence_embedding"].float()
+            features = self.transformer(features)
+            for module in list(self.model)[1:]:
+                features = module(features)
+            output = features["sentence_embedding"].float()
             if self.config.layer_norm:
                 output = torch.nn.functional.layer_norm(output, normalized_shape=(output.shape[1],))
         vectors: FloatMatrix = output.cpu().numpy()
@@ -158,6 +188,24 @@ class SentenceTransformersEncoder:
                 f"Set model.native_dims={vectors.shape[1]}.",
             )
         return vectors
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """The smallest cosine of ``texts``' vectors to PyTorch's in float32 on the CPU; null where it is just that.
+
+        Warns on stderr where it is below 0.999.
+        """
+        if (self.runtime.kind, self.runtime.precision, self.device) == ("torch", "float32", "cpu"):
+            return None
+        reference = SentenceTransformersEncoder(self.config, REFERENCE)
+        expected, found = (encoder.encode(texts, side).vectors for encoder in (reference, self))
+        norms = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+        smallest = float(((expected * found).sum(axis=1) / norms).min())
+        if not smallest >= LEAST_COSINE:
+            sys.stderr.write(
+                f"evalkit: warning: {self.config.name} under runtime={self.runtime.kind} in {self.runtime.precision} "
+                f"differs from PyTorch in float32: smallest cosine {smallest:.5f} of {len(texts)} texts\n"
+            )
+        return {"reference": "torch float32 cpu", "texts": len(texts), "smallest_cosine": smallest}
 
     def peak_device_bytes(self) -> int | None:
         import torch
@@ -175,7 +223,9 @@ class SentenceTransformersEncoder:
             "device": torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device,
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "max_length": self.max_length,
-            "threads": torch.get_num_threads(),
+            "threads": self.threads,
+            "runtime": self.runtime.kind,
+            "token_budget": self.budget.tokens,
             "precision": self.runtime.precision,
         }
 

@@ -48,6 +48,9 @@ class CountingEncoder:
         lengths = np.array([len(t) for t in texts])
         return Encoded(vectors, lengths, lengths > 8)
 
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        return None
+
     def peak_device_bytes(self) -> int | None:
         return None
 
