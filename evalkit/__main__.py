@@ -8,6 +8,7 @@ from evalkit.errors import UserError, did_you_mean, exit_code
 COMMANDS = {
     "run": "evaluate a model on corpora (the default)",
     "export": "write a stored run as TREC run files and MTEB-style results",
+    "store": "list, verify and prune the embeddings that are kept",
 }
 
 

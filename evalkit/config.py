@@ -18,6 +18,7 @@ from evalkit.errors import UserError, did_you_mean
 MULTI_GROUPS = ("corpus", "quantization", "index")
 GROUPS = ("model", *MULTI_GROUPS, "runtime", "experiment")
 STORES = ("float32", "float16", "int8")
+STORE_DTYPES = ("float32", "float16")
 
 
 @dataclass
@@ -92,7 +93,9 @@ class StoreConfig:
     """Where embeddings are kept between runs; null is the user's cache folder."""
 
     path: str | None = None
+    dtype: str = "float32"
     shard_texts: int = 512
+    max_gb: float | None = None
 
 
 @dataclass
@@ -124,7 +127,19 @@ class ExportConfig:
 
 
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
-SCHEMAS: dict[str, type] = {"run": RunConfig, "export": ExportConfig}
+
+
+@dataclass
+class StoreCommandConfig:
+    """What ``python -m evalkit store`` looks at and removes; conf/store.yaml has the defaults."""
+
+    path: str | None = None
+    verify: bool = False
+    older_than_days: float | None = None
+    max_gb: float | None = None
+
+
+SCHEMAS: dict[str, type] = {"run": RunConfig, "export": ExportConfig, "store": StoreCommandConfig}
 Schema = TypeVar("Schema")
 
 
@@ -291,7 +306,10 @@ def check(config: RunConfig) -> None:
             raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
     if not config.model.name:
         raise UserError("model.path is not set.", "Give it on the command line: model.path=<folder>.")
+    if config.store.dtype not in STORE_DTYPES:
+        raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
     for name, value, least in (
+        ("store.max_gb", config.store.max_gb, 0),
         ("top_k", config.top_k, 1),
         ("runtime.latency_calls", config.runtime.latency_calls, 1),
         ("store.shard_texts", config.store.shard_texts, 1),
@@ -299,7 +317,7 @@ def check(config: RunConfig) -> None:
         ("runtime.threads", config.runtime.threads, 1),
     ):
         if value is not None and value < least:
-            raise UserError(f"{name}={value} is not possible.", f"Give a whole number of at least {least}.")
+            raise UserError(f"{name}={value} is not possible.", f"Give a number of at least {least}.")
     for name, quantization in config.quantization.items():
         if quantization.rescore is None:
             continue

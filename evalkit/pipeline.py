@@ -12,6 +12,7 @@ from evalkit.corpora import Corpus, load_corpus
 from evalkit.corpora.lint import truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
 from evalkit.embeddings.encoding import Progress, no_progress
+from evalkit.embeddings.inventory import prune
 from evalkit.encoders import Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
@@ -46,7 +47,7 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     for dims, quantization, index in product(all_dims, config.quantization.values(), config.index.values()):
         empty(dims, quantization, index)
     corpora = load_corpora(config)
-    store = EmbeddingStore(config.store.path, config.store.shard_texts)
+    store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
     if config.runtime.kind == AUTO:
         runtime = choose_runtime(config.model, config.runtime, corpora[0].documents.texts, store.path)
         encoder = load_encoder(config.model, runtime)
@@ -60,6 +61,8 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
             for measured in score_dims(config, encoder, corpus, embeddings, judge, dims):
                 advance(1)
                 yield measured
+    if config.store.max_gb is not None:
+        prune(store, max_bytes=int(config.store.max_gb * 1e9))
 
 
 def load_corpora(config: RunConfig) -> list[Corpus]:

@@ -90,7 +90,7 @@ def embed(
 def embed_side(
     store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, latency_calls: int, advance: Advance
 ) -> Embeddings:
-    key = {**encoder.identity(side), "texts": texts.fingerprint, "shard_texts": store.shard_texts}
+    key = {**encoder.identity(side), "texts": texts.fingerprint, "shard_texts": store.shard_texts, "dtype": store.dtype}
     with store.entry(key) as entry:
         meta = entry.meta()
         shard_count = math.ceil(len(texts) / store.shard_texts)

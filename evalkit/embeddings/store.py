@@ -2,19 +2,21 @@
 
 An entry is a folder named by the sha256 of its key, which holds everything that decides the vectors:
 
-    vectors.npy      n × dims float32; its rows are filled shard by shard
+    key.json         the key
+    vectors.npy      n × dims, float32 or float16; its rows are filled shard by shard
     shards.jsonl     one line per finished shard: index, sha256 of its bytes, and what was measured on it
     meta.json        the key and the measurements of the whole pass; written last, so it marks the entry as whole
 
 A killed pass leaves shards.jsonl behind, and the next one continues where it ends. Nothing here is pickled.
 """
 
+import errno
 import hashlib
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from evalkit.errors import UserError
 
 META_VERSION = 1
 LOCK_POLL_S = 0.2
+READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,11 @@ class Entry:
     def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
         self.folder = folder
         self.key = dict(key)
+        self.dtype = np.dtype(self.key.get("dtype", "float32")).newbyteorder("<")
         self.vectors_file = folder / "vectors.npy"
         self.shards_file = folder / "shards.jsonl"
         self.meta_file = folder / "meta.json"
+        self.key_file = folder / "key.json"
 
     def meta(self) -> dict[str, Any] | None:
         """The measurements of the finished pass; null while there is none.
@@ -71,8 +76,9 @@ class Entry:
             return
         self.shards_file.unlink(missing_ok=True)
         with self.vectors_file.open("wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            header = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
+        self.key_file.write_text(json.dumps(self.key, indent=1), encoding="utf-8")
 
     def read_shape(self) -> tuple[int, ...] | None:
         try:
@@ -87,11 +93,11 @@ class Entry:
 
         Written with plain writes and not through a memory map, where a full disk would kill the process.
         """
-        data = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
+        data = np.ascontiguousarray(vectors, dtype=self.dtype).tobytes()
         with self.vectors_file.open("r+b") as file:
             np.lib.format.read_magic(file)
             np.lib.format.read_array_header_1_0(file)
-            file.seek(file.tell() + first_row * vectors.shape[1] * 4)
+            file.seek(file.tell() + first_row * vectors.shape[1] * self.dtype.itemsize)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -131,8 +137,8 @@ class Entry:
         with self.vectors_file.open("rb") as file:
             np.lib.format.read_magic(file)
             np.lib.format.read_array_header_1_0(file)
-            file.seek(file.tell() + first * dims * 4)
-            return hashlib.sha256(file.read((last - first) * dims * 4)).hexdigest()
+            file.seek(file.tell() + first * dims * self.dtype.itemsize)
+            return hashlib.sha256(file.read((last - first) * dims * self.dtype.itemsize)).hexdigest()
 
     def finish(self, measurements: Mapping[str, Any]) -> dict[str, Any]:
         """Mark the entry as whole and return its meta."""
@@ -143,7 +149,9 @@ class Entry:
         return meta
 
     def read(self) -> FloatMatrix:
-        """The matrix (n × dims, float32) as a read-only memory map."""
+        """The matrix (n × dims, in the dtype of the key) as a read-only memory map; marks the entry as used now."""
+        with suppress(OSError):  # a store on a read-only disk keeps no record of use
+            os.utime(self.meta_file)
         vectors: FloatMatrix = np.load(self.vectors_file, mmap_mode="r", allow_pickle=False)
         return vectors
 
@@ -151,24 +159,49 @@ class Entry:
 class EmbeddingStore:
     """All entries below one folder."""
 
-    def __init__(self, path: str | None = None, shard_texts: int = 512) -> None:
+    def __init__(self, path: str | None = None, shard_texts: int = 512, dtype: str = "float32") -> None:
         from platformdirs import user_cache_path
 
         self.path = Path(path).expanduser() if path else user_cache_path("evalkit") / "embeddings"
         self.shard_texts = shard_texts
+        self.dtype = dtype
 
     @contextmanager
     def entry(self, key: Mapping[str, Any]) -> Iterator[Entry]:
-        """The entry of ``key``, held by this process alone; a second process waits, a dead one blocks nobody."""
-        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-        self.path.mkdir(parents=True, exist_ok=True)
+        """The entry of ``key``, held by this process alone; a second process waits, a dead one blocks nobody.
+
+        In a store that can't be written to, a whole entry is given without a lock; raises UserError for any other.
+        """
+        entry = Entry(self.path / key_name(key), key)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = self.lock(entry.folder.name)
+        except OSError as error:
+            if error.errno not in READ_ONLY:
+                raise
+            if entry.meta() is None:
+                raise UserError(
+                    f"{self.path} can't be written to and lacks the embeddings that this run needs.",
+                    "Set store.path=<folder> to one that can.",
+                ) from None
+            yield entry
+            return
+        try:
+            yield entry
+        finally:
+            lock.release()
+
+    def lock(self, name: str) -> FileLock:
+        """The acquired lock of the entry ``name``; says on stderr when it has to wait for another process."""
         lock = FileLock(self.path / f"{name}.lock")
         try:
             lock.acquire(timeout=LOCK_POLL_S)
         except Timeout:
             sys.stderr.write("evalkit: another run encodes the same texts; waiting to read what it makes\n")
             lock.acquire()
-        try:
-            yield Entry(self.path / name, key)
-        finally:
-            lock.release()
+        return lock
+
+
+def key_name(key: Mapping[str, Any]) -> str:
+    """The folder name of a key: the first half of its sha256 in hex."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

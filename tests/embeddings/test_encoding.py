@@ -194,7 +194,7 @@ KILLED = """
 import os, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from embeddings.test_encoding import CountingEncoder, vectors_of
+from tests.embeddings.test_encoding import CountingEncoder, vectors_of
 from evalkit.corpora.corpus import build_corpus
 class Killed(CountingEncoder):
     def encode(self, texts, side, advance=lambda n: None):
@@ -213,7 +213,7 @@ def test_a_killed_process_blocks_nobody_and_loses_no_finished_shard(
 ) -> None:
     whole = vectors_of(tmp_path / "whole", CountingEncoder(), corpus)
     code = KILLED.format(
-        tests=str(Path(__file__).parent.parent), victim=victim, size=CORPUS_SIZE, store=str(tmp_path / "killed")
+        tests=str(Path(__file__).parents[2]), victim=victim, size=CORPUS_SIZE, store=str(tmp_path / "killed")
     )
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
     done = subprocess.run([sys.executable, "-c", code], env=env, check=False)

@@ -1,0 +1,61 @@
+"""``python -m evalkit store``: what embeddings are kept, whether they are whole, and making room."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalkit.config import StoreCommandConfig, compose
+from evalkit.errors import BAD_INPUT, UserError, fail
+
+if TYPE_CHECKING:
+    from evalkit.embeddings.inventory import Item
+
+KEY_COLUMNS = ("model", "revision", "side", "runtime", "precision", "max_length")
+
+
+def main(arguments: list[str]) -> int:
+    """List the entries; with ``verify=true`` check them, with a limit remove some. Exit code 2 if any is damaged."""
+    from rich.console import Console
+
+    from evalkit.embeddings.inventory import damaged, inventory, prune
+    from evalkit.embeddings.store import EmbeddingStore
+
+    config: StoreCommandConfig = compose("store", arguments)
+    for name, value in (("older_than_days", config.older_than_days), ("max_gb", config.max_gb)):
+        if value is not None and value < 0:
+            raise UserError(f"{name}={value} is not possible.", "Give 0 or more.")
+    store = EmbeddingStore(config.path)
+    removed = prune(store, config.older_than_days, gigabytes(config.max_gb))
+    for item in removed:
+        sys.stderr.write(f"removed {item.name} ({item.size_bytes:,} bytes)\n")
+    items = inventory(store)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(inventory_table(items))
+    bad = [item.name for item in items if config.verify and damaged(store, item)]
+    for name in bad:
+        sys.stderr.write(f"evalkit: {name} is damaged; the next run that needs it encodes the damaged part again\n")
+    if config.verify and not bad:
+        sys.stderr.write(f"all {sum(i.finished for i in items)} finished entries are whole\n")
+    sys.stdout.write(f"{store.path}\n")
+    return fail(f"{len(bad)} damaged", BAD_INPUT) if bad else 0
+
+
+def inventory_table(items: "Sequence[Item]") -> Any:
+    """One row per entry, last used first."""
+    from rich.filesize import decimal
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="bold")
+    for name in ("entry", *KEY_COLUMNS, "texts", "size", "unused for", "state"):
+        table.add_column(name, justify="right" if name in ("texts", "size", "unused for") else "left")
+    for item in items:
+        key = (Text(str(item.key.get(column, "–"))[:48]) for column in KEY_COLUMNS)
+        state = "whole" if item.finished else "unfinished"
+        days = f"{item.unused_seconds / 86_400:.1f} days"
+        table.add_row(item.name, *key, f"{item.texts:,}", decimal(item.size_bytes), days, state)
+    return table
+
+
+def gigabytes(value: float | None) -> int | None:
+    return None if value is None else int(value * 1e9)

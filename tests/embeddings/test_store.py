@@ -1,0 +1,169 @@
+"""What the store lists, checks and removes, and how it behaves on disks that can't be written to."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.corpora.corpus import Corpus, build_corpus
+from evalkit.embeddings import EmbeddingStore, embed
+from evalkit.embeddings.inventory import damaged, inventory, prune
+from evalkit.errors import UserError
+from tests.embeddings.test_encoding import CountingEncoder
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    return build_corpus("c", [(f"d{i}", f"text {i}") for i in range(10)], [("q", "text 3")], {"q": {"d3": 1}})
+
+
+@pytest.fixture
+def store(tmp_path: Path, corpus: Corpus) -> EmbeddingStore:
+    made = EmbeddingStore(str(tmp_path / "store"), shard_texts=4)
+    embed(made, CountingEncoder(), corpus, 0)
+    return made
+
+
+def use(store: EmbeddingStore, name: str, when: float) -> None:
+    for file in (store.path / name).iterdir():
+        os.utime(file, (when, when))
+
+
+def test_entries_are_listed_with_key_size_and_age(store: EmbeddingStore) -> None:
+    items = inventory(store)
+    assert {(i.key["side"], i.texts, i.finished) for i in items} == {("document", 10, True), ("query", 1, True)}
+    for item in items:
+        files = (store.path / item.name).iterdir()
+        assert item.size_bytes == sum(f.stat().st_size for f in files)
+        assert 0 <= item.unused_seconds < 60
+
+
+def test_a_store_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
+    assert inventory(EmbeddingStore(str(tmp_path / "none"))) == []
+
+
+def test_a_clock_that_jumps_back_makes_nothing_older_than_it_is(store: EmbeddingStore) -> None:
+    assert [i.unused_seconds for i in inventory(store, now=lambda: 0.0)] == [0.0, 0.0]
+    assert prune(store, older_than_days=1, now=lambda: 0.0) == []
+
+
+def test_what_was_unused_for_long_is_removed_and_the_rest_stays(store: EmbeddingStore) -> None:
+    first, second = inventory(store)
+    use(store, first.name, 1_000_000)
+    use(store, second.name, 1_000_000 - 3 * DAY)
+    assert [i.name for i in prune(store, older_than_days=2, now=lambda: 1_000_000)] == [second.name]
+    assert [i.name for i in inventory(store)] == [first.name]
+
+
+def test_the_size_limit_removes_what_was_unused_for_longest(store: EmbeddingStore) -> None:
+    items = inventory(store)
+    use(store, items[0].name, 1_000_000 - DAY)
+    use(store, items[1].name, 1_000_000)
+    assert prune(store, max_bytes=sum(i.size_bytes for i in items)) == []
+    assert [i.name for i in prune(store, max_bytes=items[1].size_bytes)] == [items[0].name]
+    assert len(prune(store, max_bytes=0)) == 1
+    assert inventory(store) == []
+
+
+def test_reading_an_entry_marks_it_as_used(store: EmbeddingStore, corpus: Corpus) -> None:
+    for item in inventory(store):
+        use(store, item.name, 1_000_000)
+    embed(store, CountingEncoder(), corpus, 0)
+    assert all(i.unused_seconds < 60 for i in inventory(store))
+
+
+def test_an_entry_in_use_is_not_removed(store: EmbeddingStore) -> None:
+    held = inventory(store)[0]
+    with store.entry(held.key) as entry:
+        assert entry.folder.name == held.name
+        assert held.name not in [i.name for i in prune(store, max_bytes=0)]
+    assert entry.meta() is not None
+
+
+def test_a_removed_entry_is_encoded_again(store: EmbeddingStore, corpus: Corpus) -> None:
+    prune(store, max_bytes=0)
+    encoder = CountingEncoder()
+    embed(store, encoder, corpus, 0)
+    assert len(encoder.encoded) == 11
+
+
+def test_damage_is_found(store: EmbeddingStore) -> None:
+    assert not any(damaged(store, i) for i in inventory(store))
+    item = next(i for i in inventory(store) if i.texts == 10)
+    file = store.path / item.name / "vectors.npy"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert [i.name for i in inventory(store) if damaged(store, i)] == [item.name]
+
+
+def test_float16_takes_half_the_space_and_is_told_apart(tmp_path: Path, corpus: Corpus) -> None:
+    full, half = (
+        embed(EmbeddingStore(str(tmp_path), dtype=dtype), CountingEncoder(), corpus, 0).documents
+        for dtype in ("float32", "float16")
+    )
+    assert (full.vectors.dtype, half.vectors.dtype) == (np.float32, np.float16)
+    assert half.vectors.nbytes * 2 == full.vectors.nbytes
+    np.testing.assert_array_equal(half.vectors, full.vectors.astype(np.float16))
+    again = embed(EmbeddingStore(str(tmp_path), dtype="float16"), CountingEncoder(), corpus, 0).documents
+    assert again.cached
+
+
+def test_the_command_lists_verifies_and_prunes(store: EmbeddingStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", f"path={store.path}", "verify=true"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[-1] == str(store.path)
+    assert all(i.name in captured.out for i in inventory(store))
+    assert "all 2 finished entries are whole" in captured.err
+    assert main(["store", f"path={store.path}", "max_gb=0"]) == 0
+    assert inventory(store) == []
+
+
+def test_the_command_tells_of_damage_and_exits_with_2(
+    store: EmbeddingStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = inventory(store)[0].name
+    (store.path / name / "vectors.npy").write_bytes(b"not an array")
+    assert main(["store", f"path={store.path}", "verify=true"]) == 2
+    assert f"{name} is damaged" in capsys.readouterr().err
+    assert main(["store", "max_gb=-1"]) == 2
+
+
+def test_a_limit_in_the_config_is_kept_after_a_run(tiny_run: list[str], tmp_path: Path) -> None:
+    assert main([*tiny_run, "store.max_gb=0"]) == 0
+    assert inventory(EmbeddingStore(str(tmp_path / "store"))) == []
+
+
+@pytest.fixture
+def read_only(store: EmbeddingStore) -> Iterator[Path]:
+    """The store's folder, mounted read-only: root may write to a folder whatever its mode."""
+    commands = (["mount", "--bind", store.path, store.path], ["mount", "-o", "remount,ro,bind", store.path])
+    if any(subprocess.run(command, capture_output=True).returncode for command in commands):
+        subprocess.run(["umount", store.path], capture_output=True)
+        pytest.skip("a read-only file system can't be mounted here")
+    yield store.path
+    subprocess.run(["umount", store.path], check=True)
+
+
+def test_a_read_only_store_is_read_and_never_written(read_only: Path, corpus: Corpus) -> None:
+    encoder = CountingEncoder()
+    store = EmbeddingStore(str(read_only), shard_texts=4)
+    assert embed(store, encoder, corpus, 0).documents.cached
+    assert encoder.encoded == []
+    with pytest.raises(UserError, match=r"can't be written to and lacks.*\n.*store.path"):
+        embed(store, CountingEncoder(revision="2"), corpus, 0)
+
+
+def test_nothing_in_the_store_is_pickled(store: EmbeddingStore) -> None:
+    for item in inventory(store):
+        folder = store.path / item.name
+        assert {f.name for f in folder.iterdir()} == {"key.json", "meta.json", "shards.jsonl", "vectors.npy"}
+        assert json.loads((folder / "meta.json").read_text())["key"] == item.key
+        np.load(folder / "vectors.npy", allow_pickle=False)
