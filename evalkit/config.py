@@ -112,6 +112,7 @@ class RunConfig:
     measures: list[str] = field(default_factory=list)
     top_k: int = 100
     save_rankings: bool = True
+    memory_gb: float = 1.0
     data_dir: str = "data"
     results_dir: str = "results"
 
@@ -309,6 +310,7 @@ def check(config: RunConfig) -> None:
     if config.store.dtype not in STORE_DTYPES:
         raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
     for name, value, least in (
+        ("memory_gb", config.memory_gb, 0),
         ("store.max_gb", config.store.max_gb, 0),
         ("top_k", config.top_k, 1),
         ("runtime.latency_calls", config.runtime.latency_calls, 1),

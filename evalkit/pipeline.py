@@ -16,18 +16,21 @@ from evalkit.embeddings.inventory import prune
 from evalkit.encoders import Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
-from evalkit.measures.latency import percentiles_ms, time_calls_ms
+from evalkit.measures.latency import PERCENTILES, percentiles_ms, time_calls_ms
 from evalkit.measures.memory import NO_PEAK_RSS, PeakMemory
 from evalkit.measures.quality import Judge, overlap_at, parse_measures
 from evalkit.results.record import CorpusRecord, Measured, Point
-from evalkit.search import Searcher, build, cut, empty
+from evalkit.search import Searcher, Vectors, build, cut, empty
 from evalkit.search.ranking import Ranking, tie_order
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTH = 10
 SEARCH_LATENCY_CALLS = 200
 BATCH_REPEATS = 3
+SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
+NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 WHY_UNMEASURED = {
+    **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
     "peak_rss_bytes": NO_PEAK_RSS,
     "search_peak_rss_bytes": NO_PEAK_RSS,
     "verification": "PyTorch in float32 on the CPU is what other runtimes are compared with",
@@ -84,16 +87,17 @@ def score_dims(
     config: RunConfig, encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings, judge: Judge, dims: int
 ) -> Iterator[Measured]:
     """Every quantization × index at one width, beside exact float32 search at that width."""
-    documents = cut(embeddings.documents.vectors, dims)
+    documents = Vectors(embeddings.documents.vectors, dims)
+    memory_bytes = config.memory_gb * 1e9
     queries = cut(embeddings.queries.vectors, dims)
     place = tie_order(corpus.documents.ids)
     excluded = np.array([corpus.documents.row.get(corpus.excluded.get(q, ""), -1) for q in corpus.queries.ids])
     depth = min(OVERLAP_DEPTH, config.top_k)
-    exact = build(documents, place, *EXACT).rank(queries, depth, excluded)
+    exact = build(documents, place, *EXACT, memory_bytes).rank(queries, depth, excluded)
     settings = product(config.quantization.items(), config.index.items())
     for (quantization_name, quantization), (index_name, index) in settings:
         with PeakMemory() as memory:
-            searcher = build(documents, place, quantization, index)
+            searcher = build(documents, place, quantization, index, memory_bytes)
             ranking = searcher.rank(queries, config.top_k, excluded)
             speed = search_speed(searcher, queries, config.top_k, embeddings.queries)
         quality = judge.score(rankings_by_id(ranking, corpus))
@@ -121,7 +125,7 @@ def score_dims(
                 **encoding_memory(embeddings.documents),
             },
             unmeasured={
-                **unmeasured(search_peak_rss_bytes=memory.peak_rss_bytes),
+                **unmeasured(search_peak_rss_bytes=memory.peak_rss_bytes, **speed),
                 **unmeasured(**encoding_memory(embeddings.documents)),
             },
         )
@@ -137,8 +141,11 @@ def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:
     }
 
 
-def search_speed(searcher: Searcher, queries: Any, top_k: int, encoded: Embeddings) -> dict[str, float]:
+def search_speed(searcher: Searcher, queries: Any, top_k: int, encoded: Embeddings) -> dict[str, float | None]:
     """Batch throughput, and latency of one query at a time: search alone, encode alone, and both added call by call."""
+    if searcher.on_disk:
+        of_encoding = percentiles_ms("encode_query", encoded.latency_ms)
+        return {**dict.fromkeys(SEARCH_SPEED), **of_encoding}
     latency_calls = max(SEARCH_LATENCY_CALLS, len(encoded.latency_ms))
     single = [queries[i : i + 1] for i in range(len(queries))]
     search_ms = time_calls_ms(lambda i: searcher.find(single[i % len(single)], top_k), latency_calls)

@@ -302,3 +302,18 @@ def test_the_quality_of_quantizations_is_in_the_expected_order_on_real_data(
     assert (overlap.loc["int8"] > 0.95).all()
     assert (overlap.loc["binary"] < overlap.loc["binary_rescore"]).all()
     assert (overlap[128] <= overlap[384] + 0.01).all()
+
+
+def test_vectors_larger_than_the_memory_limit_are_searched_from_disk_with_the_same_figures(
+    tiny_run: list[str], tmp_path: Path
+) -> None:
+    grid = ["dims=[8,32]", "quantization=[float32,binary,binary_rescore]"]
+    for memory_gb in (1, 0):
+        assert main([*tiny_run, *grid, f"memory_gb={memory_gb}"]) == 0
+    in_memory, on_disk = (read_run(folder) for folder in stored_runs(tmp_path / "results"))
+    same = ["dims", "quantization", "nDCG@10", "R@10", "RR@10", "overlap@10", "bytes_per_vector"]
+    pd.testing.assert_frame_equal(in_memory.points()[same], on_disk.points()[same])
+    for point in on_disk.about["points"]:
+        from_disk = point["quantization"] == "float32"
+        assert (point["search_ms_p50"] is None) == from_disk
+        assert ("searched from disk" in point["unmeasured"].get("search_ms_p50", "")) == from_disk

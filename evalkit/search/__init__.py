@@ -3,5 +3,6 @@
 from evalkit.search.ranking import Ranking
 from evalkit.search.searcher import Searcher, build, empty
 from evalkit.search.truncation import cut
+from evalkit.search.vectors import Vectors
 
-__all__ = ["Ranking", "Searcher", "build", "cut", "empty"]
+__all__ = ["Ranking", "Searcher", "Vectors", "build", "cut", "empty"]

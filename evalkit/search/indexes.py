@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from evalkit.errors import UserError
 from evalkit.search.ranking import Rows, Scores
+from evalkit.search.vectors import FloatMatrix, Vectors
 
-FloatMatrix = npt.NDArray[np.float32]
 IO_BLOCK_BYTES = 1 << 20
 
 
@@ -60,6 +60,38 @@ class FloatIndex:
         import faiss
 
         return count_bytes(faiss.write_index, self.index)
+
+
+class StoredFlatIndex:
+    """Exact search over vectors that stay on disk: block by block, each block's best merged into the best so far.
+
+    The same results as a flat float32 index with little more memory than one block.
+    """
+
+    def __init__(self, documents: Vectors) -> None:
+        self.documents = documents
+        self.rows = 0
+
+    def train(self, documents: FloatMatrix) -> None: ...
+
+    def add(self, documents: FloatMatrix) -> None:
+        self.rows += len(documents)
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        import faiss
+
+        heap = faiss.ResultHeap(len(queries), k, keep_max=True)
+        for first, block in self.documents.blocks():
+            scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+            heap.add_result(scores, rows + first)
+        heap.finalize()
+        return heap.D, heap.I
+
+    def reconstruct(self, rows: Rows) -> FloatMatrix:
+        return self.documents.take(rows)
+
+    def serialized_bytes(self) -> int:
+        return self.rows * self.documents.dims * 4
 
 
 class BinaryIndex:

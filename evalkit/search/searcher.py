@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.config import IndexConfig, QuantizationConfig
-from evalkit.search.indexes import FloatIndex, FloatMatrix, VectorIndex, vector_index
+from evalkit.search.indexes import FloatIndex, StoredFlatIndex, VectorIndex, vector_index
 from evalkit.search.ranking import Ranking, Rows, Scores, order, without
+from evalkit.search.vectors import FloatMatrix, Vectors
 
-STORE_FACTORY = {"float32": "Flat", "float16": "SQfp16", "int8": "SQ8"}
+FLAT = "Flat"
+STORE_FACTORY = {"float32": FLAT, "float16": "SQfp16", "int8": "SQ8"}
 TIE_MARGIN = 32
 RESCORE_QUERIES = 64
 
@@ -18,7 +20,7 @@ RESCORE_QUERIES = 64
 class Rescoring:
     """A flat copy of the documents, and how many candidates per wanted result it re-orders."""
 
-    store: FloatIndex
+    store: FloatIndex | StoredFlatIndex
     factor: int
 
 
@@ -37,6 +39,11 @@ class Searcher:
     build_seconds: float
     index_bytes: int
     bytes_per_vector: float
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether vectors are read from the store at every search, which is no speed that a server would have."""
+        return isinstance(self.index, StoredFlatIndex)
 
     def find(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
         """What the index itself gives, as a server would run it: (scores, rows), each queries × min(k, documents).
@@ -95,21 +102,35 @@ class Searcher:
         return scores
 
 
-def build(documents: FloatMatrix, place: Rows, quantization: QuantizationConfig, index: IndexConfig) -> Searcher:
-    """Train on and fill an index with ``documents`` (n × dims, float32, unit length).
+def build(
+    documents: Vectors,
+    place: Rows,
+    quantization: QuantizationConfig,
+    index: IndexConfig,
+    memory_bytes: float = float("inf"),
+) -> Searcher:
+    """Train on and fill an index with ``documents``, block by block.
 
-    Raises UserError where FAISS can't build what the configs describe.
+    Flat float32 vectors that would take more than ``memory_bytes`` stay on disk and are searched there. Raises
+    UserError where FAISS can't build what the configs describe.
     """
-    main, rescoring = empty(documents.shape[1], quantization, index)
+    main, rescoring = empty(documents.dims, quantization, index)
+    if documents.nbytes > memory_bytes:
+        if index.faiss.format(quantization=quantization.faiss) == FLAT:
+            main = StoredFlatIndex(documents)
+        if rescoring is not None and quantization.rescore is not None and quantization.rescore.store == "float32":
+            rescoring = Rescoring(StoredFlatIndex(documents), rescoring.factor)
     built: list[VectorIndex] = [main, rescoring.store] if rescoring else [main]
     started = time.perf_counter()
+    sample = documents.sample()
     for part in built:
-        part.train(documents)
+        part.train(sample)
     seconds = time.perf_counter() - started
     empty_bytes = sum(part.serialized_bytes() for part in built)
     started = time.perf_counter()
-    for part in built:
-        part.add(documents)
+    for _, block in documents.blocks():
+        for part in built:
+            part.add(block)
     seconds += time.perf_counter() - started
     index_bytes = sum(part.serialized_bytes() for part in built)
     return Searcher(

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def cut(vectors: npt.NDArray[np.float32], dims: int) -> npt.NDArray[np.float32]:
+def cut(vectors: npt.NDArray[np.floating], dims: int) -> npt.NDArray[np.float32]:
     """The first ``dims`` components of every row (n × dims, float32, C order), each row of unit length.
 
     A row whose leading components are all zero has no direction and stays zero.

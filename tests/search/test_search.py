@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.errors import UserError
-from evalkit.search import Ranking, Searcher, build, cut
+from evalkit.search import Ranking, Searcher, Vectors, build, cut
 from evalkit.search.indexes import sign_bits
 from evalkit.search.ranking import order, tie_order, without
 
@@ -24,7 +24,8 @@ def vectors(rows: int, dims: int, seed: int = 0) -> Matrix:
 
 def searcher(documents: Matrix, factory: str, rescore: RescoreConfig | None = None) -> Searcher:
     place = tie_order([f"d{i}" for i in range(len(documents))])
-    return build(documents, place, QuantizationConfig(factory, rescore), FLAT)
+    whole = Vectors(documents, documents.shape[1])
+    return build(whole, place, QuantizationConfig(factory, rescore), FLAT)
 
 
 def exact(documents: Matrix, queries: Matrix, k: int) -> Matrix:
@@ -123,7 +124,12 @@ def test_trap_5_binary_is_the_hamming_distance_of_signs() -> None:
 
 def test_trap_6_an_index_that_searches_by_l2_is_refused() -> None:
     with pytest.raises(UserError, match="by L2 although inner product"):
-        build(vectors(300, 16), np.arange(300), QuantizationConfig("PQ4np"), IndexConfig("HNSW8_{quantization}"))
+        build(
+            Vectors(vectors(300, 16), 16),
+            np.arange(300),
+            QuantizationConfig("PQ4np"),
+            IndexConfig("HNSW8_{quantization}"),
+        )
 
 
 @pytest.mark.parametrize("factory", FACTORIES)
@@ -158,8 +164,8 @@ def test_trap_8_ties_across_the_last_place_do_not_depend_on_the_order_of_documen
     ids = np.array([f"d{i}" for i in range(400)])
     shuffled = np.random.default_rng(seed).permutation(400)
     quantization = QuantizationConfig("BFlat")
-    one = build(documents, tie_order(ids), quantization, FLAT).rank(queries, k)
-    other = build(documents[shuffled], tie_order(ids[shuffled]), quantization, FLAT).rank(queries, k)
+    one = build(Vectors(documents, dims), tie_order(ids), quantization, FLAT).rank(queries, k)
+    other = build(Vectors(documents[shuffled], dims), tie_order(ids[shuffled]), quantization, FLAT).rank(queries, k)
     assert ids[one.rows].tolist() == ids[shuffled][other.rows].tolist()
     scores = 1 - 2 * ((documents > 0)[None] != (queries > 0)[:, None]).sum(axis=2) / dims
     by_hand = [sorted(range(400), key=lambda i: (s[i], ids[i]), reverse=True)[:k] for s in scores]
