@@ -4,12 +4,17 @@ import numpy as np
 import numpy.typing as npt
 
 
-def cut(vectors: npt.NDArray[np.floating], dims: int) -> npt.NDArray[np.float32]:
+def cut(
+    vectors: npt.NDArray[np.floating], dims: int, out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
     """The first ``dims`` components of every row (n × dims, float32, C order), each row of unit length.
 
-    A row whose leading components are all zero has no direction and stays zero.
+    Written into ``out`` where that is given, which spares large passes the cost of fresh memory. A row whose leading
+    components are all zero has no direction and stays zero.
     """
-    kept = np.array(vectors[:, :dims], dtype=np.float32, order="C")
-    norms = np.linalg.norm(kept, axis=1, keepdims=True)
-    np.divide(kept, norms, out=kept, where=norms > 0)
+    kept = np.empty((len(vectors), dims), dtype=np.float32) if out is None else out
+    np.copyto(kept, vectors[:, :dims], casting="same_kind")
+    norms = np.sqrt(np.einsum("ij,ij->i", kept, kept))
+    norms[norms == 0] = 1
+    kept /= norms[:, None]
     return kept

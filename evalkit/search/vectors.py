@@ -30,24 +30,26 @@ class Vectors:
         return len(self) * self.dims * 4
 
     def blocks(self) -> Iterator[tuple[int, FloatMatrix]]:
-        """(first row, block) over all rows in order; a block is rows × dims, float32, and its own copy.
+        """(first row, block) over all rows in order; a block is rows × dims, float32, and gone when the next one comes.
 
         A memory map is read as a file, into one buffer: mapped pages would count as this process's memory.
         """
         native = self.matrix.shape[1]
-        rows = max(1, BLOCK_BYTES // (native * 4))
+        rows = min(max(1, BLOCK_BYTES // (native * 4)), len(self))
+        out = np.empty((rows, self.dims), dtype=np.float32)
         if not isinstance(self.matrix, np.memmap):
             for first in range(0, len(self), rows):
-                yield first, cut(self.matrix[first : first + rows], self.dims)
+                block = self.matrix[first : first + rows]
+                yield first, cut(block, self.dims, out[: len(block)])
             return
-        buffer = np.empty((min(rows, len(self)), native), dtype=self.matrix.dtype)
+        buffer = np.empty((rows, native), dtype=self.matrix.dtype)
         with open(str(self.matrix.filename), "rb", buffering=0) as file:  # noqa: PTH123
             file.seek(self.matrix.offset)
             for first in range(0, len(self), rows):
                 block = buffer[: len(self) - first]
                 if file.readinto(block.data.cast("B")) != block.nbytes:
                     raise OSError(f"{self.matrix.filename} ends before row {first + len(block)}")
-                yield first, cut(block, self.dims)
+                yield first, cut(block, self.dims, out[: len(block)])
 
     def take(self, rows: Rows) -> FloatMatrix:
         """The vectors of ``rows`` (any shape): rows.shape + (dims,), float32."""

@@ -30,7 +30,7 @@ def stored(tmp_path: Path, rows: int = 500, dtype: type = np.float32) -> np.ndar
 def test_blocks_are_the_cut_matrix_in_pieces(tmp_path: Path, dims: int, dtype: type) -> None:
     matrix = stored(tmp_path, dtype=dtype)
     for source in (matrix, np.array(matrix)):
-        blocks = list(Vectors(source, dims).blocks())
+        blocks = [(first, block.copy()) for first, block in Vectors(source, dims).blocks()]
         assert [first for first, _ in blocks] == [0, 70, 140, 210, 280, 350, 420, 490]
         np.testing.assert_array_equal(np.vstack([block for _, block in blocks]), cut(matrix, dims))
     rows = np.array([[3, 499], [3, 0]])

@@ -1,0 +1,91 @@
+"""Texts per second against SentenceTransformer.encode with its defaults: same texts, same model, alternating, warm.
+
+The gain comes from batches by token budget and from the runtime; so each runtime stands beside the nDCG@10 that its
+vectors give on the whole corpus, because speed that costs quality is no gain.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from reporting import report
+
+from evalkit.config import IndexConfig, QuantizationConfig, RuntimeConfig, compose
+from evalkit.corpora import Corpus, load_corpus
+from evalkit.encoders import load_encoder
+from evalkit.encoders.runtimes import RUNTIMES
+from evalkit.encoders.weights import local_folder
+from evalkit.measures.quality import Judge, parse_measures
+from evalkit.search import Vectors, build, cut
+from evalkit.search.ranking import tie_order
+
+Encode = Callable[[list[str]], np.ndarray]
+WAYS = [("torch", "float32"), ("torch", "bf16"), ("openvino", "float32"), ("openvino", "bf16"), ("onnx", "float32")]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--corpus", required=True)
+    arguments.add_argument("--texts", type=int, default=600, help="documents per timed round")
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--quality", action="store_true", help="encode the whole corpus by every way for nDCG@10")
+    options = arguments.parse_args()
+    corpus = load_corpus("beir", {"source": "beir", "path": options.corpus})
+    every = max(1, len(corpus.documents) // options.texts)
+    texts = [corpus.documents.texts[i] for i in range(0, len(corpus.documents), every)][: options.texts]
+    ways = all_ways()
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, encode in ways.items():
+            started = time.perf_counter()
+            encode(texts)
+            seconds[name].append(time.perf_counter() - started)
+    baseline = seconds["SentenceTransformer.encode"]
+    rows = []
+    for name, encode in ways.items():
+        ratios = [b / s for b, s in zip(baseline, seconds[name], strict=True)]
+        rows.append(
+            {
+                "way": name,
+                "texts_per_second": len(texts) / statistics.median(seconds[name]),
+                "ratio": statistics.median(ratios),
+                "ratio_min": min(ratios),
+                "ratio_max": max(ratios),
+                "nDCG@10": ndcg(corpus, encode) if options.quality else None,
+            }
+        )
+    report("encode", rows, corpus=corpus.name, texts=len(texts), rounds=options.rounds)
+
+
+def all_ways() -> dict[str, Encode]:
+    """Every way to encode that is installed, loaded and warm."""
+    from sentence_transformers import SentenceTransformer
+
+    model = compose("run", []).model
+    peer = SentenceTransformer(str(local_folder(model) or model.name), device="cpu")
+    ways: dict[str, Encode] = {"SentenceTransformer.encode": lambda t: peer.encode(t, show_progress_bar=False)}
+    for kind, precision in WAYS:
+        if RUNTIMES[kind].installed:
+            encoder = load_encoder(model, RuntimeConfig(kind=kind, precision=precision, device="cpu"))
+            ways[f"evalkit {kind} {precision}"] = lambda t, e=encoder: e.encode(t, "document").vectors
+    for encode in ways.values():
+        encode(["a text to warm up with", "and another one"] * 8)
+    return ways
+
+
+def ndcg(corpus: Corpus, encode: Encode) -> float:
+    """nDCG@10 of exact search at the model's own width."""
+    documents, queries = (encode(list(side.texts)) for side in (corpus.documents, corpus.queries))
+    width = documents.shape[1]
+    flat = (QuantizationConfig("Flat"), IndexConfig("{quantization}"))
+    searcher = build(Vectors(documents, width), tie_order(corpus.documents.ids), *flat)
+    ranking = searcher.rank(cut(queries, width), 100)
+    judge = Judge(parse_measures(["nDCG@10"], 100), corpus.qrels)
+    found = [[corpus.documents.ids[row] for row in rows] for rows in ranking.rows]
+    return judge.score(dict(zip(corpus.queries.ids, found, strict=True))).mean["nDCG@10"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Exact search over stored vectors, block by block, against faiss.IndexFlatIP that holds everything in memory.
+
+Seconds and peak memory above the interpreter's own, at one and at four widths, each measured in a process of its own.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from reporting import report
+
+WIDTH, QUERIES, TOP_K = 384, 1_000, 100
+DIMS = {"one": [WIDTH], "four": [64, 128, 256, WIDTH]}
+CHUNK = 100_000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--folder", default=tempfile.gettempdir())
+    arguments.add_argument("--one", nargs=3, metavar=("FILE", "WAY", "DIMS"), help=argparse.SUPPRESS)
+    options = arguments.parse_args()
+    if options.one:
+        one(*options.one)
+        return
+    rows = []
+    for count in options.rows:
+        file = Path(options.folder) / f"evalkit-scale-{count}.npy"
+        write_vectors(file, count)
+        try:
+            for dims in DIMS:
+                runs = [{way: measure(file, way, dims) for way in ("evalkit", "faiss")} for _ in range(options.rounds)]
+                rows.append(summary(count, dims, runs))
+        finally:
+            file.unlink()
+    report("scale", rows, queries=QUERIES, top_k=TOP_K, width=WIDTH)
+
+
+def summary(count: int, dims: str, runs: list[dict[str, dict[str, float]]]) -> dict[str, object]:
+    """Medians over the alternating runs; the speed ratio is faiss's seconds over evalkit's, pair by pair."""
+    row: dict[str, object] = {"rows": count, "dims": dims}
+    for way in ("evalkit", "faiss"):
+        row[f"{way}_seconds"] = float(np.median([r[way]["seconds"] for r in runs]))
+        row[f"{way}_peak_mb"] = float(np.median([r[way]["peak_bytes"] for r in runs])) / 1e6
+    row["speed_ratio"] = float(np.median([r["faiss"]["seconds"] / r["evalkit"]["seconds"] for r in runs]))
+    return row
+
+
+def measure(file: Path, way: str, dims: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", str(file), way, dims]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def one(file: str, way: str, dims: str) -> None:
+    """Search in this process; seconds are those of searching, memory includes whatever must be held for it."""
+    import faiss
+    import psutil
+
+    from evalkit.measures.memory import PeakMemory
+    from evalkit.search import Vectors, cut
+    from evalkit.search.indexes import StoredFlatIndex
+
+    faiss.omp_set_num_threads(psutil.cpu_count(logical=False) or 1)
+    queries = np.random.default_rng(1).standard_normal((QUERIES, WIDTH), dtype=np.float32)
+    matrix = np.load(file, mmap_mode="r")
+    own = psutil.Process().memory_info().rss
+    seconds = 0.0
+    with PeakMemory() as memory:
+        for width in DIMS[dims]:
+            cut_queries = cut(queries, width)
+            if way == "evalkit":
+                index = StoredFlatIndex(Vectors(matrix, width))
+            else:
+                index = faiss.IndexFlatIP(width)
+                for _, block in Vectors(matrix, width).blocks():
+                    index.add(block)
+            started = time.perf_counter()
+            index.search(cut_queries, TOP_K)
+            seconds += time.perf_counter() - started
+            del index
+    print(json.dumps({"seconds": seconds, "peak_bytes": (memory.peak_rss_bytes or 0) - own}))
+
+
+def write_vectors(file: Path, count: int) -> None:
+    matrix = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=(count, WIDTH))
+    generator = np.random.default_rng(0)
+    for first in range(0, count, CHUNK):
+        rows = min(CHUNK, count - first)
+        block = generator.standard_normal((rows, WIDTH), dtype=np.float32)
+        matrix[first : first + rows] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    matrix.flush()
+
+
+if __name__ == "__main__":
+    main()
