@@ -1,4 +1,4 @@
-"""What evalkit itself costs: --help, a run whose embeddings are all there, and measures against pytrec_eval directly."""
+"""What evalkit itself costs: --help, a run whose embeddings are all there, and measures beside bare pytrec_eval."""
 
 import argparse
 import statistics
