@@ -9,11 +9,13 @@ def cut(
 ) -> npt.NDArray[np.float32]:
     """The first ``dims`` components of every row (n × dims, float32, C order), each row of unit length.
 
-    Written into ``out`` where that is given, which spares large passes the cost of fresh memory. A row whose leading
+    Written into ``out`` where that is given (it may be ``vectors`` itself), which spares large passes the cost of
+    fresh memory. A row whose leading
     components are all zero has no direction and stays zero.
     """
     kept = np.empty((len(vectors), dims), dtype=np.float32) if out is None else out
-    np.copyto(kept, vectors[:, :dims], casting="same_kind")
+    if kept is not vectors:
+        np.copyto(kept, vectors[:, :dims], casting="same_kind")
     norms = np.sqrt(np.einsum("ij,ij->i", kept, kept))
     norms[norms == 0] = 1
     kept /= norms[:, None]

@@ -42,14 +42,15 @@ class Vectors:
                 block = self.matrix[first : first + rows]
                 yield first, cut(block, self.dims, out[: len(block)])
             return
-        buffer = np.empty((rows, native), dtype=self.matrix.dtype)
+        in_place = self.dims == native and self.matrix.dtype == out.dtype
+        buffer = out if in_place else np.empty((rows, native), dtype=self.matrix.dtype)
         with open(str(self.matrix.filename), "rb", buffering=0) as file:  # noqa: PTH123
             file.seek(self.matrix.offset)
             for first in range(0, len(self), rows):
                 block = buffer[: len(self) - first]
                 if file.readinto(block.data.cast("B")) != block.nbytes:
                     raise OSError(f"{self.matrix.filename} ends before row {first + len(block)}")
-                yield first, cut(block, self.dims, out[: len(block)])
+                yield first, cut(block, self.dims, block if in_place else out[: len(block)])
 
     def take(self, rows: Rows) -> FloatMatrix:
         """The vectors of ``rows`` (any shape): rows.shape + (dims,), float32."""
