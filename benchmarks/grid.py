@@ -16,7 +16,6 @@ from reporting import report
 
 DIMS = (64, 128, 256, 384)
 QUANTIZATIONS = ("float32", "float16", "int8", "binary")
-MTEB_LEVELS = {"float32": None, "float16": "float16", "int8": "int8", "binary": "binary"}
 
 
 def main() -> None:
@@ -67,6 +66,7 @@ def mteb_point(corpus_folder: str, dims: int, quantization: str) -> None:
     import mteb
     from datasets import Dataset
     from mteb.models import CompressionWrapper, SentenceTransformerEncoderWrapper
+    from mteb.types import OutputDType
     from sentence_transformers import SentenceTransformer
 
     from evalkit.config import compose
@@ -86,8 +86,7 @@ def mteb_point(corpus_folder: str, dims: int, quantization: str) -> None:
     model = compose("run", []).model
     loaded = SentenceTransformer(str(local_folder(model) or model.name), device="cpu", truncate_dim=dims)
     encoder = SentenceTransformerEncoderWrapper(loaded)
-    level = MTEB_LEVELS[quantization]
-    wrapped = CompressionWrapper(encoder, output_dtype=level) if level else encoder
+    wrapped = encoder if quantization == "float32" else CompressionWrapper(encoder, OutputDType(quantization))
     result = mteb.evaluate(wrapped, task, cache=None, overwrite_strategy="always", show_progress_bar=False)
     print(json.dumps(result.task_results[0].scores["test"][0]["ndcg_at_10"]))
 
