@@ -1,35 +1,15 @@
 """The corpus type: what is searched, what is asked, and which answers people judged right."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from evalkit.corpora.digests import digest, unordered_digest
 from evalkit.corpora.lint import Finding, lint
+from evalkit.corpora.texts import TextFile, Texts
 from evalkit.errors import UserError
 
 Qrels = Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
-class Texts:
-    """The texts of one side, in the order of their vectors: ``ids[i]`` names ``texts[i]``."""
-
-    ids: Sequence[str]
-    texts: Sequence[str]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def row(self) -> dict[str, int]:
-        """id → row."""
-        return {id_: i for i, id_ in enumerate(self.ids)}
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """sha256 (hex) over the texts in their order: what a stored matrix of vectors belongs to."""
-        return digest(self.texts)
 
 
 @dataclass(frozen=True)
@@ -49,28 +29,16 @@ class Corpus:
     @cached_property
     def fingerprint(self) -> str:
         """sha256 (hex) over ids, texts and judgments; the order of lines in the files does not matter."""
-        documents = sorted(digest(pair) for pair in zip(self.documents.ids, self.documents.texts, strict=True))
-        queries = sorted(digest(pair) for pair in zip(self.queries.ids, self.queries.texts, strict=True))
-        judgments = sorted(
-            digest((query, document, str(grade)))
-            for query, grades in self.qrels.items()
-            for document, grade in grades.items()
+        documents = zip(self.documents.ids, self.documents.texts, strict=True)
+        queries = zip(self.queries.ids, self.queries.texts, strict=True)
+        judgments = (
+            (query, document, str(grade)) for query, grades in self.qrels.items() for document, grade in grades.items()
         )
-        return digest([digest(documents), digest(queries), digest(judgments)])
+        return digest([unordered_digest(documents), unordered_digest(queries), unordered_digest(judgments)])
 
     @property
     def judgments(self) -> int:
         return sum(len(grades) for grades in self.qrels.values())
-
-
-def digest(parts: Iterable[str]) -> str:
-    """sha256 (hex) over strings, each with its length before it, so that no two lists read alike."""
-    sha = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        sha.update(len(encoded).to_bytes(8, "little"))
-        sha.update(encoded)
-    return sha.hexdigest()
 
 
 def document_text(title: str | None, text: str | None) -> str:
@@ -87,13 +55,16 @@ def build_corpus(
 ) -> Corpus:
     """Assemble and lint a corpus from (id, text) pairs; of a repeated id the first text stays.
 
+    Documents are read one by one and kept in a temporary file, so memory holds their ids but not their texts.
+
     ``ignore_identical_ids`` true never lets a query find the document of its own id, false always does; null
     ignores it where that document also carries the query's text and is not judged relevant to it.
     Raises UserError for a corpus without documents or without any judged query.
     """
-    all_documents, repeated_documents = unique(documents)
-    all_queries, repeated_queries = unique(queries)
-    if not all_documents:
+    all_documents, repeated_documents = first_of_each_id(documents, TextFile)
+    query_side, repeated_queries = first_of_each_id(queries, list)
+    all_queries = dict(zip(query_side.ids, query_side.texts, strict=True))
+    if not len(all_documents):
         raise UserError(f"corpus '{name}' has no documents.", "Look at its document file: is it empty?")
     judged = {q: text for q, text in all_queries.items() if qrels.get(q)}
     if not judged:
@@ -105,7 +76,7 @@ def build_corpus(
     findings = lint(all_documents, all_queries, qrels, repeated_documents, repeated_queries)
     return Corpus(
         name=name,
-        documents=Texts(list(all_documents), list(all_documents.values())),
+        documents=all_documents,
         queries=Texts(list(judged), list(judged.values())),
         qrels=kept_qrels,
         excluded=identical_ids(all_documents, judged, kept_qrels, ignore_identical_ids),
@@ -113,27 +84,32 @@ def build_corpus(
     )
 
 
-def identical_ids(
-    documents: Mapping[str, str], queries: Mapping[str, str], qrels: Qrels, ignore: bool | None
-) -> dict[str, str]:
+def identical_ids(documents: Texts, queries: Mapping[str, str], qrels: Qrels, ignore: bool | None) -> dict[str, str]:
     """query id → the document that is the query itself, as ``build_corpus`` describes it."""
     if ignore is False:
         return {}
     return {
         query: query
         for query, text in queries.items()
-        if query in documents
-        and (ignore or (bool(text) and documents[query].endswith(text) and qrels[query].get(query, 0) <= 0))
+        if (same_id := documents.text_of(query)) is not None
+        and (ignore or (bool(text) and same_id.endswith(text) and qrels[query].get(query, 0) <= 0))
     }
 
 
-def unique(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, str], list[str]]:
-    """The first text of every id, and the ids that came again."""
-    kept: dict[str, str] = {}
-    repeated = []
-    for id_, text in pairs:
-        if id_ in kept:
-            repeated.append(id_)
-        else:
-            kept[id_] = text
-    return kept, repeated
+def first_of_each_id(
+    pairs: Iterable[tuple[str, str]], keep: Callable[[Iterable[str]], Sequence[str]]
+) -> tuple[Texts, list[str]]:
+    """The first text of every id, kept by ``keep``, and the ids that came again."""
+    ids: dict[str, None] = {}
+    repeated: list[str] = []
+
+    def first_texts() -> Iterator[str]:
+        for id_, text in pairs:
+            if id_ in ids:
+                repeated.append(id_)
+            else:
+                ids[id_] = None
+                yield text
+
+    texts = keep(first_texts())
+    return Texts(list(ids), texts), repeated

@@ -1,8 +1,12 @@
 """What is odd about a corpus, said before anyone trusts a figure that comes from it."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from evalkit.corpora.digests import digests
+from evalkit.corpora.texts import Texts
 
 EXAMPLES = 3
 
@@ -34,32 +38,28 @@ def finding(check: str, ids: Iterable[str], total: int, message: str) -> Finding
 
 
 def lint(
-    documents: Mapping[str, str],
+    documents: Texts,
     queries: Mapping[str, str],
     qrels: Mapping[str, Mapping[str, int]],
     repeated_documents: Sequence[str],
     repeated_queries: Sequence[str],
 ) -> list[Finding]:
-    """Every check on the raw corpus (id → text, query id → document id → grade); only what was found is returned."""
-    copies = Counter(text for text in documents.values() if text)
-    originals: set[str] = set()
-    duplicates = []
-    for id_, text in documents.items():
-        if copies[text] > 1 and text in originals:
-            duplicates.append(id_)
-        originals.add(text)
+    """Every check on the raw corpus (queries: id → text; qrels: query id → document id → grade).
+
+    Only what was found is returned.
+    """
     judgments = [(q, d) for q, grades in qrels.items() for d in grades]
     judged = [q for q in queries if qrels.get(q)]
     checks = [
         finding(
             "empty_documents",
-            (d for d, text in documents.items() if not text),
+            (d for d, text in zip(documents.ids, documents.texts, strict=True) if not text),
             len(documents),
             "documents are empty",
         ),
         finding(
             "duplicate_documents",
-            duplicates,
+            repeats(documents),
             len(documents),
             "documents repeat the text of an earlier one; a judged one may lose to its unjudged copy",
         ),
@@ -83,7 +83,7 @@ def lint(
         ),
         finding(
             "judgments_of_unknown_documents",
-            dict.fromkeys(d for _, d in judgments if d not in documents),
+            dict.fromkeys(d for _, d in judgments if d not in documents.row),
             len({d for _, d in judgments}),
             "judged documents are not in the corpus; they count as never found, as in trec_eval",
         ),
@@ -107,12 +107,20 @@ def lint(
         ),
         finding(
             "queries_equal_to_their_document",
-            (q for q in judged if any(g > 0 and documents.get(d) == queries[q] for d, g in qrels[q].items())),
+            (q for q in judged if any(g > 0 and documents.text_of(d) == queries[q] for d, g in qrels[q].items())),
             len(judged),
             "judged queries have the very text of a relevant document; they are too easy",
         ),
     ]
     return [c for c in checks if c.count]
+
+
+def repeats(documents: Texts) -> list[str]:
+    """The ids of documents whose text, if they have one, an earlier document has too."""
+    sha = digests((text,) for text in documents.texts)
+    first_rows = np.unique(sha, return_index=True)[1]
+    later = np.setdiff1d(np.arange(len(sha)), first_rows)
+    return [documents.ids[row] for row in later if documents.texts[row]]
 
 
 def truncation(texts: Sequence[str], truncated: Sequence[bool], max_length: int, model: str) -> list[Finding]:
