@@ -1,6 +1,7 @@
 """The texts of one side of a corpus. Documents stay on disk, however many there are; one is read when asked for."""
 
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ class TextFile(Sequence[str]):
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.file = tempfile.TemporaryFile(prefix="evalkit-texts-")  # noqa: SIM115
+        weakref.finalize(self, self.file.close)
         ends = np.zeros(1, dtype=np.int64)
         count = 1
         for text in texts:

@@ -60,6 +60,10 @@ class CountingEncoder:
 
 @pytest.fixture
 def corpus() -> Corpus:
+    return make_corpus()
+
+
+def make_corpus() -> Corpus:
     documents = [(f"d{i}", f"text {i}" + "!" * (i % 5)) for i in range(CORPUS_SIZE)]
     return build_corpus("c", documents, [("q", "text 3"), ("r", "what?")], {"q": {"d3": 1}, "r": {"d1": 1}})
 
@@ -190,21 +194,45 @@ def test_two_that_want_the_same_texts_encode_them_once(tmp_path: Path, corpus: C
     assert sorted(encoded) == sorted(corpus.documents.texts)
 
 
-KILLED = """
-import os, sys
-sys.path.insert(0, {tests!r})
+ELSEWHERE = """
+import os, resource, time
 from pathlib import Path
-from tests.embeddings.test_encoding import CountingEncoder, vectors_of
-from evalkit.corpora.corpus import build_corpus
-class Killed(CountingEncoder):
+from tests.embeddings.test_encoding import CountingEncoder, make_corpus, vectors_of
+class Encoder(CountingEncoder):
     def encode(self, texts, side, advance=lambda n: None):
-        if {victim!r} in texts:
-            os.kill(os.getpid(), 9)
+        {before_each_batch}
         return super().encode(texts, side, advance)
-documents = [(f"d{{i}}", f"text {{i}}" + "!" * (i % 5)) for i in range({size})]
-corpus = build_corpus("c", documents, [("q", "text 3"), ("r", "what?")], {{"q": {{"d3": 1}}, "r": {{"d1": 1}}}})
-vectors_of(Path({store!r}), Killed(), corpus)
+encoder = Encoder()
+vectors_of(Path({store!r}), encoder, make_corpus())
+print(*encoder.encoded, sep="\\n")
 """
+
+
+def in_another_process(store: Path, before_each_batch: str) -> subprocess.Popen[str]:
+    """A process that encodes the corpus into ``store`` and prints what it encoded."""
+    code = ELSEWHERE.format(store=str(store), before_each_batch=before_each_batch)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_two_processes_that_want_the_same_texts_encode_them_once(tmp_path: Path, corpus: Corpus) -> None:
+    processes = [in_another_process(tmp_path, "time.sleep(0.1)") for _ in range(2)]
+    printed = [process.communicate()[0].splitlines() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    encoded = [t for lines in printed for t in lines if t not in ("", "text 3", "what?")]
+    assert sorted(encoded) == sorted(t for t in corpus.documents.texts if t != "text 3")
+
+
+def test_a_full_disk_loses_no_finished_shard(tmp_path: Path, corpus: Corpus) -> None:
+    whole = vectors_of(tmp_path / "whole", CountingEncoder(), corpus)
+    limit = 128 + 3 * 4 * DIMS * 4  # bytes: a header and three shards of four vectors
+    full = in_another_process(tmp_path / "full", f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))")
+    assert "File too large" in full.communicate()[1]
+    second = CountingEncoder()
+    assert vectors_of(tmp_path / "full", second, corpus).tobytes() == whole.tobytes()
+    assert not set(second.encoded) & (set(corpus.documents.texts[:8]) - set(corpus.queries.texts))
 
 
 @pytest.mark.parametrize("victim", ["text 1!", "text 13!!!", "text 24!!!!", "what?"])
@@ -212,12 +240,9 @@ def test_a_killed_process_blocks_nobody_and_loses_no_finished_shard(
     tmp_path: Path, corpus: Corpus, victim: str
 ) -> None:
     whole = vectors_of(tmp_path / "whole", CountingEncoder(), corpus)
-    code = KILLED.format(
-        tests=str(Path(__file__).parents[2]), victim=victim, size=CORPUS_SIZE, store=str(tmp_path / "killed")
-    )
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, check=False)
-    assert done.returncode == -signal.SIGKILL
+    process = in_another_process(tmp_path / "killed", f"{victim!r} in texts and os.kill(os.getpid(), 9)")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
     second = CountingEncoder()
     assert vectors_of(tmp_path / "killed", second, corpus).tobytes() == whole.tobytes()
     finished = list(corpus.documents.texts).index(victim) // 4 * 4 if victim != "what?" else CORPUS_SIZE
