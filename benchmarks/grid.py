@@ -25,6 +25,7 @@ def main() -> None:
         "--mteb-points", type=int, default=2, help="settings that mteb runs; the rest is extrapolated"
     )
     arguments.add_argument("--runtime", default="torch")
+    arguments.add_argument("--precision", default="float32")
     arguments.add_argument("--one-mteb-point", nargs=2, metavar=("DIMS", "QUANTIZATION"), help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.one_mteb_point:
@@ -33,7 +34,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         evalkit = [sys.executable, "-m", "evalkit", "corpus=beir", f"corpus.beir.path={options.corpus}"]
         evalkit += [f"dims={list(DIMS)}".replace(" ", ""), f"quantization=[{','.join(QUANTIZATIONS)}]"]
-        evalkit += [f"runtime={options.runtime}", f"store.path={folder}/store", f"results_dir={folder}/results"]
+        evalkit += [
+            f"runtime={options.runtime}",
+            f"runtime.precision={options.precision}",
+            f"store.path={folder}/store",
+            f"results_dir={folder}/results",
+        ]
         cold, cached = (timed(evalkit) for _ in range(2))
     settings = [(d, q) for d in DIMS for q in QUANTIZATIONS]
     step = max(1, len(settings) // options.mteb_points)
@@ -52,7 +58,13 @@ def main() -> None:
             "ratio": 1.0,
         },
     ]
-    report("grid", rows, mteb_points_run=len(run), mteb_seconds_each=measured, runtime=options.runtime)
+    report(
+        "grid",
+        rows,
+        mteb_points_run=len(run),
+        mteb_seconds_each=measured,
+        runtime=f"{options.runtime} {options.precision}",
+    )
 
 
 def timed(command: list[str]) -> float:

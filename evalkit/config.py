@@ -62,17 +62,33 @@ class RescoreConfig:
 
 @dataclass
 class QuantizationConfig:
-    """How a stored vector is kept: a fragment of FAISS's index_factory, and an optional rescoring store."""
+    """How a stored vector is kept: a fragment of FAISS's index_factory, and an optional rescoring store.
 
-    faiss: str = MISSING
+    In ``faiss`` and ``transform``, {dims} is the width and {subvectors} how many times ``subvector_dims`` goes into
+    it; other widths are filled up with zeros. ``_target_`` names a class of one's own instead, made with ``options``.
+    """
+
+    faiss: str = ""
     rescore: RescoreConfig | None = None
+    transform: str = ""
+    subvector_dims: int | None = None
+    _target_: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class IndexConfig:
-    """How stored vectors are searched: a template of FAISS's index_factory."""
+    """How stored vectors are searched: templates of FAISS's index_factory, for float and for binary codes.
+
+    ``search`` lists the values of each search parameter; every combination is an operating point of one built index.
+    ``nlist`` null is the square root of the number of documents, ``build_threads`` null all threads.
+    """
 
     faiss: str = MISSING
+    binary: str = "{quantization}"
+    nlist: int | None = None
+    search: dict[str, list[int]] = field(default_factory=dict)
+    build_threads: int | None = None
 
 
 @dataclass
@@ -113,6 +129,8 @@ class RunConfig:
     top_k: int = 100
     save_rankings: bool = True
     memory_gb: float = 1.0
+    search_device: str = "cpu"
+    load_seconds: float = 0.0
     data_dir: str = "data"
     results_dir: str = "results"
 
@@ -311,6 +329,7 @@ def check(config: RunConfig) -> None:
         raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
     for name, value, least in (
         ("memory_gb", config.memory_gb, 0),
+        ("load_seconds", config.load_seconds, 0),
         ("store.max_gb", config.store.max_gb, 0),
         ("top_k", config.top_k, 1),
         ("runtime.latency_calls", config.runtime.latency_calls, 1),
@@ -321,6 +340,11 @@ def check(config: RunConfig) -> None:
         if value is not None and value < least:
             raise UserError(f"{name}={value} is not possible.", f"Give a number of at least {least}.")
     for name, quantization in config.quantization.items():
+        if bool(quantization.faiss) == bool(quantization._target_):
+            raise UserError(
+                f"quantization.{name} needs either faiss or _target_.",
+                "faiss is a fragment of FAISS's index_factory, _target_ a class of your own.",
+            )
         if quantization.rescore is None:
             continue
         store, factor = quantization.rescore.store, quantization.rescore.factor

@@ -1,4 +1,4 @@
-"""The README is true: its commands run, its YAML examples compose, and its map names every room."""
+"""README and docs are true: commands run, YAML examples compose, and the map names every room."""
 
 import re
 import shlex
@@ -15,10 +15,15 @@ from evalkit.config import check, compose
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGES, re.DOTALL)
 COMMANDS_RUN = re.search(r"<!-- commands run by the tests -->\n```bash\n(.*?)```", README, re.DOTALL)[1].splitlines()
 COMMANDS_SHOWN = [
-    line for language, text in BLOCKS if language == "bash" for line in text.splitlines() if line not in COMMANDS_RUN
+    line
+    for language, text in BLOCKS
+    if language == "bash"
+    for line in text.splitlines()
+    if line not in COMMANDS_RUN and "--config-dir" not in line
 ]
 EXAMPLES = [text for language, text in BLOCKS if language == "yaml"]
 
@@ -54,7 +59,7 @@ def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda t: t.splitlines()[0])
-def test_the_readmes_yaml_examples_compose(text: str, tmp_path: Path) -> None:
+def test_yaml_examples_compose(text: str, tmp_path: Path) -> None:
     group, name = re.match(r"# my-conf/(\w+)/(\w+)\.yaml — ", text).groups()
     (tmp_path / group).mkdir()
     (tmp_path / group / f"{name}.yaml").write_text(text)

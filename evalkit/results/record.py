@@ -36,7 +36,8 @@ class Point:
     """One (model, corpus, dims, quantization, index) and everything measured there.
 
     ``figures`` are the measured columns of points.parquet; what could not be measured is null and ``unmeasured``
-    says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for.
+    says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
+    ``metric`` is what the index searched by.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Point:
     dims_trained: bool
     quantization: str
     index: str
+    metric: str
     top_k: int
     queries: int
     figures: Mapping[str, float | int | None]

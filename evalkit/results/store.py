@@ -17,7 +17,7 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.results.record import SCHEMA_VERSION, SETTING, CorpusRecord, Measured, Point
 
 PARTIAL = ".partial"
-NULLABLE = ("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes")
+NULLABLE = ("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
 
 
 class RunWriter:
@@ -84,7 +84,9 @@ class RunWriter:
 
 
 def points_frame(points: list[Point]) -> pd.DataFrame:
-    return pd.DataFrame([p.row() for p in points]).astype(dict.fromkeys(NULLABLE, "Int64"))
+    frame = pd.DataFrame([p.row() for p in points]).astype(dict.fromkeys(NULLABLE, "Int64"))
+    nothing = [name for name in frame.columns if frame[name].isna().all() and name not in NULLABLE]
+    return frame.astype(dict.fromkeys(nothing, "float64"))
 
 
 def setting_columns(point: Point, rows: int) -> dict[str, pa.Array]:

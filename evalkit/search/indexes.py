@@ -1,60 +1,100 @@
-"""FAISS indexes behind two calls, for float and for binary codes: add documents, search float queries.
+"""FAISS indexes behind a few calls, for float and for binary codes: add documents, search float queries.
 
-``index_factory`` strings describe float indexes; a fragment that starts with ``B`` is one of
-``index_binary_factory``, whose codes are the signs of the components, 8 to a byte.
+Vectors are of unit length, so inner product and L2 order exact vectors alike; which of the two an index searches by is
+read from the index itself and told (``metric``), never assumed.
 """
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evalkit.errors import UserError
 from evalkit.search.ranking import Rows, Scores
-from evalkit.search.vectors import FloatMatrix, Vectors
+from evalkit.search.vectors import FloatMatrix
 
 IO_BLOCK_BYTES = 1 << 20
 
 
-class VectorIndex(Protocol):
-    """Trained on and filled with documents (n × dims, float32, unit length); searched with float queries."""
+class VectorIndex(ABC):
+    """Trained on and filled with documents (n × dims, float32, unit length), then searched with float queries.
 
-    def train(self, documents: FloatMatrix) -> None: ...
+    ``metric`` is what scores are made from: ``inner_product``, ``l2`` (negated), ``hamming`` or ``own``.
+    """
 
+    metric: str = "inner_product"
+    needs_training: bool = False
+
+    def train(self, documents: FloatMatrix) -> None:  # noqa: B027
+        """Learn codebooks and ranges from a sample; asked for only where ``needs_training``."""
+
+    @abstractmethod
     def add(self, documents: FloatMatrix) -> None: ...
 
+    def finish(self) -> None:  # noqa: B027
+        """The last document has been added."""
+
+    @abstractmethod
     def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
         """(scores, rows), each queries × k; higher scores are better, rows are -1 where fewer were found."""
-        ...
 
-    def serialized_bytes(self) -> int: ...
+    def set_parameter(self, name: str, value: int) -> None:
+        """Set ``efSearch``, ``nprobe`` or another; raises RuntimeError where this index has no such parameter."""
+        raise RuntimeError(f"{type(self).__name__} has no parameter {name}")
+
+    def set_parameters(self, parameters: Mapping[str, int]) -> None:
+        """Choose an operating point of a built index. Raises UserError for a parameter that it does not have."""
+        for name, value in parameters.items():
+            try:
+                self.set_parameter(name, value)
+            except RuntimeError:
+                raise UserError(
+                    f"this index has no parameter '{name}'.", "HNSW has efSearch, IVF has nprobe; flat has none."
+                ) from None
+
+    @abstractmethod
+    def serialized_bytes(self) -> int | None:
+        """Bytes on disk; null where the index does not tell."""
 
 
-class FloatIndex:
-    """An index of ``index_factory`` under inner product."""
+class FloatIndex(VectorIndex):
+    """A FAISS index of float vectors, which are filled up with zeros to the width that it was made for."""
 
-    def __init__(self, factory: str, dims: int) -> None:
+    def __init__(self, index: Any, kept_alive: Sequence[Any] = ()) -> None:
         import faiss
 
-        self.index = from_factory(faiss.index_factory, dims, factory, faiss.METRIC_INNER_PRODUCT)
-        if self.index.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise UserError(f"FAISS searches '{factory}' by L2 although inner product was asked for.")
+        self.index = index
+        self.kept_alive = kept_alive  # what the index refers to and does not own
+        self.needs_training = not index.is_trained
+        self.lower_is_better = index.metric_type == faiss.METRIC_L2
+        if self.lower_is_better:
+            self.metric = "hamming" if isinstance(faiss.downcast_index(index), faiss.IndexLSH) else "l2"
 
     def train(self, documents: FloatMatrix) -> None:
-        if not self.index.is_trained:
-            self.index.train(documents)
+        self.index.train(self.padded(documents))
 
     def add(self, documents: FloatMatrix) -> None:
-        self.index.add(documents)
+        self.index.add(self.padded(documents))
 
     def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        scores, rows = self.index.search(queries, k)
-        return scores, rows
+        scores, rows = self.index.search(self.padded(queries), k)
+        return (-scores if self.lower_is_better else scores), rows
+
+    def set_parameter(self, name: str, value: int) -> None:
+        import faiss
+
+        faiss.ParameterSpace().set_index_parameter(self.index, name, value)
 
     def reconstruct(self, rows: Rows) -> FloatMatrix:
-        """The stored vectors of ``rows`` (any shape), de-quantized: rows.shape + (dims,), float32."""
+        """The stored vectors of ``rows`` (any shape), de-quantized: rows.shape + (width of the index,), float32."""
         vectors: FloatMatrix = self.index.reconstruct_batch(rows.ravel())
         return vectors.reshape(*rows.shape, -1)
+
+    def padded(self, vectors: FloatMatrix) -> FloatMatrix:
+        missing = self.index.d - vectors.shape[1]
+        return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
 
     def serialized_bytes(self) -> int:
         import faiss
@@ -62,51 +102,18 @@ class FloatIndex:
         return count_bytes(faiss.write_index, self.index)
 
 
-class StoredFlatIndex:
-    """Exact search over vectors that stay on disk: block by block, each block's best merged into the best so far.
+class BinaryIndex(VectorIndex):
+    """A FAISS index of sign bits; scores are the cosine of the ±1 vectors, so they follow the Hamming distance."""
 
-    The same results as a flat float32 index with little more memory than one block.
-    """
+    metric = "hamming"
 
-    def __init__(self, documents: Vectors) -> None:
-        self.documents = documents
-        self.rows = 0
-
-    def train(self, documents: FloatMatrix) -> None: ...
-
-    def add(self, documents: FloatMatrix) -> None:
-        self.rows += len(documents)
-
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        import faiss
-
-        heap = faiss.ResultHeap(len(queries), k, keep_max=True)
-        for first, block in self.documents.blocks():
-            scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-            heap.add_result(scores, rows + first)
-        heap.finalize()
-        return heap.D, heap.I
-
-    def reconstruct(self, rows: Rows) -> FloatMatrix:
-        return self.documents.take(rows)
-
-    def serialized_bytes(self) -> int:
-        return self.rows * self.documents.dims * 4
-
-
-class BinaryIndex:
-    """An index of ``index_binary_factory`` over sign bits; scores are the cosine of the ±1 vectors."""
-
-    def __init__(self, factory: str, dims: int) -> None:
-        import faiss
-
+    def __init__(self, index: Any, dims: int) -> None:
+        self.index = index
         self.dims = dims
-        padded = -(-dims // 8) * 8
-        self.index = from_factory(faiss.index_binary_factory, padded, factory)
+        self.needs_training = not index.is_trained
 
     def train(self, documents: FloatMatrix) -> None:
-        if not self.index.is_trained:
-            self.index.train(sign_bits(documents))
+        self.index.train(sign_bits(documents))
 
     def add(self, documents: FloatMatrix) -> None:
         self.index.add(sign_bits(documents))
@@ -115,29 +122,47 @@ class BinaryIndex:
         hamming, rows = self.index.search(sign_bits(queries), k)
         return ((self.dims - 2.0 * hamming) / self.dims).astype(np.float32), rows
 
+    def set_parameter(self, name: str, value: int) -> None:
+        owner = self.index.hnsw if hasattr(self.index, "hnsw") else self.index
+        if not hasattr(owner, name):
+            super().set_parameter(name, value)
+        setattr(owner, name, value)
+
     def serialized_bytes(self) -> int:
         import faiss
 
         return count_bytes(faiss.write_index_binary, self.index)
 
 
-def vector_index(factory: str, dims: int) -> FloatIndex | BinaryIndex:
-    """The untrained, empty index that ``factory`` describes.
+class OwnIndex(VectorIndex):
+    """A quantizer that a user wrote: a class with ``train(documents)`` and ``search(queries, k)``.
 
-    Raises UserError for a string that FAISS can't parse or can't search by inner product.
+    ``search`` returns (scores, rows), higher scores better. A ``bytes_per_vector`` attribute, if there is one, is what
+    results report.
     """
-    return BinaryIndex(factory, dims) if factory.startswith("B") else FloatIndex(factory, dims)
 
+    metric = "own"
 
-def from_factory(factory_function: Any, dims: int, factory: str, *more: Any) -> Any:
-    try:
-        return factory_function(dims, factory, *more)
-    except RuntimeError as error:
-        reason = str(error).rpartition(": ")[2].partition("\n")[0]
-        raise UserError(
-            f"FAISS can't build '{factory}' for {dims} dimensions: {reason}",
-            "conf/quantization and conf/index hold strings of FAISS's index_factory.",
-        ) from None
+    def __init__(self, quantizer: Any) -> None:
+        self.quantizer = quantizer
+        self.blocks: list[FloatMatrix] = []
+        self.documents = 0
+
+    def add(self, documents: FloatMatrix) -> None:
+        self.blocks.append(documents.copy())
+        self.documents += len(documents)
+
+    def finish(self) -> None:
+        self.quantizer.train(np.concatenate(self.blocks))
+        self.blocks.clear()
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        scores, rows = self.quantizer.search(queries, k)
+        return np.asarray(scores, dtype=np.float32), np.asarray(rows, dtype=np.int64)
+
+    def serialized_bytes(self) -> int | None:
+        each: float | None = getattr(self.quantizer, "bytes_per_vector", None)
+        return None if each is None else round(each * self.documents)
 
 
 def sign_bits(vectors: FloatMatrix) -> npt.NDArray[np.uint8]:

@@ -1,17 +1,14 @@
 """One searchable setting: documents in an index, optionally with a second, finer copy that re-orders candidates."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.config import IndexConfig, QuantizationConfig
-from evalkit.search.indexes import FloatIndex, StoredFlatIndex, VectorIndex, vector_index
+from evalkit.search.exact import StoredFlatIndex, TorchFlatIndex
+from evalkit.search.indexes import FloatIndex, VectorIndex
 from evalkit.search.ranking import Ranking, Rows, Scores, order, without
-from evalkit.search.vectors import FloatMatrix, Vectors
+from evalkit.search.vectors import FloatMatrix
 
-FLAT = "Flat"
-STORE_FACTORY = {"float32": FLAT, "float16": "SQfp16", "int8": "SQ8"}
 TIE_MARGIN = 32
 RESCORE_QUERIES = 64
 
@@ -20,25 +17,50 @@ RESCORE_QUERIES = 64
 class Rescoring:
     """A flat copy of the documents, and how many candidates per wanted result it re-orders."""
 
-    store: FloatIndex | StoredFlatIndex
+    store: FloatIndex | StoredFlatIndex | TorchFlatIndex
     factor: int
+
+    def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:
+        """Inner products of float queries with the de-quantized copies of ``rows`` (queries × candidates)."""
+        scores = np.empty(rows.shape, dtype=np.float32)
+        for start in range(0, len(queries), RESCORE_QUERIES):
+            block = slice(start, start + RESCORE_QUERIES)
+            vectors = self.store.reconstruct(np.maximum(rows[block], 0))[..., : queries.shape[1]]
+            scores[block] = np.einsum("qd,qcd->qc", queries[block], vectors)
+        scores[rows < 0] = -np.inf
+        return scores
+
+
+@dataclass(frozen=True)
+class Built:
+    """What building took and what must be kept.
+
+    ``bytes_per_vector`` counts everything kept per document, a rescoring store included; ``index_bytes`` is all of it
+    as serialized, codebooks and headers too; both are null where an own quantizer does not tell. ``training_vectors``
+    is how many documents codebooks and ranges were learned from, 0 where nothing is learned.
+    """
+
+    seconds: float
+    training_vectors: int
+    index_bytes: int | None
+    bytes_per_vector: float | None
 
 
 @dataclass(frozen=True)
 class Searcher:
     """Documents of one (dims, quantization, index), ready to be searched.
 
-    ``bytes_per_vector`` counts everything kept per document, a rescoring store included; ``index_bytes`` is all
-    of it as serialized, codebooks and headers too. ``place`` orders ties (see ``ranking.tie_order``).
+    ``refined`` is FAISS's own index of both with its rescoring, where it has one. ``exhaustive`` says that every
+    vector is compared. ``place`` orders ties (see ``ranking.tie_order``).
     """
 
     index: VectorIndex
     rescoring: Rescoring | None
+    refined: VectorIndex | None
+    exhaustive: bool
     documents: int
     place: Rows
-    build_seconds: float
-    index_bytes: int
-    bytes_per_vector: float
+    built: Built
 
     @property
     def on_disk(self) -> bool:
@@ -53,8 +75,10 @@ class Searcher:
         k = min(k, self.documents)
         if self.rescoring is None:
             return self.index.search(queries, k)
+        if self.refined is not None:
+            return self.refined.search(queries, k)
         _, rows = self.index.search(queries, min(k * self.rescoring.factor, self.documents))
-        scores = self.rescore(queries, rows)
+        scores = self.rescoring.scores(queries, rows)
         best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1), axis=1)
         return np.take_along_axis(scores, best, axis=1), np.take_along_axis(rows, best, axis=1)
@@ -70,12 +94,18 @@ class Searcher:
         depth = k if self.rescoring is None else k * self.rescoring.factor
         ranking = self.candidates(queries, depth)
         if self.rescoring is not None:
-            ranking = order(ranking.rows, self.rescore(queries, ranking.rows), self.place)
+            ranking = order(ranking.rows, self.rescoring.scores(queries, ranking.rows), self.place)
         return ranking.first(k)
 
     def candidates(self, queries: FloatMatrix, k: int) -> Ranking:
-        """The index's own best ``k``, searched deeper where a tie reaches across the last place."""
+        """The index's own best ``k``, searched deeper where a tie reaches across the last place.
+
+        An approximate index is asked for just ``k``: asked for more, it would look at more vectors.
+        """
         k = min(k, self.documents)
+        if not self.exhaustive:
+            scores, rows = self.index.search(queries, k)
+            return order(rows, scores, self.place)
         depth = min(k + TIE_MARGIN, self.documents)
         scores, rows = self.index.search(queries, depth)
         best = order(rows, scores, self.place)
@@ -88,69 +118,3 @@ class Searcher:
             result.rows[open_ties], result.scores[open_ties] = deeper.rows[:, :k], deeper.scores[:, :k]
             open_ties = open_ties[deeper.scores[:, k - 1] == deeper.scores[:, -1]]
         return result
-
-    def rescore(self, queries: FloatMatrix, rows: Rows) -> Scores:
-        """Inner products of float queries with the de-quantized rescoring copies of ``rows`` (queries × candidates)."""
-        if self.rescoring is None:
-            raise ValueError("this searcher keeps no rescoring store")
-        scores = np.empty(rows.shape, dtype=np.float32)
-        for start in range(0, len(queries), RESCORE_QUERIES):
-            block = slice(start, start + RESCORE_QUERIES)
-            vectors = self.rescoring.store.reconstruct(np.maximum(rows[block], 0))
-            scores[block] = np.einsum("qd,qcd->qc", queries[block], vectors)
-        scores[rows < 0] = -np.inf
-        return scores
-
-
-def build(
-    documents: Vectors,
-    place: Rows,
-    quantization: QuantizationConfig,
-    index: IndexConfig,
-    memory_bytes: float = float("inf"),
-) -> Searcher:
-    """Train on and fill an index with ``documents``, block by block.
-
-    Flat float32 vectors that would take more than ``memory_bytes`` stay on disk and are searched there. Raises
-    UserError where FAISS can't build what the configs describe.
-    """
-    main, rescoring = empty(documents.dims, quantization, index)
-    if documents.nbytes > memory_bytes:
-        if index.faiss.format(quantization=quantization.faiss) == FLAT:
-            main = StoredFlatIndex(documents)
-        if rescoring is not None and quantization.rescore is not None and quantization.rescore.store == "float32":
-            rescoring = Rescoring(StoredFlatIndex(documents), rescoring.factor)
-    built: list[VectorIndex] = [main, rescoring.store] if rescoring else [main]
-    started = time.perf_counter()
-    sample = documents.sample()
-    for part in built:
-        part.train(sample)
-    seconds = time.perf_counter() - started
-    empty_bytes = sum(part.serialized_bytes() for part in built)
-    started = time.perf_counter()
-    for _, block in documents.blocks():
-        for part in built:
-            part.add(block)
-    seconds += time.perf_counter() - started
-    index_bytes = sum(part.serialized_bytes() for part in built)
-    return Searcher(
-        index=main,
-        rescoring=rescoring,
-        documents=len(documents),
-        place=place,
-        build_seconds=seconds,
-        index_bytes=index_bytes,
-        bytes_per_vector=(index_bytes - empty_bytes) / len(documents),
-    )
-
-
-def empty(dims: int, quantization: QuantizationConfig, index: IndexConfig) -> tuple[VectorIndex, Rescoring | None]:
-    """The index and the rescoring store that the configs describe, untrained and empty.
-
-    Cheap, so it also tells whether a setting can be built at all. Raises UserError where it can't.
-    """
-    main = vector_index(index.faiss.format(quantization=quantization.faiss), dims)
-    rescore = quantization.rescore
-    if rescore is None:
-        return main, None
-    return main, Rescoring(FloatIndex(STORE_FACTORY[rescore.store], dims), rescore.factor)

@@ -10,13 +10,12 @@ def cut(
     """The first ``dims`` components of every row (n × dims, float32, C order), each row of unit length.
 
     Written into ``out`` where that is given (it may be ``vectors`` itself), which spares large passes the cost of
-    fresh memory. A row whose leading
-    components are all zero has no direction and stays zero.
+    fresh memory. A row whose leading components are all zero has no direction and stays zero.
     """
+    import faiss
+
     kept = np.empty((len(vectors), dims), dtype=np.float32) if out is None else out
     if kept is not vectors:
         np.copyto(kept, vectors[:, :dims], casting="same_kind")
-    norms = np.sqrt(np.einsum("ij,ij->i", kept, kept))
-    norms[norms == 0] = 1
-    kept /= norms[:, None]
+    faiss.normalize_L2(kept)
     return kept

@@ -50,7 +50,7 @@ def test_search_from_disk_equals_search_in_memory(
     in_memory = build(documents, place, quantization, FLAT)
     on_disk = build(documents, place, quantization, FLAT, memory_bytes=0)
     assert (in_memory.on_disk, on_disk.on_disk) == (False, rescore is None)
-    assert on_disk.bytes_per_vector == in_memory.bytes_per_vector
+    assert on_disk.built.bytes_per_vector == in_memory.built.bytes_per_vector
     expected, found = in_memory.rank(queries, k), on_disk.rank(queries, k)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
     assert (found.rows == expected.rows).mean() > 0.99

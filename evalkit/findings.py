@@ -1,0 +1,111 @@
+"""What a run keeps of a corpus, of the model that read it, and of both encoding passes; and why a figure is null."""
+
+from typing import Any
+
+from evalkit.corpora import Corpus
+from evalkit.corpora.lint import truncation
+from evalkit.embeddings import CorpusEmbeddings, Embeddings
+from evalkit.encoders import Encoder
+from evalkit.measures.latency import PERCENTILES
+from evalkit.measures.load import FIGURES as LOAD
+from evalkit.measures.memory import NO_PEAK_RSS
+from evalkit.results.record import CorpusRecord
+
+SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
+NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
+NO_SIZE = "the quantizer does not say (bytes_per_vector)"
+WHY_UNMEASURED = {
+    **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
+    **dict.fromkeys(LOAD, "load_seconds=0 leaves out the clients at once"),
+    **dict.fromkeys(("index_bytes", "bytes_per_vector"), NO_SIZE),
+    "overlap@10": "top_k is below 10",
+    "overlap@100": "top_k is below 100",
+    "peak_rss_bytes": NO_PEAK_RSS,
+    "search_peak_rss_bytes": NO_PEAK_RSS,
+    "verification": "PyTorch in float32 on the CPU is what other runtimes are compared with",
+    "peak_gpu_bytes": "the model did not run on a CUDA device",
+}
+
+
+def unmeasured(**figures: Any) -> dict[str, str]:
+    """Why each figure that is null could not be measured."""
+    return {name: WHY_UNMEASURED[name] for name, value in figures.items() if value is None}
+
+
+def revision(encoder: Encoder) -> str:
+    """The pinned revision, or for weights without one the digest of their files."""
+    return encoder.config.revision or str(encoder.identity("document")["weights"])
+
+
+def encoding_speed(documents: Embeddings) -> dict[str, float]:
+    """Throughput of the pass that encoded the documents, also where an earlier run made it."""
+    seconds = documents.meta["seconds"]
+    return {
+        "documents_per_second": documents.meta["texts"] / seconds,
+        "tokens_per_second": documents.meta["tokens"] / seconds,
+    }
+
+
+def encoding_memory(side: Embeddings) -> dict[str, int | None]:
+    """Peak memory of the process and of the device during the pass that encoded ``side``."""
+    return {name: side.meta[name] for name in ("peak_rss_bytes", "peak_gpu_bytes")}
+
+
+def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings) -> CorpusRecord:
+    """What run.json keeps of a corpus and of its two encoding passes."""
+    limit = embeddings.documents.meta["max_length"]
+    cut_documents = embeddings.documents.truncated.tolist()
+    findings = [
+        *corpus.findings,
+        *truncation(corpus.documents.ids, cut_documents, limit or 0, encoder.config.name),
+    ]
+    config = encoder.config
+    return CorpusRecord(
+        model={
+            "name": config.name,
+            "kind": config.kind,
+            "revision": revision(encoder),
+            "weights": encoder.identity("document")["weights"],
+            "prompts": {"query": config.prompts.query, "document": config.prompts.document},
+            "native_dims": encoder.dims,
+            "matryoshka_dims": list(config.matryoshka_dims),
+            "layer_norm": config.layer_norm,
+            "licence": config.licence,
+            "trust_remote_code": config.trust_remote_code,
+            **embeddings.documents.meta["model"],
+        },
+        corpus={
+            "name": corpus.name,
+            "fingerprint": corpus.fingerprint,
+            "documents": len(corpus.documents),
+            "queries": len(corpus.queries),
+            "judgments": corpus.judgments,
+            "identical_ids_ignored": len(corpus.excluded),
+        },
+        findings=tuple(findings),
+        embeddings=tuple(
+            embeddings_record(config.name, corpus.name, side) for side in (embeddings.documents, embeddings.queries)
+        ),
+    )
+
+
+def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, Any]:
+    meta = side.meta
+    return {
+        "model": model,
+        "corpus": corpus,
+        "side": side.side,
+        "texts": meta["texts"],
+        "tokens": meta["tokens"],
+        "truncated_texts": len(meta["truncated_rows"]),
+        "seconds": meta["seconds"],
+        "texts_per_second": meta["texts"] / meta["seconds"],
+        "tokens_per_second": meta["tokens"] / meta["seconds"],
+        "dims": meta["dims"],
+        "cached": side.cached,
+        "created_at": meta["created_at"],
+        "runtime": meta["model"],
+        "verification": meta["verification"],
+        **encoding_memory(side),
+        "unmeasured": unmeasured(**encoding_memory(side), verification=meta["verification"]),
+    }

@@ -1,0 +1,146 @@
+"""A whole grid through the front door: quantizations × indexes × operating points, against other implementations."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.corpora import Corpus, load_corpus
+from evalkit.embeddings import EmbeddingStore
+from evalkit.embeddings.inventory import inventory
+from evalkit.embeddings.store import Entry
+from evalkit.measures.quality import Judge, parse_measures
+from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.search import cut
+
+NDCG = "nDCG@10"
+
+
+def newest(results: Path) -> StoredRun:
+    return read_run(stored_runs(results)[-1])
+
+
+def test_each_operating_point_of_an_index_is_a_point_of_the_run(tiny_run: list[str], tmp_path: Path) -> None:
+    arguments = ["index=[flat,hnsw,ivf]", "index.ivf.nlist=3", "index.ivf.search.nprobe=[1,3]", "quantization=[int8]"]
+    assert main([*tiny_run, *arguments]) == 0
+    run = newest(tmp_path / "results")
+    points = run.points().set_index("index")
+    assert list(points.index) == ["flat", "hnsw(efSearch=128)", "hnsw(efSearch=512)", "ivf(nprobe=1)", "ivf(nprobe=3)"]
+    assert points["metric"].unique().tolist() == ["inner_product"]
+    assert points["build_seconds"]["ivf(nprobe=1)"] == points["build_seconds"]["ivf(nprobe=3)"]  # built once
+    assert points["overlap@10"]["ivf(nprobe=1)"] < points["overlap@10"]["ivf(nprobe=3)"]
+    assert (points["training_vectors"] == 12).all()
+    assert set(run.rankings()["index"]) == set(points.index)
+
+
+def test_a_list_that_is_shorter_than_top_k_holds_each_document_once(tiny_run: list[str], tmp_path: Path) -> None:
+    arguments = ["index=[ivf]", "index.ivf.nlist=6", "index.ivf.search.nprobe=[1]", "quantization=[float32,binary]"]
+    assert main([*tiny_run, *arguments]) == 0
+    rankings = newest(tmp_path / "results").rankings()
+    lists = rankings.groupby(["quantization", "query_id"])["document_id"]
+    assert (lists.nunique() == lists.size()).all()
+    assert lists.size().min() < 10
+
+
+def test_clients_at_once_are_measured_when_asked_for(tiny_run: list[str], tmp_path: Path) -> None:
+    assert main([*tiny_run, "load_seconds=0.05"]) == 0
+    point = newest(tmp_path / "results").points().iloc[0]
+    assert all(point[f"load_queries_per_second_{n}"] > 0 and point[f"load_ms_p95_{n}"] > 0 for n in (1, 2, 4, 8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["index=[hnsw]", "quantization=[lsh]"], "quantization=lsh index=hnsw dims=32 on colours: FAISS can't build"),
+        (["quantization=[pq]"], "must be trained on at least 256 documents, there are 12"),
+        (["index=[ivf]", "index.ivf.nlist=13"], "at least 13 documents, there are 12"),
+        (["index=[ivf]", "+index.ivf.search.efSearch=[3]"], "no parameter 'efSearch'"),
+        (["quantization.float32.faiss=''"], "needs either faiss or _target_"),
+        (["search_device=cuda:7"], "search_device=cuda:7 is not to be had here"),
+        (["search_device=gpu"], "search_device=gpu is not to be had here"),
+    ],
+)
+def test_a_setting_that_can_not_be_built_is_said_before_anything_is_encoded(
+    tiny_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert main([*tiny_run, *arguments]) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_own_quantizer_of_the_docs_runs(
+    tiny_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "quantization.md").read_text()
+    code, yaml = (page.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "yaml"))
+    assert len(code.strip().splitlines()) <= 12
+    (tmp_path / "my_quantizers.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "conf" / "quantization").mkdir(parents=True)
+    (tmp_path / "conf" / "quantization" / "thirds.yaml").write_text(yaml)
+    arguments = ["--config-dir", str(tmp_path / "conf"), "quantization=[float32,thirds]"]
+    assert main([*tiny_run, *arguments]) == 0
+    points = newest(tmp_path / "results").points().set_index("quantization")
+    assert points["overlap@10"]["thirds"] > 0.8
+    assert points["bytes_per_vector"].to_dict() == {"float32": 128, "thirds": 8}
+
+
+def stored(store: Path, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
+    """The document and the query vectors (float32, as the model gave them) that ``store`` keeps of ``corpus``."""
+    entries = {item.key["texts"]: item for item in inventory(EmbeddingStore(str(store)))}
+    items = (entries[side.fingerprint] for side in (corpus.documents, corpus.queries))
+    documents, queries = (np.array(Entry(store / item.name, item.key).read()) for item in items)
+    return documents, queries
+
+
+def measured(shared_data: Path, store: Path, results: Path, name: str, *more: str) -> tuple[StoredRun, Corpus]:
+    path = shared_data / name
+    where = [f"corpus.beir.path={path}", f"store.path={store}", f"results_dir={results}"]
+    assert main(["model=minilm", "corpus=beir", *where, *more]) == 0
+    return newest(results), load_corpus(name, {"source": "beir", "path": str(path)})
+
+
+REAL = ["xquad-en", "xquad-de", "mbpp", *(pytest.param(n, marks=pytest.mark.verify) for n in ("cranfield", "scifact"))]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_float32_flat_equals_a_matrix_product_and_a_sort_to_the_last_rank(
+    shared_data: Path, session_store: Path, tmp_path: Path, name: str
+) -> None:
+    run, corpus = measured(shared_data, session_store, tmp_path / "results", name, "dims=[96,384]")
+    documents, queries = stored(session_store, corpus)
+    for dims, ranking in run.rankings().groupby("dims"):
+        product = cut(queries, int(dims)).astype(np.float64) @ cut(documents, int(dims)).astype(np.float64).T
+        place = {id_: i for i, id_ in enumerate(corpus.documents.ids)}
+        rows = ranking["document_id"].map(place).to_numpy().reshape(len(queries), -1)
+        assert rows.shape[1] == min(100, len(documents))
+        found = np.take_along_axis(product, rows, axis=1)
+        wanted = -np.sort(-product, axis=1)[:, : rows.shape[1]]
+        np.testing.assert_allclose(found, wanted, atol=2e-6)  # any other document at any rank would score otherwise
+
+
+@pytest.mark.parametrize("name", ["xquad-en", pytest.param("cranfield", marks=pytest.mark.verify)])
+def test_figures_agree_with_sentence_transformers_own_faiss_search(
+    shared_data: Path, session_store: Path, tmp_path: Path, name: str
+) -> None:
+    from sentence_transformers.util.quantization import quantize_embeddings, semantic_search_faiss
+
+    run, corpus = measured(
+        shared_data, session_store, tmp_path / "results", name, "quantization=[float32,int8_rescore,binary_rescore]"
+    )
+    documents, queries = (cut(side, 384) for side in stored(session_store, corpus))
+    figures = run.points().set_index("quantization")[NDCG]
+    for ours, precision in (("float32", "float32"), ("int8_rescore", "uint8"), ("binary_rescore", "ubinary")):
+        kept: Any = documents if precision == "float32" else quantize_embeddings(documents, precision=precision)
+        options: dict[str, Any] = {"rescore": precision != "float32", "rescore_multiplier": 4, "exact": True}
+        calibration = {"calibration_embeddings": documents} if precision == "uint8" else {}
+        hits, *_ = semantic_search_faiss(
+            queries, corpus_embeddings=kept, corpus_precision=precision, top_k=100, **calibration, **options
+        )
+        ids = corpus.documents.ids
+        ranked = [[ids[int(hit["corpus_id"])] for hit in sorted(found, key=lambda h: -h["score"])] for found in hits]
+        judge = Judge(parse_measures([NDCG], 100), corpus.qrels)
+        theirs = judge.score(dict(zip(corpus.queries.ids, ranked, strict=True))).mean[NDCG]
+        assert figures[ours] == pytest.approx(theirs, abs=0.002), ours
