@@ -36,6 +36,8 @@ FLAGS = (
     "-p",
 )
 
+TAKES_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--info", "-i", "--package", "-p")
+
 
 def main(arguments: list[str]) -> int:
     """Hand the command line to Hydra, which composes conf/run.yaml and calls ``run`` once per run."""
@@ -45,7 +47,7 @@ def main(arguments: list[str]) -> int:
     check_overrides("run", [a for a in arguments if "=" in a and not a.startswith("-")])
     register_schemas()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors of composing through to readable_config_errors
-    sys.argv = ["evalkit", *arguments]
+    sys.argv = ["evalkit", *flags_first(arguments)]
     entry: Callable[[], None] = hydra.main(config_path=str(conf_dir()), config_name="run", version_base="1.3")(run)
     try:
         with readable_config_errors(arguments):
@@ -53,6 +55,15 @@ def main(arguments: list[str]) -> int:
     except SystemExit as stopped:
         return int(stopped.code or 0)
     return 0
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """``arguments`` with flags and their values before all overrides: Hydra does not take them in between."""
+    before = ["", *arguments]
+    is_override = [
+        not word.startswith("-") and last not in TAKES_VALUE for last, word in zip(before, arguments, strict=False)
+    ]
+    return [word for wanted in (False, True) for word, is_ in zip(arguments, is_override, strict=True) if is_ == wanted]
 
 
 def check_words(arguments: Sequence[str]) -> None:

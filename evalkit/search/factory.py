@@ -50,8 +50,8 @@ def vector_index(
     if binary:
         made: FloatIndex | BinaryIndex = BinaryIndex(binary_index(padded, string), dims)
     else:
-        index_of_faiss = float_index(padded, string)
-        made = FloatIndex(index_of_faiss, without_warnings(index_of_faiss))
+        made = FloatIndex(float_index(padded, string))
+        silence_warnings(made.index)
     least, part = least_training_vectors(made.index)
     if documents < least:
         raise UserError(
@@ -142,22 +142,15 @@ def parts(index: Any) -> Iterator[Any]:
         yield index
 
 
-def without_warnings(index: Any) -> list[Any]:
-    """Tell the clusterings of ``index`` not to warn of few points on stderr: ``training_vectors`` says how many.
-
-    Returns what must live as long as ``index``, which does not own it.
-    """
+def silence_warnings(index: Any) -> None:
+    """Tell the clusterings of ``index`` not to warn of few points on stderr: ``training_vectors`` says how many."""
     import faiss
 
-    owned_by_nobody = []
     for part in parts(index):
         clusterings = [getattr(part, "cp", None), getattr(getattr(part, "pq", None), "cp", None)]
         if isinstance(part, faiss.IndexPreTransform):
             rotation = faiss.downcast_VectorTransform(part.chain.at(0))
-            codebook = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)
-            rotation.pq = codebook
-            owned_by_nobody.append(codebook)
-            clusterings.append(codebook.cp)
+            rotation.pq = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)  # Python lets go of it here
+            clusterings.append(rotation.pq.cp)
         for clustering in filter(None, clusterings):
             clustering.min_points_per_centroid = 1
-    return owned_by_nobody

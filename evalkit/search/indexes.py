@@ -5,7 +5,7 @@ read from the index itself and told (``metric``), never assumed.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,10 @@ class VectorIndex(ABC):
 class FloatIndex(VectorIndex):
     """A FAISS index of float vectors, which are filled up with zeros to the width that it was made for."""
 
-    def __init__(self, index: Any, kept_alive: Sequence[Any] = ()) -> None:
+    def __init__(self, index: Any) -> None:
         import faiss
 
         self.index = index
-        self.kept_alive = kept_alive  # what the index refers to and does not own
         self.needs_training = not index.is_trained
         self.lower_is_better = index.metric_type == faiss.METRIC_L2
         if self.lower_is_better:
@@ -161,6 +160,8 @@ class OwnIndex(VectorIndex):
         return np.asarray(scores, dtype=np.float32), np.asarray(rows, dtype=np.int64)
 
     def serialized_bytes(self) -> int | None:
+        if not self.documents:
+            return 0
         each: float | None = getattr(self.quantizer, "bytes_per_vector", None)
         return None if each is None else round(each * self.documents)
 
