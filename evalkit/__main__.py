@@ -7,13 +7,15 @@ from evalkit.errors import UserError, did_you_mean, exit_code
 
 COMMANDS = {
     "run": "evaluate a model on corpora (the default)",
+    "gate": "compare two runs and say whether an upgrade is safe; the verdict is the exit code",
+    "baseline": "accept a run as the baseline that later ones are gated against",
     "export": "write a stored run as TREC run files and MTEB-style results",
     "store": "list, verify and prune the embeddings that are kept",
 }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Run one command and return its exit code: 0 done, 2 bad input, 130 interrupted; a gate's verdict."""
     given = sys.argv[1:] if arguments is None else arguments
     return exit_code(lambda: dispatch(given))
 

@@ -5,9 +5,9 @@ which type. Every error of composing leaves this module as a :class:`UserError`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,10 @@ MULTI_GROUPS = ("corpus", "quantization", "index")
 GROUPS = ("model", *MULTI_GROUPS, "runtime", "experiment")
 STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
+TAKEN_OVER = (
+    *("model", "corpus", "quantization", "index", "runtime", "dims", "measures", "top_k"),
+    *("memory_gb", "search_device", "load_seconds", "data_dir"),
+)
 
 
 @dataclass
@@ -145,6 +149,36 @@ class ExportConfig:
     results_dir: str = "results"
 
 
+@dataclass
+class GateConfig:
+    """What ``python -m evalkit gate`` compares and how strict it is; conf/gate.yaml has the defaults."""
+
+    baseline: str = MISSING
+    candidate: str | None = None
+    match: list[str] = field(default_factory=list)
+    measures: list[str] = field(default_factory=list)
+    policy: str = "no_regression"
+    tolerance: float = 0.0
+    relative: bool = False
+    alpha: float = 0.05
+    resamples: int = 2_000
+    limits: dict[str, float | None] = field(default_factory=dict)
+    require_same_space: bool = False
+    inconclusive_exit_code: int = 3
+    repeat: int = 1
+    results_dir: str = "results"
+    reports_dir: str = "reports"
+
+
+@dataclass
+class BaselineConfig:
+    """What ``python -m evalkit baseline accept`` keeps, and where; conf/baseline.yaml has the defaults."""
+
+    run: str | None = None
+    name: str = "main"
+    results_dir: str = "results"
+
+
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
 
 
@@ -158,7 +192,13 @@ class StoreCommandConfig:
     max_gb: float | None = None
 
 
-SCHEMAS: dict[str, type] = {"run": RunConfig, "export": ExportConfig, "store": StoreCommandConfig}
+SCHEMAS: dict[str, type] = {
+    "run": RunConfig,
+    "export": ExportConfig,
+    "store": StoreCommandConfig,
+    "gate": GateConfig,
+    "baseline": BaselineConfig,
+}
 Schema = TypeVar("Schema")
 
 
@@ -297,6 +337,19 @@ def compose(command: str, arguments: Sequence[str]) -> Any:
         initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"),
     ):
         return typed(hydra_compose(command, overrides=[*overrides, *search]), SCHEMAS[command])
+
+
+def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
+    """A run with the settings of a ``stored`` one (the config in its run.json), but for what ``overrides`` set.
+
+    Where results and embeddings lie is not taken over. Raises UserError as ``compose`` does.
+    """
+    set_here = {word.lstrip("+~").partition("=")[0].partition(".")[0] for word in overrides}
+    taken = [name for name in TAKEN_OVER if name not in set_here and name in stored]
+    config: RunConfig = compose("run", overrides)
+    with readable_config_errors([]):
+        before = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), {n: stored[n] for n in taken}))
+    return replace(config, **{name: getattr(before, name) for name in taken})
 
 
 def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:

@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from evalkit.corpora import Corpus
+import numpy as np
+
+from evalkit.corpora import Corpus, Texts
+from evalkit.corpora.digests import BYTES, digests
 from evalkit.corpora.lint import truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.encoders import Encoder
 from evalkit.measures.latency import PERCENTILES
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import NO_PEAK_RSS
-from evalkit.results.record import CorpusRecord
+from evalkit.results.record import Canary, CorpusRecord
+from evalkit.search import cut
 
+CANARY_TEXTS = 256
 SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_SIZE = "the quantizer does not say (bytes_per_vector)"
@@ -77,6 +82,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         corpus={
             "name": corpus.name,
             "fingerprint": corpus.fingerprint,
+            "fingerprints": corpus.fingerprints,
             "documents": len(corpus.documents),
             "queries": len(corpus.queries),
             "judgments": corpus.judgments,
@@ -86,6 +92,24 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         embeddings=tuple(
             embeddings_record(config.name, corpus.name, side) for side in (embeddings.documents, embeddings.queries)
         ),
+        canaries=(
+            canary(corpus.name, corpus.documents, embeddings.documents),
+            canary(corpus.name, corpus.queries, embeddings.queries),
+        ),
+    )
+
+
+def canary(corpus: str, texts: Texts, side: Embeddings) -> Canary:
+    """The vectors of at most 256 texts, chosen by the hash of the text: the same ones whatever the files' order."""
+    sha = digests((text,) for text in texts.texts)
+    rows = np.sort(np.argsort(sha, kind="stable")[:CANARY_TEXTS])
+    vectors = cut(side.vectors[rows], side.vectors.shape[1])
+    return Canary(
+        corpus=corpus,
+        side=side.side,
+        ids=tuple(texts.ids[row] for row in rows),
+        text_sha256=tuple(sha[row].ljust(BYTES, b"\0").hex() for row in rows),
+        vectors=vectors.astype(np.float16),
     )
 
 

@@ -114,8 +114,9 @@ def score_dims(
             searcher.index.set_parameters(parameters)
             with PeakMemory() as memory:
                 ranking = searcher.rank(queries, config.top_k, excluded)
-                speed = search_speed(searcher, queries, config, embeddings.queries)
-            quality = judge.score(rankings_by_id(ranking, corpus))
+                speed, latencies_ms = search_speed(searcher, queries, config, embeddings.queries)
+            found = rankings_by_id(ranking, corpus)
+            quality = judge.score(found)
             overlap = overlaps(ranking, exact, config.top_k)
             figures = {
                 **quality.mean,
@@ -145,7 +146,15 @@ def score_dims(
                 unmeasured=unmeasured(**figures),
             )
             per_query = {**quality.per_query, **{name: each for name, each in overlap.items() if each is not None}}
-            yield Measured(point, tuple(corpus.queries.ids), per_query, ranking, tuple(corpus.documents.ids))
+            yield Measured(
+                point=point,
+                query_ids=tuple(corpus.queries.ids),
+                per_query=per_query,
+                first_relevant_rank=first_relevant_rank(found, corpus),
+                latencies_ms=latencies_ms,
+                ranking=ranking,
+                document_ids=tuple(corpus.documents.ids),
+            )
         advance(1)
 
 
@@ -157,6 +166,13 @@ def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:
     }
 
 
+def first_relevant_rank(found: dict[str, list[str]], corpus: Corpus) -> Any:
+    """Per query, the rank (from 1) of the first document of a grade above 0; 0 where none was found."""
+    relevant = {query: {d for d, grade in grades.items() if grade > 0} for query, grades in corpus.qrels.items()}
+    ranks = (next((r for r, d in enumerate(found[q], 1) if d in relevant[q]), 0) for q in corpus.queries.ids)
+    return np.fromiter(ranks, dtype=np.int64)
+
+
 def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
     """``overlap@10`` and ``overlap@100`` per query (float64); null where rankings are not that deep."""
     return {
@@ -165,13 +181,18 @@ def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
     }
 
 
-def search_speed(searcher: Searcher, queries: Any, config: RunConfig, encoded: Embeddings) -> dict[str, float | None]:
-    """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once."""
+def search_speed(
+    searcher: Searcher, queries: Any, config: RunConfig, encoded: Embeddings
+) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once.
+
+    Also gives the milliseconds of every single call, by which latencies of two runs are compared.
+    """
     latency_calls = max(SEARCH_LATENCY_CALLS, len(encoded.latency_ms))
     encode_ms = np.resize(encoded.latency_ms, latency_calls)
     of_encoding = percentiles_ms("encode_query", encode_ms)
     if searcher.on_disk:
-        return {**dict.fromkeys((*SEARCH_SPEED, *LOAD)), **of_encoding}
+        return {**dict.fromkeys((*SEARCH_SPEED, *LOAD)), **of_encoding}, {"search_ms": [], "encode_query_ms": []}
     single = [queries[i : i + 1] for i in range(len(queries))]
 
     def find_one(i: int) -> object:
@@ -180,13 +201,14 @@ def search_speed(searcher: Searcher, queries: Any, config: RunConfig, encoded: E
     search_ms = time_calls_ms(find_one, latency_calls)
     batch_ms = time_calls_ms(lambda i: searcher.find(queries, config.top_k), BATCH_REPEATS)
     of_load = ladder(find_one, config.load_seconds, one_thread) if config.load_seconds else dict.fromkeys(LOAD)
-    return {
+    speed = {
         "search_queries_per_second": len(queries) / float(np.median(batch_ms)) * 1000,
         **percentiles_ms("search", search_ms),
         **of_encoding,
         **percentiles_ms("query", search_ms + encode_ms),
         **of_load,
     }
+    return speed, {"search_ms": search_ms, "encode_query_ms": encode_ms}
 
 
 def one_thread() -> None:

@@ -19,6 +19,7 @@ FLOORS = {
     "results": set(),
     "embeddings": {"corpora", "encoders", "measures"},
     "search": {"config"},
+    "gate": {"config", "measures", "results"},
 }
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy"}
 MODULES = sorted((ROOT / "evalkit").rglob("*.py"))

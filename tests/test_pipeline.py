@@ -38,6 +38,8 @@ def test_a_run_is_one_folder_with_everything_in_it(
     assert captured.out == f"{run.folder}\n"
     assert "int8" in captured.err
     assert sorted(p.name for p in run.folder.iterdir()) == [
+        "canary.parquet",
+        "latencies.parquet",
         "points.parquet",
         "queries.parquet",
         "rankings.parquet",

@@ -85,13 +85,21 @@ def run(composed: DictConfig) -> None:
 
 
 def evaluate_and_write(composed: DictConfig) -> int:
-    from evalkit.commands.progress import ProgressBars
     from evalkit.errors import INTERRUPTED, fail
-    from evalkit.pipeline import evaluate
-    from evalkit.results.store import RunWriter
 
     with readable_config_errors([]):
         config = typed(composed, RunConfig)
+    folder, interrupted = evaluate_config(config)
+    sys.stdout.write(f"{folder}\n")
+    return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
+
+
+def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
+    """Evaluate, write and show one run: its folder, and whether Ctrl-C ended it after some points were finished."""
+    from evalkit.commands.progress import ProgressBars
+    from evalkit.pipeline import evaluate
+    from evalkit.results.store import RunWriter
+
     started = datetime.now(UTC)
     results_dir = Path(config.results_dir)
     interrupted = False
@@ -106,10 +114,7 @@ def evaluate_and_write(composed: DictConfig) -> int:
             interrupted = True
         folder = writer.finish(about(config, started, interrupted))
         show(writer, config)
-    sys.stdout.write(f"{folder}\n")
-    if interrupted:
-        return fail(f"interrupted; the {len(writer.points)} finished points are kept", INTERRUPTED)
-    return 0
+    return folder, interrupted
 
 
 def new_run_id(config: RunConfig, started: datetime) -> str:

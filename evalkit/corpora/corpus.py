@@ -27,14 +27,20 @@ class Corpus:
     findings: tuple[Finding, ...]
 
     @cached_property
-    def fingerprint(self) -> str:
-        """sha256 (hex) over ids, texts and judgments; the order of lines in the files does not matter."""
+    def fingerprints(self) -> dict[str, str]:
+        """sha256 (hex) of documents, queries and judgments apart, so that it can be said which of them changed."""
         documents = zip(self.documents.ids, self.documents.texts, strict=True)
         queries = zip(self.queries.ids, self.queries.texts, strict=True)
         judgments = (
             (query, document, str(grade)) for query, grades in self.qrels.items() for document, grade in grades.items()
         )
-        return digest([unordered_digest(documents), unordered_digest(queries), unordered_digest(judgments)])
+        parts = {"documents": documents, "queries": queries, "judgments": judgments}
+        return {name: unordered_digest(part) for name, part in parts.items()}
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) over ids, texts and judgments; the order of lines in the files does not matter."""
+        return digest(self.fingerprints.values())
 
     @property
     def judgments(self) -> int:

@@ -1,10 +1,13 @@
 """Where figures come from: the machine, its software, the command, and a config without secrets."""
 
+import hashlib
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,13 @@ def environment() -> dict[str, Any]:
         "threads": {"faiss": faiss_threads(), **{v: os.environ.get(v) for v in THREAD_VARIABLES}},
         "git_commit": git_commit(),
     }
+
+
+def hardware(environment: Mapping[str, Any]) -> str:
+    """sha256 (hex) of what timings depend on: CPU, GPU, memory to the gigabyte, and thread settings."""
+    memory_gb = round(environment["ram_bytes"] / 1e9)
+    depends = [environment["cpu"], environment["gpu"], memory_gb, environment["threads"]]
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
 def cpu_model() -> str | None:

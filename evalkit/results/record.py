@@ -63,12 +63,33 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """Some texts' vectors (float16, of unit length), by which two runs tell whether they share a vector space.
+
+    ``ids`` and ``text_sha256`` (hex) name the texts; the texts themselves are not kept.
+    """
+
+    corpus: str
+    side: str
+    ids: tuple[str, ...]
+    text_sha256: tuple[str, ...]
+    vectors: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
 class Measured:
-    """A point with the per-query values (column → one value per query id) and the ranking it was scored on."""
+    """A point with what lies behind its means: per-query values, single latencies, and the ranking it was scored on.
+
+    ``per_query`` maps a column to one value per query id; ``latencies_ms`` ``search_ms`` and ``encode_query_ms`` to one
+    value per timed call (empty where searching was not timed). ``first_relevant_rank`` is per query the rank from 1 of
+    the first relevant document, 0 where none was found.
+    """
 
     point: Point
     query_ids: tuple[str, ...]
     per_query: Mapping[str, npt.NDArray[np.float64]]
+    first_relevant_rank: npt.NDArray[np.int64]
+    latencies_ms: Mapping[str, npt.NDArray[np.floating]]
     ranking: RankedRows
     document_ids: tuple[str, ...]
 
@@ -81,6 +102,7 @@ class CorpusRecord:
     corpus: dict[str, Any]
     findings: tuple[Any, ...]
     embeddings: tuple[dict[str, Any], ...]
+    canaries: tuple["Canary", ...]
 
     def corpus_entry(self) -> dict[str, Any]:
         lint = [{**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings]

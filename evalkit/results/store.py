@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.errors import UserError, did_you_mean
-from evalkit.results.record import SCHEMA_VERSION, SETTING, CorpusRecord, Measured, Point
+from evalkit.results.baselines import check_sums
+from evalkit.results.record import SCHEMA_VERSION, SETTING, Canary, CorpusRecord, Measured, Point
 
 PARTIAL = ".partial"
+BASELINES = "baselines"
 NULLABLE = ("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
 
 
@@ -48,8 +50,11 @@ class RunWriter:
         """Keep one finding; per-query values and rankings go to disk at once."""
         if isinstance(found, CorpusRecord):
             self.records.append(found)
+            for canary in found.canaries:
+                self.write("canary", canary_table(canary))
             return
         self.write("queries", queries_table(found))
+        self.write("latencies", latencies_table(found))
         if self.save_rankings:
             self.write("rankings", rankings_table(found))
         self.points.append(found.point)
@@ -101,7 +106,29 @@ def queries_table(found: Measured) -> pa.Table:
         {
             **columns,
             "query_id": pa.array(found.query_ids),
+            "first_relevant_rank": pa.array(found.first_relevant_rank, pa.int32()),
             **{k: pa.array(v) for k, v in found.per_query.items()},
+        }
+    )
+
+
+def latencies_table(found: Measured) -> pa.Table:
+    """Columns corpus, dims, quantization, index, and milliseconds of each timed call: search_ms, encode_query_ms."""
+    calls = {name: pa.array(values, pa.float32()) for name, values in found.latencies_ms.items()}
+    return pa.table({**setting_columns(found.point, len(next(iter(calls.values())))), **calls})
+
+
+def canary_table(canary: Canary) -> pa.Table:
+    """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
+    count = len(canary.ids)
+    rows = canary.vectors.astype("<f2")
+    return pa.table(
+        {
+            "corpus": pa.repeat(pa.scalar(canary.corpus), count),
+            "side": pa.repeat(pa.scalar(canary.side), count),
+            "id": pa.array(canary.ids),
+            "text_sha256": pa.array(canary.text_sha256),
+            "vector": pa.array([row.tobytes() for row in rows], pa.binary()),
         }
     )
 
@@ -129,6 +156,11 @@ class StoredRun:
     folder: Path
     about: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        """The folder's name: a run's id, or what a baseline is called."""
+        return self.folder.name
+
     def points(self) -> pd.DataFrame:
         return self.table("points")
 
@@ -137,6 +169,13 @@ class StoredRun:
 
     def rankings(self) -> pd.DataFrame:
         return self.table("rankings")
+
+    def latencies(self) -> pd.DataFrame:
+        return self.table("latencies")
+
+    def canary(self) -> pd.DataFrame:
+        """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
+        return self.table("canary")
 
     def table(self, name: str) -> pd.DataFrame:
         """One Parquet table. Raises UserError where it is missing or damaged."""
@@ -151,10 +190,11 @@ class StoredRun:
 
 
 def read_run(folder: Path) -> StoredRun:
-    """The run in ``folder``. Raises UserError for an unfinished, damaged or newer one."""
+    """The run in ``folder``. Raises UserError for an unfinished, damaged or newer one, and for a changed baseline."""
     file = folder / "run.json"
     if not file.is_file():
         raise UserError(f"{folder} is no finished run: it has no run.json.")
+    check_sums(folder)
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
         version = int(about["schema_version"])
@@ -172,13 +212,14 @@ def stored_runs(results_dir: Path) -> list[Path]:
 
 
 def find_run(name: str | None, results_dir: Path) -> StoredRun:
-    """The run at the path ``name``, of the name ``name`` under ``results_dir``, or the newest for null."""
+    """The run at the path ``name``, the run or baseline of that name under ``results_dir``, or the newest for null."""
     runs = stored_runs(results_dir)
     if name is None:
         if not runs:
             raise UserError(f"{results_dir} holds no finished run.", "Make one: python -m evalkit.")
         return read_run(runs[-1])
-    for folder in (Path(name), results_dir / name):
+    for folder in (Path(name), results_dir / name, results_dir / BASELINES / name):
         if folder.is_dir():
             return read_run(folder)
+    runs += [f.parent for f in results_dir.glob(f"{BASELINES}/*/run.json")]
     raise UserError(f"there is no run '{name}'.", did_you_mean(Path(name).name, [r.name for r in runs]) if runs else "")

@@ -119,7 +119,7 @@ class BinaryIndex(VectorIndex):
 
     def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
         hamming, rows = self.index.search(sign_bits(queries), k)
-        return ((self.dims - 2.0 * hamming) / self.dims).astype(np.float32), rows
+        return hamming.astype(np.float32) * np.float32(-2 / self.dims) + np.float32(1), rows
 
     def set_parameter(self, name: str, value: int) -> None:
         owner = self.index.hnsw if hasattr(self.index, "hnsw") else self.index

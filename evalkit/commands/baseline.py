@@ -1,0 +1,34 @@
+"""``python -m evalkit baseline accept [<run>]``: keep a run as the baseline that later ones are gated against."""
+
+import sys
+from pathlib import Path
+
+from evalkit.config import BaselineConfig, compose
+from evalkit.errors import UserError
+
+ACCEPT = "accept"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the baseline, and as the last line of stdout its folder."""
+    from evalkit.results.baselines import accept
+    from evalkit.results.store import BASELINES, find_run
+
+    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
+    if named[:1] != [ACCEPT] or len(named) > 2:
+        raise UserError(
+            "baseline needs a verb and at most one run.", "Write: python -m evalkit baseline accept [<run>]."
+        )
+    overrides = [a for a in arguments if a not in named]
+    config: BaselineConfig = compose("baseline", overrides + [f"run='{name}'" for name in named[1:]])
+    if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
+        raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
+    run = find_run(config.run, Path(config.results_dir))
+    if not run.about.get("finished", False):
+        raise UserError(f"{run.folder} was interrupted; a baseline needs a whole run.", "Run it again to the end.")
+    folder = Path(config.results_dir) / BASELINES / config.name
+    accept(run.folder, folder)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    sys.stderr.write(f"{run.name} is the baseline '{config.name}' now ({size / 1e6:.2f} MB); commit that folder\n")
+    sys.stdout.write(f"{folder}\n")
+    return 0

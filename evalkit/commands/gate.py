@@ -1,0 +1,119 @@
+"""``python -m evalkit gate baseline=<run> candidate=<run>``: is this upgrade safe?
+
+Without ``candidate``, settings of a run (``model=bge dims=256``) are evaluated first, on the baseline's corpora.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from evalkit.config import GateConfig, RunConfig, compose, like_run
+from evalkit.errors import UserError
+
+if TYPE_CHECKING:
+    from evalkit.gate import Decision
+    from evalkit.results.store import StoredRun
+
+
+def main(arguments: list[str]) -> int:
+    """Print the verdict, write its files, and as the last line of stdout the folder that holds them."""
+    from evalkit.gate import Decision, Verdict, decide
+    from evalkit.gate.output import headline, write_files
+    from evalkit.gate.pairing import NotComparableError
+    from evalkit.results.store import find_run
+
+    of_gate, of_run = split(arguments)
+    config: GateConfig = compose("gate", of_gate)
+    results_dir = Path(config.results_dir)
+    baseline = find_run(config.baseline, results_dir)
+    if config.candidate is not None and of_run:
+        raise UserError(f"{of_run[0]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
+    if config.candidate is None and not of_run:
+        raise UserError("there is no candidate.", "Name a run: candidate=<run>, or evaluate one: model=bge dims=256.")
+    repeats: list[tuple[StoredRun, StoredRun]] = []
+    if config.candidate is None:
+        candidate = evaluated(like_run(baseline.about["config"], of_run), results_dir)
+        repeats = measured_in_turn(config, baseline, of_run) if config.repeat > 1 else []
+    else:
+        candidate = find_run(config.candidate, results_dir)
+        if config.repeat > 1:
+            raise UserError(
+                "repeat measures a candidate that is evaluated here; candidate= names a stored one.",
+                "Leave out candidate= and give its settings, as in model=bge dims=256.",
+            )
+    try:
+        decision = decide(config, baseline, candidate, repeats)
+    except NotComparableError as error:
+        decision = Decision(Verdict.NOT_COMPARABLE, (str(error),), baseline.name, candidate.name)
+    folder = Path(config.reports_dir) / "gate"
+    write_files(decision, folder)
+    show(decision)
+    sys.stderr.write(f"evalkit: {headline(decision)}\n")
+    sys.stdout.write(f"{folder}\n")
+    return decision.exit_code
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Settings of the gate, and those of a run to be evaluated first."""
+    own = {f.name for f in fields(GateConfig)}
+    of_run = {f.name for f in fields(RunConfig)} - own
+
+    def sets_up_a_run(word: str) -> bool:
+        return not word.startswith("-") and word.lstrip("+~").partition("=")[0].partition(".")[0] in of_run
+
+    return [a for a in arguments if not sets_up_a_run(a)], [a for a in arguments if sets_up_a_run(a)]
+
+
+def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
+    from evalkit.commands.run import evaluate_config
+    from evalkit.results.store import read_run
+
+    folder, interrupted = evaluate_config(replace(config, results_dir=str(results_dir)))
+    if interrupted:
+        raise KeyboardInterrupt
+    return read_run(folder)
+
+
+def measured_in_turn(
+    config: GateConfig, baseline: "StoredRun", of_run: Sequence[str]
+) -> list[tuple["StoredRun", "StoredRun"]]:
+    """Baseline and candidate evaluated one after the other, ``repeat`` times, every text encoded anew each time."""
+    pairs = []
+    for turn in range(config.repeat):
+        sides = []
+        for overrides in ([], of_run):
+            run = like_run(baseline.about["config"], overrides)
+            with TemporaryDirectory() as fresh:
+                run = replace(run, store=replace(run.store, path=fresh), save_rankings=False)
+                sides.append(evaluated(run, Path(config.results_dir) / ".repeats"))
+        sys.stderr.write(f"evalkit: measured in turn {turn + 1} of {config.repeat}\n")
+        pairs.append((sides[0], sides[1]))
+    return pairs
+
+
+def show(decision: "Decision") -> None:
+    """The tables and notes: on stdout if that is a terminal, else on stderr."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from evalkit.gate.output import QUALITY_HEADER, RESOURCE_HEADER, notes, quality_cells, resource_cells
+
+    console = Console(stderr=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    beyond = [r for r in decision.resources if r.exceeds or r.not_compared]
+    for header, cells, failed in (
+        (QUALITY_HEADER, [quality_cells(q) for q in decision.quality], [q.drop_is_shown for q in decision.quality]),
+        (RESOURCE_HEADER, [resource_cells(r) for r in beyond], [r.exceeds for r in beyond]),
+    ):
+        table = Table(*header, header_style="bold")
+        for row, is_bad in zip(cells, failed, strict=True):
+            table.add_row(*map(Text, row), style="bold red" if is_bad else "")
+        if cells:
+            console.print(table)
+    within = len(decision.resources) - len(beyond)
+    console.print(f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits")
+    for note in notes(decision):
+        console.print(Text(note))

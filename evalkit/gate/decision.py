@@ -1,0 +1,119 @@
+"""The verdict: one value, from which the words, the files and the exit code all follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evalkit.config import GateConfig
+from evalkit.errors import UserError, did_you_mean
+from evalkit.gate.pairing import pairs
+from evalkit.gate.quality import QualityResult, compare_quality
+from evalkit.gate.resources import ResourceResult, compare_resources
+from evalkit.gate.space import SpaceResult, compare_spaces
+from evalkit.results.store import StoredRun
+
+
+class Verdict(StrEnum):
+    """What a gate says, in the order of its exit codes: 0, 1, 2, 3."""
+
+    PASS = "pass"  # noqa: S105
+    REGRESSION = "regression"
+    NOT_COMPARABLE = "not comparable"
+    INCONCLUSIVE = "inconclusive"
+
+
+NO_REGRESSION, NON_INFERIOR = "no_regression", "non_inferior"
+POLICIES = (NO_REGRESSION, NON_INFERIOR)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict with its reasons and everything that it was made from. ``unpaired`` names points without a partner."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    baseline: str
+    candidate: str
+    policy: str = NO_REGRESSION
+    alpha: float = 0.05
+    inconclusive_exit_code: int = 3
+    quality: tuple[QualityResult, ...] = ()
+    resources: tuple[ResourceResult, ...] = ()
+    spaces: tuple[SpaceResult, ...] = ()
+    unpaired: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        if self.verdict is Verdict.INCONCLUSIVE:
+            return self.inconclusive_exit_code
+        return list(Verdict).index(self.verdict)
+
+
+def decide(
+    config: GateConfig,
+    baseline: StoredRun,
+    candidate: StoredRun,
+    repeats: Sequence[tuple[StoredRun, StoredRun]] = (),
+) -> Decision:
+    """Compare ``candidate`` with ``baseline``. ``repeats`` are runs of both, measured in turn, for timings.
+
+    Raises NotComparableError where no honest comparison can be made, UserError for a bad setting.
+    """
+    check(config)
+    found, alone = pairs(baseline, candidate, config.match)
+    quality = compare_quality(config, found, baseline, candidate)
+    timed = repeats or [(baseline, candidate)]
+    resources = compare_resources(config, found, [one for one, _ in timed], [other for _, other in timed])
+    spaces = compare_spaces(baseline, candidate)
+    failures = [
+        *(drop_reason(q) for q in quality if q.drop_is_shown),
+        *(limit_reason(r) for r in resources if r.exceeds),
+        *(space_reason(s) for s in spaces if config.require_same_space and not s.index_can_stay),
+    ]
+    open_questions = [
+        f"{q.pair}: a drop of {q.measure} beyond {q.tolerance:.4f} is neither shown nor ruled out"
+        for q in quality
+        if config.policy == NON_INFERIOR and not q.drop_is_ruled_out
+    ]
+    verdict = Verdict.REGRESSION if failures else Verdict.INCONCLUSIVE if open_questions else Verdict.PASS
+    return Decision(
+        verdict=verdict,
+        reasons=tuple(failures or open_questions),
+        baseline=baseline.name,
+        candidate=candidate.name,
+        policy=config.policy,
+        alpha=config.alpha,
+        inconclusive_exit_code=config.inconclusive_exit_code,
+        quality=tuple(quality),
+        resources=tuple(resources),
+        spaces=tuple(spaces),
+        unpaired=tuple(alone),
+    )
+
+
+def check(config: GateConfig) -> None:
+    """Raises UserError for the first value that can't work."""
+    if config.policy not in POLICIES:
+        raise UserError(f"policy={config.policy} is unknown.", did_you_mean(config.policy, POLICIES))
+    for name, value, low, high in (
+        ("alpha", config.alpha, 1e-6, 0.5),
+        ("tolerance", config.tolerance, 0.0, 1.0),
+        ("resamples", config.resamples, 100, 10**7),
+        ("inconclusive_exit_code", config.inconclusive_exit_code, 0, 3),
+        ("repeat", config.repeat, 1, 1_000),
+    ):
+        if not low <= value <= high:
+            raise UserError(f"{name}={value} is not possible.", f"Give a number from {low:g} to {high:g}.")
+
+
+def drop_reason(q: QualityResult) -> str:
+    beyond = f" beyond the tolerance of {q.tolerance:.4f}" if q.tolerance else ""
+    return f"{q.pair}: {q.measure} dropped from {q.baseline:.4f} to {q.candidate:.4f}{beyond} (p = {q.p_drop:.4f})"
+
+
+def space_reason(s: SpaceResult) -> str:
+    return f"{s.corpus}: {s.space}, but require_same_space is set"
+
+
+def limit_reason(r: ResourceResult) -> str:
+    return f"{r.pair}: {r.column} is {r.worsening:.2f} × worse, the limit is {r.limit:g} ×"

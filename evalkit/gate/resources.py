@@ -1,0 +1,98 @@
+"""Did it get slower, larger or dearer? Ratios against limits; timings only where the hardware is the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.config import GateConfig
+from evalkit.errors import UserError, did_you_mean
+from evalkit.gate.pairing import Pair, rows_of
+from evalkit.measures.significance import slower_p
+from evalkit.results.objectives import OBJECTIVES, Objective
+from evalkit.results.provenance import hardware
+from evalkit.results.record import SETTING
+from evalkit.results.store import StoredRun
+
+
+@dataclass(frozen=True)
+class ResourceResult:
+    """One column of one pair. ``worsening`` is the ratio in the bad direction (2.0: twice as slow, twice as large).
+
+    ``p`` is the Mann–Whitney test's where there are samples of latencies: a ratio that chance explains does not count.
+    ``not_compared`` says why there is no ratio.
+    """
+
+    pair: str
+    column: str
+    unit: str
+    baseline: float | None
+    candidate: float | None
+    worsening: float | None
+    limit: float
+    p: float | None
+    exceeds: bool
+    not_compared: str
+
+
+def compare_resources(
+    config: GateConfig, all_pairs: Sequence[Pair], baselines: Sequence[StoredRun], candidates: Sequence[StoredRun]
+) -> list[ResourceResult]:
+    """One result per pair and limited column.
+
+    Several runs of each side, measured in turn, count by their medians and by all their samples together.
+    """
+    for column in config.limits:
+        if column not in OBJECTIVES:
+            raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, OBJECTIVES))
+    same_hardware = len({hardware(run.about["environment"]) for run in (*baselines, *candidates)}) == 1
+    return [
+        compare(config, pair, OBJECTIVES[column], limit, baselines, candidates, same_hardware)
+        for pair in all_pairs
+        for column, limit in config.limits.items()
+        if limit is not None
+    ]
+
+
+def compare(
+    config: GateConfig,
+    pair: Pair,
+    objective: Objective,
+    limit: float,
+    baselines: Sequence[StoredRun],
+    candidates: Sequence[StoredRun],
+    same_hardware: bool,
+) -> ResourceResult:
+    before = median_figure(baselines, pair.baseline, objective.column)
+    after = median_figure(candidates, pair.candidate, objective.column)
+    worsening, p, reason = None, None, ""
+    if before is None or after is None:
+        reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
+    elif objective.of_machine and not same_hardware:
+        reason = "not compared: different hardware"
+    elif min(before, after) <= 0:
+        reason = "not compared: a figure is 0"
+    else:
+        worsening = before / after if objective.higher_is_better else after / before
+        if objective.samples:
+            old = latencies(baselines, pair.baseline, objective)
+            new = latencies(candidates, pair.candidate, objective)
+            p = slower_p(old, new) if len(old) and len(new) else None
+    exceeds = worsening is not None and worsening > limit and (p is None or p <= config.alpha)
+    return ResourceResult(
+        pair.name, objective.column, objective.unit, before, after, worsening, limit, p, exceeds, reason
+    )
+
+
+def median_figure(runs: Sequence[StoredRun], point: Mapping[str, Any], column: str) -> float | None:
+    """The median over ``runs`` of one figure of the setting of ``point``; null where one run lacks it."""
+    found = [p.get(column) for run in runs for p in run.about["points"] if all(p[k] == point[k] for k in SETTING)]
+    return None if not found or None in found else float(np.median(found))
+
+
+def latencies(runs: Sequence[StoredRun], point: Mapping[str, Any], objective: Objective) -> npt.NDArray[np.float32]:
+    """The sum, call by call, of the latencies that make up ``objective``, of all ``runs`` together."""
+    frames = [rows_of(run.latencies(), point) for run in runs]
+    return np.concatenate([frame[list(objective.samples)].sum(axis=1).to_numpy(np.float32) for frame in frames])

@@ -1,0 +1,41 @@
+"""Which way is better, for every column of points that is not a measure of quality."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One axis of a choice: a column of points.parquet, its unit, which way is better, and what it depends on.
+
+    ``samples`` names the columns of latencies.parquet that add up to it; ``of_machine`` says that it can only be
+    compared on the same hardware.
+    """
+
+    column: str
+    unit: str
+    higher_is_better: bool
+    of_machine: bool = False
+    samples: tuple[str, ...] = ()
+
+
+OBJECTIVES = {
+    objective.column: objective
+    for objective in (
+        Objective("documents_per_second", "1/s", higher_is_better=True, of_machine=True),
+        Objective("tokens_per_second", "1/s", higher_is_better=True, of_machine=True),
+        Objective("search_queries_per_second", "1/s", higher_is_better=True, of_machine=True),
+        Objective("search_ms_p50", "ms", False, of_machine=True, samples=("search_ms",)),
+        Objective("search_ms_p95", "ms", False, of_machine=True, samples=("search_ms",)),
+        Objective("search_ms_p99", "ms", False, of_machine=True, samples=("search_ms",)),
+        Objective("encode_query_ms_p95", "ms", False, of_machine=True, samples=("encode_query_ms",)),
+        Objective("query_ms_p50", "ms", False, of_machine=True, samples=("search_ms", "encode_query_ms")),
+        Objective("query_ms_p95", "ms", False, of_machine=True, samples=("search_ms", "encode_query_ms")),
+        Objective("query_ms_p99", "ms", False, of_machine=True, samples=("search_ms", "encode_query_ms")),
+        Objective("peak_rss_bytes", "B", False, of_machine=True),
+        Objective("search_peak_rss_bytes", "B", False, of_machine=True),
+        Objective("peak_gpu_bytes", "B", False, of_machine=True),
+        Objective("build_seconds", "s", False, of_machine=True),
+        Objective("index_bytes", "B", False),
+        Objective("bytes_per_vector", "B", False),
+    )
+}
