@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
@@ -37,6 +38,28 @@ class ResourceResult:
     not_compared: str
 
 
+@dataclass(frozen=True)
+class Measurements:
+    """The points of one or several runs of one side, and the single latencies of all of them together."""
+
+    points: tuple[Mapping[str, Any], ...]
+    latencies: pd.DataFrame
+
+    @classmethod
+    def of(cls, runs: Sequence[StoredRun]) -> "Measurements":
+        points = tuple(point for run in runs for point in run.about["points"])
+        return cls(points, pd.concat([run.latencies() for run in runs]))
+
+    def median(self, point: Mapping[str, Any], column: str) -> float | None:
+        """The median over the runs of one figure of the setting of ``point``; null where one of them lacks it."""
+        found = [p.get(column) for p in self.points if all(p[key] == point[key] for key in SETTING)]
+        return None if None in found else float(np.median(np.asarray(found, dtype=np.float64)))
+
+    def samples(self, point: Mapping[str, Any], objective: Objective) -> npt.NDArray[np.float32]:
+        """The sum, call by call, of the latencies that make up ``objective``."""
+        return rows_of(self.latencies, point)[list(objective.samples)].sum(axis=1).to_numpy(np.float32)
+
+
 def compare_resources(
     config: GateConfig, all_pairs: Sequence[Pair], baselines: Sequence[StoredRun], candidates: Sequence[StoredRun]
 ) -> list[ResourceResult]:
@@ -48,8 +71,9 @@ def compare_resources(
         if column not in OBJECTIVES:
             raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, OBJECTIVES))
     same_hardware = len({hardware(run.about["environment"]) for run in (*baselines, *candidates)}) == 1
+    before, after = Measurements.of(baselines), Measurements.of(candidates)
     return [
-        compare(config, pair, OBJECTIVES[column], limit, baselines, candidates, same_hardware)
+        compare(config, pair, OBJECTIVES[column], limit, before, after, same_hardware)
         for pair in all_pairs
         for column, limit in config.limits.items()
         if limit is not None
@@ -61,12 +85,12 @@ def compare(
     pair: Pair,
     objective: Objective,
     limit: float,
-    baselines: Sequence[StoredRun],
-    candidates: Sequence[StoredRun],
+    baselines: Measurements,
+    candidates: Measurements,
     same_hardware: bool,
 ) -> ResourceResult:
-    before = median_figure(baselines, pair.baseline, objective.column)
-    after = median_figure(candidates, pair.candidate, objective.column)
+    before = baselines.median(pair.baseline, objective.column)
+    after = candidates.median(pair.candidate, objective.column)
     worsening, p, reason = None, None, ""
     if before is None or after is None:
         reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
@@ -77,22 +101,10 @@ def compare(
     else:
         worsening = before / after if objective.higher_is_better else after / before
         if objective.samples:
-            old = latencies(baselines, pair.baseline, objective)
-            new = latencies(candidates, pair.candidate, objective)
+            old = baselines.samples(pair.baseline, objective)
+            new = candidates.samples(pair.candidate, objective)
             p = slower_p(old, new) if len(old) and len(new) else None
     exceeds = worsening is not None and worsening > limit and (p is None or p <= config.alpha)
     return ResourceResult(
         pair.name, objective.column, objective.unit, before, after, worsening, limit, p, exceeds, reason
     )
-
-
-def median_figure(runs: Sequence[StoredRun], point: Mapping[str, Any], column: str) -> float | None:
-    """The median over ``runs`` of one figure of the setting of ``point``; null where one run lacks it."""
-    found = [p.get(column) for run in runs for p in run.about["points"] if all(p[k] == point[k] for k in SETTING)]
-    return None if not found or None in found else float(np.median(found))
-
-
-def latencies(runs: Sequence[StoredRun], point: Mapping[str, Any], objective: Objective) -> npt.NDArray[np.float32]:
-    """The sum, call by call, of the latencies that make up ``objective``, of all ``runs`` together."""
-    frames = [rows_of(run.latencies(), point) for run in runs]
-    return np.concatenate([frame[list(objective.samples)].sum(axis=1).to_numpy(np.float32) for frame in frames])
