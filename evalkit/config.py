@@ -7,7 +7,7 @@ which type. Every error of composing leaves this module as a :class:`UserError`.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -344,12 +344,18 @@ def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
 
     Where results and embeddings lie is not taken over. Raises UserError as ``compose`` does.
     """
-    set_here = {word.lstrip("+~").partition("=")[0].partition(".")[0] for word in overrides}
-    taken = [name for name in TAKEN_OVER if name not in set_here and name in stored]
+    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
+    taken = [name for name in TAKEN_OVER if name not in keys and name in stored]
     config: RunConfig = compose("run", overrides)
     with readable_config_errors([]):
-        before = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), {n: stored[n] for n in taken}))
-    return replace(config, **{name: getattr(before, name) for name in taken})
+        composed = OmegaConf.structured(config)
+        merged = OmegaConf.structured(config)
+        for name in taken:
+            merged[name] = stored[name]
+        for key in keys:
+            if "." in key:
+                OmegaConf.update(merged, key, OmegaConf.select(composed, key))
+        return typed(merged, RunConfig)
 
 
 def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:

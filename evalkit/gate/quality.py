@@ -129,5 +129,5 @@ def result(
 
 
 def change(query: str, measure: str, one: pd.DataFrame, other: pd.DataFrame) -> QueryChange:
-    ranks = (frame["first_relevant_rank"].astype(int)[query].item() or None for frame in (one, other))
+    ranks = (int(frame["first_relevant_rank"].astype(int)[query]) or None for frame in (one, other))
     return QueryChange(str(query), float(one[measure][query]), float(other[measure][query]), *ranks)
