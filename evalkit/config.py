@@ -162,7 +162,7 @@ class GateConfig:
     relative: bool = False
     alpha: float = 0.05
     resamples: int = 2_000
-    limits: dict[str, float | None] = field(default_factory=dict)
+    limits: dict[str, float | None] | None = None
     require_same_space: bool = False
     inconclusive_exit_code: int = 3
     repeat: int = 1
@@ -349,12 +349,10 @@ def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
     config: RunConfig = compose("run", overrides)
     with readable_config_errors([]):
         composed = OmegaConf.structured(config)
-        merged = OmegaConf.structured(config)
-        for name in taken:
-            merged[name] = stored[name]
-        for key in keys:
-            if "." in key:
-                OmegaConf.update(merged, key, OmegaConf.select(composed, key))
+        merged: Any = OmegaConf.merge(OmegaConf.structured(RunConfig), {name: stored[name] for name in taken})
+        new = [f.name for f in fields(RunConfig) if f.name not in taken]
+        for key in (*new, *(key for key in keys if "." in key)):
+            OmegaConf.update(merged, key, OmegaConf.select(composed, key), merge=False)
         return typed(merged, RunConfig)
 
 

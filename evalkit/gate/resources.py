@@ -67,7 +67,8 @@ def compare_resources(
 
     Several runs of each side, measured in turn, count by their medians and by all their samples together.
     """
-    for column in config.limits:
+    limits = config.limits or {}
+    for column in limits:
         if column not in OBJECTIVES:
             raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, OBJECTIVES))
     same_hardware = len({hardware(run.about["environment"]) for run in (*baselines, *candidates)}) == 1
@@ -75,7 +76,7 @@ def compare_resources(
     return [
         compare(config, pair, OBJECTIVES[column], limit, before, after, same_hardware)
         for pair in all_pairs
-        for column, limit in config.limits.items()
+        for column, limit in limits.items()
         if limit is not None
     ]
 

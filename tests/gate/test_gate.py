@@ -104,7 +104,7 @@ def test_size_beyond_its_limit_is_a_regression(make_run: MakeRun, config: GateCo
     larger = decide(config, baseline, make_run({(8, "x"): SCORES}, figures={"bytes_per_vector": 12.0}))
     assert larger.verdict is Verdict.REGRESSION
     assert larger.reasons == ("c 8 x flat: bytes_per_vector is 1.20 × worse, the limit is 1.1 ×",)
-    not_gated = replace(config, limits={**config.limits, "bytes_per_vector": None})
+    not_gated = replace(config, limits={**(config.limits or {}), "bytes_per_vector": None})
     assert (
         decide(not_gated, baseline, make_run({(8, "x"): SCORES}, figures={"bytes_per_vector": 12.0})).verdict
         is Verdict.PASS
