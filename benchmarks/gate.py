@@ -1,7 +1,8 @@
 """How often the gate cries wolf, and how often it sees what it says it could: on real per-query scores, resampled.
 
-A run of several settings gives real paired differences. Made zero on average, they are the case of no regression: any
-alarm is a false one. Shifted down by the drop that the gate calls detectable, they must be caught.
+A run of several settings gives real paired differences. With the two sides swapped at random, query by query, nothing
+but chance tells them apart (A/A): any alarm is a false one. Shifted to a mean of zero they keep the skew that real
+changes have, which is harder. Shifted down by the drop that the gate calls detectable, they must be caught.
 """
 
 import argparse
@@ -30,7 +31,8 @@ def main() -> None:
     differences = real_differences(Path(options.run), options.measure, options.comparisons)
     rng = np.random.default_rng(0)
     rows = [
-        false_alarms(differences, options, rng),
+        false_alarms("false alarms, A/A", swapped(differences, options, rng), options),
+        false_alarms("false alarms, skewed differences of mean zero", centred(differences, options, rng), options),
         family_wise(differences, options, rng),
         detections(differences, options, rng),
     ]
@@ -64,27 +66,33 @@ def row(what: str, rate: float, trials: int, bound: str) -> dict[str, object]:
     return {"what": what, "rate": rate, "standard_error": error, "trials": trials, "wanted": bound}
 
 
-def false_alarms(differences: np.ndarray, options: argparse.Namespace, rng: np.random.Generator) -> dict[str, object]:
-    centred = differences - differences.mean(axis=1, keepdims=True)
-    each = options.trials // len(centred) + 1
-    drawn = resampled(centred, each, rng).reshape(-1, differences.shape[1])
+def swapped(differences: np.ndarray, options: argparse.Namespace, rng: np.random.Generator) -> np.ndarray:
+    drawn = resampled(differences, options.trials // len(differences) + 1, rng).reshape(-1, differences.shape[1])
+    return drawn * rng.choice([-1, 1], drawn.shape)
+
+
+def centred(differences: np.ndarray, options: argparse.Namespace, rng: np.random.Generator) -> np.ndarray:
+    around_zero = differences - differences.mean(axis=1, keepdims=True)
+    return resampled(around_zero, options.trials // len(differences) + 1, rng).reshape(-1, differences.shape[1])
+
+
+def false_alarms(what: str, drawn: np.ndarray, options: argparse.Namespace) -> dict[str, object]:
     rate = float((p_drop(drawn, options.resamples, 1) <= options.alpha).mean())
-    return row("false alarms, one comparison", rate, len(drawn), f"≤ {options.alpha}")
+    return row(what, rate, len(drawn), f"≤ {options.alpha}")
 
 
 def family_wise(differences: np.ndarray, options: argparse.Namespace, rng: np.random.Generator) -> dict[str, object]:
-    centred = differences - differences.mean(axis=1, keepdims=True)
-    drawn = resampled(centred, options.trials, rng)
+    around_zero = differences - differences.mean(axis=1, keepdims=True)
+    drawn = resampled(around_zero, options.trials, rng)
     p = p_drop(drawn.reshape(-1, differences.shape[1]), options.resamples, 2).reshape(options.trials, -1)
     rate = float(np.mean([(holm(family) <= options.alpha).any() for family in p]))
     return row(f"any false alarm of {len(differences)}, after Holm", rate, options.trials, f"≤ {options.alpha}")
 
 
 def detections(differences: np.ndarray, options: argparse.Namespace, rng: np.random.Generator) -> dict[str, object]:
-    centred = differences - differences.mean(axis=1, keepdims=True)
-    drops = [detectable_drop(d, 0.0, options.alpha) or 0.0 for d in centred]
-    each = options.trials // len(centred) + 1
-    drawn = resampled(centred - np.array(drops)[:, None], each, rng).reshape(-1, differences.shape[1])
+    drops = np.array([[detectable_drop(d, 0.0, options.alpha) or 0.0] for d in differences])
+    shifted = differences - differences.mean(axis=1, keepdims=True) - drops
+    drawn = resampled(shifted, options.trials // len(differences) + 1, rng).reshape(-1, differences.shape[1])
     rate = float((p_drop(drawn, options.resamples, 3) <= options.alpha).mean())
     return row("drops of the detectable size that are shown", rate, len(drawn), "≥ 0.8")
 

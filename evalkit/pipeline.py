@@ -1,6 +1,7 @@
 """The main hall: the whole story of a run. Encode each corpus once, then measure every point of the grid."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -12,7 +13,7 @@ from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
 from evalkit.embeddings.encoding import Progress, no_progress
 from evalkit.embeddings.inventory import prune
-from evalkit.encoders import Encoder, load_encoder
+from evalkit.encoders import Advance, Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
 from evalkit.findings import SEARCH_SPEED, corpus_record, encoding_memory, encoding_speed, revision, unmeasured
@@ -52,10 +53,10 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     for corpus in corpora:
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress)
         yield corpus_record(encoder, corpus, embeddings)
-        judge = Judge(measures, corpus.qrels)
+        subject = Subject(config, encoder, corpus, embeddings, Judge(measures, corpus.qrels))
         advance = progress(f"{corpus.name} settings", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
-            yield from score_dims(config, encoder, corpus, embeddings, judge, dims, advance)
+            yield from score_dims(subject, dims, advance)
     if config.store.max_gb is not None:
         prune(store, max_bytes=int(config.store.max_gb * 1e9))
 
@@ -89,73 +90,88 @@ def use_threads(threads: int | None) -> None:
     faiss.omp_set_num_threads(threads or psutil.cpu_count(logical=False) or 1)
 
 
-def score_dims(
-    config: RunConfig,
-    encoder: Encoder,
-    corpus: Corpus,
-    embeddings: CorpusEmbeddings,
-    judge: Judge,
-    dims: int,
-    advance: Any,
-) -> Iterator[Measured]:
+@dataclass(frozen=True)
+class Subject:
+    """One corpus encoded by one model: what every point of it is derived from and judged by."""
+
+    config: RunConfig
+    encoder: Encoder
+    corpus: Corpus
+    embeddings: CorpusEmbeddings
+    judge: Judge
+
+    @property
+    def excluded(self) -> Any:
+        """Per query, the row of the document that is the query itself; -1 for none (int64)."""
+        row, queries = self.corpus.documents.row, self.corpus.queries.ids
+        return np.array([row.get(self.corpus.excluded.get(query, ""), -1) for query in queries])
+
+
+def score_dims(subject: Subject, dims: int, advance: Advance) -> Iterator[Measured]:
     """Every quantization × index × operating point at one width, beside exact float32 search at that width."""
+    config, embeddings = subject.config, subject.embeddings
     documents = Vectors(embeddings.documents.vectors, dims)
     memory_bytes = config.memory_gb * 1e9
     queries = cut(embeddings.queries.vectors, dims)
-    place = tie_order(corpus.documents.ids)
-    excluded = np.array([corpus.documents.row.get(corpus.excluded.get(q, ""), -1) for q in corpus.queries.ids])
-    exact = build(documents, place, *EXACT, memory_bytes).rank(
-        queries, min(max(OVERLAP_DEPTHS), config.top_k), excluded
-    )
+    place = tie_order(subject.corpus.documents.ids)
+    depth = min(max(OVERLAP_DEPTHS), config.top_k)
+    exact = build(documents, place, *EXACT, memory_bytes).rank(queries, depth, subject.excluded)
     settings = product(config.quantization.items(), config.index.items())
     for (quantization_name, quantization), (index_name, index) in settings:
         searcher = build(documents, place, quantization, index, memory_bytes, config.search_device)
         for point_name, parameters in operating_points(index_name, index):
             searcher.index.set_parameters(parameters)
-            with PeakMemory() as memory:
-                ranking = searcher.rank(queries, config.top_k, excluded)
-                speed, latencies_ms = search_speed(searcher, queries, config, embeddings.queries)
-            found = rankings_by_id(ranking, corpus)
-            quality = judge.score(found)
-            overlap = overlaps(ranking, exact, config.top_k)
-            figures = {
-                **quality.mean,
-                **{name: None if each is None else float(each.mean()) for name, each in overlap.items()},
-                "bytes_per_vector": searcher.built.bytes_per_vector,
-                "index_bytes": searcher.built.index_bytes,
-                "build_seconds": searcher.built.seconds,
-                "training_vectors": searcher.built.training_vectors,
-                **speed,
-                "search_peak_rss_bytes": memory.peak_rss_bytes,
-                **encoding_speed(embeddings.documents),
-                **encoding_memory(embeddings.documents),
-            }
-            point = Point(
-                model=encoder.config.name,
-                revision=revision(encoder),
-                corpus=corpus.name,
-                corpus_fingerprint=corpus.fingerprint,
-                dims=dims,
-                dims_trained=dims == encoder.dims or dims in encoder.config.matryoshka_dims,
-                quantization=quantization_name,
-                index=point_name,
-                metric=searcher.index.metric,
-                top_k=config.top_k,
-                queries=len(corpus.queries),
-                figures=figures,
-                unmeasured=unmeasured(**figures),
-            )
-            per_query = {**quality.per_query, **{name: each for name, each in overlap.items() if each is not None}}
-            yield Measured(
-                point=point,
-                query_ids=tuple(corpus.queries.ids),
-                per_query=per_query,
-                first_relevant_rank=first_relevant_rank(found, corpus),
-                latencies_ms=latencies_ms,
-                ranking=ranking,
-                document_ids=tuple(corpus.documents.ids),
-            )
+            yield measure(subject, dims, quantization_name, point_name, searcher, queries, exact)
         advance(1)
+
+
+def measure(
+    subject: Subject, dims: int, quantization: str, index: str, searcher: Searcher, queries: Any, exact: Ranking
+) -> Measured:
+    """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory."""
+    config, encoder, corpus, embeddings = subject.config, subject.encoder, subject.corpus, subject.embeddings
+    with PeakMemory() as memory:
+        ranking = searcher.rank(queries, config.top_k, subject.excluded)
+        speed, latencies_ms = search_speed(searcher, queries, config, embeddings.queries)
+    found = rankings_by_id(ranking, corpus)
+    quality = subject.judge.score(found)
+    overlap = overlaps(ranking, exact, config.top_k)
+    figures = {
+        **quality.mean,
+        **{name: None if each is None else float(each.mean()) for name, each in overlap.items()},
+        "bytes_per_vector": searcher.built.bytes_per_vector,
+        "index_bytes": searcher.built.index_bytes,
+        "build_seconds": searcher.built.seconds,
+        "training_vectors": searcher.built.training_vectors,
+        **speed,
+        "search_peak_rss_bytes": memory.peak_rss_bytes,
+        **encoding_speed(embeddings.documents),
+        **encoding_memory(embeddings.documents),
+    }
+    point = Point(
+        model=encoder.config.name,
+        revision=revision(encoder),
+        corpus=corpus.name,
+        corpus_fingerprint=corpus.fingerprint,
+        dims=dims,
+        dims_trained=dims == encoder.dims or dims in encoder.config.matryoshka_dims,
+        quantization=quantization,
+        index=index,
+        metric=searcher.index.metric,
+        top_k=config.top_k,
+        queries=len(corpus.queries),
+        figures=figures,
+        unmeasured=unmeasured(**figures),
+    )
+    return Measured(
+        point=point,
+        query_ids=tuple(corpus.queries.ids),
+        per_query={**quality.per_query, **{name: each for name, each in overlap.items() if each is not None}},
+        first_relevant_rank=first_relevant_rank(found, corpus),
+        latencies_ms=latencies_ms,
+        ranking=ranking,
+        document_ids=tuple(corpus.documents.ids),
+    )
 
 
 def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from evalkit.__main__ import COMMANDS
@@ -77,3 +78,15 @@ def test_every_command_and_every_room_is_in_the_readme() -> None:
     rooms = [p.name for p in (ROOT / "evalkit").iterdir() if p.is_dir() and not p.name.startswith("__")]
     assert [room for room in rooms if f"evalkit/{room}/`" not in README and f"`{room}/`" not in README] == []
     assert [c for c in COMMANDS if c != "run" and f"python -m evalkit {c}" not in README] == []
+
+
+def test_the_example_workflow_is_yaml_whose_commands_compose() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "embedding-gate.yml").read_text())
+    commands = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
+    (line,) = (command for command in commands if command.startswith("python -m evalkit"))
+    command, *arguments = words(line)
+    assert command == "gate"
+    of_gate, of_run = split_gate([a for a in arguments if "=" in a])
+    assert compose("gate", of_gate).baseline == "main"
+    check(compose("run", of_run))
+    assert "my-conf" in arguments
