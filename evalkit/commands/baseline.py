@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from evalkit.commands.gate import finished
 from evalkit.config import BaselineConfig, compose
 from evalkit.errors import UserError
 
@@ -23,9 +24,7 @@ def main(arguments: list[str]) -> int:
     config: BaselineConfig = compose("baseline", overrides + [f"run='{name}'" for name in named[1:]])
     if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
-    run = find_run(config.run, Path(config.results_dir))
-    if not run.about.get("finished", False):
-        raise UserError(f"{run.folder} was interrupted; a baseline needs a whole run.", "Run it again to the end.")
+    run = finished(find_run(config.run, Path(config.results_dir)))
     folder = Path(config.results_dir) / BASELINES / config.name
     accept(run.folder, folder)
     size = sum(file.stat().st_size for file in folder.iterdir())

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     of_gate, of_run = split(arguments)
     config: GateConfig = compose("gate", of_gate)
     results_dir = Path(config.results_dir)
-    baseline = find_run(config.baseline, results_dir)
+    baseline = finished(find_run(config.baseline, results_dir))
     if config.candidate is not None and of_run:
         raise UserError(f"{of_run[0]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
     if config.candidate is None and not of_run:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         candidate = evaluated(like_run(baseline.about["config"], of_run), results_dir)
         repeats = measured_in_turn(config, baseline, of_run) if config.repeat > 1 else []
     else:
-        candidate = find_run(config.candidate, results_dir)
+        candidate = finished(find_run(config.candidate, results_dir))
         if config.repeat > 1:
             raise UserError(
                 "repeat measures a candidate that is evaluated here; candidate= names a stored one.",
@@ -54,6 +54,13 @@ def main(arguments: list[str]) -> int:
     sys.stderr.write(f"evalkit: {headline(decision)}\n")
     sys.stdout.write(f"{folder}\n")
     return decision.exit_code
+
+
+def finished(run: "StoredRun") -> "StoredRun":
+    """``run`` itself. Raises UserError for one that Ctrl-C ended before its last point."""
+    if not run.about["finished"]:
+        raise UserError(f"{run.folder} was interrupted before its last point.", "Run it again to the end.")
+    return run
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -113,7 +120,10 @@ def show(decision: "Decision") -> None:
             table.add_row(*map(Text, row), style="bold red" if is_bad else "")
         if cells:
             console.print(table)
-    within = len(decision.resources) - len(beyond)
-    console.print(f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits")
+    if decision.resources:
+        within = len(decision.resources) - len(beyond)
+        console.print(
+            f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits"
+        )
     for note in notes(decision):
         console.print(Text(note))

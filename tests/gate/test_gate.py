@@ -331,6 +331,20 @@ def test_mistakes_on_the_command_line_are_one_line_and_exit_code_2(
     assert expected in capsys.readouterr().err
 
 
+def test_an_interrupted_run_is_neither_compared_nor_accepted(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run({(8, "x"): SCORES}, name="half")
+    (run.folder / "run.json").write_text(json.dumps({**run.about, "finished": False}))
+    make_run({(8, "x"): SCORES}, name="whole")
+    where = f"results_dir={tmp_path / 'results'}"
+    for command in (["gate", "baseline=half", "candidate=whole"], ["gate", "baseline=whole", "candidate=half"]):
+        assert main([*command, where]) == 2
+        assert "was interrupted" in capsys.readouterr().err
+    assert main(["baseline", "accept", "half", where]) == 2
+    assert "was interrupted" in capsys.readouterr().err
+
+
 def test_an_accepted_baseline_is_small_found_by_name_and_a_changed_one_is_refused(
     make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
