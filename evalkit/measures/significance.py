@@ -21,7 +21,7 @@ class Evidence:
     ``low`` and ``high`` bound the mean difference (BCa bootstrap). ``p_drop`` is the p-value of "no drop beyond the
     tolerance" (small: a drop is shown), ``p_safe`` that of "a drop beyond the tolerance" (small: it is ruled out);
     neither is ever 0. ``detectable_drop`` is the smallest true drop that would be shown with 80 % power; null where
-    all differences are equal, which tells nothing about other queries.
+    all differences are equal, which tells nothing about other queries, and where there are too few to show any.
     """
 
     mean: float
@@ -99,13 +99,21 @@ def sign_flip_p(differences: Floats, resamples: int, seed: int = 0) -> Floats:
 
 
 def detectable_drop(differences: Floats, tolerance: float, alpha: float) -> float | None:
-    """tolerance + (z of 1 - alpha plus z of the power) × standard error: the usual one-sided normal approximation."""
+    """The true drop that ``sign_flip_p`` shows at ``alpha`` in 80 % of samples of as many queries; null if none.
+
+    tolerance + d, where d = (z of 1 - alpha × the null's standard error + z of the power × the standard error). Sign
+    flips take the drop for spread, so the null's variance is that of the differences plus d².
+    """
     from scipy import stats
 
-    error = float(differences.std(ddof=1)) / np.sqrt(len(differences))
-    if error == 0:
+    spread, root = float(differences.std(ddof=1)), np.sqrt(len(differences))
+    z_alpha, z_power = stats.norm.ppf(1 - alpha), stats.norm.ppf(POWER)
+    if spread == 0 or z_alpha >= root:
         return None
-    return float(tolerance + (stats.norm.ppf(1 - alpha) + stats.norm.ppf(POWER)) * error)
+    drop = 0.0
+    for _ in range(100):
+        drop = float(z_alpha * np.hypot(spread, drop) + z_power * spread) / root
+    return tolerance + drop
 
 
 def holm(p_values: npt.ArrayLike) -> Floats:

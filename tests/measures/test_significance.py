@@ -69,14 +69,27 @@ def test_holm_by_hand() -> None:
     np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
 
 
-def test_the_detectable_drop_is_statsmodels() -> None:
+@pytest.mark.parametrize(("queries", "slack"), [(150, 0.015), (20_000, 0.001)])
+def test_the_detectable_drop_is_statsmodels_but_for_what_sign_flips_take_for_spread(queries: int, slack: float) -> None:
     from statsmodels.stats.power import normal_power
 
-    d = np.random.default_rng(0).normal(0, 0.3, 150)
+    d = np.random.default_rng(0).normal(0, 0.3, queries)
     drop = detectable_drop(d, 0.0, 0.05)
     assert drop is not None
-    power = normal_power(drop / d.std(ddof=1), 150, 0.05, alternative="larger")
-    assert power == pytest.approx(0.8, abs=1e-6)
+    assert 0 <= normal_power(drop / d.std(ddof=1), queries, 0.05, alternative="larger") - 0.8 < slack
+
+
+def test_a_drop_of_the_detectable_size_is_shown_in_four_of_five_samples() -> None:
+    rng = np.random.default_rng(0)
+    spread = 0.3
+    drop = detectable_drop(np.array([-spread, spread] * 20) * np.sqrt(39 / 40), 0.0, 0.05)
+    assert drop is not None
+    samples = rng.normal(-drop, spread, (1_500, 40))
+    assert np.mean(sign_flip_p(samples, 1_000)[:, 0] <= 0.05) == pytest.approx(0.8, abs=0.04)
+
+
+def test_so_few_queries_can_show_no_drop_at_all() -> None:
+    assert detectable_drop(np.array([0.1, -0.1, 0.2, -0.3]), 0.0, 0.01) is None
 
 
 def test_the_interval_is_the_bca_interval_and_covers_as_often_as_it_says() -> None:
