@@ -154,3 +154,21 @@ def test_figures_agree_with_sentence_transformers_own_faiss_search(
         judge = Judge(parse_measures([NDCG], 100), corpus.qrels)
         theirs = judge.score(dict(zip(corpus.queries.ids, ranked, strict=True))).mean[NDCG]
         assert figures[ours] == pytest.approx(theirs, abs=0.002), ours
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize(("name", "column"), [("scifact", 3), ("cranfield", 6)])
+def test_the_table_in_the_docs_is_what_comes_out(
+    shared_data: Path, session_store: Path, tmp_path: Path, name: str, column: int
+) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "quantization.md").read_text()
+    rows = [
+        line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith(("| 384 |", "| 256", "| 64"))
+    ]
+    stated = {(int(row[0].rstrip("\\*")), row[1].strip("`")): float(row[column]) for row in rows}
+    names = ",".join(dict.fromkeys(quantization for _, quantization in stated))
+    more = ("runtime=openvino", "dims=[64,256,384]", f"quantization=[{names}]")
+    run, _ = measured(shared_data, session_store, tmp_path / "results", name, *more)
+    found = run.points().set_index(["dims", "quantization"])[NDCG].to_dict()
+    assert len(stated) == 24
+    assert found == pytest.approx(stated, abs=0.001)
