@@ -89,9 +89,11 @@ def test_the_own_quantizer_of_the_docs_runs(
 
 def stored(store: Path, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
     """The document and the query vectors (float32, as the model gave them) that ``store`` keeps of ``corpus``."""
-    entries = {item.key["texts"]: item for item in inventory(EmbeddingStore(str(store)))}
-    items = (entries[side.fingerprint] for side in (corpus.documents, corpus.queries))
-    documents, queries = (np.array(Entry(store / item.name, item.key).read()) for item in items)
+    items = inventory(EmbeddingStore(str(store)))
+    kind = {"runtime": "torch", "precision": "float32", "model": "sentence-transformers/all-MiniLM-L6-v2"}
+    entries = {item.key["texts"]: item for item in items if kind.items() <= item.key.items()}
+    sides = (entries[side.fingerprint] for side in (corpus.documents, corpus.queries))
+    documents, queries = (np.array(Entry(store / item.name, item.key).read()) for item in sides)
     return documents, queries
 
 
