@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from reporting import report
 
-from evalkit.config import IndexConfig, QuantizationConfig, RuntimeConfig, compose
+from evalkit.composing import compose
+from evalkit.config import IndexConfig, QuantizationConfig, RuntimeConfig
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.encoders import load_encoder
 from evalkit.encoders.runtimes import RUNTIMES

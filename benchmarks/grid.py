@@ -81,7 +81,7 @@ def mteb_point(corpus_folder: str, dims: int, quantization: str) -> None:
     from mteb.types import OutputDType
     from sentence_transformers import SentenceTransformer
 
-    from evalkit.config import compose
+    from evalkit.composing import compose
     from evalkit.corpora import load_corpus
     from evalkit.encoders.weights import local_folder
 

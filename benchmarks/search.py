@@ -19,7 +19,8 @@ import numpy as np
 import psutil
 from reporting import report
 
-from evalkit.config import RunConfig, compose
+from evalkit.composing import compose
+from evalkit.config import RunConfig
 from evalkit.search import Searcher, Vectors, build, cut, operating_points
 from evalkit.search.indexes import BinaryIndex, FloatIndex, sign_bits
 

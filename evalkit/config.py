@@ -1,28 +1,18 @@
-"""The typed schema of conf/, and what turns a mistyped setting into one clear line.
+"""The typed schema of conf/: which keys exist, of which type, and which values can work."""
 
-Hydra composes ``conf/<command>.yaml`` with the command line; the dataclasses here say which keys exist and of
-which type. Every error of composing leaves this module as a :class:`UserError`.
-"""
-
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING
 
+from evalkit.conf_files import choices_hint
 from evalkit.errors import UserError, did_you_mean
 
 MULTI_GROUPS = ("corpus", "quantization", "index")
 GROUPS = ("model", *MULTI_GROUPS, "runtime", "experiment")
 STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
-TAKEN_OVER = (
-    *("model", "corpus", "quantization", "index", "runtime", "dims", "measures", "top_k"),
-    *("memory_gb", "search_device", "load_seconds", "data_dir"),
-)
 
 
 @dataclass
@@ -179,9 +169,6 @@ class BaselineConfig:
     results_dir: str = "results"
 
 
-WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
-
-
 @dataclass
 class StoreCommandConfig:
     """What ``python -m evalkit store`` looks at and removes; conf/store.yaml has the defaults."""
@@ -199,161 +186,6 @@ SCHEMAS: dict[str, type] = {
     "gate": GateConfig,
     "baseline": BaselineConfig,
 }
-Schema = TypeVar("Schema")
-
-
-def conf_dir() -> Path:
-    """The folder of shipped configs: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    return next(d for d in (package / "conf", package.parent / "conf") if (d / "run.yaml").is_file())
-
-
-def user_conf_dirs(arguments: Sequence[str]) -> list[Path]:
-    """The folders given with Hydra's ``--config-dir`` (or ``-cd``) on the command line."""
-    found = []
-    for i, argument in enumerate(arguments):
-        flag, _, value = argument.partition("=")
-        if flag in {"--config-dir", "-cd"}:
-            found.append(Path(value or "".join(arguments[i + 1 : i + 2])))
-    return found
-
-
-def group_choices(group: str, extra: Sequence[Path] = ()) -> dict[str, str]:
-    """name → the one-line description of every config of ``group``, own configs included.
-
-    The description is the text behind the dash of a file's first comment line.
-    """
-    choices = {}
-    for folder in (conf_dir(), *extra):
-        for file in sorted((folder / group).glob("*.yaml"), key=lambda f: f.stem):
-            first = file.read_text(encoding="utf-8").partition("\n")[0]
-            choices[file.stem] = first.partition("—")[2].strip() if first.startswith("#") else ""
-    return choices
-
-
-def register_schemas() -> None:
-    """Tell Hydra the schemas under the names that conf/<command>.yaml puts first in its defaults."""
-    from hydra.core.config_store import ConfigStore
-
-    for name, schema in SCHEMAS.items():
-        ConfigStore.instance().store(name=f"{name}_schema", node=schema)
-
-
-def check_overrides(command: str, overrides: Sequence[str]) -> None:
-    """Refuse what Hydra alone would accept or answer with a traceback.
-
-    Raises UserError for a first key that is no setting (also behind ``+``) and for a group set to null.
-    """
-    settings = {f.name for f in fields(SCHEMAS[command])}
-    for override in overrides:
-        key, _, value = override.partition("=")
-        first = re.split(r"[.@/]", key.lstrip("+~"))[0]
-        if first == "hydra":
-            continue
-        if first not in settings | set(GROUPS):
-            raise UserError(f"there is no setting '{first}' (in '{override}').", did_you_mean(first, settings))
-        if first == key and first in GROUPS and value in {"null", ""}:
-            raise UserError(f"{first} needs a name, '{override}' gives none.", choices_hint(first))
-
-
-def choices_hint(group: str) -> str:
-    return f"Known: {', '.join(group_choices(group))}."
-
-
-@contextmanager
-def readable_config_errors(arguments: Sequence[str]) -> Iterator[None]:
-    """Turn what Hydra and OmegaConf raise while composing into a UserError with the nearest valid name."""
-    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-    from omegaconf.errors import OmegaConfBaseException
-
-    extra = user_conf_dirs(arguments)
-    try:
-        yield
-    except MissingConfigException as error:
-        missing = (error.missing_cfg_file or "").removesuffix(".yaml")
-        group, _, name = missing.rpartition("/")
-        if group not in GROUPS:
-            raise UserError(first_line(error)) from None
-        raise UserError(f"there is no {group} '{name}'.", did_you_mean(name, group_choices(group, extra))) from None
-    except OverrideParseException as error:
-        raise UserError(f"can't read '{error.override}': {first_line(error)}", WORDS_HINT) from None
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-        raise explained(cause, first_line(error)) from None
-
-
-def explained(error: BaseException, context: str) -> UserError:
-    unknown = re.search(r"Key '([^']+)' (?:is )?not in (?:'([^']+)'|struct)", str(error))
-    if unknown:
-        key = unknown[1]
-        parent = unknown[2] or str(getattr(error, "full_key", "")).rpartition(".")[0]
-        return UserError(f"there is no setting '{key}' in {parent}.", did_you_mean(key, known_keys(parent)))
-    missing = getattr(error, "full_key", None)
-    if "mandatory value" in str(error):
-        return UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<value>.")
-    detail = first_line(error)
-    where = f" ({missing})" if missing else ""
-    return UserError(detail + where if detail == context else f"{context.rstrip('.')}: {detail}{where}")
-
-
-def known_keys(parent: str) -> list[str]:
-    """The keys of the schema class or config node that OmegaConf calls ``parent``."""
-    by_name = {cls.__name__: cls for cls in globals().values() if is_dataclass(cls) and isinstance(cls, type)}
-    if parent in by_name:
-        return [f.name for f in fields(by_name[parent])]
-    group, _, name = parent.partition(".")
-    file = conf_dir() / group / f"{name}.yaml"
-    if not file.is_file():
-        return list(group_choices(group)) or [f.name for f in fields(RunConfig)]
-    return list(OmegaConf.to_container(OmegaConf.load(file))[name])  # type: ignore[call-overload,index]
-
-
-def first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
-
-
-def typed(config: DictConfig, schema: type[Schema]) -> Schema:
-    """The composed config as ``schema``; interpolations resolved, every value present and of its type."""
-    value = OmegaConf.to_object(config)
-    if not isinstance(value, schema):
-        raise TypeError(f"expected {schema.__name__}, composed {type(value).__name__}")
-    return value
-
-
-def compose(command: str, arguments: Sequence[str]) -> Any:
-    """Compose conf/<command>.yaml with ``arguments`` (overrides, ``--config-dir``) into its schema.
-
-    For commands that run once; ``run`` itself goes through Hydra's own main, for sweeps and launchers.
-    """
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_dir
-
-    register_schemas()
-    overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
-    search = [f"hydra.searchpath=[file://{d.resolve()}]" for d in user_conf_dirs(arguments)]
-    check_overrides(command, overrides)
-    with (
-        readable_config_errors(arguments),
-        initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"),
-    ):
-        return typed(hydra_compose(command, overrides=[*overrides, *search]), SCHEMAS[command])
-
-
-def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
-    """A run with the settings of a ``stored`` one (the config in its run.json), but for what ``overrides`` set.
-
-    Where results and embeddings lie is not taken over. Raises UserError as ``compose`` does.
-    """
-    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
-    taken = [name for name in TAKEN_OVER if name not in keys and name in stored]
-    config: RunConfig = compose("run", overrides)
-    with readable_config_errors([]):
-        composed = OmegaConf.structured(config)
-        merged: Any = OmegaConf.merge(OmegaConf.structured(RunConfig), {name: stored[name] for name in taken})
-        new = [f.name for f in fields(RunConfig) if f.name not in taken]
-        for key in (*new, *(key for key in keys if "." in key)):
-            OmegaConf.update(merged, key, OmegaConf.select(composed, key), merge=False)
-        return typed(merged, RunConfig)
 
 
 def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:

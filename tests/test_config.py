@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from evalkit.config import GROUPS, MULTI_GROUPS, RunConfig, check, compose, conf_dir, dims_list, group_choices
+from evalkit.composing import compose
+from evalkit.conf_files import conf_dir, group_choices
+from evalkit.config import GROUPS, MULTI_GROUPS, RunConfig, check, dims_list
 from evalkit.corpora.sources import SOURCES
 from evalkit.errors import UserError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import COMMANDS, main
-from evalkit.config import GROUPS, group_choices
+from evalkit.conf_files import group_choices
+from evalkit.config import GROUPS
 
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "pandas", "matplotlib", "scipy")
 

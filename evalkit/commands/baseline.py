@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from evalkit.commands.gate import finished
-from evalkit.config import BaselineConfig, compose
+from evalkit.composing import compose
+from evalkit.config import BaselineConfig
 from evalkit.errors import UserError
 
 ACCEPT = "accept"

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from evalkit.config import ExportConfig, compose
+from evalkit.composing import compose
+from evalkit.config import ExportConfig
 from evalkit.errors import UserError, did_you_mean
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from evalkit.config import GateConfig, RunConfig, compose, like_run
+from evalkit.composing import compose, like_run
+from evalkit.config import GateConfig, RunConfig
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:

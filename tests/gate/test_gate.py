@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import GateConfig, compose
+from evalkit.composing import compose
+from evalkit.config import GateConfig
 from evalkit.errors import UserError
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import as_json, markdown, write_files

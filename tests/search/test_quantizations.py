@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig, RunConfig, compose, group_choices
+from evalkit.composing import compose
+from evalkit.conf_files import group_choices
+from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig, RunConfig
 from evalkit.errors import UserError
 from evalkit.search import Searcher, Vectors, build, cut, operating_points
 from evalkit.search.building import empty
