@@ -101,18 +101,18 @@ def sign_flip_p(differences: Floats, resamples: int, seed: int = 0) -> Floats:
 def detectable_drop(differences: Floats, tolerance: float, alpha: float) -> float | None:
     """The true drop that ``sign_flip_p`` shows at ``alpha`` in 80 % of samples of as many queries; null if none.
 
-    tolerance + d, where d = (z of 1 - alpha × the null's standard error + z of the power × the standard error). Sign
+    tolerance + d, where d = (t of 1 - alpha × the null's standard error + t of the power × the standard error). Sign
     flips take the drop for spread, so the null's variance is that of the differences plus d².
     """
     from scipy import stats
 
     spread, root = float(differences.std(ddof=1)), np.sqrt(len(differences))
-    z_alpha, z_power = stats.norm.ppf(1 - alpha), stats.norm.ppf(POWER)
-    if spread == 0 or z_alpha >= root:
+    t_alpha, t_power = stats.t.ppf((1 - alpha, POWER), len(differences) - 1)
+    if spread == 0 or t_alpha >= root:
         return None
     drop = 0.0
     for _ in range(100):
-        drop = float(z_alpha * np.hypot(spread, drop) + z_power * spread) / root
+        drop = float(t_alpha * np.hypot(spread, drop) + t_power * spread) / root
     return tolerance + drop
 
 
