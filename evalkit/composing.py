@@ -51,7 +51,7 @@ def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
 
     Where results and embeddings lie is not taken over. Raises UserError as ``compose`` does.
     """
-    keys = [word.lstrip("+~").partition("=")[0] for word in overrides]
+    keys = [word.lstrip("+~").partition("=")[0] for word in overrides if "=" in word and not word.startswith("-")]
     taken = [name for name in TAKEN_OVER if name not in keys and name in stored]
     given: RunConfig = compose("run", overrides)
     with readable_config_errors([]):

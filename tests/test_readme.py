@@ -62,7 +62,7 @@ def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
     command, *arguments = words(line) if words(line)[0] in COMMANDS else ("run", *words(line))
     settings = [w for w in arguments if "=" in w]
     of_command, of_run = split_gate(settings) if command == "gate" else (settings, [])
-    compose(command, of_command)
+    assert compose(command, of_command) is not None
     check(compose("run", of_run if command == "gate" else settings if command == "run" else []))
 
 

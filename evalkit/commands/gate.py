@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from evalkit.commands.run import check_words
 from evalkit.composing import compose, like_run
+from evalkit.conf_files import user_conf_dirs
 from evalkit.config import GateConfig, RunConfig
 from evalkit.errors import UserError
 
@@ -26,12 +28,13 @@ def main(arguments: list[str]) -> int:
     from evalkit.gate.pairing import NotComparableError
     from evalkit.results.store import find_run
 
+    check_words(arguments)
     of_gate, of_run = split(arguments)
     config: GateConfig = compose("gate", of_gate)
     results_dir = Path(config.results_dir)
     baseline = finished(find_run(config.baseline, results_dir))
     if config.candidate is not None and of_run:
-        raise UserError(f"{of_run[0]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
+        raise UserError(f"{of_run[-1]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
     if config.candidate is None and not of_run:
         raise UserError("there is no candidate.", "Name a run: candidate=<run>, or evaluate one: model=bge dims=256.")
     repeats: list[tuple[StoredRun, StoredRun]] = []
@@ -66,13 +69,16 @@ def finished(run: "StoredRun") -> "StoredRun":
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Settings of the gate, and those of a run to be evaluated first."""
+    flags = [word for folder in user_conf_dirs(arguments) for word in ("--config-dir", str(folder))]
+    settings = [word for word in arguments if "=" in word and not word.startswith("-")]
     own = {f.name for f in fields(GateConfig)}
     of_run = {f.name for f in fields(RunConfig)} - own
 
     def sets_up_a_run(word: str) -> bool:
-        return not word.startswith("-") and word.lstrip("+~").partition("=")[0].partition(".")[0] in of_run
+        return word.lstrip("+~").partition("=")[0].partition(".")[0] in of_run
 
-    return [a for a in arguments if not sets_up_a_run(a)], [a for a in arguments if sets_up_a_run(a)]
+    given = [word for word in settings if sets_up_a_run(word)]
+    return [word for word in settings if word not in given], [*flags, *given] if given else []
 
 
 def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":

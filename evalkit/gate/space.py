@@ -115,7 +115,7 @@ def alarm(space: str, baseline: StoredRun, candidate: StoredRun) -> str:
         return ""
     return (
         f"{before[0]} at revision {before[1]} gave other vectors for the same texts than in the baseline: "
-        "a library, runtime, setting or hosted model changed without saying so"
+        "a library, runtime, setting or hosted model changed"
     )
 
 

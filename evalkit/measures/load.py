@@ -61,4 +61,4 @@ def step(
         raise failures[0]
     ended = max(last for calls in measured for last, _ in calls[-1:])
     begin = started + seconds * WARM_UP_SHARE
-    return [ms for calls in measured for end, ms in calls if end > begin] or [0.0], ended - begin
+    return [ms for calls in measured for end, ms in calls if end > begin], ended - begin

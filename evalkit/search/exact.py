@@ -67,12 +67,5 @@ class TorchFlatIndex(VectorIndex):
             first += len(block)
         return best.cpu().numpy(), rows.cpu().numpy()
 
-    def reconstruct(self, rows: Rows) -> FloatMatrix:
-        import torch
-
-        wanted = torch.from_numpy(rows.ravel()).to(self.device)
-        vectors: FloatMatrix = torch.cat(self.blocks)[wanted].cpu().numpy()
-        return vectors.reshape(*rows.shape, -1)
-
     def serialized_bytes(self) -> int:
         return sum(block.nelement() * block.element_size() for block in self.blocks)

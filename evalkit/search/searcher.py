@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalkit.search.exact import StoredFlatIndex, TorchFlatIndex
+from evalkit.search.exact import StoredFlatIndex
 from evalkit.search.indexes import FloatIndex, VectorIndex
 from evalkit.search.ranking import Ranking, Rows, Scores, order, without
 from evalkit.search.vectors import FloatMatrix
@@ -17,7 +17,7 @@ RESCORE_QUERIES = 64
 class Rescoring:
     """A flat copy of the documents, and how many candidates per wanted result it re-orders."""
 
-    store: FloatIndex | StoredFlatIndex | TorchFlatIndex
+    store: FloatIndex | StoredFlatIndex
     factor: int
 
     def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:

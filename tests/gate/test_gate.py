@@ -18,7 +18,7 @@ from evalkit.errors import UserError
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import as_json, markdown, write_files
 from evalkit.gate.pairing import NotComparableError
-from evalkit.results.store import StoredRun
+from evalkit.results.store import StoredRun, read_run, stored_runs
 from tests.gate.conftest import ENVIRONMENT, MakeRun, unit
 
 RNG = np.random.default_rng(5)
@@ -281,7 +281,9 @@ def test_names_from_data_can_not_break_out_of_the_markdown(make_run: MakeRun, co
 
 def test_json_holds_only_plain_values(make_run: MakeRun, config: GateConfig) -> None:
     run = make_run({(8, "x"): SCORES})
-    json.dumps(as_json(decide(config, run, run)), allow_nan=False)
+    values = as_json(decide(config, run, run))
+    assert json.loads(json.dumps(values, allow_nan=False)) == json.loads(json.dumps(values, default=repr))
+    assert values["quality"][0]["queries"] == len(SCORES)
 
 
 def test_the_command_compares_two_stored_runs_without_heavy_imports(
@@ -318,6 +320,8 @@ def test_runs_that_can_not_be_compared_exit_with_2_and_leave_files(
     [
         ([], "baseline is not set"),
         (["baseline=before"], "there is no candidate"),
+        (["before"], "'before' sets nothing"),
+        (["--basline", "before"], "there is no flag '--basline'"),
         (["baseline=befor", "candidate=before"], "Did you mean 'before'?"),
         (["baseline=before", "candidate=before", "dims=8"], "dims=8 sets up a run, but candidate=before names one"),
         (["baseline=before", "candidate=before", "repeat=2"], "repeat measures a candidate that is evaluated here"),
@@ -401,4 +405,9 @@ def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
     assert stored["spaces"][0]["space"] == "same space"
     wide = [f"limits.{c}=1e9" for c in ("documents_per_second", "search_ms_p95", "query_ms_p95", "peak_rss_bytes")]
     assert main([*gate, "runtime.latency_calls=6", "repeat=2", *wide]) == 0
+    (tmp_path / "my-conf" / "model").mkdir(parents=True)
+    own = f"kind: sentence_transformers\nname: ours\npath: {tiny_model}\n"
+    (tmp_path / "my-conf" / "model" / "ours.yaml").write_text(own)
+    assert main([*gate, "model=ours", "--config-dir", str(tmp_path / "my-conf"), "limits=null"]) == 0
+    assert read_run(stored_runs(tmp_path / "results")[-1]).about["models"][0]["name"] == "ours"
     assert len(list((tmp_path / "results" / ".repeats").glob("*/run.json"))) == 4
