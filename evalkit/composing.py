@@ -19,7 +19,7 @@ from evalkit.errors import UserError, did_you_mean
 
 TAKEN_OVER = (
     *("model", "corpus", "quantization", "index", "runtime", "dims", "measures", "top_k"),
-    *("memory_gb", "search_device", "load_seconds", "data_dir"),
+    *("memory_gb", "search_device", "load_seconds", "data_dir", "pricing", "workload"),
 )
 
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""

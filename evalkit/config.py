@@ -1,4 +1,4 @@
-"""The typed schema of conf/: which keys exist, of which type, and which values can work."""
+"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in validation.py."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,11 +6,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from evalkit.conf_files import choices_hint
-from evalkit.errors import UserError, did_you_mean
-
 MULTI_GROUPS = ("corpus", "quantization", "index")
-GROUPS = ("model", *MULTI_GROUPS, "runtime", "experiment")
+GROUPS = ("model", *MULTI_GROUPS, "runtime", "pricing", "workload", "experiment")
 STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
 
@@ -109,6 +106,68 @@ class StoreConfig:
 
 
 @dataclass
+class MachinePrice:
+    """A machine for rent. ``cores`` are those of one chosen by its CPU, ``gpu`` a word of its device's name."""
+
+    name: str = MISSING
+    usd_per_hour: float = MISSING
+    cores: int | None = None
+    gpu: str | None = None
+    priced_on: str | None = None
+    read_on: str | None = None
+    source: str | None = None
+
+
+@dataclass
+class StoragePrice:
+    """Something that an index is kept in; a GB is 10⁹ bytes."""
+
+    name: str = MISSING
+    usd_per_gb_month: float = MISSING
+    priced_on: str | None = None
+    read_on: str | None = None
+    source: str | None = None
+
+
+@dataclass
+class HostedPrice:
+    """A hosted model, by the name that results call it."""
+
+    name: str = MISSING
+    usd_per_million_tokens: float = MISSING
+    priced_on: str | None = None
+    read_on: str | None = None
+    source: str | None = None
+
+
+@dataclass
+class PricingConfig:
+    """What things cost: conf/pricing/."""
+
+    machine: str = "auto"
+    usd_per_hour: float | None = None
+    machines: dict[str, MachinePrice] = field(default_factory=dict)
+    storage: dict[str, StoragePrice] = field(default_factory=dict)
+    models: dict[str, HostedPrice] = field(default_factory=dict)
+
+
+@dataclass
+class WorkloadConfig:
+    """What is to be embedded, kept and searched: conf/workload/."""
+
+    documents: int = 1_000_000
+    tokens_per_document: float | None = None
+    tokens_per_query: float | None = None
+    changed_documents_per_month: int = 0
+    queries_per_month: int = 1_000_000
+    reembeddings_per_year: float = 1.0
+    write_off_months: float = 12.0
+    replicas: int = 1
+    storage: str = "ram"
+    machine_hours_per_month: float = 0.0
+
+
+@dataclass
 class RunConfig:
     """Everything that one run needs; conf/run.yaml has the defaults."""
 
@@ -118,10 +177,13 @@ class RunConfig:
     index: dict[str, IndexConfig] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
+    pricing: PricingConfig = field(default_factory=PricingConfig)
+    workload: WorkloadConfig = field(default_factory=WorkloadConfig)
     dims: Any = "native"
     measures: list[str] = field(default_factory=list)
     top_k: int = 100
     save_rankings: bool = True
+    save_query_texts: bool = True
     memory_gb: float = 1.0
     search_device: str = "cpu"
     load_seconds: float = 0.0
@@ -161,6 +223,21 @@ class GateConfig:
 
 
 @dataclass
+class ReportConfig:
+    """Which runs ``python -m evalkit report`` ranks, and by what; conf/report.yaml has the defaults."""
+
+    runs: list[str] = field(default_factory=list)
+    measure: str = "nDCG@10"
+    cost: str = "cost_month_usd"
+    within: float = 0.01
+    alpha: float = 0.05
+    pricing: PricingConfig = field(default_factory=PricingConfig)
+    workload: WorkloadConfig = field(default_factory=WorkloadConfig)
+    results_dir: str = "results"
+    reports_dir: str = "reports"
+
+
+@dataclass
 class BaselineConfig:
     """What ``python -m evalkit baseline accept`` keeps, and where; conf/baseline.yaml has the defaults."""
 
@@ -185,59 +262,5 @@ SCHEMAS: dict[str, type] = {
     "store": StoreCommandConfig,
     "gate": GateConfig,
     "baseline": BaselineConfig,
+    "report": ReportConfig,
 }
-
-
-def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
-    """``dims`` of the config as a list of whole numbers, in the order given, without repeats.
-
-    Raises UserError for anything that is no number from 1 to ``native_dims`` and not ``native``.
-    """
-    wanted = []
-    for value in dims if isinstance(dims, list) else [dims]:
-        number = native_dims if value in ("native", None) else value
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= native_dims:
-            raise UserError(
-                f"dims={value} is not possible: {model} has {native_dims} dimensions.",
-                f"Give whole numbers from 1 to {native_dims}, as in dims=[{native_dims // 2},{native_dims}].",
-            )
-        wanted.append(number)
-    if not wanted:
-        raise UserError("dims=[] leaves nothing to measure.", f"Give a number, as in dims={native_dims}.")
-    return list(dict.fromkeys(wanted))
-
-
-def check(config: RunConfig) -> None:
-    """What the types alone don't say. Raises UserError for the first value that can't work."""
-    for group in MULTI_GROUPS:
-        if not getattr(config, group):
-            raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
-    if not config.model.name:
-        raise UserError("model.path is not set.", "Give it on the command line: model.path=<folder>.")
-    if config.store.dtype not in STORE_DTYPES:
-        raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
-    for name, value, least in (
-        ("memory_gb", config.memory_gb, 0),
-        ("load_seconds", config.load_seconds, 0),
-        ("store.max_gb", config.store.max_gb, 0),
-        ("top_k", config.top_k, 1),
-        ("runtime.latency_calls", config.runtime.latency_calls, 1),
-        ("store.shard_texts", config.store.shard_texts, 1),
-        ("runtime.token_budget", config.runtime.token_budget, 1),
-        ("runtime.threads", config.runtime.threads, 1),
-    ):
-        if value is not None and value < least:
-            raise UserError(f"{name}={value} is not possible.", f"Give a number of at least {least}.")
-    for name, quantization in config.quantization.items():
-        if bool(quantization.faiss) == bool(quantization._target_):
-            raise UserError(
-                f"quantization.{name} needs either faiss or _target_.",
-                "faiss is a fragment of FAISS's index_factory, _target_ a class of your own.",
-            )
-        if quantization.rescore is None:
-            continue
-        store, factor = quantization.rescore.store, quantization.rescore.factor
-        if store not in STORES:
-            raise UserError(f"quantization.{name}.rescore.store={store} is unknown.", did_you_mean(store, STORES))
-        if factor < 1:
-            raise UserError(f"quantization.{name}.rescore.factor={factor} is not possible.", "Give at least 1.")

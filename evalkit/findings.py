@@ -1,5 +1,7 @@
 """What a run keeps of a corpus, of the model that read it, and of both encoding passes; and why a figure is null."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,9 +34,10 @@ WHY_UNMEASURED = {
 }
 
 
-def unmeasured(**figures: Any) -> dict[str, str]:
-    """Why each figure that is null could not be measured."""
-    return {name: WHY_UNMEASURED[name] for name, value in figures.items() if value is None}
+def unmeasured(figures: Mapping[str, Any], reasons: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Why each figure that is null could not be measured: what is said everywhere, or one of ``reasons``."""
+    every = {**WHY_UNMEASURED, **reasons}
+    return {name: every[name] for name, value in figures.items() if value is None}
 
 
 def revision(encoder: Encoder) -> str:
@@ -49,6 +52,12 @@ def encoding_speed(documents: Embeddings) -> dict[str, float]:
         "documents_per_second": documents.meta["texts"] / seconds,
         "tokens_per_second": documents.meta["tokens"] / seconds,
     }
+
+
+def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float]:
+    """The mean number of tokens that the model read of a document and of a query, prompts included."""
+    sides = (("tokens_per_document", embeddings.documents), ("tokens_per_query", embeddings.queries))
+    return {name: side.meta["tokens"] / side.meta["texts"] for name, side in sides}
 
 
 def encoding_memory(side: Embeddings) -> dict[str, int | None]:
@@ -92,6 +101,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         embeddings=tuple(
             embeddings_record(config.name, corpus.name, side) for side in (embeddings.documents, embeddings.queries)
         ),
+        queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
         canaries=(
             canary(corpus.name, corpus.documents, embeddings.documents),
             canary(corpus.name, corpus.queries, embeddings.queries),
@@ -131,5 +141,5 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "runtime": meta["model"],
         "verification": meta["verification"],
         **encoding_memory(side),
-        "unmeasured": unmeasured(**encoding_memory(side), verification=meta["verification"]),
+        "unmeasured": unmeasured({**encoding_memory(side), "verification": meta["verification"]}),
     }

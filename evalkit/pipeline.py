@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from evalkit.config import IndexConfig, QuantizationConfig, RunConfig, check, dims_list
+from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
 from evalkit.embeddings.encoding import Progress, no_progress
@@ -16,7 +16,16 @@ from evalkit.embeddings.inventory import prune
 from evalkit.encoders import Advance, Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
-from evalkit.findings import SEARCH_SPEED, corpus_record, encoding_memory, encoding_speed, revision, unmeasured
+from evalkit.findings import (
+    SEARCH_SPEED,
+    corpus_record,
+    encoding_memory,
+    encoding_speed,
+    revision,
+    tokens_per_text,
+    unmeasured,
+)
+from evalkit.measures.cost import Tariff, costs, tariff, why_no_cost
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.load import ladder
@@ -26,6 +35,7 @@ from evalkit.results.record import CorpusRecord, Measured, Point
 from evalkit.search import Searcher, Vectors, build, cut, empty, operating_points
 from evalkit.search.devices import check_device
 from evalkit.search.ranking import Ranking, tie_order
+from evalkit.validation import check, dims_list
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
@@ -53,7 +63,9 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     for corpus in corpora:
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress)
         yield corpus_record(encoder, corpus, embeddings)
-        subject = Subject(config, encoder, corpus, embeddings, Judge(measures, corpus.qrels))
+        device, cores = embeddings.documents.meta["model"]["device"], psutil.cpu_count() or 1
+        prices = tariff(config.pricing, config.workload, encoder.config.name, device, cores)
+        subject = Subject(config, encoder, corpus, embeddings, Judge(measures, corpus.qrels), prices)
         advance = progress(f"{corpus.name} settings", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
             yield from score_dims(subject, dims, advance)
@@ -99,6 +111,7 @@ class Subject:
     corpus: Corpus
     embeddings: CorpusEmbeddings
     judge: Judge
+    prices: Tariff
 
     @property
     def excluded(self) -> Any:
@@ -147,7 +160,9 @@ def measure(
         "search_peak_rss_bytes": memory.peak_rss_bytes,
         **encoding_speed(embeddings.documents),
         **encoding_memory(embeddings.documents),
+        **tokens_per_text(embeddings),
     }
+    figures |= cost_figures(figures, subject)
     point = Point(
         model=encoder.config.name,
         revision=revision(encoder),
@@ -160,8 +175,9 @@ def measure(
         metric=searcher.index.metric,
         top_k=config.top_k,
         queries=len(corpus.queries),
+        priced_as=subject.prices.priced_as,
         figures=figures,
-        unmeasured=unmeasured(**figures),
+        unmeasured=unmeasured(figures, why_no_cost(figures)),
     )
     return Measured(
         point=point,
@@ -172,6 +188,12 @@ def measure(
         ranking=ranking,
         document_ids=tuple(corpus.documents.ids),
     )
+
+
+def cost_figures(figures: dict[str, Any], subject: Subject) -> dict[str, float | None]:
+    """The columns ``cost_…_usd`` of a point; null where one of the figures or prices behind them is missing."""
+    found = costs(figures, len(subject.corpus.documents), subject.config.workload, subject.prices)
+    return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
 
 
 def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:

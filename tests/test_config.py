@@ -7,9 +7,10 @@ from omegaconf import OmegaConf
 
 from evalkit.composing import compose
 from evalkit.conf_files import conf_dir, group_choices
-from evalkit.config import GROUPS, MULTI_GROUPS, RunConfig, check, dims_list
+from evalkit.config import GROUPS, MULTI_GROUPS, RunConfig
 from evalkit.corpora.sources import SOURCES
 from evalkit.errors import UserError
+from evalkit.validation import check, dims_list
 
 FILES = sorted(conf_dir().rglob("*.yaml"))
 PLACEHOLDERS = {

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
     "corpora": set(),
     "encoders": {"config"},
-    "measures": set(),
+    "measures": {"config"},
     "results": set(),
     "embeddings": {"corpora", "encoders", "measures"},
     "search": {"config"},

@@ -42,6 +42,7 @@ def test_a_run_is_one_folder_with_everything_in_it(
         "latencies.parquet",
         "points.parquet",
         "queries.parquet",
+        "query_texts.parquet",
         "rankings.parquet",
         "run.json",
     ]

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from evalkit.__main__ import COMMANDS
 from evalkit.commands.gate import split as split_gate
 from evalkit.composing import compose
-from evalkit.config import check
+from evalkit.validation import check
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

@@ -98,7 +98,7 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
     started = datetime.now(UTC)
     results_dir = Path(config.results_dir)
     interrupted = False
-    with RunWriter(results_dir, new_run_id(config, started), config.save_rankings) as writer:
+    with RunWriter(results_dir, new_run_id(config, started), config.save_rankings, config.save_query_texts) as writer:
         try:
             with ProgressBars() as progress, closing(evaluate(config, progress)) as findings:
                 for found in findings:
@@ -113,9 +113,10 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
 
 
 def new_run_id(config: RunConfig, started: datetime) -> str:
-    """Sorts by time, says the model, and is unique: ``20260131T120000Z-minilm-1f2e3d``."""
+    """Sorts by time, says the model, and is unique: ``20260131T120000.123Z-minilm-1f2e3d``."""
     model = "".join(c if c.isalnum() or c in "-." else "-" for c in config.model.name.rpartition("/")[2]) or "model"
-    return f"{started:%Y%m%dT%H%M%SZ}-{model}-{uuid.uuid4().hex[:6]}"
+    milliseconds = started.microsecond // 1000
+    return f"{started:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{model}-{uuid.uuid4().hex[:6]}"
 
 
 def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, 
 
     return {
         "evalkit_version": __version__,
-        "created_at": started.isoformat(timespec="seconds"),
+        "created_at": started.isoformat(timespec="milliseconds"),
         "finished": not interrupted,
         "command": ["python", "-m", "evalkit", *command_without_secrets(sys.argv[1:])],
         "config": without_secrets(asdict(config)),

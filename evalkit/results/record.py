@@ -37,7 +37,7 @@ class Point:
 
     ``figures`` are the measured columns of points.parquet; what could not be measured is null and ``unmeasured``
     says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
-    ``metric`` is what the index searched by.
+    ``metric`` is what the index searched by, ``priced_as`` whose price its costs were worked out with.
     """
 
     model: str
@@ -51,6 +51,7 @@ class Point:
     metric: str
     top_k: int
     queries: int
+    priced_as: str
     figures: Mapping[str, float | int | None]
     unmeasured: Mapping[str, str]
 
@@ -96,13 +97,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class CorpusRecord:
-    """What run.json says of a corpus, the model that read it, the lint, and both encoding passes."""
+    """What run.json says of a corpus, the model that read it, the lint, and both encoding passes.
+
+    ``queries`` are the judged queries' ids and texts.
+    """
 
     model: dict[str, Any]
     corpus: dict[str, Any]
     findings: tuple[Any, ...]
     embeddings: tuple[dict[str, Any], ...]
     canaries: tuple["Canary", ...]
+    queries: tuple[tuple[str, str], ...] = ()
 
     def corpus_entry(self) -> dict[str, Any]:
         lint = [{**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings]

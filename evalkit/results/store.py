@@ -28,10 +28,11 @@ class RunWriter:
     A context manager: left without ``finish``, nothing stays behind.
     """
 
-    def __init__(self, results_dir: Path, run_id: str, save_rankings: bool) -> None:
+    def __init__(self, results_dir: Path, run_id: str, save_rankings: bool, save_query_texts: bool = True) -> None:
         self.folder = results_dir / run_id
         self.partial = results_dir / f".{run_id}{PARTIAL}"
         self.save_rankings = save_rankings
+        self.save_query_texts = save_query_texts
         self.records: list[CorpusRecord] = []
         self.points: list[Point] = []
         self.writers: dict[str, pq.ParquetWriter] = {}
@@ -52,6 +53,8 @@ class RunWriter:
             self.records.append(found)
             for canary in found.canaries:
                 self.write("canary", canary_table(canary))
+            if self.save_query_texts:
+                self.write("query_texts", query_texts_table(found))
             return
         self.write("queries", queries_table(found))
         self.write("latencies", latencies_table(found))
@@ -131,6 +134,13 @@ def canary_table(canary: Canary) -> pa.Table:
             "vector": pa.array([row.tobytes() for row in rows], pa.binary()),
         }
     )
+
+
+def query_texts_table(found: CorpusRecord) -> pa.Table:
+    """Columns corpus, query_id, text."""
+    ids, texts = zip(*found.queries, strict=True) if found.queries else ((), ())
+    columns = {"query_id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.string())}
+    return pa.table({"corpus": pa.repeat(pa.scalar(found.corpus["name"]), len(ids)), **columns})
 
 
 def rankings_table(found: Measured) -> pa.Table:

@@ -30,6 +30,7 @@ COSTS = (
     Column("search_queries_per_second", "queries/s", "{:,.0f}".format, True),
     Column("search_ms_p50", "search p50 ms", "{:.2f}".format, False),
     Column("query_ms_p95", "query p95 ms", "{:.1f}".format, False),
+    Column("cost_month_usd", "$/month", "{:,.2f}".format, False),
 )
 
 

@@ -96,6 +96,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                     metric="inner_product",
                     top_k=top_k,
                     queries=len(array),
+                    priced_as="a machine",
                     figures={
                         **dict.fromkeys(measures, float(array.mean())),
                         **every,

@@ -1,0 +1,152 @@
+"""What a setting costs: embedding, storing and searching a workload, from what was measured and what things cost.
+
+The formulas are explained in docs/cost.md, with an example by hand.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.config import MachinePrice, PricingConfig, WorkloadConfig
+from evalkit.errors import UserError, did_you_mean
+
+HOURS_PER_MONTH = 730.0
+MS_PER_HOUR = 3_600_000.0
+AUTO = "auto"
+NEEDS = {
+    "cost_embed_once_usd": ("tokens_per_document", "tokens_per_second"),
+    "cost_embed_month_usd": ("tokens_per_document", "tokens_per_second"),
+    "cost_storage_month_usd": ("index_bytes", "bytes_per_vector"),
+    "cost_queries_month_usd": ("tokens_per_query", "query_ms_p50", "search_ms_p50"),
+    "cost_month_usd": ("tokens_per_document", "tokens_per_second", "index_bytes", "bytes_per_vector", "query_ms_p50"),
+}
+FIGURES = tuple(NEEDS)
+
+Numbers = float | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """The prices that a model's figures are multiplied by.
+
+    ``machine`` is the priced machine that the measuring one is taken for; ``usd_per_hour`` is NaN where none is like
+    it. ``usd_per_million_tokens`` is null for a model that runs here.
+    """
+
+    machine: str
+    usd_per_hour: float
+    usd_per_gb_month: float
+    hosted: str | None = None
+    usd_per_million_tokens: float | None = None
+
+    @property
+    def priced_as(self) -> str:
+        """What the embedding is paid as: a hosted model's tokens, or a machine's hours."""
+        return self.hosted or self.machine
+
+
+def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device: str, cores: int) -> Tariff:
+    """The prices for figures of ``model`` that were measured on ``device`` of a machine of so many logical ``cores``.
+
+    Raises UserError where the config names a machine or a kind of storage that it gives no price for.
+    """
+    if pricing.machine not in (AUTO, *pricing.machines):
+        raise UserError(
+            f"pricing.machine={pricing.machine} has no price.", did_you_mean(pricing.machine, pricing.machines)
+        )
+    if workload.storage not in pricing.storage:
+        raise UserError(
+            f"workload.storage={workload.storage} has no price.", did_you_mean(workload.storage, pricing.storage)
+        )
+    key = nearest_machine(pricing, device, cores) if pricing.machine == AUTO else pricing.machine
+    listed = MachinePrice("this machine", float("nan")) if key is None else pricing.machines[key]
+    own_price = pricing.usd_per_hour
+    hosted = [m for m in pricing.models.values() if m.name == model]
+    return Tariff(
+        machine=listed.name,
+        usd_per_hour=listed.usd_per_hour if own_price is None else own_price,
+        usd_per_gb_month=pricing.storage[workload.storage].usd_per_gb_month,
+        hosted=hosted[0].name if hosted else None,
+        usd_per_million_tokens=hosted[0].usd_per_million_tokens if hosted else None,
+    )
+
+
+def nearest_machine(pricing: PricingConfig, device: str, cores: int) -> str | None:
+    """The key of the machine with that GPU, or for the CPU of the smallest with as many cores; null without any."""
+    words = set(re.split(r"[^A-Za-z0-9]+", device))
+    with_gpu = [key for key, machine in pricing.machines.items() if machine.gpu in words]
+    if with_gpu or device != "cpu":
+        return next(iter(with_gpu), None)
+    of_cpu = {k: m.cores for k, m in pricing.machines.items() if m.gpu is None and m.cores and m.cores >= cores}
+    return min(of_cpu, key=lambda key: of_cpu[key], default=None)
+
+
+def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, prices: Tariff) -> dict[str, Any]:
+    """The columns ``cost_…_usd``; NaN where a figure or price that they need is missing.
+
+    ``figures`` are those of a point, or the columns of many points as arrays, measured on a corpus of ``documents``.
+    """
+
+    def figure(name: str) -> Numbers:
+        value = figures.get(name)
+        return np.asarray(np.nan if value is None else value, dtype=np.float64)
+
+    tokens_per_document, tokens_per_query = (
+        figure(name) if given is None else given
+        for name, given in (
+            ("tokens_per_document", workload.tokens_per_document),
+            ("tokens_per_query", workload.tokens_per_query),
+        )
+    )
+    tokens = workload.documents * tokens_per_document
+    if prices.usd_per_million_tokens is None:
+        once = tokens / figure("tokens_per_second") / 3600 * prices.usd_per_hour
+        of_query_tokens: Numbers = 0.0
+        busy_ms = workload.queries_per_month * figure("query_ms_p50")
+    else:
+        once = tokens / 1e6 * prices.usd_per_million_tokens
+        of_query_tokens = workload.queries_per_month * tokens_per_query / 1e6 * prices.usd_per_million_tokens
+        busy_ms = workload.queries_per_month * figure("search_ms_p50")
+    yearly_share = 1 / workload.write_off_months + workload.reembeddings_per_year / 12
+    embed_month = once * (yearly_share + workload.changed_documents_per_month / workload.documents)
+    per_vector = figure("bytes_per_vector")
+    fixed_bytes = figure("index_bytes") - documents * per_vector
+    kept_bytes = workload.replicas * (fixed_bytes + workload.documents * per_vector)
+    storage = kept_bytes / 1e9 * prices.usd_per_gb_month
+    hours = np.maximum(busy_ms / MS_PER_HOUR, workload.machine_hours_per_month * workload.replicas)
+    queries = of_query_tokens + hours * prices.usd_per_hour
+    found = (once, embed_month, storage, queries, embed_month + storage + queries)
+    return dict(zip(FIGURES, found, strict=True))
+
+
+def why_no_cost(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Why each cost that ``costs`` gave as NaN is missing."""
+    no_price = "no machine of pricing.machines is like the one that measured; give pricing.usd_per_hour"
+    reasons = {}
+    for name, needed in NEEDS.items():
+        missing = [figure for figure in needed if figures.get(figure) is None]
+        reasons[name] = f"{missing[0]} was not measured" if missing else no_price
+    return reasons
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where one machine that is always on meets a hosted model's bill.
+
+    ``tokens_per_month`` is the volume from which the machine is cheaper, null where it never is: what it can do in a
+    month (``capacity``) costs less hosted.
+    """
+
+    tokens_per_month: float | None
+    capacity: float
+
+
+def crossing(tokens_per_second: float, usd_per_hour: float, usd_per_million_tokens: float) -> Crossing:
+    """The monthly volume at which embedding on one's own machine becomes cheaper than a hosted model."""
+    capacity = tokens_per_second * 3600 * HOURS_PER_MONTH
+    tokens = usd_per_hour * HOURS_PER_MONTH / usd_per_million_tokens * 1e6
+    return Crossing(tokens if tokens <= capacity else None, capacity)

@@ -1,0 +1,77 @@
+"""Which values of a config can work, beyond what their types say."""
+
+from typing import Any
+
+from evalkit.conf_files import choices_hint
+from evalkit.config import MULTI_GROUPS, STORE_DTYPES, STORES, PricingConfig, RunConfig, WorkloadConfig
+from evalkit.errors import UserError, did_you_mean
+
+
+def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
+    """``dims`` of the config as a list of whole numbers, in the order given, without repeats.
+
+    Raises UserError for anything that is no number from 1 to ``native_dims`` and not ``native``.
+    """
+    wanted = []
+    for value in dims if isinstance(dims, list) else [dims]:
+        number = native_dims if value in ("native", None) else value
+        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= native_dims:
+            raise UserError(
+                f"dims={value} is not possible: {model} has {native_dims} dimensions.",
+                f"Give whole numbers from 1 to {native_dims}, as in dims=[{native_dims // 2},{native_dims}].",
+            )
+        wanted.append(number)
+    if not wanted:
+        raise UserError("dims=[] leaves nothing to measure.", f"Give a number, as in dims={native_dims}.")
+    return list(dict.fromkeys(wanted))
+
+
+def check(config: RunConfig) -> None:
+    """What the types alone don't say. Raises UserError for the first value that can't work."""
+    for group in MULTI_GROUPS:
+        if not getattr(config, group):
+            raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
+    if not config.model.name:
+        raise UserError("model.path is not set.", "Give it on the command line: model.path=<folder>.")
+    if config.store.dtype not in STORE_DTYPES:
+        raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
+    for name, value, least in (
+        ("memory_gb", config.memory_gb, 0),
+        ("load_seconds", config.load_seconds, 0),
+        ("store.max_gb", config.store.max_gb, 0),
+        ("top_k", config.top_k, 1),
+        ("runtime.latency_calls", config.runtime.latency_calls, 1),
+        ("store.shard_texts", config.store.shard_texts, 1),
+        ("runtime.token_budget", config.runtime.token_budget, 1),
+        ("runtime.threads", config.runtime.threads, 1),
+    ):
+        at_least(name, value, least)
+    check_cost(config.pricing, config.workload)
+    for name, quantization in config.quantization.items():
+        if bool(quantization.faiss) == bool(quantization._target_):
+            raise UserError(
+                f"quantization.{name} needs either faiss or _target_.",
+                "faiss is a fragment of FAISS's index_factory, _target_ a class of your own.",
+            )
+        if quantization.rescore is None:
+            continue
+        store, factor = quantization.rescore.store, quantization.rescore.factor
+        if store not in STORES:
+            raise UserError(f"quantization.{name}.rescore.store={store} is unknown.", did_you_mean(store, STORES))
+        if factor < 1:
+            raise UserError(f"quantization.{name}.rescore.factor={factor} is not possible.", "Give at least 1.")
+
+
+def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
+    """Raises UserError for the first price or volume that can't be."""
+    volumes = ("tokens_per_document", "tokens_per_query", "changed_documents_per_month", "queries_per_month")
+    for name in (*volumes, "reembeddings_per_year", "machine_hours_per_month"):
+        at_least(f"workload.{name}", getattr(workload, name), 0)
+    for name in ("documents", "write_off_months", "replicas"):
+        at_least(f"workload.{name}", getattr(workload, name), 1)
+    at_least("pricing.usd_per_hour", pricing.usd_per_hour, 0)
+
+
+def at_least(name: str, value: float | None, least: float) -> None:
+    if value is not None and not value >= least:
+        raise UserError(f"{name}={value} is not possible.", f"Give a number of at least {least}.")
