@@ -3,15 +3,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo install test lint verify lock clean
+.PHONY: demo install test lint verify lock clean chromium
 
 demo: .venv/.installed
 	$(BIN)/python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,float16,int8,int8_rescore,binary,binary_rescore]'
 
 install: .venv/.installed-dev
 
-test: .venv/.installed-dev
+test: .venv/.installed-dev chromium
 	$(BIN)/python -m pytest
+
+# The browser that the report's tests drive; where it can't be installed they are skipped.
+chromium:
+	command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || true
 
 verify: .venv/.installed-dev
 	$(BIN)/python -m pytest -m verify

@@ -7,6 +7,7 @@ from evalkit.errors import UserError, did_you_mean, exit_code
 
 COMMANDS = {
     "run": "evaluate a model on corpora (the default)",
+    "report": "rank the settings of stored runs by quality and cost, as one HTML page",
     "gate": "compare two runs and say whether an upgrade is safe; the verdict is the exit code",
     "baseline": "accept a run as the baseline that later ones are gated against",
     "export": "write a stored run as TREC run files and MTEB-style results",

@@ -20,8 +20,9 @@ FLOORS = {
     "embeddings": {"corpora", "encoders", "measures"},
     "search": {"config"},
     "gate": {"config", "measures", "results"},
+    "reports": {"config", "measures", "results", "validation"},
 }
-HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy"}
+HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy", "jinja2"}
 MODULES = sorted((ROOT / "evalkit").rglob("*.py"))
 
 
@@ -42,7 +43,8 @@ def test_the_wheel_holds_every_module_and_every_config(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(p.relative_to(ROOT)) for p in MODULES}
     configs = {f"evalkit/{p.relative_to(ROOT)}" for p in (ROOT / "conf").rglob("*.yaml")}
-    assert (modules | configs | {"evalkit/py.typed"}) - names == set()
+    assets = {str(p.relative_to(ROOT)) for p in (ROOT / "evalkit" / "reports" / "assets").rglob("*.*")}
+    assert (modules | configs | assets | {"evalkit/py.typed"}) - names == set()
     assert {n.partition("/")[0] for n in names} == {"evalkit", f"embedding_evalkit-{version(wheel)}.dist-info"}
 
 

@@ -12,6 +12,7 @@ from evalkit.gate.quality import QualityResult
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import DIFFERENT, DRIFTED, SAME, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
+from evalkit.results.markdown import escaped, table
 
 MARKS = {Verdict.PASS: "✅", Verdict.REGRESSION: "❌", Verdict.NOT_COMPARABLE: "⛔", Verdict.INCONCLUSIVE: "❓"}
 QUALITY_HEADER = ("setting", "measure", "baseline", "candidate", "difference [interval]", "p", "detectable", "W/T/L")
@@ -145,27 +146,6 @@ def changed_queries(decision: Decision) -> Iterator[str]:
 
 def rank(value: int | None) -> str:
     return "not found" if value is None else str(value)
-
-
-def table(header: tuple[str, ...], rows: Any) -> Iterator[str]:
-    yield f"| {' | '.join(header)} |"
-    yield f"|{'---|' * len(header)}"
-    for row in rows:
-        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
-
-
-def escaped(text: str) -> str:
-    """``text`` without what Markdown or HTML would act on."""
-    for character, entity in (
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("|", "&#124;"),
-        ("`", "&#96;"),
-        ("\n", " "),
-    ):
-        text = text.replace(character, entity)
-    return text
 
 
 def junit(decision: Decision) -> str:

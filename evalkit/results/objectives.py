@@ -27,6 +27,7 @@ OBJECTIVES = {
         Objective("search_ms_p50", "ms", False, of_machine=True, samples=("search_ms",)),
         Objective("search_ms_p95", "ms", False, of_machine=True, samples=("search_ms",)),
         Objective("search_ms_p99", "ms", False, of_machine=True, samples=("search_ms",)),
+        Objective("encode_query_ms_p50", "ms", False, of_machine=True, samples=("encode_query_ms",)),
         Objective("encode_query_ms_p95", "ms", False, of_machine=True, samples=("encode_query_ms",)),
         Objective("query_ms_p50", "ms", False, of_machine=True, samples=("search_ms", "encode_query_ms")),
         Objective("query_ms_p95", "ms", False, of_machine=True, samples=("search_ms", "encode_query_ms")),
@@ -37,5 +38,10 @@ OBJECTIVES = {
         Objective("build_seconds", "s", False, of_machine=True),
         Objective("index_bytes", "B", False),
         Objective("bytes_per_vector", "B", False),
+        Objective("cost_month_usd", "$", False, of_machine=True),
+        Objective("cost_embed_once_usd", "$", False, of_machine=True),
+        Objective("cost_embed_month_usd", "$", False, of_machine=True),
+        Objective("cost_storage_month_usd", "$", False),
+        Objective("cost_queries_month_usd", "$", False, of_machine=True),
     )
 }

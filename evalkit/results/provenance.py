@@ -16,7 +16,8 @@ import psutil
 
 SECRET = re.compile(r"(api_?key|secret|password|passwd|credential|(?:access|auth|api|hf)_?token)", re.IGNORECASE)
 REMOVED = "<removed>"
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TOKENIZERS_PARALLELISM")
+TOKENIZERS = "TOKENIZERS_PARALLELISM"  # which libraries set for themselves
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", TOKENIZERS)
 
 
 def environment() -> dict[str, Any]:
@@ -40,7 +41,8 @@ def environment() -> dict[str, Any]:
 def hardware(environment: Mapping[str, Any]) -> str:
     """sha256 (hex) of what timings depend on: CPU, GPU, memory to the gigabyte, and thread settings."""
     memory_gb = round(environment["ram_bytes"] / 1e9)
-    depends = [environment["cpu"], environment["gpu"], memory_gb, environment["threads"]]
+    threads = {name: value for name, value in environment["threads"].items() if name != TOKENIZERS}
+    depends = [environment["cpu"], environment["gpu"], memory_gb, threads]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 

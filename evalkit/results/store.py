@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,10 @@ from evalkit.results.record import SCHEMA_VERSION, SETTING, Canary, CorpusRecord
 
 PARTIAL = ".partial"
 BASELINES = "baselines"
+WHY_MISSING = {
+    "rankings": "The run was made with save_rankings=false.",
+    "query_texts": "The run was made with save_query_texts=false.",
+}
 NULLABLE = ("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
 
 
@@ -175,7 +179,8 @@ class StoredRun:
         return self.table("points")
 
     def queries(self) -> pd.DataFrame:
-        return self.table("queries")
+        """Columns corpus, dims, quantization, index, query_id, and one per measure; texts are categories."""
+        return self.table("queries", ["corpus", "quantization", "index", "query_id"])
 
     def rankings(self) -> pd.DataFrame:
         return self.table("rankings")
@@ -183,18 +188,21 @@ class StoredRun:
     def latencies(self) -> pd.DataFrame:
         return self.table("latencies")
 
+    def query_texts(self) -> pd.DataFrame:
+        """Columns corpus, query_id, text; UserError for a run with ``save_query_texts=false``."""
+        return self.table("query_texts")
+
     def canary(self) -> pd.DataFrame:
         """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
         return self.table("canary")
 
-    def table(self, name: str) -> pd.DataFrame:
-        """One Parquet table. Raises UserError where it is missing or damaged."""
+    def table(self, name: str, categories: Sequence[str] = ()) -> pd.DataFrame:
+        """One Parquet table, ``categories`` as such. Raises UserError where it is missing or damaged."""
         file = self.folder / f"{name}.parquet"
         if not file.is_file():
-            hint = "The run was made with save_rankings=false." if name == "rankings" else "The run is damaged."
-            raise UserError(f"{file} does not exist.", hint)
+            raise UserError(f"{file} does not exist.", WHY_MISSING.get(name, "The run is damaged."))
         try:
-            return pd.read_parquet(file)
+            return pd.read_parquet(file, read_dictionary=list(categories))
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{file} can't be read: {error}") from None
 

@@ -1,0 +1,26 @@
+"""``python -m evalkit report [<run> ...]``: stored runs as one page that ranks their settings by quality and cost."""
+
+import sys
+from pathlib import Path
+
+from evalkit.composing import compose
+from evalkit.config import ReportConfig
+
+
+def main(arguments: list[str]) -> int:
+    """Write index.html, .md, .csv and .svg, say the answer, and as the last line of stdout name the page."""
+    from evalkit.reports.files import write_files
+    from evalkit.reports.report import make_report
+
+    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
+    overrides = [a for a in arguments if a not in named]
+    listed = ",".join(f"'{name}'" for name in named)
+    config: ReportConfig = compose("report", overrides + [f"runs=[{listed}]"] * bool(named))
+    report = make_report(config)
+    page = write_files(report, Path(config.reports_dir))
+    for problem in report.gathered.problems:
+        sys.stderr.write(f"evalkit: {problem}\n")
+    for answer in report.answers:
+        sys.stderr.write(f"{answer.question}: {report.words(answer)}\n")
+    sys.stdout.write(f"{page}\n")
+    return 0

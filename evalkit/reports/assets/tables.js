@@ -1,0 +1,64 @@
+// The table of all points, its download, the rankings, and where hosted models and own machines meet.
+"use strict";
+
+function scopeCorpora() {
+  return new Set(DATA.scopes[state.scope].members[0]?.map((point) => nameOf("corpus", point)) ?? []);
+}
+
+function renderTable() {
+  const corpora = scopeCorpora();
+  let shown = 0;
+  for (const row of document.querySelectorAll("#points tbody tr")) {
+    const point = Number(row.dataset.point);
+    row.hidden = !isShown(point) || !corpora.has(nameOf("corpus", point));
+    shown += !row.hidden;
+    for (const cell of row.querySelectorAll("[data-cost]")) {
+      const value = figureOf(cell.dataset.cost, point);
+      cell.textContent = number(value, "$");
+      cell.dataset.sort = Number.isNaN(value) ? "" : value;
+    }
+  }
+  document.getElementById("points-note").textContent = `${shown} points`;
+}
+
+function csv() {
+  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const named = ["model", "corpus", "dims", "quantization", "index"];
+  const numeric = Object.keys(COLUMNS).filter((column) => !named.includes(column) && column !== "machine");
+  const header = [...named, ...numeric, ...DATA.costs.filter((column) => !numeric.includes(column))];
+  const lines = [...document.querySelectorAll("#points tbody tr:not([hidden])")].map(({ dataset }) => {
+    const point = Number(dataset.point);
+    const values = header.slice(named.length).map((column) => figureOf(column, point));
+    return [...named.map((column) => quoted(nameOf(column, point))), ...values.map((v) => (Number.isNaN(v) ? "" : v))].join(",");
+  });
+  return [header.join(","), ...lines].join("\r\n") + "\r\n";
+}
+
+function download() {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+  link.download = "points.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function renderRankings() {
+  for (const table of document.querySelectorAll("[data-ranking]")) {
+    table.hidden = table.dataset.ranking !== `${state.scope} ${state.measure}`;
+  }
+  for (const table of document.querySelectorAll("[data-heat]")) table.hidden = table.dataset.heat !== String(state.scope);
+}
+
+function renderCrossings() {
+  for (const cell of document.querySelectorAll("[data-crossing]")) {
+    const [tokensPerSecond, machine, hosted] = JSON.parse(cell.dataset.crossing);
+    const perHour = state.prices.usd_per_hour[machine] ?? NaN;
+    const tokens = ((perHour * HOURS_PER_MONTH) / hosted) * 1e6;
+    const capacity = tokensPerSecond * 3600 * HOURS_PER_MONTH;
+    cell.textContent = tokens <= capacity ? `from ${millions(tokens)} million tokens a month` : "never";
+  }
+}
+
+function millions(tokens) {
+  return (tokens / 1e6).toLocaleString("en-US", { maximumFractionDigits: 0 });
+}

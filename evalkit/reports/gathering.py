@@ -1,0 +1,151 @@
+"""Runs on disk to one table of points: the newest of each setting, all priced alike. What can't be read is said."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evalkit.config import ReportConfig
+from evalkit.errors import UserError
+from evalkit.measures.cost import costs, tariff
+from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stored_runs
+
+VARIANT = ["model_name", "revision", "runtime"]
+CORPUS = ["corpus_name", "corpus_fingerprint"]
+SETTING = ["model", "dims", "quantization", "index"]
+WORDS = (*("model", "revision", "corpus", "corpus_fingerprint", "quantization", "index", "metric", "priced_as"), "dims")
+NEEDED = ("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """``points``: one row per point with its setting, figures and costs; ``run`` is the position in ``runs``.
+
+    ``model`` and ``corpus`` are labels, short and unique. ``problems`` say what was left out and why.
+    """
+
+    points: pd.DataFrame
+    runs: tuple[StoredRun, ...]
+    measures: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def gather(config: ReportConfig) -> Gathered:
+    """The points of the runs that ``config`` names. Raises UserError where there is none at all."""
+    problems: list[str] = []
+    runs: list[StoredRun] = []
+    tables: list[pd.DataFrame] = []
+    for run in readable_runs(config, problems):
+        try:
+            tables.append(run_points(run, config).assign(run=len(runs)))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problems.append(f"{run.name} is left out: its run.json lacks what a report needs ({describe(error)}).")
+            continue
+        runs.append(run)
+        if not run.about.get("finished", True):
+            problems.append(f"{run.name} was interrupted: only its finished points are here.")
+    if not tables:
+        where = f"no run in {config.results_dir} can be read." if problems else f"{config.results_dir} holds no run."
+        raise UserError(" ".join((where, *problems)), "Make one: python -m evalkit.")
+    points = pd.concat(tables, ignore_index=True)
+    points["model"] = labels(points[VARIANT], short_model_names(points["model_name"]))
+    points["corpus"] = labels(points[CORPUS], points["corpus_name"])
+    newest = ~points.duplicated(["corpus", *SETTING], keep="last")
+    if not newest.all():
+        older = points[~newest]["run"].map(lambda i: runs[i].name).unique()
+        problems.append(
+            f"{(~newest).sum()} settings were measured again later; the newest run counts, not {', '.join(older)}."
+        )
+    points = points[newest].reset_index(drop=True)
+    measures = tuple(dict.fromkeys(name for run in runs for name in run.about["config"]["measures"] if name in points))
+    return Gathered(points, tuple(runs), measures, (*problems, *settings_that_changed(runs)))
+
+
+def readable_runs(config: ReportConfig, problems: list[str]) -> list[StoredRun]:
+    """The runs that can be read, oldest first; a line in ``problems`` for each that can't."""
+    results_dir = Path(config.results_dir)
+    found = []
+    for name in config.runs or map(str, stored_runs(results_dir)):
+        try:
+            found.append(find_run(name, results_dir) if config.runs else read_run(Path(name)))
+        except (UserError, OSError) as error:
+            places = (Path(), results_dir, results_dir / BASELINES)
+            if config.runs and not any((place / name).exists() for place in places):
+                raise
+            problems.append(f"{Path(name).name} is left out: {str(error).splitlines()[0]}")
+    return sorted(found, key=lambda run: (str(run.about.get("created_at")), run.name))
+
+
+def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
+    """The points of one run with runtime, documents of their corpus and costs. Raises KeyError for missing columns."""
+    about = run.about
+    points = pd.DataFrame(about["points"]).drop(columns=["unmeasured"], errors="ignore")
+    if missing := [name for name in NEEDED if name not in points]:
+        raise KeyError(missing[0])
+    measured = [str(name) for name in points if name not in WORDS]
+    points = points.astype({"dims": int, **dict.fromkeys(measured, float)})
+    runtimes = {(e["model"], e["corpus"]): e["runtime"] for e in about["embeddings"] if e["side"] == "document"}
+    documents = {c["name"]: c["documents"] for c in about["corpora"]}
+    passes = [runtimes.get(key, {}) for key in zip(points["model"], points["corpus"], strict=True)]
+    points = points.rename(columns={"model": "model_name", "corpus": "corpus_name"}).assign(
+        runtime=[runtime_label(each) for each in passes],
+        device=[str(each.get("device", "cpu")) for each in passes],
+        documents=points["corpus"].map(documents).astype(float),
+    )
+    priced = []
+    cores = about["environment"]["cpu"]["logical_cores"]
+    for (model, device), group in points.groupby(["model_name", "device"], sort=False):
+        prices = tariff(config.pricing, config.workload, str(model), str(device), cores)
+        figures = {str(name): group[name] for name in group}
+        found = costs(figures, group["documents"], config.workload, prices)
+        priced.append(group.assign(**found, priced_as=prices.priced_as, machine=prices.machine, **prices_of(prices)))
+    return pd.concat(priced).sort_index()
+
+
+def prices_of(prices: Any) -> dict[str, Any]:
+    return {name: getattr(prices, name) for name in ("usd_per_hour", "usd_per_gb_month", "usd_per_million_tokens")}
+
+
+def runtime_label(described: Mapping[str, Any]) -> str:
+    """What ran the model: ``torch float32``, with the device where that is not the CPU."""
+    device = described.get("device")
+    words = (described.get("runtime"), described.get("precision"), None if device == "cpu" else device)
+    return " ".join(str(word) for word in words if word)
+
+
+def labels(parts: pd.DataFrame, names: pd.Series) -> pd.Series:
+    """``names``, each with just so many of the other ``parts`` behind it as tell it from its namesakes."""
+    for part in parts.columns[1:]:
+        several = parts.assign(name=names).groupby("name")[part].transform("nunique") > 1
+        names = names.where(~several, names + " " + parts[part].map(short))
+    return names
+
+
+def short(part: str) -> str:
+    """The first characters of a long revision or fingerprint; other words as they are."""
+    return part.removeprefix("sha256:")[:7] if " " not in part and len(part) > 16 else part
+
+
+def short_model_names(names: pd.Series) -> pd.Series:
+    """The last part of ``organisation/model``, unless two organisations share it."""
+    last = names.str.rpartition("/")[2]
+    shared = names.groupby(last).transform("nunique") > 1
+    return last.where(~shared & (last != ""), names)
+
+
+def describe(error: BaseException) -> str:
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+
+
+def settings_that_changed(runs: Sequence[StoredRun]) -> Iterator[str]:
+    """A line for each name of a quantization or index that stands for different things in different runs."""
+    for group in ("quantization", "index"):
+        meanings: dict[str, list[Any]] = {}
+        for run in runs:
+            for name, meaning in run.about.get("config", {}).get(group, {}).items():
+                meanings.setdefault(name, []).append(meaning)
+        for name, found in meanings.items():
+            if any(meaning != found[0] for meaning in found):
+                yield f"{group} '{name}' is not the same in all runs: their configs differ."

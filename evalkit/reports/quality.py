@@ -1,0 +1,147 @@
+"""Quality query by query: how sure a mean is, and which settings can't be told apart from the best.
+
+Everything here is per scope (one corpus, or the mean over several) and measure, for all of its settings at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evalkit.errors import UserError
+from evalkit.measures.significance import holm
+from evalkit.reports.gathering import Gathered
+from evalkit.results.record import SETTING
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CorpusQueries:
+    """The judged queries of one corpus. ``values``: measure → points of the corpus × queries, NaN where unknown.
+
+    ``points`` are positions in the table of points, in the order of the rows.
+    """
+
+    points: tuple[int, ...]
+    query_ids: tuple[str, ...]
+    values: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """Per setting of a scope: the mean, its interval, and the p-value of "as good as the best" (after Holm).
+
+    All but the mean are NaN where the per-query values are missing.
+    """
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    p_as_good: Floats
+
+
+def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str]]:
+    """corpus → its per-query values, and a line for each run whose values can't be read."""
+    problems = []
+    rows: dict[int, pd.DataFrame] = {}
+    for number, run in enumerate(gathered.runs):
+        wanted = gathered.points[gathered.points["run"] == number]
+        if wanted.empty:
+            continue
+        try:
+            found = run.queries()
+            positions = found.groupby(list(SETTING), sort=False, observed=True).indices
+        except (UserError, KeyError) as error:
+            problems.append(f"{run.name} has no intervals and tests: {str(error).splitlines()[0]}")
+            continue
+        names = wanted[["corpus_name", *SETTING[1:]]].itertuples(index=False, name=None)
+        for point, setting in zip(wanted.index, names, strict=True):
+            if setting in positions:
+                rows[int(point)] = found.iloc[positions[setting]]
+    corpora = {}
+    for corpus, points in gathered.points.groupby("corpus", sort=False):
+        corpora[str(corpus)] = aligned(points["run"], rows, gathered.measures)
+    return corpora, problems
+
+
+def aligned(runs: "pd.Series[int]", rows: Mapping[int, pd.DataFrame], measures: Sequence[str]) -> CorpusQueries:
+    """The values of the points that ``runs`` is indexed by, in one order of the queries whatever that of their run."""
+    points = tuple(runs.index)
+    known = [point for point in points if point in rows]
+    ids = sorted(map(str, rows[known[0]]["query_id"])) if known else []
+    values = {name: np.full((len(points), len(ids)), np.nan) for name in measures}
+    orders: dict[tuple[int, bytes], npt.NDArray[np.int64] | None] = {}
+    for place, (point, run) in enumerate(zip(points, runs, strict=True)):
+        if point not in rows:
+            continue
+        found = rows[point]
+        key = (run, found["query_id"].cat.codes.to_numpy().tobytes())
+        if key not in orders:
+            named = found["query_id"].astype(str).to_numpy()
+            by_id = np.argsort(named, kind="stable")
+            orders[key] = by_id if named[by_id].tolist() == ids else None
+        if (order := orders[key]) is not None:
+            for name in measures:
+                if name in found:
+                    values[name][place] = found[name].to_numpy(dtype=np.float64)[order]
+    return CorpusQueries(points, tuple(ids), values)
+
+
+def certainty(mean: Floats, samples: Sequence[Floats], alpha: float) -> Certainty:
+    """How sure the ``mean`` of every setting is; ``samples`` has a matrix (settings × queries) for each corpus.
+
+    Intervals are Student's t over the queries of each corpus; where every value is 0 or 1 (recall of one document,
+    say) or all agree, Clopper and Pearson's for proportions, which a perfect score on few queries does not make
+    certain. The tests are paired t tests against the best setting, corrected by Holm for all of them.
+    """
+    from scipy import special
+
+    error = standard_error(samples)
+    freedom = sum(values.shape[1] - 1 for values in samples)
+    margin = special.stdtrit(max(freedom, 1), 1 - alpha / 2) * error
+    low, high = mean - margin, mean + margin
+    of_shares = (error == 0) | np.all([((values == 0) | (values == 1)).all(axis=1) for values in samples], axis=0)
+    queries = sum(values.shape[1] for values in samples)
+    hits = mean * queries
+    with np.errstate(invalid="ignore"):
+        share_low = np.where(hits > 0, special.betaincinv(hits, queries - hits + 1, alpha / 2), 0.0)
+        share_high = np.where(hits < queries, special.betaincinv(hits + 1, queries - hits, 1 - alpha / 2), 1.0)
+    low, high = np.where(of_shares, share_low, low), np.where(of_shares, share_high, high)
+    return Certainty(mean, np.clip(low, 0, 1), np.clip(high, 0, 1), as_good_as_best(samples, mean))
+
+
+def as_good_as_best(samples: Sequence[Floats], mean: Floats) -> Floats:
+    """p of the two-sided paired t test between each setting and the best, after Holm; 1 for the best itself."""
+    p = np.full(len(mean), np.nan)
+    known = np.isfinite(np.sum([values.sum(axis=1) for values in samples], axis=0))
+    if np.isnan(mean).all() or not known[best := int(np.nanargmax(mean))]:
+        return p
+    others = known & (np.arange(len(mean)) != best)
+    p[others] = holm(paired_p([values[others] for values in samples], [values[best] for values in samples]))
+    p[best] = 1.0
+    return p
+
+
+def paired_p(samples: Sequence[Floats], reference: Sequence[Floats]) -> Floats:
+    """p of the two-sided paired t test of each row of ``samples`` against ``reference``, one row per corpus."""
+    from scipy import special
+
+    differences = [values - row for values, row in zip(samples, reference, strict=True)]
+    mean = np.mean([d.mean(axis=1) for d in differences], axis=0)
+    error = standard_error(differences)
+    freedom = max(sum(d.shape[1] - 1 for d in differences), 1)
+    t = np.divide(np.abs(mean), error, out=np.where((mean == 0) | np.isnan(error), 0.0, np.inf), where=error > 0)
+    return np.asarray(2 * special.stdtr(freedom, -t), dtype=np.float64)
+
+
+def standard_error(samples: Sequence[Floats]) -> Floats:
+    """Of the mean over corpora of the means over their queries; NaN where a corpus has one query."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variances = [
+            values.var(axis=1, ddof=1) / values.shape[1] if values.shape[1] > 1 else np.full(len(values), np.nan)
+            for values in samples
+        ]
+    return np.asarray(np.sqrt(np.sum(variances, axis=0)) / len(samples), dtype=np.float64)

@@ -1,0 +1,60 @@
+"""What a reader must know before believing the page."""
+
+from collections.abc import Iterator
+
+from evalkit.reports.gathering import Gathered
+from evalkit.reports.scopes import Scope, common_corpora
+from evalkit.results.provenance import hardware
+
+MANY_SETTINGS = 10
+SHOWN = 5
+
+
+def warnings(gathered: Gathered, scopes: list[Scope], measure: str) -> Iterator[str]:
+    """One line each: problems of reading, lint, truncation, missing corpora, different hardware, too much choice."""
+    yield from gathered.problems
+    yield from lint(gathered)
+    yield from missing_corpora(gathered)
+    yield from different_hardware(gathered)
+    lacking = gathered.points.loc[gathered.points[measure].isna(), "model"].unique()
+    if len(lacking):
+        yield f"{', '.join(lacking)}: settings without {measure} are not ranked."
+    untrained = gathered.points.loc[~gathered.points["dims_trained"].astype(bool), "model"].unique()
+    if len(untrained):
+        yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
+    if len(scopes[0].members) > MANY_SETTINGS:
+        yield (
+            f"The best of {len(scopes[0].members)} settings on the same queries flatters itself: "
+            "confirm a close choice on other queries."
+        )
+
+
+def lint(gathered: Gathered) -> Iterator[str]:
+    found = {
+        f"{corpus['name']}: {finding['text']}": None
+        for run in gathered.runs
+        for corpus in run.about["corpora"]
+        for finding in corpus.get("lint", [])
+    }
+    yield from found
+
+
+def missing_corpora(gathered: Gathered) -> Iterator[str]:
+    """Corpora that some models lack, which no mean over models can count."""
+    points = gathered.points
+    common, _ = common_corpora(points)
+    models = list(points["model"].unique())
+    for corpus, group in points.groupby("corpus", sort=False):
+        lacking = [model for model in models if model not in set(group["model"])]
+        if lacking and corpus not in common:
+            yield f"{corpus} is in no mean: {', '.join(lacking)} was not measured on it."
+
+
+def different_hardware(gathered: Gathered) -> Iterator[str]:
+    machines: dict[str, list[str]] = {}
+    for number in sorted(gathered.points["run"].unique()):
+        run = gathered.runs[number]
+        machines.setdefault(hardware(run.about["environment"]), []).append(run.name)
+    if len(machines) > 1:
+        names = "; ".join(", ".join(runs[:SHOWN]) for runs in machines.values())
+        yield f"Speed and the costs that follow from it are from {len(machines)} different machines: {names}."

@@ -1,0 +1,138 @@
+"""Runs as evalkit writes them, made from given scores: any models, corpora and settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.composing import compose
+from evalkit.config import ReportConfig
+from evalkit.results.record import CorpusRecord, Measured, Point
+from evalkit.results.store import RunWriter
+from evalkit.search.ranking import Ranking
+
+ENVIRONMENT = {
+    "packages": {"torch": "2.9"},
+    "cpu": {"model": "a CPU", "logical_cores": 2, "physical_cores": 2},
+    "gpu": [],
+    "ram_bytes": 24_000_000_000,
+    "threads": {"faiss": 2},
+}
+DOCUMENTS = 1_000
+FIGURES = {
+    "documents_per_second": 100.0,
+    "tokens_per_second": 5_000.0,
+    "tokens_per_document": 200.0,
+    "tokens_per_query": 12.0,
+    "encode_query_ms_p50": 8.0,
+    "search_ms_p50": 1.0,
+    "search_ms_p95": 1.5,
+    "query_ms_p50": 9.0,
+    "query_ms_p95": 11.0,
+    "bytes_per_vector": 384.0,
+    "index_bytes": 387_072,
+    "overlap@10": 0.9,
+    "peak_rss_bytes": 10**9,
+    "search_peak_rss_bytes": None,
+    "peak_gpu_bytes": None,
+}
+Setting = tuple[int, str]  # dims, quantization
+Scores = Mapping[Setting, Sequence[float]]
+WriteRun = Callable[..., Path]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def write_run(results: Path) -> WriteRun:
+    """Write ``results/<name>`` with these per-query scores: corpus → (dims, quantization) → scores."""
+
+    def write(
+        name: str,
+        corpora: Mapping[str, Scores],
+        *,
+        model: str = "org/m",
+        revision: str = "r",
+        figures: Callable[[str, Setting], Mapping[str, Any]] = lambda corpus, setting: {},
+        fingerprint: Callable[[str], str] = lambda corpus: f"print of {corpus}",
+        texts: Mapping[str, str] | None = None,
+        runtime: Mapping[str, Any] | None = None,
+        environment: Mapping[str, Any] = ENVIRONMENT,
+        measure: str = "nDCG@10",
+        query_order: Callable[[int], Sequence[int]] = range,
+        lint: Sequence[Any] = (),
+        created_at: str | None = None,
+        finished: bool = True,
+    ) -> Path:
+        with RunWriter(results, name, save_rankings=False) as writer:
+            for corpus, settings in corpora.items():
+                count = len(next(iter(settings.values())))
+                ids = [f"q{i}" for i in range(count)]
+                side = {"model": model, "corpus": corpus, "side": "document", "runtime": runtime or {"device": "cpu"}}
+                writer.add(
+                    CorpusRecord(
+                        model={"name": model, "revision": revision, "prompts": {"query": "", "document": ""}},
+                        corpus={
+                            "name": corpus,
+                            "fingerprint": fingerprint(corpus),
+                            "documents": DOCUMENTS,
+                            "queries": count,
+                        },
+                        findings=tuple(lint),
+                        embeddings=(side,),
+                        canaries=(),
+                        queries=tuple((i, (texts or {}).get(i, f"text of {i}")) for i in ids),
+                    )
+                )
+                order = list(query_order(count))
+                for (dims, quantization), scores in settings.items():
+                    values = np.asarray(scores, dtype=np.float64)
+                    of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
+                    point = Point(
+                        *(model, revision, corpus, fingerprint(corpus), dims, True, quantization, "flat"),
+                        *("inner_product", 10, count, "a machine"),
+                        figures=of_point,
+                        unmeasured={},
+                    )
+                    writer.add(
+                        Measured(
+                            point=point,
+                            query_ids=tuple(ids[i] for i in order),
+                            per_query={measure: values[order]},
+                            first_relevant_rank=np.ones(count, dtype=np.int64),
+                            latencies_ms={"search_ms": np.ones(3)},
+                            ranking=Ranking(np.zeros((0, 0), np.int64), np.zeros((0, 0), np.float32)),
+                            document_ids=(),
+                        )
+                    )
+            return writer.finish(
+                {
+                    "created_at": created_at or f"2026-01-01T00:00:00 {name}",
+                    "finished": finished,
+                    "command": ["python", "-m", "evalkit"],
+                    "config": {"measures": [measure]},
+                    "environment": environment,
+                }
+            )
+
+    return write
+
+
+@pytest.fixture
+def config(results: Path, tmp_path: Path) -> Callable[..., ReportConfig]:
+    def make(*overrides: str) -> ReportConfig:
+        return compose("report", [f"results_dir={results}", f"reports_dir={tmp_path / 'reports'}", *overrides])
+
+    return make
+
+
+def noisy(mean: float, queries: int = 60, seed: int = 0, spread: float = 0.1) -> np.ndarray:
+    """Scores around ``mean`` that share their hard and easy queries with those of other seeds."""
+    hard = np.random.default_rng(99).normal(size=queries) * 0.1
+    own = np.random.default_rng(seed).normal(size=queries) * spread
+    return np.clip(mean + hard - hard.mean() + own - own.mean(), 0, 1)

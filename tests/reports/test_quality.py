@@ -1,0 +1,98 @@
+"""Intervals and tests agree with scipy's own, also over several corpora and where all queries agree."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evalkit.config import ReportConfig
+from evalkit.measures.significance import holm
+from evalkit.reports.quality import certainty, paired_p
+from evalkit.reports.report import make_report
+from tests.reports.conftest import WriteRun, noisy
+
+Config = Callable[..., ReportConfig]
+
+
+def test_an_interval_is_students_t() -> None:
+    values = np.stack([noisy(0.5), noisy(0.6, seed=1)])
+    found = certainty(values.mean(axis=1), [values], 0.05)
+    for row in range(2):
+        expected = stats.ttest_1samp(values[row], 0).confidence_interval(0.95)
+        assert (found.low[row], found.high[row]) == pytest.approx((expected.low, expected.high))
+
+
+def test_the_best_on_few_queries_is_not_certain() -> None:
+    """Recall 1.00 on 10 queries: the exact binomial interval is [0.69, 1.00]."""
+    values = np.ones((1, 10))
+    found = certainty(values.mean(axis=1), [values], 0.05)
+    expected = stats.binomtest(10, 10).proportion_ci(0.95, method="exact")
+    assert (found.low[0], found.high[0]) == pytest.approx((expected.low, expected.high))
+    assert found.low[0] == pytest.approx(0.6915, abs=1e-4)
+
+
+@pytest.mark.parametrize("hits", [0, 1, 7, 29, 30])
+def test_an_interval_of_hits_and_misses_is_clopper_and_pearsons(hits: int) -> None:
+    values = np.repeat([1.0, 0.0], [hits, 30 - hits])[None]
+    found = certainty(values.mean(axis=1), [values], 0.1)
+    expected = stats.binomtest(hits, 30).proportion_ci(0.9, method="exact")
+    assert (found.low[0], found.high[0]) == pytest.approx((expected.low, expected.high))
+
+
+def test_equal_values_that_are_no_hits_are_not_certain_either() -> None:
+    values = np.full((1, 8), 0.5)
+    found = certainty(values.mean(axis=1), [values], 0.05)
+    assert found.low[0] < 0.3
+    assert found.high[0] > 0.7
+
+
+def test_the_p_values_are_the_paired_t_tests_after_holm() -> None:
+    values = np.stack([noisy(0.5), noisy(0.52, seed=1), noisy(0.45, seed=2), noisy(0.51, seed=3)])
+    found = certainty(values.mean(axis=1), [values], 0.05)
+    others = [0, 2, 3]
+    expected = holm([stats.ttest_rel(values[row], values[1]).pvalue for row in others])
+    assert found.p_as_good[others] == pytest.approx(expected)
+    assert found.p_as_good[1] == 1
+
+
+def test_over_two_corpora_each_counts_by_its_mean_whatever_its_queries() -> None:
+    """Against a formula by hand: the error of a mean of two independent means."""
+    small, large = noisy(0.4, queries=20)[None], noisy(0.8, queries=500, seed=1)[None]
+    mean = (small.mean() + large.mean()) / 2
+    error = np.sqrt(stats.sem(small[0]) ** 2 + stats.sem(large[0]) ** 2) / 2
+    found = certainty(np.array([mean]), [small, large], 0.05)
+    margin = stats.t.ppf(0.975, 518) * error
+    assert (found.low[0], found.high[0]) == pytest.approx((mean - margin, mean + margin))
+
+
+def test_equal_settings_are_not_told_apart_and_constant_differences_are() -> None:
+    values = noisy(0.5)[None]
+    assert paired_p([values], [values[0]]).tolist() == [1.0]
+    assert paired_p([values + 0.01], [values[0]])[0] < 1e-6
+
+
+def test_one_query_tells_nothing() -> None:
+    values = np.array([[0.5], [0.9]])
+    found = certainty(values.mean(axis=1), [values], 0.05)
+    assert found.p_as_good.tolist() == [1.0, 1.0]
+    assert np.isnan(found.low).all()
+
+
+def test_under_the_null_few_settings_are_told_apart_from_the_best_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(200):
+        values = rng.normal(0.5, 0.1, size=(2, 50))
+        alarms += (certainty(values.mean(axis=1), [values], 0.05).p_as_good < 0.05).any()
+    assert alarms / 200 == pytest.approx(0.05, abs=0.04)
+
+
+def test_queries_are_paired_by_id_whatever_their_order_in_a_run(write_run: WriteRun, config: Config) -> None:
+    scores = {"c": {(64, "float32"): noisy(0.5)}}
+    write_run("a", scores)
+    write_run("b", {"c": {(64, "float32"): noisy(0.5) + 0.001}}, model="n", query_order=lambda n: range(n)[::-1])
+    report = make_report(config())
+    assert report.quality.p_as_good[0] < 1e-6  # every query differs by the same 0.001
+    a, b = report.queries["c"].values["nDCG@10"]
+    assert b - a == pytest.approx(np.full(60, 0.001))
