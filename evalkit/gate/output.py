@@ -92,6 +92,8 @@ def space_sentence(s: SpaceResult) -> str:
             sentence += f"; new queries find {s.overlap_at_10:.0%} of their ten nearest in old vectors of the sample"
         if s.reembed_seconds is not None:
             sentence += f"; {s.documents:,} documents took {s.reembed_seconds:,.0f} s to encode"
+        if s.reembed_usd is not None:
+            sentence += f"; embedding the workload's documents again costs ${s.reembed_usd:,.2f}"
     return sentence
 
 

@@ -71,14 +71,21 @@ def compare_resources(
     for column in limits:
         if column not in OBJECTIVES:
             raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, OBJECTIVES))
-    same_hardware = len({hardware(run.about["environment"]) for run in (*baselines, *candidates)}) == 1
+    runs = (*baselines, *candidates)
+    same_hardware = len({hardware(run.about["environment"]) for run in runs}) == 1
+    same_terms = all(terms(run) == terms(runs[0]) for run in runs)
     before, after = Measurements.of(baselines), Measurements.of(candidates)
     return [
-        compare(config, pair, OBJECTIVES[column], limit, before, after, same_hardware)
+        compare(config, pair, OBJECTIVES[column], limit, before, after, same_hardware, same_terms)
         for pair in all_pairs
         for column, limit in limits.items()
         if limit is not None
     ]
+
+
+def terms(run: StoredRun) -> tuple[Any, Any]:
+    """The workload and the prices that a run's costs were worked out with."""
+    return run.about["config"].get("workload"), run.about["config"].get("pricing")
 
 
 def compare(
@@ -89,6 +96,7 @@ def compare(
     baselines: Measurements,
     candidates: Measurements,
     same_hardware: bool,
+    same_terms: bool,
 ) -> ResourceResult:
     before = baselines.median(pair.baseline, objective.column)
     after = candidates.median(pair.candidate, objective.column)
@@ -97,6 +105,8 @@ def compare(
         reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
     elif objective.of_machine and not same_hardware:
         reason = "not compared: different hardware"
+    elif objective.unit == "$" and not same_terms:
+        reason = "not compared: different workload or prices"
     elif min(before, after) <= 0:
         reason = "not compared: a figure is 0"
     else:

@@ -26,7 +26,7 @@ class SpaceResult:
     ``smallest_cosine`` and ``mean_cosine`` are between the two runs' vectors of the same texts; null where widths
     differ. ``overlap_at_10`` is the share of the ten nearest documents of new queries among new documents that they
     also find among old documents, over the canary's texts alone. ``reembed_seconds`` is what encoding all documents
-    took the candidate.
+    took the candidate, ``reembed_usd`` what embedding the documents of its workload once costs.
     """
 
     corpus: str
@@ -37,6 +37,7 @@ class SpaceResult:
     overlap_at_10: float | None
     documents: int
     reembed_seconds: float | None
+    reembed_usd: float | None
     alarm: str
 
     @property
@@ -77,6 +78,7 @@ def compare_space(
         overlap_at_10=overlap,
         documents=record["documents"],
         reembed_seconds=reembed_seconds(candidate, corpus),
+        reembed_usd=reembed_usd(candidate, corpus),
         alarm=alarm(space, baseline, candidate),
     )
 
@@ -106,6 +108,11 @@ def mixed_overlap(old_documents: Matrix, new_documents: Matrix, new_queries: Mat
 def reembed_seconds(candidate: StoredRun, corpus: str) -> float | None:
     sides = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus and e["side"] == "document"]
     return float(sides[0]["seconds"]) if sides else None
+
+
+def reembed_usd(candidate: StoredRun, corpus: str) -> float | None:
+    costs = [p.get("cost_embed_once_usd") for p in candidate.about["points"] if p["corpus"] == corpus]
+    return next((float(cost) for cost in costs if cost is not None), None)
 
 
 def alarm(space: str, baseline: StoredRun, candidate: StoredRun) -> str:

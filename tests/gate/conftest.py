@@ -26,6 +26,7 @@ FIGURES = {
     "peak_rss_bytes": 10**9,
     "index_bytes": 10_000,
     "bytes_per_vector": 10.0,
+    "cost_month_usd": 2.0,
 }
 MakeRun = Callable[..., StoredRun]
 
@@ -67,6 +68,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         model: str = "m",
         top_k: int = 10,
         measures: Sequence[str] = ("nDCG@10",),
+        workload: Mapping[str, Any] | None = None,
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -119,7 +121,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                 )
             about = {
                 "finished": True,
-                "config": {"measures": list(measures)},
+                "config": {"measures": list(measures), "workload": workload},
                 "environment": environment or ENVIRONMENT,
             }
             return read_run(writer.finish(about))

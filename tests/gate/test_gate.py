@@ -16,7 +16,7 @@ from evalkit.composing import compose
 from evalkit.config import GateConfig
 from evalkit.errors import UserError
 from evalkit.gate import Verdict, decide
-from evalkit.gate.output import as_json, markdown, write_files
+from evalkit.gate.output import as_json, markdown, space_sentence, write_files
 from evalkit.gate.pairing import NotComparableError
 from evalkit.results.store import StoredRun, read_run, stored_runs
 from tests.gate.conftest import ENVIRONMENT, MakeRun, unit
@@ -124,6 +124,18 @@ def test_timings_count_only_on_the_same_hardware(make_run: MakeRun, config: Gate
     assert reasons["index_bytes"] == ""
 
 
+def test_costs_count_only_for_the_same_workload_and_prices(make_run: MakeRun, config: GateConfig) -> None:
+    def run(cost: float, documents: int = 1_000) -> StoredRun:
+        return make_run({(8, "x"): SCORES}, figures={"cost_month_usd": cost}, workload={"documents": documents})
+
+    dearer = decide(config, run(1.0), run(3.0))
+    assert dearer.reasons == ("c 8 x flat: cost_month_usd is 3.00 × worse, the limit is 2 ×",)
+    elsewhere = decide(config, run(1.0), run(3.0, documents=3_000))
+    assert elsewhere.verdict is Verdict.PASS
+    reasons = {r.column: r.not_compared for r in elsewhere.resources}
+    assert reasons["cost_month_usd"] == "not compared: different workload or prices"
+
+
 def test_a_ratio_of_latencies_that_chance_explains_does_not_count(make_run: MakeRun, config: GateConfig) -> None:
     baseline = make_run({(8, "x"): SCORES})
     outliers = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0})  # the same calls, another p95
@@ -184,7 +196,13 @@ def test_another_width_is_another_space_and_no_alarm_for_another_model(make_run:
     candidate = make_run({(8, "x"): SCORES}, vectors=unit(60, 24), model="other")
     (found,) = decide(config, make_run({(8, "x"): SCORES}), candidate).spaces
     assert (found.space, found.smallest_cosine, found.overlap_at_10, found.alarm) == ("different space", None, None, "")
-    assert (found.documents, found.reembed_seconds) == (1_000, 12.0)
+    assert (found.documents, found.reembed_seconds, found.reembed_usd) == (1_000, 12.0, None)
+
+
+def test_what_embedding_again_costs_is_said(make_run: MakeRun, config: GateConfig) -> None:
+    candidate = make_run({(8, "x"): SCORES}, vectors=unit(60, 24), figures={"cost_embed_once_usd": 12.5})
+    (found,) = decide(config, make_run({(8, "x"): SCORES}), candidate).spaces
+    assert "embedding the workload's documents again costs $12.50" in space_sentence(found)
 
 
 def differing(make_run: MakeRun) -> dict[str, tuple[StoredRun, StoredRun]]:

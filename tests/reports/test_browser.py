@@ -164,6 +164,13 @@ def test_filters_leave_out_points_in_chart_and_table(opened: Any) -> None:
     assert opened.locator("#points-note").text_content() == "4 points"
 
 
+def test_the_table_finds_words(opened: Any) -> None:
+    opened.locator("#find").fill("64 INT8")
+    assert {tuple(row[2:4]) for row in shown_rows(opened)} == {("64", "int8")}
+    opened.locator("#find").fill("nowhere")
+    assert shown_rows(opened) == []
+
+
 def test_another_corpus_and_axis_redraw_the_chart(opened: Any, config: Config) -> None:
     opened.locator("#scope").select_option("y")
     assert {row[1] for row in shown_rows(opened)} == {"y"}

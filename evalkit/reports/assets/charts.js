@@ -34,6 +34,7 @@ function axis(name, more = {}) {
 
 function describe(row) {
   const box = document.createElement("div");
+  box.className = "tip";
   const heading = document.createElement("strong");
   heading.textContent = settingName(row.point);
   box.append(heading);
@@ -179,16 +180,22 @@ function renderRetained(all) {
   });
 }
 
+// Names of settings beside bars: as wide as the screen allows, broken rather than cut.
+function nameLabel(id) {
+  const width = Math.min(320, document.getElementById(id).clientWidth * 0.4);
+  return { color: colour("text"), width, overflow: "break", interval: 0 };
+}
+
 // Stacked bars of some columns for the settings on the front.
 function renderBars(id, all, columns) {
   const front = paretoFront(all.filter((row) => isShown(row.point)), state.x).slice(-MOST_BARS);
   const names = front.map((row) => settingName(row.point));
-  document.getElementById(id).style.height = `${110 + 26 * front.length}px`;
+  document.getElementById(id).style.height = `${110 + 30 * front.length}px`;
   draw(id, {
     grid: { left: 8, right: 24, top: 48, bottom: 48, containLabel: true },
     legend: { top: 0, textStyle: { color: colour("text") } },
     xAxis: axis(DATA.units[columns[0]], { type: "value", nameGap: 28 }),
-    yAxis: axis("", { type: "category", data: names, axisLabel: { color: colour("text"), width: 190, overflow: "truncate" } }),
+    yAxis: axis("", { type: "category", data: names, axisLabel: nameLabel(id) }),
     tooltip: { trigger: "axis", confine: true, backgroundColor: colour("card"), textStyle: { color: colour("text") },
       valueFormatter: (value) => figureText(columns[0], value) },
     series: columns.map((column, i) => ({
@@ -210,7 +217,7 @@ function renderThroughput(all) {
   draw("throughput", {
     grid: { left: 8, right: 24, top: 8, bottom: 48, containLabel: true },
     xAxis: axis(axisLabel("documents_per_second"), { type: "value", nameGap: 28 }),
-    yAxis: axis("", { type: "category", data: [...models.keys()], axisLabel: { color: colour("text"), width: 190, overflow: "truncate" } }),
+    yAxis: axis("", { type: "category", data: [...models.keys()], axisLabel: nameLabel("throughput") }),
     tooltip: { trigger: "axis", confine: true, backgroundColor: colour("card"), textStyle: { color: colour("text") } },
     series: [{
       name: "documents_per_second",

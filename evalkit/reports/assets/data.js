@@ -18,6 +18,7 @@ const state = {
     usd_per_million_tokens: { ...DATA.prices.usd_per_million_tokens },
     usd_per_gb_month: DATA.prices.usd_per_gb_month,
   },
+  find: "",
   hidden: { model: new Set(), dims: new Set(), quantization: new Set(), index: new Set() },
 };
 

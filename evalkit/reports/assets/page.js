@@ -39,6 +39,10 @@ function listen() {
       render();
     });
   }
+  document.getElementById("find").addEventListener("input", ({ target }) => {
+    state.find = target.value.toLowerCase();
+    renderTable();
+  });
   document.getElementById("log").addEventListener("change", ({ target }) => {
     state.log = target.checked;
     render();

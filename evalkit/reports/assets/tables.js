@@ -10,7 +10,8 @@ function renderTable() {
   let shown = 0;
   for (const row of document.querySelectorAll("#points tbody tr")) {
     const point = Number(row.dataset.point);
-    row.hidden = !isShown(point) || !corpora.has(nameOf("corpus", point));
+    const name = `${settingName(point)} ${nameOf("corpus", point)}`.toLowerCase();
+    row.hidden = !isShown(point) || !corpora.has(nameOf("corpus", point)) || !name.includes(state.find);
     shown += !row.hidden;
     for (const cell of row.querySelectorAll("[data-cost]")) {
       const value = figureOf(cell.dataset.cost, point);
