@@ -5,6 +5,7 @@ Everything here is per scope (one corpus, or the mean over several) and measure,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from evalkit.errors import UserError
 from evalkit.measures.significance import holm
 from evalkit.reports.gathering import Gathered
 from evalkit.results.record import SETTING
+from evalkit.results.store import StoredRun
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,50 +45,65 @@ class Certainty:
     p_as_good: Floats
 
 
+class Rows(NamedTuple):
+    """The rows of one point in a run's queries.parquet: ``codes`` number the query ids in ``names``."""
+
+    codes: npt.NDArray[np.int64]
+    names: Sequence[str]
+    values: Mapping[str, Floats]
+
+
 def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str]]:
     """corpus → its per-query values, and a line for each run whose values can't be read."""
     problems = []
-    rows: dict[int, pd.DataFrame] = {}
+    rows: dict[int, Rows] = {}
     for number, run in enumerate(gathered.runs):
         wanted = gathered.points[gathered.points["run"] == number]
         if wanted.empty:
             continue
         try:
-            found = run.queries()
-            positions = found.groupby(list(SETTING), sort=False, observed=True).indices
-        except (UserError, KeyError) as error:
+            rows |= point_rows(run, wanted, gathered.measures)
+        except (UserError, KeyError, ValueError) as error:
             problems.append(f"{run.name} has no intervals and tests: {str(error).splitlines()[0]}")
-            continue
-        names = wanted[["corpus_name", *SETTING[1:]]].itertuples(index=False, name=None)
-        for point, setting in zip(wanted.index, names, strict=True):
-            if setting in positions:
-                rows[int(point)] = found.iloc[positions[setting]]
     corpora = {}
     for corpus, points in gathered.points.groupby("corpus", sort=False):
-        corpora[str(corpus)] = aligned(points["run"], rows, gathered.measures)
+        corpora[str(corpus)] = aligned(tuple(points.index), rows, gathered.measures)
     return corpora, problems
 
 
-def aligned(runs: "pd.Series[int]", rows: Mapping[int, pd.DataFrame], measures: Sequence[str]) -> CorpusQueries:
-    """The values of the points that ``runs`` is indexed by, in one order of the queries whatever that of their run."""
-    points = tuple(runs.index)
+def point_rows(run: StoredRun, wanted: pd.DataFrame, measures: Sequence[str]) -> dict[int, Rows]:
+    """Position of each of the ``wanted`` points of ``run`` → its rows. Raises UserError or KeyError for a bad table."""
+    found = run.queries()
+    positions = found.groupby(list(SETTING), sort=False, observed=True).indices
+    codes, names = pd.factorize(found["query_id"])
+    ids = [str(name) for name in names]
+    values = {name: found[name].to_numpy(dtype=np.float64) for name in measures if name in found}
+    keys = wanted[["corpus_name", *SETTING[1:]]].itertuples(index=False, name=None)
+    return {
+        int(point): Rows(codes[at], ids, {name: each[at] for name, each in values.items()})
+        for point, key in zip(wanted.index, keys, strict=True)
+        if (at := positions.get(key)) is not None
+    }
+
+
+def aligned(points: tuple[int, ...], rows: Mapping[int, Rows], measures: Sequence[str]) -> CorpusQueries:
+    """The values of ``points`` in one order of the queries, whatever that of their run."""
     known = [point for point in points if point in rows]
-    ids = sorted(map(str, rows[known[0]]["query_id"])) if known else []
+    ids = sorted(rows[known[0]].names[code] for code in rows[known[0]].codes) if known else []
     values = {name: np.full((len(points), len(ids)), np.nan) for name in measures}
     orders: dict[tuple[int, bytes], npt.NDArray[np.int64] | None] = {}
-    for place, (point, run) in enumerate(zip(points, runs, strict=True)):
+    for place, point in enumerate(points):
         if point not in rows:
             continue
-        found = rows[point]
-        key = (run, found["query_id"].cat.codes.to_numpy().tobytes())
+        codes, names, found = rows[point]
+        key = (id(names), codes.tobytes())
         if key not in orders:
-            named = found["query_id"].astype(str).to_numpy()
+            named = np.array([names[code] for code in codes])
             by_id = np.argsort(named, kind="stable")
             orders[key] = by_id if named[by_id].tolist() == ids else None
         if (order := orders[key]) is not None:
-            for name in measures:
-                if name in found:
-                    values[name][place] = found[name].to_numpy(dtype=np.float64)[order]
+            for name, each in found.items():
+                values[name][place] = each[order]
     return CorpusQueries(points, tuple(ids), values)
 
 
