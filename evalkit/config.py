@@ -21,6 +21,32 @@ class Prompts:
 
 
 @dataclass
+class ApiConfig:
+    """How a model behind an HTTP API is called, and how far a bill may go. Null means no limit.
+
+    ``native_dims`` asks the API for vectors of the model's ``native_dims`` instead of its full width; ``compare_dims``
+    lists widths at which the API's own cut is compared with the local one.
+    """
+
+    key_variable: str | None = None
+    input_types: Prompts = field(default_factory=Prompts)
+    native_dims: bool = False
+    compare_dims: list[int] = field(default_factory=list)
+    batch_texts: int = 64
+    batch_tokens: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    parallel: int = 4
+    timeout_seconds: float = 60.0
+    attempts: int = 6
+    first_wait_seconds: float = 1.0
+    longest_wait_seconds: float = 60.0
+    max_usd: float | None = None
+    usd_per_million_tokens: float | None = None
+    dry_run: bool = False
+
+
+@dataclass
 class ModelConfig:
     """A model: where it comes from and what its own documentation says of it. See conf/model/."""
 
@@ -28,9 +54,11 @@ class ModelConfig:
     name: str = ""
     revision: str | None = None
     path: str | None = None
+    url: str | None = None
     package: str | None = None
     weights_sha256: str | None = None
     prompts: Prompts = field(default_factory=Prompts)
+    api: ApiConfig = field(default_factory=ApiConfig)
     max_length: int | None = None
     native_dims: int | None = None
     matryoshka_dims: list[int] = field(default_factory=list)

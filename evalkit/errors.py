@@ -20,6 +20,10 @@ class UserError(Exception):
         self.hint = hint
 
 
+class StoppedAsAskedError(Exception):
+    """A run that was asked to stop here, as a dry run is: its message is said, and the exit code is 0."""
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """A hint that offers the nearest of ``choices``, or all of them where none is near."""
     known = sorted(set(choices))
@@ -31,6 +35,8 @@ def exit_code(call: Callable[[], int]) -> int:
     """``call``'s exit code; a user's mistake, what the system refuses and Ctrl-C become one line and their code."""
     try:
         return call()
+    except StoppedAsAskedError as stopped:
+        return fail(str(stopped), 0)
     except UserError as error:
         return fail(str(error), BAD_INPUT)
     except KeyboardInterrupt:

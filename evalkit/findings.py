@@ -20,11 +20,13 @@ from evalkit.search import cut
 CANARY_TEXTS = 256
 SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
+NO_TOKENS = "the API does not tell how many tokens it read"
 NO_SIZE = "the quantizer does not say (bytes_per_vector)"
 WHY_UNMEASURED = {
     **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
     **dict.fromkeys(LOAD, "load_seconds=0 leaves out the clients at once"),
     **dict.fromkeys(("index_bytes", "bytes_per_vector"), NO_SIZE),
+    **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
     "overlap@10": "top_k is below 10",
     "overlap@100": "top_k is below 100",
     "peak_rss_bytes": NO_PEAK_RSS,
@@ -45,19 +47,19 @@ def revision(encoder: Encoder) -> str:
     return encoder.config.revision or str(encoder.identity("document")["weights"])
 
 
-def encoding_speed(documents: Embeddings) -> dict[str, float]:
+def encoding_speed(documents: Embeddings) -> dict[str, float | None]:
     """Throughput of the pass that encoded the documents, also where an earlier run made it."""
-    seconds = documents.meta["seconds"]
+    seconds, tokens = documents.meta["seconds"], documents.meta["tokens"]
     return {
         "documents_per_second": documents.meta["texts"] / seconds,
-        "tokens_per_second": documents.meta["tokens"] / seconds,
+        "tokens_per_second": None if tokens is None else tokens / seconds,
     }
 
 
-def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float]:
+def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
     """The mean number of tokens that the model read of a document and of a query, prompts included."""
-    sides = (("tokens_per_document", embeddings.documents), ("tokens_per_query", embeddings.queries))
-    return {name: side.meta["tokens"] / side.meta["texts"] for name, side in sides}
+    sides = (("tokens_per_document", embeddings.documents.meta), ("tokens_per_query", embeddings.queries.meta))
+    return {name: None if m["tokens"] is None else m["tokens"] / m["texts"] for name, m in sides}
 
 
 def encoding_memory(side: Embeddings) -> dict[str, int | None]:
@@ -134,12 +136,14 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "truncated_texts": len(meta["truncated_rows"]),
         "seconds": meta["seconds"],
         "texts_per_second": meta["texts"] / meta["seconds"],
-        "tokens_per_second": meta["tokens"] / meta["seconds"],
+        "tokens_per_second": None if meta["tokens"] is None else meta["tokens"] / meta["seconds"],
         "dims": meta["dims"],
         "cached": side.cached,
         "created_at": meta["created_at"],
         "runtime": meta["model"],
         "verification": meta["verification"],
         **encoding_memory(side),
-        "unmeasured": unmeasured({**encoding_memory(side), "verification": meta["verification"]}),
+        "unmeasured": unmeasured(
+            {**encoding_memory(side), "verification": meta["verification"], "tokens": meta["tokens"]}
+        ),
     }

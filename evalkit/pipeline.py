@@ -1,20 +1,22 @@
 """The main hall: the whole story of a run. Encode each corpus once, then measure every point of the grid."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import psutil
 
-from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
+from evalkit.config import IndexConfig, ModelConfig, QuantizationConfig, RunConfig
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
 from evalkit.embeddings.encoding import Progress, no_progress
 from evalkit.embeddings.inventory import prune
+from evalkit.embeddings.spending import agree, estimate
 from evalkit.encoders import Advance, Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
+from evalkit.encoders.hosted import HostedEncoder
 from evalkit.errors import UserError
 from evalkit.findings import (
     SEARCH_SPEED,
@@ -25,7 +27,7 @@ from evalkit.findings import (
     tokens_per_text,
     unmeasured,
 )
-from evalkit.measures.cost import Tariff, costs, tariff, why_no_cost
+from evalkit.measures.cost import HOSTED, Tariff, costs, tariff, why_no_cost
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.load import ladder
@@ -51,7 +53,7 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     check(config)
     check_device(config.search_device)
     measures = parse_measures(config.measures, config.top_k)
-    encoder = load_encoder(config.model, named_runtime(config.runtime))
+    encoder = load_encoder(with_price(config), named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, encoder.config.name)
     corpora = load_corpora(config)
     check_settings(config, all_dims, corpora)
@@ -59,6 +61,10 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     if config.runtime.kind == AUTO:
         runtime = choose_runtime(config.model, config.runtime, corpora[0].documents.texts, store.path)
         encoder = load_encoder(config.model, runtime)
+    if isinstance(encoder, HostedEncoder) and encoder.device == HOSTED:
+        api = encoder.config.api
+        spending = estimate(store, encoder, corpora, config.runtime.latency_calls, api.usd_per_million_tokens)
+        agree(spending, encoder.config.name, api)
     use_threads(config.runtime.threads)
     for corpus in corpora:
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress)
@@ -71,6 +77,14 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
             yield from score_dims(subject, dims, advance)
     if config.store.max_gb is not None:
         prune(store, max_bytes=int(config.store.max_gb * 1e9))
+
+
+def with_price(config: RunConfig) -> ModelConfig:
+    """The model with what its API costs: its own setting, else the list's; null where neither tells."""
+    model = config.model
+    listed = {price.name: price.usd_per_million_tokens for price in config.pricing.models.values()}
+    own = model.api.usd_per_million_tokens
+    return replace(model, api=replace(model.api, usd_per_million_tokens=listed.get(model.name) if own is None else own))
 
 
 def load_corpora(config: RunConfig) -> list[Corpus]:

@@ -30,8 +30,11 @@ def published(shared_data: Path) -> Mapping[str, Mapping[str, Mapping[str, Mappi
 
 @pytest.fixture(scope="session")
 def session_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One embedding store for the whole session, so that every text is encoded once."""
-    return tmp_path_factory.mktemp("store")
+    """One embedding store for the whole session and all of its workers, so that every text is encoded once."""
+    base = tmp_path_factory.getbasetemp()
+    store = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "store"
+    store.mkdir(exist_ok=True)
+    return store
 
 
 @pytest.fixture(autouse=True)

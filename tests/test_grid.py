@@ -104,7 +104,7 @@ def measured(shared_data: Path, store: Path, results: Path, name: str, *more: st
     return newest(results), load_corpus(name, {"source": "beir", "path": str(path)})
 
 
-REAL = ["xquad-en", "xquad-de", "mbpp", *(pytest.param(n, marks=pytest.mark.verify) for n in ("cranfield", "scifact"))]
+REAL = ["xquad-en", "mbpp", *(pytest.param(n, marks=pytest.mark.verify) for n in ("xquad-de", "cranfield", "scifact"))]
 
 
 @pytest.mark.parametrize("name", REAL)

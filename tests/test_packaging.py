@@ -17,7 +17,7 @@ FLOORS = {
     "encoders": {"config"},
     "measures": {"config"},
     "results": set(),
-    "embeddings": {"corpora", "encoders", "measures"},
+    "embeddings": {"config", "corpora", "encoders", "measures"},
     "search": {"config"},
     "gate": {"config", "measures", "results"},
     "reports": {"config", "measures", "results", "validation"},

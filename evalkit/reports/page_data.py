@@ -20,7 +20,7 @@ from evalkit.results.objectives import OBJECTIVES
 
 KEYS = ("model", "corpus", "quantization", "index")
 COST_INPUTS = ("tokens_per_document", "tokens_per_query", "search_ms_p50", "documents", "usd_per_hour")
-OTHERS = ("dims", "dims_trained", "encode_query_ms_p50", "usd_per_million_tokens", "usd_per_gb_month")
+OTHERS = ("dims", "dims_trained", "encode_query_ms_p50", "is_hosted")
 LARGEST_QUERY_VALUES = 400_000
 LONGEST_QUERY_TEXT, ALL_QUERY_TEXTS = 300, 300_000
 UNKNOWN, SCALE = 65_535, 10_000
@@ -31,7 +31,7 @@ def page_data(report: Report) -> dict[str, Any]:
     points = report.gathered.points
     overlaps = [name for name in points if str(name).startswith("overlap@")]
     numeric = [*report.gathered.measures, *overlaps, *OBJECTIVES, *COST_INPUTS, *OTHERS]
-    numbered = {key: pd.factorize(points[key]) for key in (*KEYS, "machine")}
+    numbered = {key: pd.factorize(points[key]) for key in (*KEYS, "machine", "priced_as")}
     config = report.config
     return {
         "measure": config.measure,

@@ -73,7 +73,7 @@ def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str
 
 def point_rows(run: StoredRun, wanted: pd.DataFrame, measures: Sequence[str]) -> dict[int, Rows]:
     """Position of each of the ``wanted`` points of ``run`` → its rows. Raises UserError or KeyError for a bad table."""
-    found = run.queries()
+    found = run.table("queries", categories=[*(name for name in SETTING if name != "dims"), "query_id"])
     positions = found.groupby(list(SETTING), sort=False, observed=True).indices
     codes, names = pd.factorize(found["query_id"])
     ids = [str(name) for name in names]

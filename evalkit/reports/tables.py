@@ -80,7 +80,7 @@ def hosted_headers(report: Report) -> list[str]:
 
 def crossings(report: Report) -> Iterator[dict[str, Any]]:
     """For every model that ran on a machine of one's own, where each hosted model becomes dearer than that machine."""
-    own = report.table[report.table["usd_per_million_tokens"].isna()]
+    own = report.table[~report.table["is_hosted"]]
     for model, group in own.groupby("model", sort=False):
         first = group.iloc[0]
         per_second, per_hour = float(first["tokens_per_second"]), float(first["usd_per_hour"])

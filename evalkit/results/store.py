@@ -179,8 +179,8 @@ class StoredRun:
         return self.table("points")
 
     def queries(self) -> pd.DataFrame:
-        """Columns corpus, dims, quantization, index, query_id, and one per measure; texts are categories."""
-        return self.table("queries", ["corpus", "quantization", "index", "query_id"])
+        """Columns corpus, dims, quantization, index, query_id, and one per measure."""
+        return self.table("queries")
 
     def rankings(self) -> pd.DataFrame:
         return self.table("rankings")

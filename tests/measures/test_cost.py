@@ -120,7 +120,7 @@ def test_an_own_price_goes_before_the_list() -> None:
 
 def test_a_hosted_model_is_priced_by_its_tokens() -> None:
     config = composed()
-    prices = tariff(config.pricing, config.workload, "text-embedding-3-small", "cpu", 2)
+    prices = tariff(config.pricing, config.workload, "text-embedding-3-small", "hosted", 2)
     assert (prices.priced_as, prices.usd_per_million_tokens) == ("text-embedding-3-small", 0.02)
 
 

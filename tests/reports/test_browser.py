@@ -136,6 +136,28 @@ def test_prices_can_be_changed_and_reset(opened: Any, config: Config, report: Re
     assert said(opened) == expected(report)
 
 
+def test_a_hosted_model_costs_its_tokens_in_both(
+    chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path
+) -> None:
+    scores = {"x": {(64, "float32"): noisy(0.5)}}
+    write_run("here", scores, model="org/m")
+    write_run("api", scores, model="text-embedding-3-small", runtime={"device": "hosted", "runtime": "openai"})
+    write_run("unpriced", scores, model="text-embedding-99", runtime={"device": "hosted", "runtime": "openai"})
+    page = chromium.new_page()
+    page.goto(write_files(make_report(config()), tmp_path / "hosted").as_uri())
+    page.get_by_label("$ per million tokens of text-embedding-3-small").fill("0.5")
+    page.locator("#workload-documents").fill("3000000")
+    dearer = ["pricing.models.text_embedding_3_small.usd_per_million_tokens=0.5", "workload.documents=3000000"]
+    points = make_report(config(*dearer)).gathered.points.set_index("model_name")
+    place = headers(page).index("cost_embed_once_usd [$]")
+    shown = {row[0]: row[place] for row in shown_rows(page)}
+    assert shown["text-embedding-3-small"] == "300.00"  # 3 million documents of 200 tokens at $0.50 per million
+    assert points["cost_embed_once_usd"]["text-embedding-3-small"] == pytest.approx(300)
+    assert shown["text-embedding-99"] == "–"
+    assert float(shown["m"]) == pytest.approx(points["cost_embed_once_usd"]["org/m"], abs=0.005)
+    page.close()
+
+
 def test_a_slider_changes_who_is_cheapest(opened: Any, report: Report) -> None:
     before = said(opened)["cheapest"]
     slider = opened.get_by_label("documents, logarithmic")

@@ -41,10 +41,10 @@ function costs(point) {
   const { workload, prices } = state;
   const figure = (column) => measured(column, point);
   const perHour = prices.usd_per_hour[nameOf("machine", point)] ?? NaN;
-  const hosted = prices.usd_per_million_tokens[nameOf("model", point)];
+  const hosted = prices.usd_per_million_tokens[nameOf("priced_as", point)] ?? NaN;
   const tokens = workload.documents * (workload.tokens_per_document ?? figure("tokens_per_document"));
   const queryTokens = workload.queries_per_month * (workload.tokens_per_query ?? figure("tokens_per_query"));
-  const isHosted = measured("usd_per_million_tokens", point) >= 0;
+  const isHosted = measured("is_hosted", point) === 1;
   const once = isHosted ? (tokens / 1e6) * hosted : (tokens / figure("tokens_per_second") / 3600) * perHour;
   const busyMs = workload.queries_per_month * figure(isHosted ? "search_ms_p50" : "query_ms_p50");
   const shares = 1 / workload.write_off_months + workload.reembeddings_per_year / 12;

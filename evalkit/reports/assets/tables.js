@@ -25,7 +25,7 @@ function renderTable() {
 function csv() {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const named = ["model", "corpus", "dims", "quantization", "index"];
-  const numeric = Object.keys(COLUMNS).filter((column) => !named.includes(column) && column !== "machine");
+  const numeric = Object.keys(COLUMNS).filter((column) => ![...named, "machine", "priced_as"].includes(column));
   const header = [...named, ...numeric, ...DATA.costs.filter((column) => !numeric.includes(column))];
   const lines = [...document.querySelectorAll("#points tbody tr:not([hidden])")].map(({ dataset }) => {
     const point = Number(dataset.point);

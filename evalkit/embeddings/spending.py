@@ -1,0 +1,74 @@
+"""What a hosted model's bill will be, before the first request: only texts that are not stored yet cost anything."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evalkit.config import ApiConfig
+from evalkit.corpora import Corpus, Texts
+from evalkit.embeddings.encoding import LATENCY_WARM_UP, entry_key
+from evalkit.embeddings.store import EmbeddingStore
+from evalkit.encoders import Encoder, Side
+from evalkit.encoders.hosted import estimated_tokens
+from evalkit.errors import StoppedAsAskedError, UserError
+
+
+@dataclass(frozen=True)
+class Spending:
+    """``texts`` that are still to be sent, about how many ``tokens`` they have, and ``usd``; null without a price."""
+
+    texts: int
+    tokens: int
+    usd: float | None
+
+    def __str__(self) -> str:
+        cost = "no price is known" if self.usd is None else f"about ${self.usd:,.4f}"
+        return f"{self.texts:,} texts to send, at most about {self.tokens:,} tokens: {cost}"
+
+
+def estimate(
+    store: EmbeddingStore, encoder: Encoder, corpora: Sequence[Corpus], latency_calls: int, price: float | None
+) -> Spending:
+    """What ``corpora`` still cost at ``price`` (US dollars per million tokens), timed single queries included."""
+    texts = tokens = 0
+    for corpus in corpora:
+        sides: tuple[tuple[Side, Texts, int], ...] = (
+            ("document", corpus.documents, 0),
+            ("query", corpus.queries, latency_calls),
+        )
+        for side, each, calls in sides:
+            for text in unstored(store, encoder, side, each, calls):
+                texts += 1
+                tokens += estimated_tokens(text)
+    return Spending(texts, tokens, None if price is None else tokens / 1e6 * price)
+
+
+def unstored(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, calls: int) -> Iterator[str]:
+    """Every text that a pass would send, those of the timed calls again."""
+    with store.entry(entry_key(store, encoder, side, texts)) as entry:
+        is_whole = entry.meta() is not None
+        done = entry.shards(store.shard_texts)
+    missing = [row for row in range(len(texts)) if row // store.shard_texts not in done]
+    yield from (texts.texts[row] for row in missing)
+    if calls and (missing or not is_whole):
+        yield from (texts.texts[call % len(texts)] for call in range(-LATENCY_WARM_UP, calls))
+
+
+def agree(spending: Spending, name: str, api: ApiConfig) -> None:
+    """Say what it will cost. Raises UserError beyond ``max_usd``, StoppedAsAskedError for a dry run."""
+    if api.dry_run:
+        raise StoppedAsAskedError(f"{name}: {spending}; dry run, nothing was sent")
+    if not spending.texts:
+        return
+    sys.stderr.write(f"evalkit: {name}: {spending}\n")
+    if api.max_usd is None:
+        return
+    if spending.usd is None:
+        raise UserError(
+            f"model.api.max_usd is set, but no price of {name} is known.", "Set model.api.usd_per_million_tokens."
+        )
+    if spending.usd > api.max_usd:
+        raise UserError(
+            f"{name} would cost about ${spending.usd:,.4f}, more than model.api.max_usd={api.max_usd}.",
+            "Nothing was sent. Raise the limit, or take a smaller corpus.",
+        )

@@ -1,0 +1,327 @@
+"""Models behind an HTTP API: batches within its limits, several at a time, and one policy for whatever goes wrong.
+
+What a vendor's SDK does is in a file per vendor; its own retries are off, so that all of them behave alike.
+"""
+
+import json
+import math
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.config import ModelConfig
+from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.errors import UserError
+
+BYTES_PER_TOKEN = 3  # fewer than English has and about what Chinese has, so that batches rather stay too small
+TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+STATUS_NAMES = ("status_code", "http_status", "code")
+LOST = ("Timeout", "Connect", "ProtocolError", "ReadError", "WriteError", "ServiceUnavailable")  # in errors' names
+REMOVED = "<removed>"
+COMPARED_TEXTS = 32
+
+
+class BadReplyError(Exception):
+    """An answer that does not hold one vector for each text."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """``vectors``: one per text, in order. ``tokens``: read in all; null where the API does not tell."""
+
+    vectors: Sequence[Sequence[float]]
+    tokens: int | None
+
+
+class Vendor(Protocol):
+    """What is different from one API to the next. ``package`` is its SDK, ``extra`` what installs it."""
+
+    package: str
+    extra: str
+
+    def connect(self, config: ModelConfig, key: str) -> Any:
+        """The SDK's client, its own retries off."""
+        ...
+
+    def request(self, client: Any, config: ModelConfig, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+        """One request for ``texts``; ``dims`` null asks for the model's full width."""
+        ...
+
+
+class HostedEncoder:
+    """A model that is called by HTTP. ``device`` is ``hosted`` where its owner sends a bill, ``served`` where not."""
+
+    def __init__(self, config: ModelConfig, vendor: Vendor, device: str) -> None:
+        self.config = config
+        self.api = config.api
+        self.vendor = vendor
+        self.device = device
+        self.spent_tokens = 0
+        self.lock = threading.Lock()
+        if find_spec(vendor.package.partition(".")[0]) is None:
+            raise UserError(
+                f"model={config.name} needs the package {vendor.package}, which is not installed.",
+                f"Install it: pip install 'embedding-evalkit[{vendor.extra}]'.",
+            )
+
+    @property
+    def dims(self) -> int:
+        if self.config.native_dims is not None:
+            return self.config.native_dims
+        return len(self.first_vector)
+
+    @cached_property
+    def first_vector(self) -> Sequence[float]:
+        """What the API answers to one word, for the width of a model that no config tells."""
+        return self.send(["width"], "document", None).vectors[0]
+
+    @property
+    def max_length(self) -> int | None:
+        return self.config.max_length
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        return {
+            "kind": self.config.kind,
+            "model": self.config.name,
+            "revision": self.config.revision,
+            "weights": f"api:{self.config.url or self.config.kind}",
+            "side": side,
+            "prompt": getattr(self.config.prompts, side),
+            "input_type": getattr(self.api.input_types, side),
+            "dimensions": self.config.native_dims if self.api.native_dims else None,
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """The key from the environment; never kept anywhere else."""
+        variable = self.api.key_variable
+        if variable is None:
+            return "none"
+        if not os.environ.get(variable):
+            raise UserError(f"model={self.config.name} needs a key.", f"Set the environment variable {variable}.")
+        return os.environ[variable]
+
+    @cached_property
+    def client(self) -> Any:
+        return self.vendor.connect(self.config, self.key)
+
+    @cached_property
+    def limiters(self) -> tuple[Any, Any]:
+        """Of requests and of tokens, both per minute; null where there is no limit."""
+        from pyrate_limiter import Duration, Limiter, Rate, StateBucket
+
+        limits = (self.api.requests_per_minute, self.api.tokens_per_minute)
+        requests, tokens = (limit and Limiter(StateBucket([Rate(limit, Duration.MINUTE)])) for limit in limits)
+        return requests, tokens
+
+    def load(self) -> None:
+        """Connect; costs nothing."""
+        self.client  # noqa: B018
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        prompt = getattr(self.config.prompts, side)
+        prompted = [prompt + text for text in texts]
+        asked = self.config.native_dims if self.api.native_dims else None
+        batches = list(self.batches(prompted))
+        vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        tokens: list[int | None] = []
+        with ThreadPoolExecutor(self.api.parallel) as pool:
+            try:
+                replies = pool.map(lambda rows: self.send([prompted[row] for row in rows], side, asked), batches)
+                for rows, reply in zip(batches, replies, strict=True):
+                    vectors[rows] = self.checked(reply.vectors)
+                    tokens.append(reply.tokens)
+                    advance(len(rows))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return Encoded(vectors, per_text(tokens, batches, len(texts)), np.zeros(len(texts), dtype=np.bool_))
+
+    def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
+        found = np.asarray(vectors, dtype=np.float32)
+        if found.ndim != 2 or found.shape[1] != self.dims:
+            raise UserError(
+                f"{self.config.name} gave vectors of {found.shape[-1]} dimensions, not {self.dims}.",
+                f"Set model.native_dims={found.shape[-1]}.",
+            )
+        return found
+
+    def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Positions of texts, in order, for one request after another within the API's limits."""
+        batch: list[int] = []
+        tokens = 0
+        for row, text in enumerate(texts):
+            size = estimated_tokens(text)
+            is_full = len(batch) == self.api.batch_texts
+            if batch and (is_full or (self.api.batch_tokens and tokens + size > self.api.batch_tokens)):
+                yield batch
+                batch, tokens = [], 0
+            batch.append(row)
+            tokens += size
+        if batch:
+            yield batch
+
+    def send(self, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+        """One batch, tried again where that can help. Raises UserError where it can't, or does not help in time."""
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        attempts = Retrying(
+            stop=stop_after_attempt(self.api.attempts),
+            wait=self.wait,
+            retry=retry_if_exception(is_transient),
+            reraise=True,
+        )
+        try:
+            return attempts(self.try_once, texts, side, dims)
+        except UserError:
+            raise
+        except Exception as error:
+            raise self.explained(error) from None
+
+    def try_once(self, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+        requests, tokens = self.limiters
+        if requests:
+            requests.try_acquire("requests")
+        if tokens:
+            tokens.try_acquire("tokens", min(sum(map(estimated_tokens, texts)), self.api.tokens_per_minute or 1))
+        reply = self.vendor.request(self.client, self.config, texts, side, dims)
+        if len(reply.vectors) != len(texts):
+            raise BadReplyError(f"{len(reply.vectors)} vectors for {len(texts)} texts")
+        with self.lock:
+            self.spent_tokens += reply.tokens or 0
+            self.check_spending()
+        return reply
+
+    def check_spending(self) -> None:
+        limit, price = self.api.max_usd, self.api.usd_per_million_tokens
+        if limit is not None and price is not None and self.spent_tokens / 1e6 * price > limit:
+            raise UserError(
+                f"{self.config.name} has cost more than model.api.max_usd={limit}.",
+                "What is finished is kept: a higher limit goes on from there.",
+            )
+
+    def wait(self, state: Any) -> float:
+        """Seconds until the next attempt: what Retry-After says, else exponential with full jitter."""
+        from tenacity import wait_random_exponential
+
+        longest = self.api.longest_wait_seconds
+        told = retry_after_seconds(state.outcome.exception())
+        if told is None:
+            return float(wait_random_exponential(multiplier=self.api.first_wait_seconds, max=longest)(state))
+        if told > longest:
+            raise UserError(
+                f"{self.config.name} asks to wait for {told:,.0f} seconds, longer than the limit of {longest:,.0f}.",
+                "Try later, or set model.api.longest_wait_seconds; what is finished is kept.",
+            )
+        return told
+
+    def explained(self, error: Exception) -> UserError:
+        """What went wrong without the key, which some APIs repeat in their messages."""
+        status = status_of(error)
+        if status in (401, 403):
+            hint = f"Is the key in {self.api.key_variable} right?"
+            return UserError(f"{self.config.name} refused the key (HTTP {status}).", hint)
+        where = f" (HTTP {status})" if status else ""
+        message = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        if self.api.key_variable:
+            message = message.replace(self.key, REMOVED)
+        hint = "What is finished is kept; the same command goes on from there."
+        return UserError(f"{self.config.name} failed{where}: {message}", hint)
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """How far vectors that the API cuts itself are from those cut here, for each of ``api.compare_dims``."""
+        if not self.api.compare_dims:
+            return None
+        some = list(texts[:COMPARED_TEXTS])
+        full = unit(self.encode(some, side).vectors)
+        prompted = [getattr(self.config.prompts, side) + text for text in some]
+        found = {}
+        for dims in self.api.compare_dims:
+            native = unit(np.asarray(self.send(prompted, side, dims).vectors, dtype=np.float32))
+            cosines = (native * unit(full[:, :dims])).sum(axis=1)
+            found[str(dims)] = {"smallest_cosine": float(cosines.min()), "texts": len(some)}
+        return {"native_dims": found}
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "device": self.device,
+            "runtime": self.config.kind,
+            "precision": None,
+            "max_length": self.max_length,
+            "url": self.config.url,
+            "parallel": self.api.parallel,
+        }
+
+
+def unit(vectors: FloatMatrix) -> FloatMatrix:
+    scaled: FloatMatrix = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
+
+
+def in_order(items: Sequence[tuple[int, Sequence[float]]]) -> list[Sequence[float]]:
+    """The vectors of (index, vector) pairs by index. Raises BadReplyError unless each index comes once."""
+    if sorted(index for index, _ in items) != list(range(len(items))):
+        raise BadReplyError("an index is missing or there twice")
+    return [vector for _, vector in sorted(items, key=lambda item: item[0])]
+
+
+def estimated_tokens(text: str) -> int:
+    """About how many tokens ``text`` has, rather too many than too few."""
+    return 1 + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
+
+
+def per_text(
+    tokens: Sequence[int | None], batches: Sequence[Sequence[int]], texts: int
+) -> npt.NDArray[np.int64] | None:
+    """Tokens of every text: its batch's in equal parts, so that sums are right; null where one is not told."""
+    found = np.zeros(texts, dtype=np.int64)
+    for count, rows in zip(tokens, batches, strict=True):
+        if count is None:
+            return None
+        share, rest = divmod(count, len(rows))
+        found[rows] = share
+        found[rows[:rest]] += 1
+    return found
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again can help: busy or broken servers, lost connections, answers that are not whole."""
+    status = status_of(error)
+    if status is not None:
+        return status in TRANSIENT_STATUSES
+    lost = any(word in cls.__name__ for cls in type(error).__mro__ for word in LOST)
+    return lost or isinstance(error, BadReplyError | json.JSONDecodeError | ConnectionError | TimeoutError)
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status, by whatever name the SDK has for it."""
+    found = (getattr(error, name, None) for name in STATUS_NAMES)
+    return next((status for status in found if isinstance(status, int)), None)
+
+
+def retry_after_seconds(error: BaseException | None) -> float | None:
+    """What the header Retry-After asks for, in seconds or as a date (RFC 9110, section 10.2.3); null without one."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None) or {}
+    value = next((v for name, v in dict(headers).items() if str(name).lower() == "retry-after"), None)
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        try:
+            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        except (TypeError, ValueError):
+            return None

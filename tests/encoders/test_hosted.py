@@ -1,0 +1,331 @@
+"""Hosted models through their vendors' own SDKs against a real HTTP server: vectors end up at the right texts, whatever
+the server does; keys stay secret; nothing is paid twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.composing import compose
+from evalkit.config import ModelConfig
+from evalkit.encoders import load_encoder
+from evalkit.encoders.hosted import estimated_tokens, retry_after_seconds
+from evalkit.errors import UserError
+from evalkit.results.store import read_run, stored_runs
+from tests.encoders.embedding_server import DIMS, Fault, Server, serve, vector_of
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "secret-key-4711"
+MODELS = {
+    "openai-small": ("openai", "OPENAI_API_KEY", "/v1"),
+    "cohere": ("cohere", "CO_API_KEY", ""),
+    "voyage": ("voyageai", "VOYAGE_API_KEY", "/v1"),
+    "gemini": ("google.genai", "GEMINI_API_KEY", ""),
+}
+QUICK = ["model.api.first_wait_seconds=0.01", "model.api.tokens_per_minute=null", "model.api.requests_per_minute=null"]
+TEXTS = [f"text number {i} ü" for i in range(23)]
+
+
+@pytest.fixture(params=MODELS)
+def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    package, variable, _ = MODELS[request.param]
+    pytest.importorskip(package)
+    monkeypatch.setenv(variable, KEY)
+    return request.param
+
+
+def overrides(model: str, server: Server, *more: str) -> list[str]:
+    url = server.url + MODELS[model][2]
+    return [
+        f"model={model}",
+        f"model.url={url}",
+        f"model.native_dims={DIMS}",
+        "model.matryoshka_dims=[]",
+        *QUICK,
+        *more,
+    ]
+
+
+def encoder(model: str, server: Server, *more: str) -> Any:
+    config = compose("run", overrides(model, server, "model.api.batch_texts=5", *more))
+    return load_encoder(config.model, config.runtime)
+
+
+def expected(texts: list[str] = TEXTS) -> np.ndarray:
+    return np.array([vector_of(text) for text in texts], dtype=np.float32)
+
+
+def test_every_text_gets_its_own_vector_and_tokens_are_the_apis(model: str) -> None:
+    with serve() as server:
+        found = encoder(model, server).encode(TEXTS, "document")
+    np.testing.assert_allclose(found.vectors, expected(), rtol=1e-6)
+    assert sorted(server.texts) == sorted(TEXTS)
+    assert len(server.requests) == 5
+    assert int(found.tokens.sum()) == sum(len(text.split()) for text in TEXTS)
+
+
+def test_each_side_says_what_it_is(model: str) -> None:
+    wanted = {
+        "openai-small": {},
+        "cohere": {"query": "search_query", "document": "search_document"},
+        "voyage": {"query": "query", "document": "document"},
+        "gemini": {"query": "RETRIEVAL_QUERY", "document": "RETRIEVAL_DOCUMENT"},
+    }[model]
+    with serve() as server:
+        for side in ("query", "document"):
+            encoder(model, server).encode(["a text"], side)
+            body = json.dumps(server.requests[-1][2])
+            assert wanted.get(side, "text") in body
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=429, headers={"Retry-After": "0"}),
+        Fault(status=500),
+        Fault(status=503),
+        Fault(half_body=True),
+        Fault(change=lambda vectors: vectors[:-1]),
+    ],
+    ids=["429", "500", "503", "half a body", "a vector too few"],
+)
+def test_what_passes_is_tried_again_and_nothing_is_lost(fault: Fault, model: str) -> None:
+    with serve([None, fault, fault]) as server:
+        found = encoder(model, server).encode(TEXTS, "document")
+    np.testing.assert_allclose(found.vectors, expected(), rtol=1e-6)
+    assert len(server.requests) == 7
+
+
+def test_a_silent_server_is_not_waited_for_forever(model: str) -> None:
+    with serve([Fault(silence_seconds=3)]) as server:
+        found = encoder(model, server, "model.api.timeout_seconds=0.5").encode(TEXTS[:2], "document")
+    np.testing.assert_allclose(found.vectors, expected(TEXTS[:2]), rtol=1e-6)
+    assert len(server.requests) == 2
+
+
+def test_retry_after_is_honoured(model: str) -> None:
+    with serve([Fault(status=429, headers={"Retry-After": "1"})]) as server:
+        encoder(model, server).encode(["a text"], "document")
+    assert 1.0 <= server.times[1] - server.times[0] < 3
+
+
+def test_a_retry_after_beyond_the_limit_is_not_waited_for(model: str) -> None:
+    with (
+        serve([Fault(status=429, headers={"Retry-After": "90"})] * 9) as server,
+        pytest.raises(UserError, match="90 s"),
+    ):
+        encoder(model, server).encode(["a text"], "document")
+    assert len(server.requests) == 1
+
+
+def test_what_does_not_pass_fails_after_so_many_attempts(model: str) -> None:
+    with serve([Fault(status=500)] * 99) as server, pytest.raises(UserError, match="HTTP 500"):
+        encoder(model, server, "model.api.attempts=3").encode(["a text"], "document")
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_request_that_is_wrong_is_sent_once_and_the_key_is_never_shown(status: int, model: str) -> None:
+    with serve([Fault(status=status, message=f"bad key {KEY} or text")] * 9) as server:
+        with pytest.raises(UserError, match=f"HTTP {status}") as caught:
+            encoder(model, server).encode(["a text"], "document")
+        assert len(server.requests) == 1
+    assert KEY not in str(caught.value)
+
+
+def test_vectors_out_of_order_end_up_at_their_texts(model: str) -> None:
+    if model in ("cohere", "gemini"):
+        pytest.skip("this API has no index: the order of the reply is the order of the texts")
+    with serve([Fault(shuffled=True)] * 9) as server:
+        found = encoder(model, server).encode(TEXTS, "document")
+    np.testing.assert_allclose(found.vectors, expected(), rtol=1e-6)
+
+
+def test_the_apis_own_cut_is_asked_for_and_compared(model: str) -> None:
+    with serve() as server:
+        cut = encoder(model, server, "model.native_dims=4", "model.api.native_dims=true")
+        np.testing.assert_allclose(cut.encode(TEXTS[:3], "document").vectors, expected(TEXTS[:3])[:, :4], rtol=1e-6)
+        compared = encoder(model, server, "model.api.compare_dims=[2,4]").verify(TEXTS, "document")
+    assert {d: round(c["smallest_cosine"], 5) for d, c in compared["native_dims"].items()} == {"2": 1.0, "4": 1.0}
+
+
+def test_a_missing_key_names_the_variable(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MODELS[model][1])
+    with serve() as server, pytest.raises(UserError, match=MODELS[model][1]):
+        encoder(model, server).encode(["a text"], "document")
+
+
+def test_batches_keep_within_the_limit_of_tokens(model: str) -> None:
+    size = estimated_tokens(TEXTS[0])
+    with serve() as server:
+        encoder(model, server, f"model.api.batch_tokens={3 * size}").encode(TEXTS, "document")
+    assert {len(r[2].get("input") or r[2].get("texts") or r[2].get("requests")) for r in server.requests} <= {1, 2, 3}
+
+
+def test_the_pace_is_limited() -> None:
+    pytest.importorskip("openai")
+    with serve() as server:
+        paced = encoder("openai-small", server, "model.api.batch_texts=1", "model.api.requests_per_minute=120")
+        os.environ.setdefault("OPENAI_API_KEY", KEY)
+        paced.limiters[0].try_acquire("requests", 118)  # the burst that a fresh minute allows is used up
+        started = time.monotonic()
+        paced.encode(TEXTS[:5], "document")
+    assert time.monotonic() - started > 1  # two at once, then one every half second
+
+
+@pytest.fixture
+def run_arguments(colours: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    def arguments(model: str, server: Server, *more: str) -> list[str]:
+        return [
+            *overrides(model, server),
+            "corpus=beir",
+            f"corpus.beir.path={colours}",
+            f"results_dir={tmp_path / 'results'}",
+            f"store.path={tmp_path / 'store'}",
+            "runtime.latency_calls=3",
+            "top_k=10",
+            "measures=[nDCG@10]",
+            *more,
+        ]
+
+    return arguments
+
+
+def test_a_whole_run_has_its_bill_and_no_key(
+    model: str, run_arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve() as server:
+        assert main(run_arguments(model, server)) == 0
+        asked = len(server.requests)
+        assert main(run_arguments(model, server)) == 0
+        assert len(server.requests) == asked  # the second run sends nothing
+    err = capsys.readouterr().err
+    assert "texts to send, at most about" in err
+    (point,) = read_run(stored_runs(tmp_path / "results")[0]).about["points"]
+    assert point["priced_as"] in ("text-embedding-3-small", "embed-v4.0", "voyage-3.5", "gemini-embedding-001")
+    assert point["tokens_per_document"] == 2
+    assert point["cost_embed_once_usd"] > 0
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
+    assert KEY not in err
+
+
+def test_an_api_that_tells_no_tokens_has_no_bill(
+    run_arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("google.genai")
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    with serve() as server:
+        server.tokens_told = False
+        assert main(run_arguments("gemini", server)) == 0
+    (point,) = read_run(stored_runs(tmp_path / "results")[0]).about["points"]
+    assert (point["tokens_per_document"], point["cost_embed_once_usd"]) == (None, None)
+    assert "does not tell" in point["unmeasured"]["tokens_per_second"]
+
+
+@pytest.fixture
+def openai_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openai")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+
+@pytest.mark.usefixtures("openai_key")
+@pytest.mark.parametrize(
+    ("setting", "code", "said"),
+    [
+        ("model.api.dry_run=true", 0, "dry run, nothing was sent"),
+        ("model.api.max_usd=0.0000001", 2, "Nothing was sent"),
+    ],
+)
+def test_before_the_first_request_the_bill_is_estimated_and_limited(
+    setting: str,
+    code: int,
+    said: str,
+    run_arguments: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with serve() as server:
+        assert main(run_arguments("openai-small", server, setting)) == code
+        assert server.requests == []
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+    assert stored_runs(tmp_path / "results") == []
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_a_bill_that_grows_beyond_the_limit_stops_the_run_and_keeps_what_is_paid(
+    run_arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server counts two tokens a text; a price that makes each cost a dollar lets 20 tokens through, then stops."""
+    expensive = ["model.api.usd_per_million_tokens=1000000", "store.shard_texts=2", "model.api.parallel=1"]
+    with serve() as server:
+        limited = run_arguments("openai-small", server, *expensive)
+        assert main([*limited, "model.api.max_usd=1000"]) == 0
+    with serve() as server:
+        config = compose("run", [*overrides("openai-small", server, *expensive), "model.api.max_usd=7"])
+        found = load_encoder(config.model, config.runtime)
+        found.encode(TEXTS[:1], "document")
+        with pytest.raises(UserError, match="cost more than"):
+            found.encode(TEXTS[1:2], "document")
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_a_killed_run_pays_for_no_finished_shard_again(run_arguments: Callable[..., list[str]], tmp_path: Path) -> None:
+    """Twelve documents in shards of two; killed while the fifth request waits, then run to the end."""
+    settings = ["store.shard_texts=2", "model.api.timeout_seconds=20"]
+    with serve([None, None, None, None, Fault(silence_seconds=30)]) as server:
+        arguments = run_arguments("openai-small", server, *settings)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "evalkit", *arguments]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while len(server.requests) < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        paid = server.texts[:8]
+        assert len(paid) == 8
+        server.requests.clear()
+        assert main(arguments) == 0
+        documents = [text for text in server.texts if " " in text]
+        assert set(documents).isdisjoint(paid)
+        assert len(documents) == 4
+
+
+def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
+    class AnsweredError(Exception):
+        def __init__(self, value: str) -> None:
+            self.headers = {"retry-after": value}
+
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert retry_after_seconds(AnsweredError("2.5")) == 2.5
+    assert 25 < retry_after_seconds(AnsweredError(later)) <= 30
+    assert retry_after_seconds(AnsweredError("-1")) == 0
+    assert retry_after_seconds(AnsweredError("soon")) is None
+    assert retry_after_seconds(ValueError()) is None
+
+
+def test_a_missing_sdk_says_how_to_install_it() -> None:
+    config = ModelConfig(kind="voyage", name="voyage-3.5")
+    encoder_of = load_encoder  # the SDK is looked for when the encoder is made
+    try:
+        import voyageai  # noqa: F401
+    except ImportError:
+        with pytest.raises(UserError, match=r"pip install 'embedding-evalkit\[voyage\]'"):
+            encoder_of(config, compose("run", []).runtime)
+    else:
+        assert encoder_of(replace(config, native_dims=4), compose("run", []).runtime).dims == 4

