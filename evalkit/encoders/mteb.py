@@ -1,0 +1,136 @@
+"""Any model of mteb's registry, loaded and prompted as mteb does it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.weights import warn_about_remote_code
+from evalkit.errors import UserError, did_you_mean
+
+BATCH_TEXTS = 32
+TASK_NAME, TASK_LIKE = "evalkit", "SciFact"  # prompts are those that a model has for retrieval at large
+
+
+class MtebEncoder:
+    """``model.name`` is the registry's; prompts of ``model.prompts`` come before what mteb puts before a text."""
+
+    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+        self.config = config
+        self.runtime = runtime
+        if find_spec("mteb") is None:
+            raise UserError(f"model={config.name} needs mteb.", "Install it: pip install 'embedding-evalkit[mteb]'.")
+        if self.meta.loader_kwargs.get("trust_remote_code") and not config.trust_remote_code:
+            raise UserError(
+                f"{config.name} runs code that its repository ships.",
+                "Read that code, then allow it: model.trust_remote_code=true.",
+            )
+
+    @cached_property
+    def meta(self) -> Any:
+        """What the registry says of the model. Raises UserError for a name that it does not have."""
+        import mteb
+
+        try:
+            return mteb.get_model_meta(self.config.name, revision=self.config.revision)
+        except (KeyError, ValueError):
+            names = [meta.name for meta in mteb.get_model_metas() if meta.name]
+            raise UserError(
+                f"mteb has no model '{self.config.name}'.", did_you_mean(self.config.name, names)[:200]
+            ) from None
+
+    @property
+    def revision(self) -> str | None:
+        return self.config.revision or self.meta.revision
+
+    @property
+    def dims(self) -> int:
+        known = self.config.native_dims or self.meta.embed_dim
+        return known if isinstance(known, int) else int(self.encode(["width"], "document").vectors.shape[1])
+
+    @property
+    def max_length(self) -> int | None:
+        length = self.config.max_length or self.meta.max_tokens
+        return int(length) if length and length < math.inf else None
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        return {
+            "kind": self.config.kind,
+            "model": self.config.name,
+            "revision": self.revision,
+            "weights": f"mteb:{self.revision}",
+            "side": side,
+            "prompt": getattr(self.config.prompts, side),
+            "device": self.runtime.device,
+            "libraries": {name: version(name) for name in ("mteb", "torch")},
+        }
+
+    @cached_property
+    def model(self) -> Any:
+        import mteb
+
+        device = None if self.runtime.device == "auto" else self.runtime.device
+        if self.config.trust_remote_code:
+            warn_about_remote_code(self.config)
+        try:
+            return mteb.get_model(self.config.name, revision=self.config.revision, device=device)
+        except (OSError, ImportError, ValueError) as error:
+            raise UserError(
+                f"mteb can't load {self.config.name}: {str(error).splitlines()[0]}",
+                "It may need the model hub or a package of its own.",
+            ) from None
+
+    @cached_property
+    def task(self) -> Any:
+        """Metadata of a retrieval task that is none of mteb's own."""
+        import mteb
+
+        return mteb.get_task(TASK_LIKE).metadata.model_copy(update={"name": TASK_NAME, "prompt": None})
+
+    def load(self) -> None:
+        self.encode(["a first text"], "document")
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        import torch
+        from datasets import Dataset
+        from mteb.types import PromptType
+        from torch.utils.data import DataLoader
+
+        prompted = [getattr(self.config.prompts, side) + text for text in texts]
+        columns = {"text": prompted, **({"query": prompted} if side == "query" else {"title": [""] * len(texts)})}
+        batches = DataLoader(Dataset.from_dict(columns), batch_size=BATCH_TEXTS)
+        found = self.model.encode(
+            batches,
+            task_metadata=self.task,
+            hf_split="test",
+            hf_subset="default",
+            prompt_type=PromptType(side),
+            show_progress_bar=False,
+        )
+        advance(len(texts))
+        vectors = found.float().cpu().numpy() if isinstance(found, torch.Tensor) else found
+        return Encoded(np.asarray(vectors, dtype=np.float32), None, np.zeros(len(texts), dtype=np.bool_))
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """Null: mteb's own way is the reference."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
+    def description(self) -> dict[str, Any]:
+        import torch
+
+        on_cuda = torch.cuda.is_available() and self.runtime.device in ("auto", "cuda")
+        return {
+            "device": torch.cuda.get_device_name() if on_cuda else "cpu",
+            "runtime": "mteb",
+            "precision": None,
+            "max_length": self.max_length,
+        }

@@ -1,0 +1,167 @@
+"""A transformer as an ONNX file, by ONNX Runtime and the tokenizer's own library: no PyTorch."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.batches import Rows, TokenBudget, encode_in_batches
+from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.weights import file_sha256
+from evalkit.errors import UserError, did_you_mean
+
+MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
+TOKEN_BUDGET = 2_048
+LIBRARIES = ("onnxruntime", "tokenizers")
+WANTED = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def mean_of_tokens(tokens: FloatMatrix, mask: Rows) -> FloatMatrix:
+    weights = mask[:, :, None].astype(np.float32)
+    pooled: FloatMatrix = (tokens * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+    return pooled
+
+
+def first_token(tokens: FloatMatrix, mask: Rows) -> FloatMatrix:
+    first: FloatMatrix = tokens[:, 0]
+    return first
+
+
+POOLING = {"mean": mean_of_tokens, "cls": first_token}
+
+
+class OnnxFileEncoder:
+    """``path`` or ``package`` says where model.onnx lies, ``tokenizer`` where tokenizer.json: folders or packages."""
+
+    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+        self.config = config
+        self.budget = TokenBudget(runtime.token_budget or TOKEN_BUDGET)
+        self.threads = runtime.threads or psutil.cpu_count(logical=False) or 1
+        for package in LIBRARIES:
+            if find_spec(package) is None:
+                raise UserError(f"model={config.name} needs {package}.", "pip install 'embedding-evalkit[onnx]'.")
+        if config.pooling not in POOLING:
+            raise UserError(f"model.pooling={config.pooling} is unknown.", did_you_mean(config.pooling, POOLING))
+        self.model_file = file_of(config.path or config.package, MODEL_FILE, "model.path")
+        self.tokenizer_file = file_of(config.tokenizer or config.path, TOKENIZER_FILE, "model.tokenizer")
+
+    @cached_property
+    def weights(self) -> str:
+        return f"sha256:{file_sha256(self.model_file)}+{file_sha256(self.tokenizer_file)}"
+
+    @property
+    def dims(self) -> int:
+        return self.config.native_dims or int(self.encode(["width"], "document").vectors.shape[1])
+
+    @property
+    def max_length(self) -> int | None:
+        return self.config.max_length
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        return {
+            "kind": self.config.kind,
+            "model": self.config.name,
+            "revision": self.config.revision,
+            "weights": self.weights,
+            "side": side,
+            "prompt": getattr(self.config.prompts, side),
+            "pooling": self.config.pooling,
+            "max_length": self.config.max_length,
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+
+    @cached_property
+    def session(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        return onnxruntime.InferenceSession(str(self.model_file), options, providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """Without a limit, so that texts that are cut can be counted; they are cut in ``encode``."""
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self.tokenizer_file))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def load(self) -> None:
+        self.encode(["a first text"], "document")
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        prompt = getattr(self.config.prompts, side)
+        encodings = self.tokenizer.encode_batch([prompt + text for text in texts])
+        limit = self.max_length or sys.maxsize
+        truncated = np.array([len(encoding.ids) > limit for encoding in encodings], dtype=np.bool_)
+        for encoding in encodings:
+            encoding.truncate(min(limit, len(encoding.ids)))
+        tokens = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+        vectors: dict[int, FloatMatrix] = {}
+
+        def encode_batch(rows: Rows) -> None:
+            for row, vector in zip(rows.tolist(), self.run([encodings[row] for row in rows]), strict=True):
+                vectors[row] = vector
+            advance(len(rows))
+
+        encode_in_batches(tokens.tolist(), self.budget, encode_batch)
+        return Encoded(np.stack([vectors[row] for row in range(len(texts))]), tokens, truncated)
+
+    def run(self, encodings: Sequence[Any]) -> FloatMatrix:
+        """One batch through the session: texts × dims (float32)."""
+        longest = max(len(encoding.ids) for encoding in encodings)
+        columns = ("ids", "attention_mask", "type_ids")
+        inputs = {
+            name: np.array([[*getattr(e, column), *[0] * (longest - len(e.ids))] for e in encodings], dtype=np.int64)
+            for name, column in zip(WANTED, columns, strict=True)
+        }
+        taken = {given.name for given in self.session.get_inputs()}
+        found = self.session.run(None, {name: values for name, values in inputs.items() if name in taken})[0]
+        if found.ndim == 2:
+            return np.asarray(found, dtype=np.float32)
+        return POOLING[self.config.pooling](found.astype(np.float32), inputs["attention_mask"])
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """Null: the file is all there is."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "device": "cpu",
+            "runtime": "onnxruntime",
+            "precision": None,
+            "max_length": self.max_length,
+            "threads": self.threads,
+            "token_budget": self.budget.tokens,
+        }
+
+
+def file_of(place: str | None, name: str, setting: str) -> Path:
+    """The file ``name`` in a folder, a file itself, or the only such file of an installed package."""
+    if place is None:
+        raise UserError(f"{setting} is not set.", f"Give a folder or an installed package that holds {name}.")
+    path = Path(place).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        found = sorted(path.rglob(name))
+    elif place.isidentifier() and find_spec(place) is not None:
+        found = sorted(Path(str(import_module(place).__file__)).parent.rglob(name))
+    else:
+        raise UserError(f"{setting}={place} is no file, folder or installed package.")
+    if len(found) != 1:
+        raise UserError(f"{setting}={place} holds {len(found)} files '{name}', not one.", "Give the file itself.")
+    return found[0]
