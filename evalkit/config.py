@@ -65,6 +65,8 @@ class ModelConfig:
     native_dims: int | None = None
     matryoshka_dims: list[int] = field(default_factory=list)
     layer_norm: bool = False
+    fuse: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     trust_remote_code: bool = False
     licence: str | None = None
 

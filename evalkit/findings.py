@@ -90,15 +90,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
             "trust_remote_code": config.trust_remote_code,
             **embeddings.documents.meta["model"],
         },
-        corpus={
-            "name": corpus.name,
-            "fingerprint": corpus.fingerprint,
-            "fingerprints": corpus.fingerprints,
-            "documents": len(corpus.documents),
-            "queries": len(corpus.queries),
-            "judgments": corpus.judgments,
-            "identical_ids_ignored": len(corpus.excluded),
-        },
+        corpus=corpus_facts(corpus),
         findings=tuple(findings),
         embeddings=tuple(
             embeddings_record(config.name, corpus.name, side) for side in (embeddings.documents, embeddings.queries)
@@ -109,6 +101,19 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
             canary(corpus.name, corpus.queries, embeddings.queries),
         ),
     )
+
+
+def corpus_facts(corpus: Corpus) -> dict[str, Any]:
+    """Name, fingerprints and sizes of a corpus."""
+    return {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "fingerprints": corpus.fingerprints,
+        "documents": len(corpus.documents),
+        "queries": len(corpus.queries),
+        "judgments": corpus.judgments,
+        "identical_ids_ignored": len(corpus.excluded),
+    }
 
 
 def canary(corpus: str, texts: Texts, side: Embeddings) -> Canary:

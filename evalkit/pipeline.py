@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from evalkit.baselines import evaluate_lexical, fused, lexical_point
 from evalkit.config import IndexConfig, ModelConfig, QuantizationConfig, RunConfig
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
@@ -18,27 +19,22 @@ from evalkit.encoders import Advance, Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.encoders.hosted import HostedEncoder
 from evalkit.errors import UserError
-from evalkit.findings import (
-    SEARCH_SPEED,
-    corpus_record,
-    encoding_memory,
-    encoding_speed,
-    revision,
-    tokens_per_text,
-    unmeasured,
-)
-from evalkit.measures.cost import HOSTED, Tariff, costs, tariff, why_no_cost
+from evalkit.findings import SEARCH_SPEED, corpus_record, encoding_memory, encoding_speed, revision, tokens_per_text
+from evalkit.lexical import KINDS as LEXICAL
+from evalkit.measures.cost import HOSTED, tariff
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.load import ladder
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.quality import Judge, overlap_at, parse_measures
-from evalkit.results.record import CorpusRecord, Measured, Point
+from evalkit.results.record import CorpusRecord, Measured
+from evalkit.scoring import Contest, measured
 from evalkit.search import Searcher, Vectors, build, cut, empty, operating_points
 from evalkit.search.devices import check_device
 from evalkit.search.ranking import Ranking, tie_order
 from evalkit.validation import check, dims_list
 
+BM25 = ModelConfig(kind="bm25", name="bm25")
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
 SEARCH_LATENCY_CALLS = 200
@@ -53,6 +49,9 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     check(config)
     check_device(config.search_device)
     measures = parse_measures(config.measures, config.top_k)
+    if config.model.kind in LEXICAL:
+        yield from evaluate_lexical(config, load_corpora(config), measures)
+        return
     encoder = load_encoder(with_price(config), named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, encoder.config.name)
     corpora = load_corpora(config)
@@ -71,7 +70,9 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         yield corpus_record(encoder, corpus, embeddings)
         device, cores = embeddings.documents.meta["model"]["device"], psutil.cpu_count() or 1
         prices = tariff(config.pricing, config.workload, encoder.config.name, device, cores)
-        subject = Subject(config, encoder, corpus, embeddings, Judge(measures, corpus.qrels), prices)
+        contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
+        lexical = lexical_point(contest, BM25)[1] if config.model.fuse else None
+        subject = Subject(contest, encoder, embeddings, lexical)
         advance = progress(f"{corpus.name} settings", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
             yield from score_dims(subject, dims, advance)
@@ -118,37 +119,36 @@ def use_threads(threads: int | None) -> None:
 
 @dataclass(frozen=True)
 class Subject:
-    """One corpus encoded by one model: what every point of it is derived from and judged by."""
+    """One corpus encoded by one model: what every point of it is derived from and judged by.
 
-    config: RunConfig
+    ``lexical`` is BM25's point, where each point of vectors is fused with it.
+    """
+
+    contest: Contest
     encoder: Encoder
-    corpus: Corpus
     embeddings: CorpusEmbeddings
-    judge: Judge
-    prices: Tariff
-
-    @property
-    def excluded(self) -> Any:
-        """Per query, the row of the document that is the query itself; -1 for none (int64)."""
-        row, queries = self.corpus.documents.row, self.corpus.queries.ids
-        return np.array([row.get(self.corpus.excluded.get(query, ""), -1) for query in queries])
+    lexical: Measured | None
 
 
 def score_dims(subject: Subject, dims: int, advance: Advance) -> Iterator[Measured]:
     """Every quantization × index × operating point at one width, beside exact float32 search at that width."""
-    config, embeddings = subject.config, subject.embeddings
+    contest, embeddings = subject.contest, subject.embeddings
+    config = contest.config
     documents = Vectors(embeddings.documents.vectors, dims)
     memory_bytes = config.memory_gb * 1e9
     queries = cut(embeddings.queries.vectors, dims)
-    place = tie_order(subject.corpus.documents.ids)
+    place = tie_order(contest.corpus.documents.ids)
     depth = min(max(OVERLAP_DEPTHS), config.top_k)
-    exact = build(documents, place, *EXACT, memory_bytes).rank(queries, depth, subject.excluded)
+    exact = build(documents, place, *EXACT, memory_bytes).rank(queries, depth, contest.excluded)
     settings = product(config.quantization.items(), config.index.items())
     for (quantization_name, quantization), (index_name, index) in settings:
         searcher = build(documents, place, quantization, index, memory_bytes, config.search_device)
         for point_name, parameters in operating_points(index_name, index):
             searcher.index.set_parameters(parameters)
-            yield measure(subject, dims, quantization_name, point_name, searcher, queries, exact)
+            found = measure(subject, dims, quantization_name, point_name, searcher, queries, exact)
+            yield found
+            if subject.lexical:
+                yield fused(contest, found, subject.lexical)
         advance(1)
 
 
@@ -156,16 +156,12 @@ def measure(
     subject: Subject, dims: int, quantization: str, index: str, searcher: Searcher, queries: Any, exact: Ranking
 ) -> Measured:
     """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory."""
-    config, encoder, corpus, embeddings = subject.config, subject.encoder, subject.corpus, subject.embeddings
+    contest, encoder, embeddings = subject.contest, subject.encoder, subject.embeddings
+    config = contest.config
     with PeakMemory() as memory:
-        ranking = searcher.rank(queries, config.top_k, subject.excluded)
+        ranking = searcher.rank(queries, config.top_k, contest.excluded)
         speed, latencies_ms = search_speed(searcher, queries, config, embeddings.queries)
-    found = rankings_by_id(ranking, corpus)
-    quality = subject.judge.score(found)
-    overlap = overlaps(ranking, exact, config.top_k)
     figures = {
-        **quality.mean,
-        **{name: None if each is None else float(each.mean()) for name, each in overlap.items()},
         "bytes_per_vector": searcher.built.bytes_per_vector,
         "index_bytes": searcher.built.index_bytes,
         "build_seconds": searcher.built.seconds,
@@ -176,53 +172,16 @@ def measure(
         **encoding_memory(embeddings.documents),
         **tokens_per_text(embeddings),
     }
-    figures |= cost_figures(figures, subject)
-    point = Point(
-        model=encoder.config.name,
-        revision=revision(encoder),
-        corpus=corpus.name,
-        corpus_fingerprint=corpus.fingerprint,
-        dims=dims,
-        dims_trained=dims == encoder.dims or dims in encoder.config.matryoshka_dims,
-        quantization=quantization,
-        index=index,
-        metric=searcher.index.metric,
-        top_k=config.top_k,
-        queries=len(corpus.queries),
-        priced_as=subject.prices.priced_as,
-        figures=figures,
-        unmeasured=unmeasured(figures, why_no_cost(figures)),
-    )
-    return Measured(
-        point=point,
-        query_ids=tuple(corpus.queries.ids),
-        per_query={**quality.per_query, **{name: each for name, each in overlap.items() if each is not None}},
-        first_relevant_rank=first_relevant_rank(found, corpus),
-        latencies_ms=latencies_ms,
-        ranking=ranking,
-        document_ids=tuple(corpus.documents.ids),
-    )
-
-
-def cost_figures(figures: dict[str, Any], subject: Subject) -> dict[str, float | None]:
-    """The columns ``cost_…_usd`` of a point; null where one of the figures or prices behind them is missing."""
-    found = costs(figures, len(subject.corpus.documents), subject.config.workload, subject.prices)
-    return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
-
-
-def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:
-    ids = corpus.documents.ids
-    return {
-        query: [ids[row] for row in rows if row >= 0]
-        for query, rows in zip(corpus.queries.ids, ranking.rows.tolist(), strict=True)
+    setting = {
+        "model": encoder.config.name,
+        "revision": revision(encoder),
+        "dims": dims,
+        "dims_trained": dims == encoder.dims or dims in encoder.config.matryoshka_dims,
+        "quantization": quantization,
+        "index": index,
+        "metric": searcher.index.metric,
     }
-
-
-def first_relevant_rank(found: dict[str, list[str]], corpus: Corpus) -> Any:
-    """Per query, the rank (from 1) of the first document of a grade above 0; 0 where none was found."""
-    relevant = {query: {d for d, grade in grades.items() if grade > 0} for query, grades in corpus.qrels.items()}
-    ranks = (next((r for r, d in enumerate(found[q], 1) if d in relevant[q]), 0) for q in corpus.queries.ids)
-    return np.fromiter(ranks, dtype=np.int64)
+    return measured(contest, setting, ranking, overlaps(ranking, exact, config.top_k), figures, latencies_ms)
 
 
 def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from evalkit.conf_files import choices_hint
 from evalkit.config import MULTI_GROUPS, STORE_DTYPES, STORES, PricingConfig, RunConfig, WorkloadConfig
 from evalkit.errors import UserError, did_you_mean
 
+FUSIONS = (None, "bm25")
+
 
 def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
     """``dims`` of the config as a list of whole numbers, in the order given, without repeats.
@@ -34,6 +36,8 @@ def check(config: RunConfig) -> None:
     if not config.model.name:
         missing = "model.path" if config.model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
+    if config.model.fuse not in FUSIONS:
+        raise UserError(f"model.fuse={config.model.fuse} is unknown.", "Known: bm25, null.")
     if config.store.dtype not in STORE_DTYPES:
         raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
     for name, value, least in (

@@ -20,6 +20,7 @@ FLOORS = {
     "embeddings": {"config", "corpora", "encoders", "measures"},
     "search": {"config"},
     "gate": {"config", "measures", "results"},
+    "lexical": {"config", "search"},
     "reports": {"config", "measures", "results", "validation"},
 }
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy", "jinja2"}

@@ -29,13 +29,13 @@ class Marks:
 
 def marks(models: Iterable[str], quantizations: Iterable[str], dims: Iterable[int]) -> Marks:
     """Marks in the order given; where there are more names than colours or shapes, they come round again."""
-    widths = sorted(set(dims))
+    widths = sorted({max(width, 1) for width in dims})  # 0 is a setting without vectors
     span = log2(widths[-1] / widths[0]) or 1.0
     step = (LARGEST_PX - SMALLEST_PX) / span
     return Marks(
         colours={model: COLOURS[i % len(COLOURS)] for i, model in enumerate(models)},
         shapes={name: SHAPES[i % len(SHAPES)] for i, name in enumerate(quantizations)},
-        sizes={width: SMALLEST_PX + log2(width / widths[0]) * step for width in widths},
+        sizes={width: SMALLEST_PX + log2(max(width, 1) / widths[0]) * step for width in sorted(set(dims))},
     )
 
 

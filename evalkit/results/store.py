@@ -69,7 +69,9 @@ class RunWriter:
     def write(self, name: str, table: pa.Table) -> None:
         if name not in self.writers:
             self.writers[name] = pq.ParquetWriter(self.partial / f"{name}.parquet", table.schema, compression="zstd")
-        self.writers[name].write_table(table)
+        schema = self.writers[name].schema
+        columns = [table[f.name] if f.name in table.column_names else pa.nulls(len(table), f.type) for f in schema]
+        self.writers[name].write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def close_writers(self) -> None:
         while self.writers:

@@ -1,0 +1,165 @@
+"""The story of a run without vectors: one point per corpus, by BM25 or at random, measured like every other."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import psutil
+
+from evalkit.config import ModelConfig, RunConfig
+from evalkit.corpora import Corpus
+from evalkit.findings import corpus_facts
+from evalkit.lexical import Retriever, load_retriever
+from evalkit.lexical.fusion import fuse
+from evalkit.lexical.retriever import best
+from evalkit.measures.cost import CPU, tariff
+from evalkit.measures.latency import percentiles_ms, time_calls_ms
+from evalkit.measures.load import FIGURES as LOAD
+from evalkit.measures.memory import PeakMemory
+from evalkit.measures.quality import Judge
+from evalkit.results.record import Canary, CorpusRecord, Measured
+from evalkit.scoring import Contest, measured
+from evalkit.search.ranking import Ranking, tie_order, without
+
+LATENCY_CALLS = 200
+ADDED = ("bytes_per_vector", "index_bytes", "build_seconds")
+RATES = ("search_queries_per_second", "documents_per_second")
+NO_OVERLAP = {"overlap@10": None, "overlap@100": None}
+NO_VECTORS = "there are no vectors"
+REASONS = {
+    **dict.fromkeys(("overlap@10", "overlap@100"), NO_VECTORS),
+    **dict.fromkeys(LOAD, "clients at once are measured for vectors alone"),
+    **dict.fromkeys(("tokens_per_second", "tokens_per_document", "tokens_per_query"), "it reads no text"),
+    "peak_gpu_bytes": "it does not run on a CUDA device",
+}
+FUSED_REASONS = dict.fromkeys(NO_OVERLAP, "fused rankings are no search of vectors")
+
+
+def evaluate_lexical(config: RunConfig, corpora: list[Corpus], measures: Any) -> Iterator[CorpusRecord | Measured]:
+    """For each corpus a CorpusRecord and its one point."""
+    prices = tariff(config.pricing, config.workload, config.model.name, CPU, psutil.cpu_count() or 1)
+    for corpus in corpora:
+        contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
+        retriever, found = lexical_point(contest, config.model)
+        yield record(config, corpus, retriever)
+        yield found
+
+
+def lexical_point(contest: Contest, model: ModelConfig) -> tuple[Retriever, Measured]:
+    """The documents of one corpus indexed by ``model``, and its point."""
+    started = time.perf_counter()
+    with PeakMemory() as memory:
+        retriever = load_retriever(model, contest.corpus.documents.texts)
+    seconds = time.perf_counter() - started
+    return retriever, point(contest, model, retriever, seconds, memory.peak_rss_bytes)
+
+
+def record(config: RunConfig, corpus: Corpus, retriever: Retriever) -> CorpusRecord:
+    model = config.model
+    facts = {"name": model.name, "kind": model.kind, "revision": retriever.revision(), "licence": model.licence}
+    return CorpusRecord(
+        model={**facts, "options": dict(model.options), "prompts": {}},
+        corpus=corpus_facts(corpus),
+        findings=corpus.findings,
+        embeddings=(),
+        canaries=(Canary(corpus.name, "document", (), (), np.empty((0, 0), dtype=np.float16)),),
+        queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
+    )
+
+
+def point(
+    contest: Contest, model: ModelConfig, retriever: Retriever, build_seconds: float, peak_rss_bytes: int | None
+) -> Measured:
+    """Everything that is measured of one corpus."""
+    corpus = contest.corpus
+    texts = list(corpus.queries.texts)
+    with PeakMemory() as memory:
+        ranking, seconds = rank(retriever, texts, contest)
+        latencies_ms = latencies(retriever, texts, contest)
+    search_ms, read_ms = latencies_ms["search_ms"], latencies_ms["encode_query_ms"]
+    counts = [retriever.query_tokens(text) for text in texts]
+    documents = len(corpus.documents)
+    figures = {
+        "bytes_per_vector": retriever.bytes_per_document,
+        "index_bytes": retriever.index_bytes,
+        "build_seconds": build_seconds,
+        "training_vectors": 0,
+        "search_queries_per_second": len(texts) / seconds,
+        **percentiles_ms("search", search_ms),
+        **percentiles_ms("encode_query", read_ms),
+        **percentiles_ms("query", search_ms + read_ms),
+        **dict.fromkeys(LOAD),
+        "search_peak_rss_bytes": memory.peak_rss_bytes,
+        "documents_per_second": documents / build_seconds,
+        "tokens_per_second": None if retriever.tokens is None else retriever.tokens / build_seconds,
+        "peak_rss_bytes": peak_rss_bytes,
+        "peak_gpu_bytes": None,
+        "tokens_per_document": None if retriever.tokens is None else retriever.tokens / documents,
+        "tokens_per_query": None if None in counts else float(np.mean([count or 0 for count in counts])),
+    }
+    setting = {
+        "model": model.name,
+        "revision": retriever.revision(),
+        "dims": 0,
+        "dims_trained": True,
+        "quantization": "none",
+        "index": model.kind,
+        "metric": model.kind,
+    }
+    return measured(contest, setting, ranking, NO_OVERLAP, figures, latencies_ms, REASONS)
+
+
+def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
+    """A point of vectors and the one of BM25 as one: their rankings fused, their bytes and times added."""
+    place = tie_order(contest.corpus.documents.ids)
+    both = [Ranking(found.ranking.rows, found.ranking.scores) for found in (dense, lexical)]
+    ranking = fuse(both, place, contest.config.top_k)
+    a: Mapping[str, Any] = dense.point.figures
+    b: Mapping[str, Any] = lexical.point.figures
+    latencies_ms = {
+        name: calls if not len(calls) else calls + np.resize(lexical.latencies_ms[name], len(calls))
+        for name, calls in dense.latencies_ms.items()
+    }
+    figures = {
+        **a,
+        **{name: None if a[name] is None else a[name] + b[name] for name in ADDED},
+        **{name: None if a[name] is None else 1 / (1 / a[name] + 1 / b[name]) for name in RATES},
+        **dict.fromkeys(LOAD),
+    }
+    if a["tokens_per_second"] is not None:
+        figures["tokens_per_second"] = figures["documents_per_second"] * a["tokens_per_document"]
+    search_ms, encode_ms = latencies_ms["search_ms"], latencies_ms["encode_query_ms"]
+    if len(search_ms):
+        for name, calls in (("search", search_ms), ("encode_query", encode_ms), ("query", search_ms + encode_ms)):
+            figures |= percentiles_ms(name, calls)
+    own = {*dense.per_query, *(name for name in a if name.startswith(("overlap@", "cost_")))}
+    setting = {
+        **{name: getattr(dense.point, name) for name in ("model", "revision", "dims", "dims_trained", "quantization")},
+        "index": f"{dense.point.index}+{lexical.point.index}",
+        "metric": "reciprocal_rank",
+    }
+    figures = {name: value for name, value in figures.items() if name not in own}
+    return measured(contest, setting, ranking, NO_OVERLAP, figures, latencies_ms, {**REASONS, **FUSED_REASONS})
+
+
+def rank(retriever: Retriever, texts: list[str], contest: Contest) -> tuple[Ranking, float]:
+    """The ranking of every query, and the seconds that searching alone took."""
+    place, top_k, excluded = tie_order(contest.corpus.documents.ids), contest.config.top_k, contest.excluded
+    read = [retriever.read(text) for text in texts]
+    started = time.perf_counter()
+    found = [best(retriever.scores(query), top_k + 1, place) for query in read]
+    seconds = time.perf_counter() - started
+    together = Ranking(np.concatenate([f.rows for f in found]), np.concatenate([f.scores for f in found]))
+    return (without(together, excluded) if together.rows.shape[1] > top_k else together).first(top_k), seconds
+
+
+def latencies(retriever: Retriever, texts: list[str], contest: Contest) -> dict[str, Any]:
+    """Milliseconds of single calls: reading a query (as encoding is to vectors), and searching with it."""
+    calls = max(LATENCY_CALLS, contest.config.runtime.latency_calls)
+    place, top_k = tie_order(contest.corpus.documents.ids), contest.config.top_k
+    read = [retriever.read(text) for text in texts]
+    return {
+        "search_ms": time_calls_ms(lambda i: best(retriever.scores(read[i % len(read)]), top_k, place), calls),
+        "encode_query_ms": time_calls_ms(lambda i: retriever.read(texts[i % len(texts)]), calls),
+    }

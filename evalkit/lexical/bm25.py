@@ -1,0 +1,65 @@
+"""BM25 in Lucene's variant by bm25s, with the stemmer and stopwords of the language: mteb's baseline for English."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from evalkit.errors import UserError, did_you_mean
+from evalkit.search.ranking import Scores
+
+STEMMERS = {
+    **{"da": "danish", "de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian"},
+    **{"nl": "dutch", "no": "norwegian", "pt": "portuguese", "ru": "russian", "sv": "swedish", "tr": "turkish"},
+}
+PACKAGES = ("bm25s", "Stemmer")
+
+
+class BM25:
+    """The documents' words in an inverted index. Raises UserError for an unknown language or a missing package."""
+
+    def __init__(self, documents: Sequence[str], language: str = "en", k1: float = 1.5, b: float = 0.75) -> None:
+        if not all(find_spec(package) for package in PACKAGES):
+            raise UserError("model=bm25 needs bm25s.", "Install it: pip install 'embedding-evalkit[bm25]'.")
+        if language not in STEMMERS:
+            raise UserError(f"model.options.language={language} is unknown.", did_you_mean(language, STEMMERS))
+        import bm25s
+        import Stemmer
+
+        self.options = {"language": language, "k1": k1, "b": b}
+        self.stopwords = language if language != "da" else "danish"
+        self.stemmer = Stemmer.Stemmer(STEMMERS[language])
+        self.engine = bm25s.BM25(method="lucene", k1=k1, b=b)
+        words = self.tokenize(list(documents))
+        self.tokens = sum(len(ids) for ids in words.ids)
+        self.engine.index(words, show_progress=False)
+        postings = sum(self.engine.scores[name].nbytes for name in ("data", "indices"))
+        vocabulary = self.engine.scores["indptr"].nbytes + sum(len(w.encode()) for w in self.engine.vocab_dict)
+        self.index_bytes = int(postings + vocabulary)
+        self.bytes_per_document = postings / len(documents)
+
+    def tokenize(self, texts: list[str], as_ids: bool = True) -> Any:
+        import bm25s
+
+        return bm25s.tokenize(
+            texts, stopwords=self.stopwords, stemmer=self.stemmer, return_ids=as_ids, show_progress=False
+        )
+
+    def read(self, query: str) -> list[str]:
+        words: list[str] = self.tokenize([query], as_ids=False)[0]
+        return words
+
+    def query_tokens(self, query: str) -> int:
+        return len(self.read(query))
+
+    def scores(self, read: list[str]) -> Scores:
+        known = [word for word in read if word in self.engine.vocab_dict]
+        if not known:
+            return np.zeros(self.engine.scores["num_docs"], dtype=np.float32)
+        found: Scores = self.engine.get_scores(known)
+        return found
+
+    def revision(self) -> str:
+        return f"bm25s {version('bm25s')} {self.options}"

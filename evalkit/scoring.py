@@ -1,0 +1,96 @@
+"""One point from one ranking: judged, priced, and with what lies behind its means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evalkit.config import RunConfig
+from evalkit.corpora import Corpus
+from evalkit.findings import unmeasured
+from evalkit.measures.cost import Tariff, costs, why_no_cost
+from evalkit.measures.quality import Judge
+from evalkit.results.record import Measured, Point
+from evalkit.search.ranking import Ranking
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A corpus with its judge, and what things cost: the same for every point of a model."""
+
+    config: RunConfig
+    corpus: Corpus
+    judge: Judge
+    prices: Tariff
+
+    @property
+    def excluded(self) -> Any:
+        """Per query, the row of the document that is the query itself; -1 for none (int64)."""
+        row, queries = self.corpus.documents.row, self.corpus.queries.ids
+        return np.array([row.get(self.corpus.excluded.get(query, ""), -1) for query in queries])
+
+
+def measured(
+    contest: Contest,
+    setting: Mapping[str, Any],
+    ranking: Ranking,
+    overlap: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    latencies_ms: Mapping[str, Any],
+    reasons: Mapping[str, str] | None = None,
+) -> Measured:
+    """The point that ``setting`` (model, revision, dims, dims_trained, quantization, index, metric) names.
+
+    ``overlap`` has one value per query, or null, for each column; ``reasons`` say why figures of this kind of model
+    are null.
+    """
+    corpus, top_k = contest.corpus, contest.config.top_k
+    found = rankings_by_id(ranking, corpus)
+    quality = contest.judge.score(found)
+    every = {
+        **quality.mean,
+        **{name: None if each is None else float(each.mean()) for name, each in overlap.items()},
+        **figures,
+    }
+    every |= cost_figures(every, contest)
+    point = Point(
+        **setting,
+        corpus=corpus.name,
+        corpus_fingerprint=corpus.fingerprint,
+        top_k=top_k,
+        queries=len(corpus.queries),
+        priced_as=contest.prices.priced_as,
+        figures=every,
+        unmeasured=unmeasured(every, {**why_no_cost(every), **(reasons or {})}),
+    )
+    return Measured(
+        point=point,
+        query_ids=tuple(corpus.queries.ids),
+        per_query={**quality.per_query, **{name: each for name, each in overlap.items() if each is not None}},
+        first_relevant_rank=first_relevant_rank(found, corpus),
+        latencies_ms=latencies_ms,
+        ranking=ranking,
+        document_ids=tuple(corpus.documents.ids),
+    )
+
+
+def cost_figures(figures: Mapping[str, Any], contest: Contest) -> dict[str, float | None]:
+    """The columns ``cost_…_usd`` of a point; null where one of the figures or prices behind them is missing."""
+    found = costs(figures, len(contest.corpus.documents), contest.config.workload, contest.prices)
+    return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
+
+
+def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:
+    ids = corpus.documents.ids
+    return {
+        query: [ids[row] for row in rows if row >= 0]
+        for query, rows in zip(corpus.queries.ids, ranking.rows.tolist(), strict=True)
+    }
+
+
+def first_relevant_rank(found: dict[str, list[str]], corpus: Corpus) -> Any:
+    """Per query, the rank (from 1) of the first document of a grade above 0; 0 where none was found."""
+    relevant = {query: {d for d, grade in grades.items() if grade > 0} for query, grades in corpus.qrels.items()}
+    ranks = (next((r for r, d in enumerate(found[q], 1) if d in relevant[q]), 0) for q in corpus.queries.ids)
+    return np.fromiter(ranks, dtype=np.int64)

@@ -1,0 +1,170 @@
+"""BM25 by hand and against published figures; random order as the floor; both are runs like any other."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.composing import compose
+from evalkit.config import ModelConfig
+from evalkit.errors import UserError
+from evalkit.lexical import load_retriever
+from evalkit.lexical.fusion import fuse
+from evalkit.lexical.retriever import best
+from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.search.ranking import Ranking, tie_order
+
+pytest.importorskip("bm25s")
+DOCUMENTS = ["the red apples of a tree", "green apple, red apple", "a river", "stones in the river"]
+
+
+def bm25(documents: list[str] = DOCUMENTS, **options: Any) -> Any:
+    return load_retriever(ModelConfig(kind="bm25", name="bm25", options=options), documents)
+
+
+def test_scores_are_lucenes_formula_by_hand() -> None:
+    """Robertson and Zaragoza 2009 with Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)); stopwords and stems removed."""
+    words = [["red", "appl", "tree"], ["green", "appl", "red", "appl"], ["river"], ["stone", "river"]]
+    mean = sum(map(len, words)) / 4
+    k1, b = 1.5, 0.75
+
+    def score(document: list[str], word: str) -> float:
+        matching = sum(word in each for each in words)
+        idf = math.log(1 + (4 - matching + 0.5) / (matching + 0.5))
+        count = document.count(word)
+        return idf * count / (count + k1 * (1 - b + b * len(document) / mean))
+
+    retriever = bm25()
+    assert retriever.read("The apples are red!") == ["appl", "red"]
+    expected = [score(document, "appl") + score(document, "red") for document in words]
+    np.testing.assert_allclose(retriever.scores(retriever.read("The apples are red!")), expected, rtol=1e-5)
+    assert retriever.tokens == 10
+    assert retriever.index_bytes > retriever.bytes_per_document * 4 > 0
+
+
+def test_what_does_not_match_has_no_place_and_ties_are_trec_evals() -> None:
+    retriever = bm25(["red", "blue", "red", "green"])
+    ranking = best(retriever.scores(retriever.read("red")), 3, tie_order(["a", "b", "c", "d"]))
+    assert ranking.rows.tolist() == [[2, 0, -1]]
+    nothing = best(retriever.scores(retriever.read("unheard the")), 3, tie_order(["a", "b", "c", "d"]))
+    assert nothing.rows.tolist() == [[-1, -1, -1]]
+
+
+def test_another_language_has_its_own_stems() -> None:
+    assert bm25(["Die Häuser am Fluss"], language="de").read("Das Haus und die Häuser") == ["haus", "haus"]
+
+
+def run(tmp_path: Path, *arguments: str) -> StoredRun:
+    assert main([*arguments, f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path / 'store'}"]) == 0
+    return read_run(stored_runs(tmp_path / "results")[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "subset"),
+    [
+        ("xquad-en", "XQuADRetrieval", "en/validation"),
+        ("mbpp", "MBPPRetrieval", "default/test"),
+        ("scifact", "SciFact", "default/test"),
+    ],
+)
+def test_bm25_reaches_the_published_figures(
+    name: str, task: str, subset: str, published: Mapping[str, Any], shared_data: Path, tmp_path: Path
+) -> None:
+    found = {m: f[subset]["ndcg_at_10"] for m, f in published[task].items() if "bm25s" in m}
+    (figure,) = found.values()
+    point = run(tmp_path, "model=bm25", "corpus=beir", f"corpus.beir.path={shared_data / name}").about["points"][0]
+    assert point["nDCG@10"] == pytest.approx(figure, abs=0.01)
+
+
+def test_a_run_has_every_figure_but_those_of_vectors(colours: Path, tmp_path: Path) -> None:
+    found = run(tmp_path, "model=bm25", "corpus=beir", f"corpus.beir.path={colours}", "top_k=10", "measures=[nDCG@10]")
+    (point,) = found.about["points"]
+    assert (point["dims"], point["quantization"], point["index"]) == (0, "none", "bm25")
+    assert point["nDCG@10"] > 0.7
+    assert point["unmeasured"]["overlap@10"] == "there are no vectors"
+    for name in ("index_bytes", "search_ms_p50", "encode_query_ms_p95", "documents_per_second", "cost_month_usd"):
+        assert point[name] > 0
+    assert set(point["unmeasured"]) == {name for name, value in point.items() if value is None}
+    assert set(found.rankings()["index"]) == {"bm25"}
+
+
+def test_random_order_finds_what_chance_finds(colours: Path, tmp_path: Path) -> None:
+    arguments = ["corpus=beir", f"corpus.beir.path={colours}", "top_k=10", "measures=[R@10]"]
+    one, again, other = (run(tmp_path, "model=random", *arguments, f"model.options.seed={s}") for s in (0, 0, 1))
+    assert one.rankings()["document_id"].tolist() == again.rankings()["document_id"].tolist()
+    assert one.rankings()["document_id"].tolist() != other.rankings()["document_id"].tolist()
+    seeds = [load_retriever(ModelConfig(kind="random", options={"seed": s}), ["x"] * 100) for s in range(200)]
+    hits = [7 in best(r.scores(r.read("q")), 10, tie_order([str(i) for i in range(100)])).rows for r in seeds]
+    assert np.mean(hits) == pytest.approx(0.1, abs=0.06)
+
+
+def test_baselines_stand_beside_models_in_a_report_and_a_gate(
+    tiny_run: list[str], colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(tiny_run)
+    words = [word for word in tiny_run if not word.startswith("model")]
+    assert main(["model=bm25", *words]) == 0
+    assert main(["report", f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}"]) == 0
+    assert "bm25" in (tmp_path / "reports" / "index.md").read_text()
+    model, bm25_run = (str(folder) for folder in stored_runs(tmp_path / "results"))
+    where = [f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}", "limits=null"]
+    code = main(["gate", f"baseline={bm25_run}", f"candidate={model}", "match=[corpus]", *where])
+    assert code in (0, 1, 2)
+    assert "against" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model=bm25", "model.options.language=xx"], "language=xx is unknown"),
+        (["model=bm25", "+model.options.k2=1"], "Known: b, k1, language"),
+        (["model=random", "+model.options.sed=1"], "Did you mean 'seed'"),
+    ],
+)
+def test_a_bad_option_is_said(overrides: list[str], said: str) -> None:
+    config = compose("run", overrides)
+    with pytest.raises(UserError, match=said):
+        load_retriever(config.model, DOCUMENTS)
+
+
+def test_fusion_is_reciprocal_ranks_by_hand() -> None:
+    a = Ranking(np.array([[3, 1, 2]]), np.array([[3.0, 2.0, 1.0]], dtype=np.float32))
+    b = Ranking(np.array([[1, 0, -1]]), np.array([[9.0, 8.0, -np.inf]], dtype=np.float32))
+    found = fuse([a, b], tie_order(["a", "b", "c", "d"]), 5)
+    assert found.rows.tolist() == [[1, 3, 0, 2, -1]]
+    expected = [1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63, -np.inf]
+    np.testing.assert_allclose(found.scores, [expected], rtol=1e-6)
+
+
+def test_a_hybrid_point_adds_bytes_and_times_and_fuses_rankings(tiny_run: list[str], tmp_path: Path) -> None:
+    assert main([*tiny_run, "model.fuse=bm25", "dims=[8,32]"]) == 0
+    both = read_run(stored_runs(tmp_path / "results")[0])
+    assert main(["model=bm25", *(word for word in tiny_run if not word.startswith("model"))]) == 0
+    alone = read_run(stored_runs(tmp_path / "results")[1])
+    dense, fused_point = both.about["points"][:2]
+    (lexical,) = alone.about["points"]
+    assert [p["index"] for p in both.about["points"]] == ["flat", "flat+bm25"] * 2
+    assert fused_point["index_bytes"] == dense["index_bytes"] + lexical["index_bytes"]
+    assert fused_point["documents_per_second"] < dense["documents_per_second"]
+    assert fused_point["search_ms_p50"] > dense["search_ms_p50"]
+    assert fused_point["nDCG@10"] >= min(dense["nDCG@10"], lexical["nDCG@10"])
+    assert fused_point["cost_month_usd"] > dense["cost_month_usd"]
+    assert set(fused_point["unmeasured"]) == {name for name, value in fused_point.items() if value is None}
+
+    def lists(run: StoredRun, dims: int, index: str) -> pd.Series:
+        rows = run.rankings().query("dims == @dims and index == @index")
+        return rows.groupby("query_id")["document_id"].apply(list)
+
+    of_dense, of_bm25, of_both = lists(both, 8, "flat"), lists(alone, 0, "bm25"), lists(both, 8, "flat+bm25")
+    for query, found in of_both.items():
+        gains: dict[str, float] = {}
+        for ranking in (of_dense[query], of_bm25.get(query, [])):
+            for rank, document in enumerate(ranking, 1):
+                gains[document] = gains.get(document, 0) + 1 / (60 + rank)
+        best_first = sorted(gains, key=lambda d: (np.float32(gains[d]), d), reverse=True)[:10]
+        assert found == best_first
