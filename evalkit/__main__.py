@@ -10,6 +10,7 @@ COMMANDS = {
     "report": "rank the settings of stored runs by quality and cost, as one HTML page",
     "gate": "compare two runs and say whether an upgrade is safe; the verdict is the exit code",
     "baseline": "accept a run as the baseline that later ones are gated against",
+    "new-corpus": "make a corpus of your own text files, with questions to fill in",
     "export": "write a stored run as TREC run files and MTEB-style results",
     "store": "list, verify and prune the embeddings that are kept",
 }
@@ -36,7 +37,7 @@ def dispatch(arguments: list[str]) -> int:
 
         sys.stdout.write(f"evalkit {__version__}\n")
         return 0
-    code: int = import_module(f"evalkit.commands.{name}").main(rest)
+    code: int = import_module(f"evalkit.commands.{name.replace('-', '_')}").main(rest)
     return code
 
 

@@ -279,6 +279,15 @@ class BaselineConfig:
 
 
 @dataclass
+class NewCorpusConfig:
+    """What ``python -m evalkit new-corpus`` makes of a folder; conf/new-corpus.yaml has the defaults."""
+
+    output_dir: str | None = None
+    chunk_characters: int | None = None
+    headings: bool = False
+
+
+@dataclass
 class StoreCommandConfig:
     """What ``python -m evalkit store`` looks at and removes; conf/store.yaml has the defaults."""
 
@@ -295,4 +304,5 @@ SCHEMAS: dict[str, type] = {
     "gate": GateConfig,
     "baseline": BaselineConfig,
     "report": ReportConfig,
+    "new-corpus": NewCorpusConfig,
 }

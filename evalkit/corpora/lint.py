@@ -9,6 +9,7 @@ from evalkit.corpora.digests import digests
 from evalkit.corpora.texts import Texts
 
 EXAMPLES = 3
+HEADING = "heading:"  # ids of questions that new-corpus made of headings begin with it
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,12 @@ def lint(
             (q for q in judged if max(qrels[q].values()) <= 0),
             len(judged),
             "judged queries have no relevant document; they count as 0",
+        ),
+        finding(
+            "known_items",
+            (q for q in judged if q.startswith(HEADING)),
+            len(judged),
+            "judged queries are headings of their documents: known items, easier than what people ask",
         ),
         finding(
             "queries_equal_to_their_document",

@@ -1,0 +1,42 @@
+"""``python -m evalkit new-corpus <folder>``: your own documents as a corpus, with questions to fill in."""
+
+import sys
+from pathlib import Path
+
+from evalkit.composing import compose
+from evalkit.config import NewCorpusConfig
+from evalkit.errors import UserError
+
+NEXT = """\
+evalkit: ask what your users ask: a line {"_id": "q1", "text": "…"} for each question in queries.jsonl,
+         and a line "q1<tab>document id<tab>1" for each document that answers it in qrels/test.tsv.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Write the corpus, say what it lacks, and as the last line of stdout name its folder."""
+    from importlib.util import find_spec
+
+    from evalkit.corpora.making import make_corpus
+
+    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
+    if len(named) != 1:
+        raise UserError(
+            f"new-corpus takes one folder, not {len(named)}.", "Write: python -m evalkit new-corpus <folder>."
+        )
+    config: NewCorpusConfig = compose("new-corpus", [a for a in arguments if a not in named])
+    if config.chunk_characters is not None and config.chunk_characters < 1:
+        raise UserError(f"chunk_characters={config.chunk_characters} is not possible.", "Give at least 1.")
+    for package in ("bs4", "semantic_text_splitter"):
+        if find_spec(package) is None:
+            raise UserError(f"new-corpus needs {package}.", "Install it: pip install 'embedding-evalkit[new-corpus]'.")
+    source = Path(named[0]).expanduser()
+    folder = Path(config.output_dir) if config.output_dir else Path("data") / source.resolve().name
+    made = make_corpus(source, folder, config.chunk_characters, config.headings)
+    sys.stderr.write(f"evalkit: {made.files:,} files, {made.documents:,} documents, {made.queries:,} questions\n")
+    for finding in made.findings:
+        sys.stderr.write(f"evalkit: {finding}\n")
+    if not made.queries:
+        sys.stderr.write(NEXT)
+    sys.stdout.write(f"{folder}\n")
+    return 0
