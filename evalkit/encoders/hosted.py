@@ -3,15 +3,12 @@
 What a vendor's SDK does is in a file per vendor; its own retries are off, so that all of them behave alike.
 """
 
-import json
 import math
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -21,18 +18,12 @@ import numpy.typing as npt
 
 from evalkit.config import ModelConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.troubles import BadReplyError, is_transient, retry_after_seconds, status_of
 from evalkit.errors import UserError
 
 BYTES_PER_TOKEN = 3  # fewer than English has and about what Chinese has, so that batches rather stay too small
-TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
-STATUS_NAMES = ("status_code", "http_status", "code")
-LOST = ("Timeout", "Connect", "ProtocolError", "ReadError", "WriteError", "ServiceUnavailable")  # in errors' names
 REMOVED = "<removed>"
 COMPARED_TEXTS = 32
-
-
-class BadReplyError(Exception):
-    """An answer that does not hold one vector for each text."""
 
 
 @dataclass(frozen=True)
@@ -295,33 +286,3 @@ def per_text(
         found[rows] = share
         found[rows[:rest]] += 1
     return found
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether trying again can help: busy or broken servers, lost connections, answers that are not whole."""
-    status = status_of(error)
-    if status is not None:
-        return status in TRANSIENT_STATUSES
-    lost = any(word in cls.__name__ for cls in type(error).__mro__ for word in LOST)
-    return lost or isinstance(error, BadReplyError | json.JSONDecodeError | ConnectionError | TimeoutError)
-
-
-def status_of(error: BaseException) -> int | None:
-    """The HTTP status, by whatever name the SDK has for it."""
-    found = (getattr(error, name, None) for name in STATUS_NAMES)
-    return next((status for status in found if isinstance(status, int)), None)
-
-
-def retry_after_seconds(error: BaseException | None) -> float | None:
-    """What the header Retry-After asks for, in seconds or as a date (RFC 9110, section 10.2.3); null without one."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None) or {}
-    value = next((v for name, v in dict(headers).items() if str(name).lower() == "retry-after"), None)
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        try:
-            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        except (TypeError, ValueError):
-            return None

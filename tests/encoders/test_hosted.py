@@ -21,7 +21,8 @@ from evalkit.__main__ import main
 from evalkit.composing import compose
 from evalkit.config import ModelConfig
 from evalkit.encoders import load_encoder
-from evalkit.encoders.hosted import estimated_tokens, retry_after_seconds
+from evalkit.encoders.hosted import estimated_tokens
+from evalkit.encoders.troubles import retry_after_seconds
 from evalkit.errors import UserError
 from evalkit.results.store import read_run, stored_runs
 from tests.encoders.embedding_server import DIMS, Fault, Server, serve, vector_of
