@@ -11,6 +11,7 @@ import numpy as np
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
 SHAPES = ("o", "s", "^", "D", "P", "X", "v", "*", "p", "<", ">", "h", "d", "8", "H")
 SMALLEST_PX, LARGEST_PX = 8.0, 20.0
+PLAIN_PX = 14.0  # of a setting without vectors, which has no dims
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,14 @@ class Marks:
 
 def marks(models: Iterable[str], quantizations: Iterable[str], dims: Iterable[int]) -> Marks:
     """Marks in the order given; where there are more names than colours or shapes, they come round again."""
-    widths = sorted({max(width, 1) for width in dims})  # 0 is a setting without vectors
+    widths = sorted({width for width in dims if width}) or [1]
     span = log2(widths[-1] / widths[0]) or 1.0
     step = (LARGEST_PX - SMALLEST_PX) / span
+    sizes = {width: SMALLEST_PX + log2(width / widths[0]) * step for width in widths}
     return Marks(
         colours={model: COLOURS[i % len(COLOURS)] for i, model in enumerate(models)},
         shapes={name: SHAPES[i % len(SHAPES)] for i, name in enumerate(quantizations)},
-        sizes={width: SMALLEST_PX + log2(max(width, 1) / widths[0]) * step for width in sorted(set(dims))},
+        sizes={0: PLAIN_PX, **sizes},
     )
 
 

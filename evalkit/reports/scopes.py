@@ -99,5 +99,5 @@ def incomplete(lacking: pd.DataFrame, left_out: list[str]) -> Iterator[str]:
 
 
 def setting_name(model: str, dims: int, quantization: str, index: str) -> str:
-    """``MiniLM 256 int8 flat``."""
-    return f"{model} {dims} {quantization} {index}"
+    """``MiniLM 256 int8 flat``; what has no vectors goes by its model alone."""
+    return f"{model} {dims} {quantization} {index}" if dims else model

@@ -52,7 +52,7 @@ def heats(report: Report) -> Iterator[dict[str, Any]]:
     for number_, scope in enumerate(report.scopes):
         table = scope.table(report.gathered.points).assign(quality=scope.certainty[measure].mean)
         low, high = table["quality"].min(), table["quality"].max()
-        for (model, index), group in table.groupby(["model", "index"], sort=False):
+        for (model, index), group in table[table["dims"] > 0].groupby(["model", "index"], sort=False):
             cells = group.pivot_table("quality", "dims", "quantization", sort=False, dropna=False).sort_index()
             yield {
                 "scope": number_,

@@ -158,6 +158,23 @@ def test_a_hosted_model_costs_its_tokens_in_both(
     page.close()
 
 
+def test_what_has_no_vectors_goes_by_its_name(
+    chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path
+) -> None:
+    write_run("words", {"x": {(0, "none"): noisy(0.6)}}, model="bm25")
+    write_run("vectors", {"x": {(64, "float32"): noisy(0.5), (256, "float32"): noisy(0.55)}})
+    report = make_report(config())
+    assert report.words(report.answers[0]).setting == "bm25"
+    page = chromium.new_page()
+    heard: list[str] = []
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.goto(write_files(report, tmp_path / "words").as_uri())
+    assert said(page) == expected(report)
+    assert page.locator("#chart-note").text_content().startswith("3 of 3")
+    assert heard == []
+    page.close()
+
+
 def test_a_slider_changes_who_is_cheapest(opened: Any, report: Report) -> None:
     before = said(opened)["cheapest"]
     slider = opened.get_by_label("documents, logarithmic")

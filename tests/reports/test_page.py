@@ -201,3 +201,10 @@ def test_a_thousand_points_fit_into_three_megabytes(write_run: WriteRun, config:
     report = make_report(config())
     assert len(report.gathered.points) == 1_000
     assert write_files(report, tmp_path / "reports").stat().st_size < 3_000_000
+
+
+def test_the_example_is_the_report_of_the_example_runs(tmp_path: Path) -> None:
+    arguments = [f"results_dir={ROOT / 'results' / 'examples'}", f"reports_dir={tmp_path}"]
+    assert main(["report", *arguments]) == 0
+    for name in ("index.md", "index.csv"):
+        assert (tmp_path / name).read_text() == (ROOT / "reports" / "example" / name).read_text()

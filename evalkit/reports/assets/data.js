@@ -83,7 +83,8 @@ function isShown(point) {
 }
 
 function settingName(point) {
-  return ["model", "dims", "quantization", "index"].map((column) => nameOf(column, point)).join(" ");
+  const columns = COLUMNS.dims[point] ? ["model", "dims", "quantization", "index"] : ["model"]; // 0: no vectors
+  return columns.map((column) => nameOf(column, point)).join(" ");
 }
 
 // Twins of words.py: the same figures in the same words.
