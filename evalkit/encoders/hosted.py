@@ -7,7 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -59,7 +59,8 @@ class HostedEncoder:
         self.device = device
         self.spent_tokens = 0
         self.lock = threading.Lock()
-        if find_spec(vendor.package.partition(".")[0]) is None:
+        self.stopped = threading.Event()  # ends the waiting of requests that are tried again
+        if not is_installed(vendor.package):
             raise UserError(
                 f"model={config.name} needs the package {vendor.package}, which is not installed.",
                 f"Install it: pip install 'embedding-evalkit[{vendor.extra}]'.",
@@ -123,20 +124,25 @@ class HostedEncoder:
         prompt = getattr(self.config.prompts, side)
         prompted = [prompt + text for text in texts]
         asked = self.config.native_dims if self.api.native_dims else None
-        batches = list(self.batches(prompted))
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
-        tokens: list[int | None] = []
+        tokens: list[tuple[Sequence[int], int | None]] = []
+        self.stopped.clear()
         with ThreadPoolExecutor(self.api.parallel) as pool:
+            sent = {
+                pool.submit(self.send, [prompted[row] for row in rows], side, asked): rows
+                for rows in self.batches(prompted)
+            }
             try:
-                replies = pool.map(lambda rows: self.send([prompted[row] for row in rows], side, asked), batches)
-                for rows, reply in zip(batches, replies, strict=True):
+                for done in as_completed(sent):
+                    rows, reply = sent[done], done.result()
                     vectors[rows] = self.checked(reply.vectors)
-                    tokens.append(reply.tokens)
+                    tokens.append((rows, reply.tokens))
                     advance(len(rows))
             except BaseException:
+                self.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return Encoded(vectors, per_text(tokens, batches, len(texts)), np.zeros(len(texts), dtype=np.bool_))
+        return Encoded(vectors, per_text(tokens, len(texts)), np.zeros(len(texts), dtype=np.bool_))
 
     def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
         found = np.asarray(vectors, dtype=np.float32)
@@ -164,10 +170,11 @@ class HostedEncoder:
 
     def send(self, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         """One batch, tried again where that can help. Raises UserError where it can't, or does not help in time."""
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+        from tenacity import Retrying, retry_if_exception, sleep_using_event, stop_after_attempt, stop_when_event_set
 
         attempts = Retrying(
-            stop=stop_after_attempt(self.api.attempts),
+            stop=stop_after_attempt(self.api.attempts) | stop_when_event_set(self.stopped),
+            sleep=sleep_using_event(self.stopped),
             wait=self.wait,
             retry=retry_if_exception(is_transient),
             reraise=True,
@@ -257,6 +264,13 @@ class HostedEncoder:
         }
 
 
+def is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # not even the package around it
+        return False
+
+
 def unit(vectors: FloatMatrix) -> FloatMatrix:
     scaled: FloatMatrix = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return scaled
@@ -274,15 +288,13 @@ def estimated_tokens(text: str) -> int:
     return 1 + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
 
 
-def per_text(
-    tokens: Sequence[int | None], batches: Sequence[Sequence[int]], texts: int
-) -> npt.NDArray[np.int64] | None:
+def per_text(tokens: Sequence[tuple[Sequence[int], int | None]], texts: int) -> npt.NDArray[np.int64] | None:
     """Tokens of every text: its batch's in equal parts, so that sums are right; null where one is not told."""
     found = np.zeros(texts, dtype=np.int64)
-    for count, rows in zip(tokens, batches, strict=True):
+    for rows, count in tokens:
         if count is None:
             return None
         share, rest = divmod(count, len(rows))
-        found[rows] = share
-        found[rows[:rest]] += 1
+        found[list(rows)] = share
+        found[list(rows[:rest])] += 1
     return found

@@ -16,12 +16,11 @@ from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.runtimes import INPUTS, LEAST_COSINE, find_runtime
-from evalkit.encoders.weights import check_weights, folder_sha256, local_folder, warn_about_remote_code
+from evalkit.encoders.weights import ask_hub, check_weights, folder_sha256, local_folder, warn_about_remote_code
 from evalkit.errors import UserError
 
 PRECISIONS = {"float32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
-HUB_TIMEOUT_S = 10.0
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
 REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
@@ -240,19 +239,6 @@ def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
     if "token_embeddings" in output:  # a static model gives its mean at once
         output["token_embeddings"] = output["token_embeddings"].float()
     return output
-
-
-def ask_hub(config: ModelConfig) -> None:
-    """One request that fails at once where the hub is out of reach, instead of a minute of retries."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        HfApi().model_info(config.name, revision=config.revision, timeout=HUB_TIMEOUT_S)
-    except HfHubHTTPError:
-        raise
-    except Exception as error:  # whichever HTTP client the hub library uses
-        raise OSError(f"the model hub did not answer: {type(error).__name__}") from error
 
 
 def unloadable(config: ModelConfig, is_local: bool, error: Exception) -> UserError:

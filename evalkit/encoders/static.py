@@ -12,7 +12,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
-from evalkit.encoders.weights import folder_sha256, local_folder
+from evalkit.encoders.weights import folder_sha256, hub_folder, local_folder
 from evalkit.errors import UserError
 
 BATCH_TEXTS = 256
@@ -131,17 +131,3 @@ def needs(package: str, config: ModelConfig) -> None:
             f"model={config.name} needs {package}, which is not installed.",
             "Install it: pip install 'embedding-evalkit[static]'.",
         )
-
-
-def hub_folder(config: ModelConfig) -> Path:
-    """The model's files from the hub's cache, else from the hub. Raises UserError where neither has them."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(config.name, revision=config.revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise UserError(
-            f"{config.name} is neither in the hub's cache nor to be had from the hub: {str(error).splitlines()[0]}",
-            "Give a folder with its files: model.path=<folder>.",
-        ) from None

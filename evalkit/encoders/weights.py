@@ -9,6 +9,8 @@ from pathlib import Path
 from evalkit.config import ModelConfig
 from evalkit.errors import UserError
 
+HUB_TIMEOUT_S = 10.0
+
 
 def local_folder(model: ModelConfig) -> Path | None:
     """The folder of the model's files: ``path``, or what the installed ``package`` ships; null means the hub.
@@ -55,3 +57,34 @@ def warn_about_remote_code(model: ModelConfig) -> None:
     sys.stderr.write(
         f"evalkit: warning: {model.name} runs code that its repository ships (model.trust_remote_code=true).\n"
     )
+
+
+def hub_folder(model: ModelConfig) -> Path:
+    """The model's files from the hub's cache, else from the hub. Raises UserError where neither has them."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        try:
+            return Path(snapshot_download(model.name, revision=model.revision, local_files_only=True))
+        except LocalEntryNotFoundError:
+            ask_hub(model)
+            return Path(snapshot_download(model.name, revision=model.revision))
+    except (HfHubHTTPError, OSError) as error:
+        raise UserError(
+            f"{model.name} is neither in the hub's cache nor to be had from the hub: {str(error).splitlines()[0]}",
+            "Give a folder with its files: model.path=<folder>.",
+        ) from None
+
+
+def ask_hub(config: ModelConfig) -> None:
+    """One request that fails at once where the hub is out of reach, instead of a minute of retries."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        HfApi().model_info(config.name, revision=config.revision, timeout=HUB_TIMEOUT_S)
+    except HfHubHTTPError:
+        raise
+    except Exception as error:  # whichever HTTP client the hub library uses
+        raise OSError(f"the model hub did not answer: {type(error).__name__}") from error

@@ -285,6 +285,18 @@ def test_a_bill_that_grows_beyond_the_limit_stops_the_run_and_keeps_what_is_paid
 
 
 @pytest.mark.usefixtures("openai_key")
+def test_what_can_not_pass_does_not_wait_for_what_is_tried_again() -> None:
+    """One batch is refused for good while another would be tried again in 30 seconds."""
+    slow = Fault(status=429, headers={"Retry-After": "30"})
+    with serve([slow, Fault(status=400)]) as server:
+        two = encoder("openai-small", server, "model.api.parallel=2")
+        started = time.monotonic()
+        with pytest.raises(UserError):
+            two.encode(TEXTS[:10], "document")
+        assert time.monotonic() - started < 15
+
+
+@pytest.mark.usefixtures("openai_key")
 def test_a_killed_run_pays_for_no_finished_shard_again(run_arguments: Callable[..., list[str]], tmp_path: Path) -> None:
     """Twelve documents in shards of two; killed while the fifth request waits, then run to the end."""
     settings = ["store.shard_texts=2", "model.api.timeout_seconds=20"]

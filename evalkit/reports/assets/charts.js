@@ -212,7 +212,11 @@ const BAR_COLOURS = ["#3f90da", "#ffa90e", "#832db6"];
 
 // Documents per second: one bar per model, which is encoded once for all of its settings.
 function renderThroughput(all) {
-  const models = new Map(all.filter((row) => isShown(row.point)).map((row) => [nameOf("model", row.point), row]));
+  const models = new Map();
+  for (const row of all.filter((each) => isShown(each.point))) {
+    const model = nameOf("model", row.point);
+    if (!models.has(model)) models.set(model, row);
+  }
   document.getElementById("throughput").style.height = `${80 + 30 * models.size}px`;
   draw("throughput", {
     grid: { left: 8, right: 24, top: 8, bottom: 48, containLabel: true },

@@ -20,16 +20,23 @@ function set(path, value) {
   holder[keys.at(-1)] = value;
 }
 
-function whatIf(input) {
+// Takes a field's number over into the state; false, and marked so, where it is none.
+function take(input) {
   const value = input.value === "" ? null : Number(input.value);
   const isValid = input.checkValidity() && (value !== null || input.dataset.optional === "true");
   input.setAttribute("aria-invalid", String(!isValid));
-  if (!isValid) return;
+  if (!isValid) return false;
   set(input.dataset.whatIf, value);
   const slider = document.querySelector(`input[type=range][data-of="${input.id}"]`);
   if (slider && value > 0) slider.value = Math.log10(value);
-  priceAllPoints();
-  render();
+  return true;
+}
+
+function whatIf(...inputs) {
+  if (inputs.map(take).some(Boolean)) {
+    priceAllPoints();
+    render();
+  }
 }
 
 function listen() {
@@ -64,7 +71,7 @@ function listen() {
     });
   }
   document.getElementById("what-if").addEventListener("reset", () => {
-    setTimeout(() => document.querySelectorAll("[data-what-if]").forEach(whatIf));
+    setTimeout(() => whatIf(...document.querySelectorAll("[data-what-if]")));
   });
   document.getElementById("what-if").addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("chart").addEventListener("keydown", walk);
