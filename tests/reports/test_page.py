@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import errno
 import hashlib
 import json
 import re
@@ -208,3 +209,22 @@ def test_the_example_is_the_report_of_the_example_runs(tmp_path: Path) -> None:
     assert main(["report", *arguments]) == 0
     for name in ("index.md", "index.csv"):
         assert (tmp_path / name).read_text() == (ROOT / "reports" / "example" / name).read_text()
+
+
+def test_a_full_disk_leaves_the_old_page_whole_and_nothing_else(
+    write_run: WriteRun, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run("a", {"x": {(64, "float32"): noisy(0.5)}})
+    page = write_files(make_report(config()), tmp_path / "reports")
+    before = {file.name: file.read_bytes() for file in page.parent.iterdir()}
+    write_run("b", {"x": {(64, "float32"): noisy(0.6)}}, model="n")
+
+    def full(self: Path, text: str, **options: str) -> int:
+        with self.open("w", **options) as file:
+            file.write(text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_files(make_report(config()), tmp_path / "reports")
+    assert {file.name: file.read_bytes() for file in page.parent.iterdir()} == before
