@@ -151,7 +151,7 @@ def rank(retriever: Retriever, texts: list[str], contest: Contest) -> tuple[Rank
     found = [best(retriever.scores(query), top_k + 1, place) for query in read]
     seconds = time.perf_counter() - started
     together = Ranking(np.concatenate([f.rows for f in found]), np.concatenate([f.scores for f in found]))
-    return (without(together, excluded) if together.rows.shape[1] > top_k else together).first(top_k), seconds
+    return without(together, excluded, top_k), seconds
 
 
 def latencies(retriever: Retriever, texts: list[str], contest: Contest) -> dict[str, Any]:

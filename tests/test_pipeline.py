@@ -320,3 +320,24 @@ def test_vectors_larger_than_the_memory_limit_are_searched_from_disk_with_the_sa
         from_disk = point["quantization"] == "float32"
         assert (point["search_ms_p50"] is None) == from_disk
         assert ("searched from disk" in point["unmeasured"].get("search_ms_p50", "")) == from_disk
+
+
+@pytest.mark.parametrize("model", [None, "bm25"])
+def test_a_ranking_of_all_documents_loses_just_the_query_itself(
+    model: str | None, write_beir: Callable[..., Path], tiny_run: list[str], tmp_path: Path
+) -> None:
+    """Three documents, all within top_k; one query is itself a document, the other's answer comes last."""
+    if model:
+        pytest.importorskip("bm25s")
+    folder = write_beir(
+        {"a": "red apple", "b": "red tree apple", "c": "apple river"},
+        {"a": "red apple", "q": "red apple"},
+        [("a", "b", 1), ("q", "a", 1), ("q", "b", 1), ("q", "c", 1)],
+        name="three",
+    )
+    words = [word for word in tiny_run if not model or not word.startswith("model")]
+    chosen = [f"model={model}"] if model else []
+    assert main([*words, *chosen, f"corpus.beir.path={folder}"]) == 0
+    found = only_run(tmp_path / "results").rankings().groupby("query_id")["document_id"].apply(set)
+    assert found["q"] == {"a", "b", "c"}
+    assert found["a"] == {"b", "c"}

@@ -36,11 +36,11 @@ def order(rows: Rows, scores: Scores, place: Rows) -> Ranking:
     return Ranking(np.take_along_axis(rows, best_first, axis=1), np.take_along_axis(scores, best_first, axis=1))
 
 
-def without(ranking: Ranking, excluded: Rows) -> Ranking:
-    """``ranking`` less the row that each query must not find (-1: none), one place shorter."""
+def without(ranking: Ranking, excluded: Rows, k: int) -> Ranking:
+    """The first ``k`` of ``ranking`` less the row that each query must not find (-1: none)."""
     unwanted = (ranking.rows == excluded[:, None]) & (excluded >= 0)[:, None]
-    kept_first = np.argsort(unwanted, axis=1, kind="stable")[:, :-1]
+    kept_first = np.argsort(unwanted, axis=1, kind="stable")
     return Ranking(
-        np.take_along_axis(ranking.rows, kept_first, axis=1),
-        np.take_along_axis(ranking.scores, kept_first, axis=1),
-    )
+        np.take_along_axis(np.where(unwanted, -1, ranking.rows), kept_first, axis=1),
+        np.take_along_axis(np.where(unwanted, -np.inf, ranking.scores).astype(np.float32), kept_first, axis=1),
+    ).first(k)

@@ -90,7 +90,7 @@ class Searcher:
         thread count. ``excluded`` holds per query a row that must not be found, -1 for none.
         """
         if excluded is not None and (excluded >= 0).any():
-            return without(self.rank(queries, k + 1), excluded)
+            return without(self.rank(queries, k + 1), excluded, k)
         depth = k if self.rescoring is None else k * self.rescoring.factor
         ranking = self.candidates(queries, depth)
         if self.rescoring is not None:

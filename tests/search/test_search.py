@@ -184,7 +184,7 @@ def test_trap_15_an_excluded_row_is_dropped_and_the_list_filled_up() -> None:
 
 def test_without_shortens_lists_that_lack_the_excluded_row_too() -> None:
     ranking = Ranking(np.array([[3, 1, 2], [2, 0, 1]]), np.array([[3, 2, 1], [3, 2, 1]], np.float32))
-    assert without(ranking, np.array([1, 5])).rows.tolist() == [[3, 2], [2, 0]]
+    assert without(ranking, np.array([1, 5]), 2).rows.tolist() == [[3, 2], [2, 0]]
 
 
 @settings(deadline=None, max_examples=20)
