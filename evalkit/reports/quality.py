@@ -112,16 +112,17 @@ def certainty(mean: Floats, samples: Sequence[Floats], alpha: float) -> Certaint
 
     Intervals are Student's t over the queries of each corpus; where every value is 0 or 1 (recall of one document,
     say) or all agree, Clopper and Pearson's for proportions, which a perfect score on few queries does not make
-    certain. The tests are paired t tests against the best setting, corrected by Holm for all of them.
+    certain. Over several corpora the latter count as many queries as would give the mean's own variance. The tests
+    are paired t tests against the best setting, corrected by Holm for all of them.
     """
     from scipy import special
 
-    error = standard_error(samples)
-    freedom = sum(values.shape[1] - 1 for values in samples)
-    margin = special.stdtrit(max(freedom, 1), 1 - alpha / 2) * error
+    spread = standard_error(samples)
+    margin = special.stdtrit(spread.freedom, 1 - alpha / 2) * spread.error
     low, high = mean - margin, mean + margin
-    of_shares = (error == 0) | np.all([((values == 0) | (values == 1)).all(axis=1) for values in samples], axis=0)
-    queries = sum(values.shape[1] for values in samples)
+    all_shares = np.all([((values == 0) | (values == 1)).all(axis=1) for values in samples], axis=0)
+    of_shares = all_shares | (spread.error == 0)
+    queries = len(samples) ** 2 / sum(1 / max(values.shape[1], 1) for values in samples)
     hits = mean * queries
     with np.errstate(invalid="ignore"):
         share_low = np.where(hits > 0, special.betaincinv(hits, queries - hits + 1, alpha / 2), 0.0)
@@ -148,17 +149,27 @@ def paired_p(samples: Sequence[Floats], reference: Sequence[Floats]) -> Floats:
 
     differences = [values - row for values, row in zip(samples, reference, strict=True)]
     mean = np.mean([d.mean(axis=1) for d in differences], axis=0)
-    error = standard_error(differences)
-    freedom = max(sum(d.shape[1] - 1 for d in differences), 1)
+    error, freedom = standard_error(differences)
     t = np.divide(np.abs(mean), error, out=np.where((mean == 0) | np.isnan(error), 0.0, np.inf), where=error > 0)
     return np.asarray(2 * special.stdtr(freedom, -t), dtype=np.float64)
 
 
-def standard_error(samples: Sequence[Floats]) -> Floats:
-    """Of the mean over corpora of the means over their queries; NaN where a corpus has one query."""
+class Spread(NamedTuple):
+    """Standard error of each mean, and the degrees of freedom that it is known by."""
+
+    error: Floats
+    freedom: Floats
+
+
+def standard_error(samples: Sequence[Floats]) -> Spread:
+    """Of the mean over corpora of the means over their queries; the error is NaN where a corpus has one query.
+
+    Degrees of freedom are Welch's and Satterthwaite's (Biometrika 1947): corpora differ in size and spread.
+    """
+    lengths = np.array([values.shape[1] for values in samples], dtype=np.float64)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        variances = [
-            values.var(axis=1, ddof=1) / values.shape[1] if values.shape[1] > 1 else np.full(len(values), np.nan)
-            for values in samples
-        ]
-    return np.asarray(np.sqrt(np.sum(variances, axis=0)) / len(samples), dtype=np.float64)
+        sums = np.stack([((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) for values in samples])
+        variances = sums / (lengths - 1) / lengths
+        freedom = variances.sum(axis=0) ** 2 / (variances**2 / (lengths - 1)).sum(axis=0)
+    known = np.where(np.isfinite(freedom), freedom, max(lengths.sum() - len(samples), 1))
+    return Spread(np.sqrt(variances.sum(axis=0)) / len(samples), known)

@@ -57,13 +57,33 @@ def test_the_p_values_are_the_paired_t_tests_after_holm() -> None:
 
 
 def test_over_two_corpora_each_counts_by_its_mean_whatever_its_queries() -> None:
-    """Against a formula by hand: the error of a mean of two independent means."""
-    small, large = noisy(0.4, queries=20)[None], noisy(0.8, queries=500, seed=1)[None]
+    """Against scipy's Welch test: the mean of two means is half of one mean less the negative of the other."""
+    small, large = noisy(0.4, queries=20, spread=0.02)[None], noisy(0.6, queries=500, seed=1)[None]
     mean = (small.mean() + large.mean()) / 2
-    error = np.sqrt(stats.sem(small[0]) ** 2 + stats.sem(large[0]) ** 2) / 2
+    welch = stats.ttest_ind(small[0], -large[0], equal_var=False)
+    expected = welch.confidence_interval(0.95)
     found = certainty(np.array([mean]), [small, large], 0.05)
-    margin = stats.t.ppf(0.975, 518) * error
-    assert (found.low[0], found.high[0]) == pytest.approx((mean - margin, mean + margin))
+    assert (found.low[0], found.high[0]) == pytest.approx((expected.low / 2, expected.high / 2))
+    by_hand = np.sqrt(stats.sem(small[0]) ** 2 + stats.sem(large[0]) ** 2) / 2
+    assert (found.high[0] - mean) / by_hand == pytest.approx(stats.t.ppf(0.975, welch.df))
+
+
+def test_over_two_corpora_the_test_is_welchs_of_both_differences() -> None:
+    a = [noisy(0.5, queries=20, seed=1)[None], noisy(0.5, queries=300, seed=2)[None]]
+    b = [noisy(0.53, queries=20, seed=3), noisy(0.52, queries=300, seed=4)]
+    expected = stats.ttest_ind(a[0][0] - b[0], -(a[1][0] - b[1]), equal_var=False).pvalue
+    assert paired_p(a, b)[0] == pytest.approx(expected)
+
+
+def test_hits_on_a_small_and_a_large_corpus_are_no_surer_than_the_small_one_lets_them_be() -> None:
+    """Half of the mean comes from 20 queries, however many the other corpus has."""
+    rng = np.random.default_rng(0)
+    covered, trials = 0, 400
+    for _ in range(trials):
+        small, large = (rng.random(20) < 0.5).astype(float)[None], (rng.random(2_000) < 0.9).astype(float)[None]
+        found = certainty(np.array([(small.mean() + large.mean()) / 2]), [small, large], 0.05)
+        covered += found.low[0] <= 0.7 <= found.high[0]
+    assert covered / trials > 0.93
 
 
 def test_equal_settings_are_not_told_apart_and_constant_differences_are() -> None:
