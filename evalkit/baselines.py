@@ -24,6 +24,7 @@ from evalkit.search.ranking import Ranking, tie_order, without
 
 LATENCY_CALLS = 200
 ADDED = ("bytes_per_vector", "index_bytes", "build_seconds")
+LARGEST = ("peak_rss_bytes", "search_peak_rss_bytes")
 RATES = ("search_queries_per_second", "documents_per_second")
 NO_OVERLAP = {"overlap@10": None, "overlap@100": None}
 NO_VECTORS = "there are no vectors"
@@ -124,6 +125,7 @@ def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
     figures = {
         **a,
         **{name: None if a[name] is None else a[name] + b[name] for name in ADDED},
+        **{name: max((x[name] for x in (a, b) if x[name] is not None), default=None) for name in LARGEST},
         **{name: None if a[name] is None else 1 / (1 / a[name] + 1 / b[name]) for name in RATES},
         **dict.fromkeys(LOAD),
     }

@@ -23,6 +23,7 @@ class Cohere:
             input_type=getattr(config.api.input_types, side),
             output_dimension=dims,
             embedding_types=["float"],
+            truncate="NONE",  # a text that is too long is an error, not cut in silence
             request_options={"max_retries": 0},
         )
         billed = getattr(found.meta, "billed_units", None)

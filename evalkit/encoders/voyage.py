@@ -24,7 +24,7 @@ class Voyage:
             input=list(texts),
             model=config.name,
             input_type=getattr(config.api.input_types, side),
-            truncation=True,
+            truncation=False,  # a text that is too long is an error, not cut in silence
             output_dimension=dims,
         )
         return Reply(in_order([(item["index"], item["embedding"]) for item in found.data]), found.usage["total_tokens"])

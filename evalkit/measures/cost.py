@@ -64,7 +64,7 @@ def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device:
             f"workload.storage={workload.storage} has no price.", did_you_mean(workload.storage, pricing.storage)
         )
     key = nearest_machine(pricing, device, cores) if pricing.machine == AUTO else pricing.machine
-    listed = MachinePrice("this machine", float("nan")) if key is None else pricing.machines[key]
+    listed = MachinePrice(name="this machine", usd_per_hour=float("nan")) if key is None else pricing.machines[key]
     own_price = pricing.usd_per_hour
     prices = {m.name: m.usd_per_million_tokens for m in pricing.models.values()}
     return Tariff(
@@ -138,16 +138,17 @@ def why_no_cost(figures: Mapping[str, Any]) -> dict[str, str]:
 class Crossing:
     """Where one machine that is always on meets a hosted model's bill.
 
-    ``tokens_per_month`` is the volume from which the machine is cheaper, null where it never is: what it can do in a
-    month (``capacity``) costs less hosted.
+    ``tokens_per_month`` is the volume from which the machine is cheaper: infinite where it never is, as what it can do
+    in a month (``capacity``) costs less hosted, and NaN where the machine has no price.
     """
 
-    tokens_per_month: float | None
+    tokens_per_month: float
     capacity: float
 
 
 def crossing(tokens_per_second: float, usd_per_hour: float, usd_per_million_tokens: float) -> Crossing:
     """The monthly volume at which embedding on one's own machine becomes cheaper than a hosted model."""
     capacity = tokens_per_second * 3600 * HOURS_PER_MONTH
-    tokens = usd_per_hour * HOURS_PER_MONTH / usd_per_million_tokens * 1e6
-    return Crossing(tokens if tokens <= capacity else None, capacity)
+    month_usd = usd_per_hour * HOURS_PER_MONTH
+    is_never = month_usd * 1e6 > capacity * usd_per_million_tokens
+    return Crossing(np.inf if is_never else month_usd / usd_per_million_tokens * 1e6, capacity)

@@ -39,7 +39,12 @@ def model_lines(report: Report) -> Iterator[str]:
     yield from table(
         header,
         (
-            (str(each.rank), each.setting, number(each.mean, ""), f"{number(each.low, '')} – {number(each.high, '')}")
+            (
+                "–" if each.rank is None else str(each.rank),
+                each.setting,
+                number(each.mean, ""),
+                f"{number(each.low, '')} – {number(each.high, '')}",
+            )
             for each in ranked
         ),
     )

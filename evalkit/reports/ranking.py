@@ -13,9 +13,12 @@ from evalkit.reports.scopes import Scope, setting_name
 
 @dataclass(frozen=True)
 class Ranked:
-    """A model's place. ``rank`` is 1 + how many models are shown to be better; ``by_corpus`` is what ``mean`` is of."""
+    """A model's place. ``rank`` is 1 + how many models are shown to be better, null without per-query values.
 
-    rank: int
+    ``by_corpus`` is what ``mean`` is of.
+    """
+
+    rank: int | None
     setting: str
     mean: float
     low: float
@@ -54,10 +57,18 @@ def rank_models(
     ]
 
 
-def tied_ranks(samples: Sequence[Floats], alpha: float) -> list[int]:
-    """The rank of each row: 1 + how many rows are shown to be better, by paired t tests with Holm over all pairs."""
-    count = len(samples[0])
+def tied_ranks(samples: Sequence[Floats], alpha: float) -> list[int | None]:
+    """The rank of each row: 1 + how many rows are shown to be better, by paired t tests with Holm over all pairs.
+
+    Rows with NaN have no rank and are compared with none.
+    """
     mean = np.mean([values.mean(axis=1) for values in samples], axis=0)
+    known = np.flatnonzero(np.isfinite(mean))
+    if len(known) < len(mean):
+        of_known = tied_ranks([values[known] for values in samples], alpha) if len(known) else []
+        found = dict(zip(known.tolist(), of_known, strict=True))
+        return [found.get(row) for row in range(len(mean))]
+    count = len(mean)
     first, second = np.triu_indices(count, k=1)
     p = paired_p([values[first] for values in samples], [values[second] for values in samples])
     shown = holm(p) < alpha

@@ -25,17 +25,17 @@ UNTRAINED = "*"
 
 def rankings(report: Report) -> Iterator[dict[str, Any]]:
     """One ranking of models per scope and measure; the page shows that of the chosen ones."""
-    for number_, scope in enumerate(report.scopes):
+    for position, scope in enumerate(report.scopes):
         for measure in report.gathered.measures:
             ranked = rank_models(scope, report.gathered.points, report.queries, measure, report.config.alpha)
             yield {
-                "key": f"{number_} {measure}",
-                "shown": number_ == 0 and measure == report.config.measure,
+                "key": f"{position} {measure}",
+                "shown": position == 0 and measure == report.config.measure,
                 "measure": measure,
                 "corpora": scope.corpora if len(scope.corpora) > 1 else (),
                 "rows": [
                     {
-                        "rank": each.rank,
+                        "rank": "–" if each.rank is None else each.rank,
                         "setting": each.setting,
                         "mean": number(each.mean, ""),
                         "interval": f"{number(each.low, '')} – {number(each.high, '')}",
@@ -49,14 +49,14 @@ def rankings(report: Report) -> Iterator[dict[str, Any]]:
 def heats(report: Report) -> Iterator[dict[str, Any]]:
     """dims × quantization of every model and scope, coloured from the lowest to the highest value of that scope."""
     measure = report.config.measure
-    for number_, scope in enumerate(report.scopes):
+    for position, scope in enumerate(report.scopes):
         table = scope.table(report.gathered.points).assign(quality=scope.certainty[measure].mean)
         low, high = table["quality"].min(), table["quality"].max()
         for (model, index), group in table[table["dims"] > 0].groupby(["model", "index"], sort=False):
             cells = group.pivot_table("quality", "dims", "quantization", sort=False, dropna=False).sort_index()
             yield {
-                "scope": number_,
-                "shown": number_ == 0,
+                "scope": position,
+                "shown": position == 0,
                 "title": f"{model}, {index}, {scope.name}",
                 "columns": list(cells.columns),
                 "rows": [
@@ -80,7 +80,7 @@ def hosted_headers(report: Report) -> list[str]:
 
 def crossings(report: Report) -> Iterator[dict[str, Any]]:
     """For every model that ran on a machine of one's own, where each hosted model becomes dearer than that machine."""
-    own = report.table[~report.table["is_hosted"]]
+    own = report.table[~report.table["is_hosted"] & (report.table["dims"] > 0)]
     for model, group in own.groupby("model", sort=False):
         first = group.iloc[0]
         per_second, per_hour = float(first["tokens_per_second"]), float(first["usd_per_hour"])
@@ -89,11 +89,17 @@ def crossings(report: Report) -> Iterator[dict[str, Any]]:
         cells = []
         for hosted in report.config.pricing.models.values():
             met = crossing(per_second, per_hour, hosted.usd_per_million_tokens)
-            text = "never" if met.tokens_per_month is None else f"from {millions(met.tokens_per_month)} a month"
             inputs = json.dumps([per_second, first["machine"], hosted.usd_per_million_tokens])
-            cells.append({"text": text, "inputs": inputs})
+            cells.append({"text": met_at(met.tokens_per_month), "inputs": inputs})
         capacity = f"{millions(crossing(per_second, per_hour, 1.0).capacity)} a month"
         yield {"model": model, "machine": first["machine"], "capacity": capacity, "cells": cells}
+
+
+def met_at(tokens: float) -> str:
+    """In words; tables.js is the twin."""
+    if np.isnan(tokens):
+        return "–"
+    return "never" if np.isinf(tokens) else f"from {millions(tokens)} a month"
 
 
 def millions(tokens: float) -> str:

@@ -70,6 +70,8 @@ class RunWriter:
         if name not in self.writers:
             self.writers[name] = pq.ParquetWriter(self.partial / f"{name}.parquet", table.schema, compression="zstd")
         schema = self.writers[name].schema
+        if unknown := set(table.column_names) - set(schema.names):
+            raise ValueError(f"{name}.parquet was begun without {', '.join(sorted(unknown))}")
         columns = [table[f.name] if f.name in table.column_names else pa.nulls(len(table), f.type) for f in schema]
         self.writers[name].write_table(pa.Table.from_arrays(columns, schema=schema))
 

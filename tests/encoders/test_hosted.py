@@ -91,6 +91,14 @@ def test_each_side_says_what_it_is(model: str) -> None:
             assert wanted.get(side, "text") in body
 
 
+def test_no_api_that_can_refuse_a_long_text_is_let_cut_it_in_silence(model: str) -> None:
+    asked = {"openai-small": {}, "cohere": {"truncate": "NONE"}, "voyage": {"truncation": False}, "gemini": {}}[model]
+    with serve() as server:
+        encoder(model, server).encode(["a text"], "document")
+    body = server.requests[0][2]
+    assert {name: body[name] for name in asked} == asked
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -44,7 +44,12 @@ def test_the_example_step_by_step() -> None:
 
 
 def test_a_machine_that_costs_more_per_token_at_full_use_never_becomes_cheaper() -> None:
-    assert crossing(100, 1.0, 0.02).tokens_per_month is None
+    assert crossing(100, 1.0, 0.02).tokens_per_month == math.inf
+    assert crossing(100, 1.0, 0.0).tokens_per_month == math.inf  # hosted for nothing
+
+
+def test_a_machine_without_a_price_meets_nothing_that_is_known() -> None:
+    assert math.isnan(crossing(100, math.nan, 0.02).tokens_per_month)
 
 
 def test_many_points_at_once_cost_what_each_costs_alone() -> None:

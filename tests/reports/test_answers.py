@@ -138,6 +138,12 @@ def test_a_rank_counts_those_that_are_shown_to_be_better() -> None:
     assert tied_ranks([np.stack([noisy(0.2, seed=1), noisy(0.9, seed=2), noisy(0.5, seed=3)])], 0.05) == [3, 1, 2]
 
 
+def test_what_has_no_per_query_values_has_no_rank() -> None:
+    unknown = np.full(60, np.nan)
+    assert tied_ranks([np.stack([noisy(0.9, seed=1), unknown, noisy(0.5, seed=3)])], 0.05) == [1, None, 2]
+    assert tied_ranks([np.stack([unknown])], 0.05) == [None]
+
+
 def test_different_hardware_is_said_and_a_librarys_own_setting_is_not(write_run: WriteRun, config: Config) -> None:
     one = {"c": {(64, "float32"): noisy(0.5)}}
     write_run("a", one)

@@ -185,6 +185,21 @@ def test_a_slider_changes_who_is_cheapest(opened: Any, report: Report) -> None:
     assert before["setting"].startswith("n ")
 
 
+def test_where_a_hosted_model_gets_dearer_follows_the_price_and_is_no_claim_without_one(
+    opened: Any, report: Report, chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path
+) -> None:
+    row = opened.locator(".crossings tbody tr").first.locator("td").all_text_contents()
+    opened.get_by_label("$ per hour of AWS c7a.large").fill("0.10264")
+    assert opened.locator(".crossings tbody tr").first.locator("td").all_text_contents() == row  # twins agree
+    opened.get_by_label("$ per hour of AWS c7a.large").fill("1000")
+    assert set(opened.locator(".crossings [data-crossing]").all_text_contents()) == {"never"}
+    write_run("apple", {"x": {(64, "float32"): noisy(0.5)}}, model="org/a", runtime={"device": "mps"})
+    page = chromium.new_page()
+    page.goto(write_files(make_report(config("runs=[apple]")), tmp_path / "apple").as_uri())
+    assert set(page.locator(".crossings [data-crossing]").all_text_contents()) == {"–"}
+    page.close()
+
+
 def test_a_bad_number_is_marked_and_changes_nothing(opened: Any, report: Report) -> None:
     field = opened.locator("#workload-documents")
     field.fill("-5")

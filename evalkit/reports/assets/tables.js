@@ -54,9 +54,10 @@ function renderCrossings() {
   for (const cell of document.querySelectorAll("[data-crossing]")) {
     const [tokensPerSecond, machine, hosted] = JSON.parse(cell.dataset.crossing);
     const perHour = state.prices.usd_per_hour[machine] ?? NaN;
-    const tokens = ((perHour * HOURS_PER_MONTH) / hosted) * 1e6;
-    const capacity = tokensPerSecond * 3600 * HOURS_PER_MONTH;
-    cell.textContent = tokens <= capacity ? `from ${millions(tokens)} million tokens a month` : "never";
+    const month = perHour * HOURS_PER_MONTH;
+    const isNever = month * 1e6 > tokensPerSecond * 3600 * HOURS_PER_MONTH * hosted;
+    const met = isNever ? "never" : `from ${millions((month / hosted) * 1e6)} million tokens a month`;
+    cell.textContent = Number.isNaN(month) ? "–" : met;
   }
 }
 
