@@ -99,12 +99,14 @@ def measured(model: str, settings: Iterator[tuple[str, int, str, str]], rng: np.
             "tokens_per_second": 10_000.0,
             "tokens_per_document": 200.0,
             "tokens_per_query": 10.0,
-            "bytes_per_vector": dims * rng.random() * 4,
+            "chunks_per_document": 1.0,
+            "bytes_per_document": dims * rng.random() * 4,
             "index_bytes": dims * DOCUMENTS * 4,
             **dict.fromkeys(("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes"), 10**9),
         }
         point = Point(
-            *(model, "r", corpus, corpus, dims, True, quantization, index, "inner_product", 100, QUERIES, "a machine"),
+            *(model, "r", corpus, corpus, dims, True, quantization, index),
+            *("inner_product", "none", 100, QUERIES, "a machine"),
             figures=figures,
             unmeasured={},
         )

@@ -9,6 +9,7 @@ import psutil
 
 from evalkit.config import ModelConfig, RunConfig
 from evalkit.corpora import Corpus
+from evalkit.embeddings.chunking import WHOLE
 from evalkit.findings import corpus_facts
 from evalkit.lexical import Retriever, load_retriever
 from evalkit.lexical.fusion import fuse
@@ -23,7 +24,8 @@ from evalkit.scoring import Contest, measured
 from evalkit.search.ranking import Ranking, tie_order, without
 
 LATENCY_CALLS = 200
-ADDED = ("bytes_per_vector", "index_bytes", "build_seconds")
+ADDED = ("bytes_per_vector", "bytes_per_document", "index_bytes", "build_seconds")
+KEPT = ("model", "revision", "dims", "dims_trained", "quantization", "chunking")
 LARGEST = ("peak_rss_bytes", "search_peak_rss_bytes")
 RATES = ("search_queries_per_second", "documents_per_second")
 NO_OVERLAP = {"overlap@10": None, "overlap@100": None}
@@ -83,6 +85,8 @@ def point(
     documents = len(corpus.documents)
     figures = {
         "bytes_per_vector": retriever.bytes_per_document,
+        "chunks_per_document": 1.0,
+        "bytes_per_document": retriever.bytes_per_document,
         "index_bytes": retriever.index_bytes,
         "build_seconds": build_seconds,
         "training_vectors": 0,
@@ -107,6 +111,7 @@ def point(
         "quantization": "none",
         "index": model.kind,
         "metric": model.kind,
+        "chunking": WHOLE,
     }
     return measured(contest, setting, ranking, NO_OVERLAP, figures, latencies_ms, REASONS)
 
@@ -137,7 +142,7 @@ def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
             figures |= percentiles_ms(name, calls)
     own = {*dense.per_query, *(name for name in a if name.startswith(("overlap@", "cost_")))}
     setting = {
-        **{name: getattr(dense.point, name) for name in ("model", "revision", "dims", "dims_trained", "quantization")},
+        **{name: getattr(dense.point, name) for name in KEPT},
         "index": f"{dense.point.index}+{lexical.point.index}",
         "metric": "reciprocal_rank",
     }

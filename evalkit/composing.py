@@ -18,7 +18,7 @@ from evalkit.config import GROUPS, SCHEMAS, RunConfig
 from evalkit.errors import UserError, did_you_mean
 
 TAKEN_OVER = (
-    *("model", "corpus", "quantization", "index", "runtime", "dims", "measures", "top_k"),
+    *("model", "corpus", "quantization", "index", "chunking", "reranker", "runtime", "dims", "measures", "top_k"),
     *("memory_gb", "search_device", "load_seconds", "data_dir", "pricing", "workload"),
 )
 

@@ -25,7 +25,7 @@ NO_SIZE = "the quantizer does not say (bytes_per_vector)"
 WHY_UNMEASURED = {
     **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
     **dict.fromkeys(LOAD, "load_seconds=0 leaves out the clients at once"),
-    **dict.fromkeys(("index_bytes", "bytes_per_vector"), NO_SIZE),
+    **dict.fromkeys(("index_bytes", "bytes_per_vector", "bytes_per_document"), NO_SIZE),
     **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
     "overlap@10": "top_k is below 10",
     "overlap@100": "top_k is below 100",
@@ -47,19 +47,23 @@ def revision(encoder: Encoder) -> str:
     return encoder.config.revision or str(encoder.identity("document")["weights"])
 
 
-def encoding_speed(documents: Embeddings) -> dict[str, float | None]:
+def encoding_speed(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
     """Throughput of the pass that encoded the documents, also where an earlier run made it."""
-    seconds, tokens = documents.meta["seconds"], documents.meta["tokens"]
+    meta = embeddings.documents.meta
+    seconds, tokens = meta["seconds"], meta["tokens"]
     return {
-        "documents_per_second": documents.meta["texts"] / seconds,
+        "documents_per_second": meta["texts"] / seconds / embeddings.chunks.per_document,
         "tokens_per_second": None if tokens is None else tokens / seconds,
     }
 
 
 def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
-    """The mean number of tokens that the model read of a document and of a query, prompts included."""
-    sides = (("tokens_per_document", embeddings.documents.meta), ("tokens_per_query", embeddings.queries.meta))
-    return {name: None if m["tokens"] is None else m["tokens"] / m["texts"] for name, m in sides}
+    """The mean number of tokens that the model read of a document (all its chunks) and of a query, prompts included."""
+    sides = (
+        ("tokens_per_document", embeddings.documents.meta, embeddings.chunks.per_document),
+        ("tokens_per_query", embeddings.queries.meta, 1.0),
+    )
+    return {name: None if m["tokens"] is None else m["tokens"] / m["texts"] * times for name, m, times in sides}
 
 
 def encoding_memory(side: Embeddings) -> dict[str, int | None]:
@@ -70,11 +74,9 @@ def encoding_memory(side: Embeddings) -> dict[str, int | None]:
 def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings) -> CorpusRecord:
     """What run.json keeps of a corpus and of its two encoding passes."""
     limit = embeddings.documents.meta["max_length"]
-    cut_documents = embeddings.documents.truncated.tolist()
-    findings = [
-        *corpus.findings,
-        *truncation(corpus.documents.ids, cut_documents, limit or 0, encoder.config.name),
-    ]
+    chunks, cut_chunks = embeddings.chunks.texts, embeddings.documents.truncated.tolist()
+    what = "documents" if embeddings.chunks.document is None else "chunks of documents"
+    findings = [*corpus.findings, *truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, what)]
     config = encoder.config
     return CorpusRecord(
         model={
@@ -97,7 +99,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         ),
         queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
         canaries=(
-            canary(corpus.name, corpus.documents, embeddings.documents),
+            canary(corpus.name, embeddings.chunks.texts, embeddings.documents),
             canary(corpus.name, corpus.queries, embeddings.queries),
         ),
     )

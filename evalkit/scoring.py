@@ -40,7 +40,7 @@ def measured(
     latencies_ms: Mapping[str, Any],
     reasons: Mapping[str, str] | None = None,
 ) -> Measured:
-    """The point that ``setting`` (model, revision, dims, dims_trained, quantization, index, metric) names.
+    """The point that ``setting`` (model, revision, dims, dims_trained, quantization, index, metric, chunking) names.
 
     ``overlap`` has one value per query, or null, for each column; ``reasons`` say why figures of this kind of model
     are null.

@@ -3,10 +3,12 @@
 from typing import Any
 
 from evalkit.conf_files import choices_hint
-from evalkit.config import MULTI_GROUPS, STORE_DTYPES, STORES, PricingConfig, RunConfig, WorkloadConfig
+from evalkit.config import MULTI_GROUPS, PricingConfig, RunConfig, WorkloadConfig
 from evalkit.errors import UserError, did_you_mean
 
 FUSIONS = (None, "bm25")
+RESCORE_STORES = ("float32", "float16", "int8")
+STORE_DTYPES = ("float32", "float16")
 
 
 def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
@@ -47,6 +49,9 @@ def check(config: RunConfig) -> None:
         ("top_k", config.top_k, 1),
         ("runtime.latency_calls", config.runtime.latency_calls, 1),
         ("store.shard_texts", config.store.shard_texts, 1),
+        ("chunking.size", config.chunking.size, 1),
+        ("chunking.overlap", config.chunking.overlap, 0),
+        ("chunking.top_chunks", config.chunking.top_chunks, 1),
         ("runtime.token_budget", config.runtime.token_budget, 1),
         ("runtime.threads", config.runtime.threads, 1),
     ):
@@ -61,8 +66,10 @@ def check(config: RunConfig) -> None:
         if quantization.rescore is None:
             continue
         store, factor = quantization.rescore.store, quantization.rescore.factor
-        if store not in STORES:
-            raise UserError(f"quantization.{name}.rescore.store={store} is unknown.", did_you_mean(store, STORES))
+        if store not in RESCORE_STORES:
+            raise UserError(
+                f"quantization.{name}.rescore.store={store} is unknown.", did_you_mean(store, RESCORE_STORES)
+            )
         if factor < 1:
             raise UserError(f"quantization.{name}.rescore.factor={factor} is not possible.", "Give at least 1.")
 

@@ -182,15 +182,15 @@ def test_secrets_stay_out_of_the_record(tiny_run: list[str], tmp_path: Path, mon
 
 INTERRUPTED = """
 import sys
-from evalkit import pipeline
+from evalkit import vector_points
 from evalkit.__main__ import main
-build, built = pipeline.build, []
+build, built = vector_points.build, []
 def interrupting(*arguments):
     built.append(1)
     if len(built) == {after}:
         raise KeyboardInterrupt
     return build(*arguments)
-pipeline.build = interrupting
+vector_points.build = interrupting
 sys.exit(main(sys.argv[1:]))
 """
 

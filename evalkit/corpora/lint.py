@@ -130,11 +130,13 @@ def repeats(documents: Texts) -> list[str]:
     return [documents.ids[row] for row in later if documents.texts[row]]
 
 
-def truncation(texts: Sequence[str], truncated: Sequence[bool], max_length: int, model: str) -> list[Finding]:
-    """The finding that ``model`` read only the first ``max_length`` tokens of some documents, if it did.
+def truncation(
+    ids: Sequence[str], truncated: Sequence[bool], max_length: int, model: str, what: str = "documents"
+) -> list[Finding]:
+    """The finding that ``model`` read only the first ``max_length`` tokens of some texts, if it did.
 
-    ``texts`` are document ids and ``truncated`` says of each whether it was cut.
+    ``truncated`` says of each of ``ids`` whether it was cut, ``what`` is what they are ids of.
     """
-    cut = [id_ for id_, was_cut in zip(texts, truncated, strict=True) if was_cut]
-    message = f"documents are cut at the {max_length:,} tokens that {model} reads"
-    return [finding("truncated_documents", cut, len(texts), message)] if cut else []
+    cut = [id_ for id_, was_cut in zip(ids, truncated, strict=True) if was_cut]
+    message = f"{what} are cut at the {max_length:,} tokens that {model} reads"
+    return [finding("truncated_documents", cut, len(ids), message)] if cut else []

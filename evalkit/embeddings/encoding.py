@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.corpora import Corpus, Texts
+from evalkit.embeddings.chunking import Chunks, whole
 from evalkit.embeddings.store import EmbeddingStore, Entry
 from evalkit.encoders import Advance, Encoded, Encoder, Side
 from evalkit.encoders.encoder import FloatMatrix
@@ -53,8 +54,9 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class CorpusEmbeddings:
-    """Both sides of one corpus by one encoder."""
+    """Both sides of one corpus by one encoder; ``documents`` has a vector for each of ``chunks``."""
 
+    chunks: Chunks
     documents: Embeddings
     queries: Embeddings
 
@@ -72,8 +74,11 @@ def embed(
     corpus: Corpus,
     latency_calls: int = 200,
     progress: Progress = no_progress,
+    chunks: Chunks | None = None,
 ) -> CorpusEmbeddings:
     """The embeddings of ``corpus`` by ``encoder``: from ``store`` where they are, else encoded into it.
+
+    Its documents are encoded as ``chunks``; null is each of them whole.
 
     Raises UserError where the model gives a vector that is not finite, all zeros or of the wrong width.
     """
@@ -81,8 +86,10 @@ def embed(
     def one_side(side: Side, texts: Texts, calls: int) -> Embeddings:
         return embed_side(store, encoder, side, texts, calls, progress(f"{corpus.name} {side}", len(texts)))
 
+    chunks = chunks or whole(corpus.documents)
     return CorpusEmbeddings(
-        documents=one_side("document", corpus.documents, 0),
+        chunks=chunks,
+        documents=one_side("document", chunks.texts, 0),
         queries=one_side("query", corpus.queries, latency_calls),
     )
 

@@ -1,11 +1,12 @@
 """What a hosted model's bill will be, before the first request: only texts that are not stored yet cost anything."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evalkit.config import ApiConfig
 from evalkit.corpora import Corpus, Texts
+from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.encoding import LATENCY_WARM_UP, entry_key
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.encoders import Encoder, Side
@@ -27,13 +28,17 @@ class Spending:
 
 
 def estimate(
-    store: EmbeddingStore, encoder: Encoder, corpora: Sequence[Corpus], latency_calls: int, price: float | None
+    store: EmbeddingStore,
+    encoder: Encoder,
+    corpora: Iterable[tuple[Corpus, Chunks]],
+    latency_calls: int,
+    price: float | None,
 ) -> Spending:
     """What ``corpora`` still cost at ``price`` (US dollars per million tokens), timed single queries included."""
     texts = tokens = 0
-    for corpus in corpora:
+    for corpus, chunks in corpora:
         sides: tuple[tuple[Side, Texts, int], ...] = (
-            ("document", corpus.documents, 0),
+            ("document", chunks.texts, 0),
             ("query", corpus.queries, latency_calls),
         )
         for side, each, calls in sides:

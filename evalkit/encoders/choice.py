@@ -28,6 +28,8 @@ def choose_runtime(
     """
     kinds = candidates(runtime)
     identities = [load_encoder(model, replace(runtime, kind=kind)).identity("document") for kind in kinds]
+    if all(identity == identities[0] for identity in identities):  # a model that brings its own: a hosted one, say
+        return replace(runtime, kind=kinds[0])
     key = hashlib.sha256(json.dumps([platform.node(), identities], sort_keys=True).encode()).hexdigest()[:32]
     file = remembered / f"runtime-{key}.json"
     try:

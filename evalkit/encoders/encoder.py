@@ -42,6 +42,11 @@ class Encoder(Protocol):
         """Tokens that are read of a text; null where there is no limit."""
         ...
 
+    @property
+    def tokenizer(self) -> Any:
+        """The model's own ``tokenizers.Tokenizer``, which neither cuts nor pads. Raises UserError where it has none."""
+        ...
+
     def identity(self, side: Side) -> Mapping[str, Any]:
         """Everything but the texts that decides the vectors of ``side``: plain JSON values. Loads nothing."""
         ...

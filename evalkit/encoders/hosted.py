@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from evalkit.config import ModelConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.encoders.troubles import BadReplyError, is_transient, retry_after_seconds, status_of
 from evalkit.errors import UserError
 
@@ -80,6 +81,10 @@ class HostedEncoder:
     @property
     def max_length(self) -> int | None:
         return self.config.max_length
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return named_tokenizer(self.config)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {

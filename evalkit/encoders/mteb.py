@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.encoders.weights import warn_about_remote_code
 from evalkit.errors import UserError, did_you_mean
 
@@ -58,6 +60,11 @@ class MtebEncoder:
     def max_length(self) -> int | None:
         length = self.config.max_length or self.meta.max_tokens
         return int(length) if length and length < math.inf else None
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """``model.tokenizer``, else the one that the hub has under the model's name."""
+        return named_tokenizer(replace(self.config, tokenizer=self.config.tokenizer or self.config.name))
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {

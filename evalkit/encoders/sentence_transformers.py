@@ -16,6 +16,7 @@ from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.runtimes import INPUTS, LEAST_COSINE, find_runtime
+from evalkit.encoders.tokenizing import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
 from evalkit.encoders.weights import ask_hub, check_weights, folder_sha256, local_folder, warn_about_remote_code
 from evalkit.errors import UserError
 
@@ -74,6 +75,18 @@ class SentenceTransformersEncoder:
         return int(length) if length is not None and length < math.inf else None
 
     @cached_property
+    def tokenizer(self) -> Any:
+        """From its own file where that lies in a folder, which needs no PyTorch; else the loaded model's."""
+        if self.config.tokenizer:
+            return named_tokenizer(self.config)
+        if self.folder and (self.folder / TOKENIZER_FILE).is_file():
+            return tokenizer_of(self.folder / TOKENIZER_FILE)
+        found = getattr(self.model.tokenizer, "backend_tokenizer", self.model.tokenizer)
+        if not hasattr(found, "encode_batch"):
+            raise UserError(f"{self.config.name} has a tokenizer that can't tell where its tokens lie.", HINT)
+        return unlimited(found)
+
+    @cached_property
     def device(self) -> str:
         """``runtime.device``, or the best there is for ``auto``."""
         import torch
@@ -112,7 +125,7 @@ class SentenceTransformersEncoder:
                 except OSError:
                     if self.folder:
                         raise
-                    ask_hub(config)
+                    ask_hub(config.name, config.revision)
                     model = SentenceTransformer(source, **options)
         except (OSError, ValueError) as error:
             raise unloadable(config, self.folder is not None, error) from None
@@ -141,7 +154,8 @@ class SentenceTransformersEncoder:
             return first
         features = self.model.preprocess(["an example", "and another of another length"])
         example = {name: features[name] for name in INPUTS if name in features}
-        token_embeddings = self.convert(first.model, example, self.runtime.precision, self.threads)
+        with quiet_transformers():
+            token_embeddings = self.convert(first.model, example, self.runtime.precision, self.threads)
         return lambda features: {**features, "token_embeddings": token_embeddings(features)}
 
     def load(self) -> None:

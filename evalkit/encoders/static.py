@@ -12,6 +12,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.tokenizing import unlimited
 from evalkit.encoders.weights import folder_sha256, hub_folder, local_folder
 from evalkit.errors import UserError
 
@@ -25,6 +26,7 @@ class Engine:
     embed: Callable[[list[str]], FloatMatrix]
     count: Callable[[list[str]], list[int]]
     dims: int
+    tokenizer: Any
 
 
 class StaticEncoder:
@@ -47,6 +49,10 @@ class StaticEncoder:
     @property
     def max_length(self) -> int | None:
         return self.config.max_length
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return unlimited(self.engine.tokenizer)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {
@@ -96,12 +102,13 @@ def model2vec(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
     def load_engine() -> Engine:
         from model2vec import StaticModel
 
-        model = StaticModel.from_pretrained(folder or hub_folder(config))
+        model = StaticModel.from_pretrained(folder or hub_folder(config.name, config.revision))
         options = {"max_length": config.max_length, "normalize": False, "use_multiprocessing": False}
         return Engine(
             embed=lambda texts: np.asarray(model.encode(texts, **options), dtype=np.float32),
             count=lambda texts: [len(ids) for ids in model.tokenize(texts)],
             dims=int(model.dim),
+            tokenizer=model.tokenizer,
         )
 
     return StaticEncoder(config, "model2vec", weights, load_engine)
@@ -120,6 +127,7 @@ def wordllama(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
             embed=lambda texts: np.asarray(model.embed(texts, norm=False), dtype=np.float32),
             count=lambda texts: [sum(encoded.attention_mask) for encoded in model.tokenize(texts)],
             dims=int(model.embedding.shape[1]),
+            tokenizer=model.tokenizer,
         )
 
     return StaticEncoder(config, "wordllama", f"wordllama:{version('wordllama')}", load_engine)

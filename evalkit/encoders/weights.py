@@ -2,6 +2,8 @@
 
 import hashlib
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +42,24 @@ def check_weights(model: ModelConfig, folder: Path) -> None:
         )
 
 
+def file_of(place: str | None, name: str, setting: str) -> Path:
+    """The file ``name`` in a folder, a file itself, or the only such file of an installed package."""
+    if place is None:
+        raise UserError(f"{setting} is not set.", f"Give a folder or an installed package that holds {name}.")
+    path = Path(place).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        found = sorted(path.rglob(name))
+    elif place.isidentifier() and find_spec(place) is not None:
+        found = sorted(Path(str(import_module(place).__file__)).parent.rglob(name))
+    else:
+        raise UserError(f"{setting}={place} is no file, folder or installed package.")
+    if len(found) != 1:
+        raise UserError(f"{setting}={place} holds {len(found)} files '{name}', not one.", "Give the file itself.")
+    return found[0]
+
+
 def folder_sha256(folder: Path) -> str:
     """sha256 (hex) over the names and contents of every file of a model, so that any change is another model."""
     sha = hashlib.sha256()
@@ -59,31 +79,42 @@ def warn_about_remote_code(model: ModelConfig) -> None:
     )
 
 
-def hub_folder(model: ModelConfig) -> Path:
-    """The model's files from the hub's cache, else from the hub. Raises UserError where neither has them."""
+def hub_folder(name: str, revision: str | None, setting: str = "model.path") -> Path:
+    """The files of ``name`` from the hub's cache, else from the hub. Raises UserError where neither has them."""
     from huggingface_hub import snapshot_download
+
+    fetch = partial(snapshot_download, name, revision=revision)
+    return from_hub(fetch, name, revision, f"Give a folder with its files: {setting}=<folder>.")
+
+
+def hub_file(name: str, file: str, hint: str) -> Path:
+    """One file of ``name`` from the hub's cache, else from the hub. Raises UserError where neither has it."""
+    from huggingface_hub import hf_hub_download
+
+    return from_hub(partial(hf_hub_download, name, file), name, None, hint)
+
+
+def from_hub(fetch: Callable[..., str], name: str, revision: str | None, hint: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         try:
-            return Path(snapshot_download(model.name, revision=model.revision, local_files_only=True))
+            return Path(fetch(local_files_only=True))
         except LocalEntryNotFoundError:
-            ask_hub(model)
-            return Path(snapshot_download(model.name, revision=model.revision))
+            ask_hub(name, revision)
+            return Path(fetch())
     except (HfHubHTTPError, OSError) as error:
-        raise UserError(
-            f"{model.name} is neither in the hub's cache nor to be had from the hub: {str(error).splitlines()[0]}",
-            "Give a folder with its files: model.path=<folder>.",
-        ) from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{name} is neither in the hub's cache nor to be had from the hub: {reason}", hint) from None
 
 
-def ask_hub(config: ModelConfig) -> None:
+def ask_hub(name: str, revision: str | None) -> None:
     """One request that fails at once where the hub is out of reach, instead of a minute of retries."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        HfApi().model_info(config.name, revision=config.revision, timeout=HUB_TIMEOUT_S)
+        HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_S)
     except HfHubHTTPError:
         raise
     except Exception as error:  # whichever HTTP client the hub library uses

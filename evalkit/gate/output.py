@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.gate.decision import Decision, Verdict
 from evalkit.gate.quality import QualityResult
 from evalkit.gate.resources import ResourceResult
-from evalkit.gate.space import DIFFERENT, DRIFTED, SAME, UNKNOWN, SpaceResult
+from evalkit.gate.space import DIFFERENT, DRIFTED, SAME, SPLIT_OTHERWISE, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
 from evalkit.results.markdown import escaped, table
 
@@ -21,6 +21,7 @@ SPACE_WORDS = {
     SAME: "the old index can stay",
     DRIFTED: "re-embed, or accept what mixing old and new vectors costs",
     DIFFERENT: "re-embed: the old index is of no use to the candidate",
+    SPLIT_OTHERWISE: "re-embed: the old index holds other parts of the documents",
     UNKNOWN: "the runs share no canary text",
 }
 
@@ -87,7 +88,7 @@ def space_sentence(s: SpaceResult) -> str:
     """Whether the old index of one corpus can stay, and what mixing or re-embedding would mean."""
     cosine = "" if s.smallest_cosine is None else f" (smallest cosine {s.smallest_cosine:.5f} over {s.texts} texts)"
     sentence = f"{s.corpus}: {s.space}{cosine}: {SPACE_WORDS[s.space]}"
-    if s.space in (DRIFTED, DIFFERENT):
+    if s.space in (DRIFTED, DIFFERENT, SPLIT_OTHERWISE):
         if s.overlap_at_10 is not None:
             sentence += f"; new queries find {s.overlap_at_10:.0%} of their ten nearest in old vectors of the sample"
         if s.reembed_seconds is not None:

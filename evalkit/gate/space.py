@@ -15,6 +15,7 @@ SAME_COSINE = 0.999
 DRIFTED_COSINE = 0.9
 DEPTH = 10
 SAME, DRIFTED, DIFFERENT, UNKNOWN = "same space", "drifted", "different space", "unknown"
+SPLIT_OTHERWISE = "documents split otherwise"
 
 Matrix = npt.NDArray[np.float32]
 
@@ -68,6 +69,8 @@ def compare_space(
         space = SAME if smallest >= SAME_COSINE else DRIFTED if mean >= DRIFTED_COSINE else DIFFERENT
         documents, queries = (texts["side"] == side for side in ("document", "query"))
         overlap = mixed_overlap(old[documents], new[documents], new[queries])
+    if chunking(baseline, corpus) != chunking(candidate, corpus):
+        space = SPLIT_OTHERWISE
     record = corpus_record(candidate, {"corpus": corpus})
     return SpaceResult(
         corpus=corpus,
@@ -105,6 +108,11 @@ def mixed_overlap(old_documents: Matrix, new_documents: Matrix, new_queries: Mat
     return float((wanted[:, :, None] == found[:, None, :]).any(axis=2).mean())
 
 
+def chunking(run: StoredRun, corpus: str) -> set[str]:
+    """How documents were split; runs from before that could be chosen kept them whole."""
+    return {point.get("chunking", "none") for point in run.about["points"] if point["corpus"] == corpus}
+
+
 def reembed_seconds(candidate: StoredRun, corpus: str) -> float | None:
     sides = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus and e["side"] == "document"]
     return float(sides[0]["seconds"]) if sides else None
@@ -118,7 +126,7 @@ def reembed_usd(candidate: StoredRun, corpus: str) -> float | None:
 def alarm(space: str, baseline: StoredRun, candidate: StoredRun) -> str:
     """What must be said loudly: vectors that changed although nothing was said to change."""
     before, after = (identity(run.about["models"][0]) for run in (baseline, candidate))
-    if before != after or space in (SAME, UNKNOWN):
+    if before != after or space in (SAME, UNKNOWN, SPLIT_OTHERWISE):
         return ""
     return (
         f"{before[0]} at revision {before[1]} gave other vectors for the same texts than in the baseline: "

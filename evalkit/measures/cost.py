@@ -21,9 +21,9 @@ CPU, HOSTED = "cpu", "hosted"
 NEEDS = {
     "cost_embed_once_usd": ("tokens_per_document", "tokens_per_second"),
     "cost_embed_month_usd": ("tokens_per_document", "tokens_per_second"),
-    "cost_storage_month_usd": ("index_bytes", "bytes_per_vector"),
+    "cost_storage_month_usd": ("index_bytes", "bytes_per_document"),
     "cost_queries_month_usd": ("tokens_per_query", "query_ms_p50", "search_ms_p50"),
-    "cost_month_usd": ("tokens_per_document", "tokens_per_second", "index_bytes", "bytes_per_vector", "query_ms_p50"),
+    "cost_month_usd": ("tokens_per_document", "tokens_per_second", "index_bytes", "bytes_per_document", "query_ms_p50"),
 }
 FIGURES = tuple(NEEDS)
 
@@ -105,7 +105,10 @@ def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, 
     )
     tokens = workload.documents * tokens_per_document
     if prices.hosted is None:
-        once = tokens / figure("tokens_per_second") / 3600 * prices.usd_per_hour
+        seconds = tokens / figure("tokens_per_second")
+        if workload.tokens_per_document is None:  # a model that counts no tokens still has its speed on documents
+            seconds = np.where(np.isnan(seconds), workload.documents / figure("documents_per_second"), seconds)
+        once: Numbers = seconds / 3600 * prices.usd_per_hour
         of_query_tokens: Numbers = 0.0
         busy_ms = workload.queries_per_month * figure("query_ms_p50")
     else:
@@ -114,9 +117,9 @@ def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, 
         busy_ms = workload.queries_per_month * figure("search_ms_p50")
     yearly_share = 1 / workload.write_off_months + workload.reembeddings_per_year / 12
     embed_month = once * (yearly_share + workload.changed_documents_per_month / workload.documents)
-    per_vector = figure("bytes_per_vector")
-    fixed_bytes = figure("index_bytes") - documents * per_vector
-    kept_bytes = workload.replicas * (fixed_bytes + workload.documents * per_vector)
+    per_document = figure("bytes_per_document")
+    fixed_bytes = figure("index_bytes") - documents * per_document
+    kept_bytes = workload.replicas * (fixed_bytes + workload.documents * per_document)
     storage = kept_bytes / 1e9 * prices.usd_per_gb_month
     hours = np.maximum(busy_ms / MS_PER_HOUR, workload.machine_hours_per_month * workload.replicas)
     queries = of_query_tokens + hours * prices.usd_per_hour

@@ -11,7 +11,7 @@ from evalkit.reports.scopes import setting_name
 from evalkit.reports.words import figure, share
 
 Bools = npt.NDArray[np.bool_]
-QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_vector", "fastest": "query_ms_p95"}
+QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95"}
 BEST = "best quality"
 
 

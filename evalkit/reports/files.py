@@ -9,7 +9,7 @@ from evalkit.reports.report import Report
 from evalkit.reports.words import unit_of
 from evalkit.results.files import write_text
 
-INTERNAL = ["run", "device"]
+INTERNAL = ["run", "device", "unsplit_model"]
 
 
 def write_files(report: Report, folder: Path) -> Path:

@@ -12,10 +12,14 @@ from evalkit.errors import UserError
 from evalkit.measures.cost import costs, tariff
 from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stored_runs
 
-VARIANT = ["model_name", "revision", "runtime"]
+VARIANT = ["model_name", "revision", "runtime", "chunking"]
 CORPUS = ["corpus_name", "corpus_fingerprint"]
 SETTING = ["model", "dims", "quantization", "index"]
-WORDS = (*("model", "revision", "corpus", "corpus_fingerprint", "quantization", "index", "metric", "priced_as"), "dims")
+WORDS = (
+    *("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index"),
+    *("metric", "priced_as", "chunking"),
+)
+UNCHUNKED = "none"
 NEEDED = ("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index")
 
 
@@ -23,7 +27,8 @@ NEEDED = ("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantiza
 class Gathered:
     """``points``: one row per point with its setting, figures and costs; ``run`` is the position in ``runs``.
 
-    ``model`` and ``corpus`` are labels, short and unique. ``problems`` say what was left out and why.
+    ``model`` and ``corpus`` are labels, short and unique; ``unsplit_model`` is the same for all ways to split its
+    documents. ``problems`` say what was left out and why.
     """
 
     points: pd.DataFrame
@@ -50,7 +55,9 @@ def gather(config: ReportConfig) -> Gathered:
         where = f"no run in {config.results_dir} can be read." if problems else f"{config.results_dir} holds no run."
         raise UserError(" ".join((where, *problems)), "Make one: python -m evalkit.")
     points = pd.concat(tables, ignore_index=True)
-    points["model"] = labels(points[VARIANT], short_model_names(points["model_name"]))
+    named = short_model_names(points["model_name"])
+    points["model"] = labels(points[VARIANT].replace({"chunking": {UNCHUNKED: "whole"}}), named)
+    points["unsplit_model"] = labels(points[VARIANT[:-1]], named)
     points["corpus"] = labels(points[CORPUS], points["corpus_name"])
     newest = ~points.duplicated(["corpus", *SETTING], keep="last")
     if not newest.all():
@@ -84,6 +91,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     points = pd.DataFrame(about["points"]).drop(columns=["unmeasured"], errors="ignore")
     if missing := [name for name in NEEDED if name not in points]:
         raise KeyError(missing[0])
+    points = with_chunks(points)
     measured = [str(name) for name in points if name not in WORDS]
     points = points.astype({"dims": int, **dict.fromkeys(measured, float)})
     runtimes = {(e["model"], e["corpus"]): e["runtime"] for e in about["embeddings"] if e["side"] == "document"}
@@ -102,6 +110,13 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
         found = costs(figures, group["documents"], config.workload, prices)
         priced.append(group.assign(**found, priced_as=prices.priced_as, machine=prices.machine, **prices_of(prices)))
     return pd.concat(priced).sort_index()
+
+
+def with_chunks(points: pd.DataFrame) -> pd.DataFrame:
+    """``points`` with the columns that runs did not have before documents could be split."""
+    whole: dict[str, Any] = {"chunking": UNCHUNKED, "chunks_per_document": 1.0}
+    whole["bytes_per_document"] = points.get("bytes_per_vector")
+    return points.assign(**{name: value for name, value in whole.items() if name not in points})
 
 
 def prices_of(prices: Any) -> dict[str, Any]:

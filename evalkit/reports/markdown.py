@@ -9,7 +9,7 @@ from evalkit.reports.report import Report
 from evalkit.reports.words import figure, number
 from evalkit.results.markdown import escaped, table
 
-FRONT_FIGURES = ("cost_month_usd", "bytes_per_vector", "query_ms_p95")
+FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95")
 
 
 def markdown(report: Report) -> str:
@@ -49,6 +49,8 @@ def model_lines(report: Report) -> Iterator[str]:
         ),
     )
     yield from (f"- not ranked: {escaped(line)}" for line in scope.incomplete)
+    if report.long_documents:
+        yield from ("", "## Long documents", "", *(f"- {escaped(line)}" for line in report.long_documents))
 
 
 def front_lines(report: Report) -> Iterator[str]:

@@ -58,6 +58,7 @@ def html_page(report: Report, svg: str) -> str:
         fields=list(what_if_fields(report, data["prices"])),
         assumptions=list(assumptions(report)),
         rankings=list(rankings(report)),
+        long_documents=report.long_documents,
         heats=list(heats(report)),
         hosted=hosted_headers(report),
         crossings=list(crossings(report)),

@@ -9,6 +9,7 @@ from evalkit.config import ReportConfig
 from evalkit.errors import UserError, did_you_mean
 from evalkit.reports.answers import Answer, Bools, Words, answers, pareto_front, words
 from evalkit.reports.gathering import Gathered, gather
+from evalkit.reports.long_documents import long_documents
 from evalkit.reports.marks import Marks, marks
 from evalkit.reports.quality import Certainty, CorpusQueries, read_queries
 from evalkit.reports.scopes import Scope, scopes
@@ -44,6 +45,10 @@ class Report:
 
     def words(self, answer: Answer) -> Words:
         return words(answer, self.table, self.config.measure, self.quality, self.config.alpha)
+
+    @cached_property
+    def long_documents(self) -> list[str]:
+        return list(long_documents(self.gathered, self.queries, self.config.measure))
 
     @cached_property
     def front(self) -> Bools:

@@ -15,7 +15,7 @@ from evalkit.reports.report import Report
 from evalkit.reports.words import number, unit_of
 
 TABLE_FIGURES = (
-    *("overlap@10", "bytes_per_vector", "index_bytes"),
+    *("overlap@10", "chunks_per_document", "bytes_per_document", "index_bytes"),
     *("documents_per_second", "search_ms_p50", "query_ms_p95"),
 )
 TABLE_ROWS = 5_000

@@ -38,6 +38,7 @@ OBJECTIVES = {
         Objective("build_seconds", "s", False, of_machine=True),
         Objective("index_bytes", "B", False),
         Objective("bytes_per_vector", "B", False),
+        Objective("bytes_per_document", "B", False),
         Objective("cost_month_usd", "$", False, of_machine=True),
         Objective("cost_embed_once_usd", "$", False, of_machine=True),
         Objective("cost_embed_month_usd", "$", False, of_machine=True),

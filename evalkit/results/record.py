@@ -37,7 +37,8 @@ class Point:
 
     ``figures`` are the measured columns of points.parquet; what could not be measured is null and ``unmeasured``
     says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
-    ``metric`` is what the index searched by, ``priced_as`` whose price its costs were worked out with.
+    ``metric`` is what the index searched by, ``priced_as`` whose price its costs were worked out with, ``chunking`` how
+    documents were split before they were encoded.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Point:
     quantization: str
     index: str
     metric: str
+    chunking: str
     top_k: int
     queries: int
     priced_as: str

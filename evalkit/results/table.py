@@ -11,6 +11,7 @@ from rich.text import Text
 from evalkit.results.record import Point
 
 UNTRAINED = "*"
+OF_CHUNKS = ("chunks_per_document", "bytes_per_document")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Column:
 COSTS = (
     Column("overlap@10", "overlap@10", "{:.3f}".format, True),
     Column("bytes_per_vector", "bytes/vector", "{:,.0f}".format, False),
+    Column("chunks_per_document", "chunks/doc", "{:,.2f}".format, False),
+    Column("bytes_per_document", "bytes/doc", "{:,.0f}".format, False),
     Column("index_bytes", "index size", lambda v: decimal(int(v)), False),
     Column("search_queries_per_second", "queries/s", "{:,.0f}".format, True),
     Column("search_ms_p50", "search p50 ms", "{:.2f}".format, False),
@@ -36,7 +39,9 @@ COSTS = (
 
 def points_table(points: Sequence[Point], measures: Sequence[str]) -> Table:
     """One row per point, grouped by corpus, best first by the first of ``measures``."""
-    columns = [*(Column(m, m, "{:.4f}".format, True) for m in measures), *COSTS]
+    are_split = any(point.figures["chunks_per_document"] != 1 for point in points)
+    costs = [column for column in COSTS if are_split or column.figure not in OF_CHUNKS]
+    columns = [*(Column(m, m, "{:.4f}".format, True) for m in measures), *costs]
     table = Table(title=title(points), caption=caption(points), header_style="bold", caption_justify="left")
     for name in ("corpus", "dims", "quantization", "index"):
         table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)

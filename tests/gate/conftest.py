@@ -69,6 +69,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         top_k: int = 10,
         measures: Sequence[str] = ("nDCG@10",),
         workload: Mapping[str, Any] | None = None,
+        chunking: str = "none",
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -96,6 +97,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                     quantization=quantization,
                     index="flat",
                     metric="inner_product",
+                    chunking=chunking,
                     top_k=top_k,
                     queries=len(array),
                     priced_as="a machine",

@@ -192,6 +192,15 @@ def test_the_overlap_of_old_index_and_new_queries_is_that_of_plain_numpy(make_ru
     assert found.overlap_at_10 == pytest.approx(np.mean(shares), abs=0.01)  # the canary keeps float16
 
 
+def test_an_index_of_other_parts_of_the_documents_can_not_stay(make_run: MakeRun, config: GateConfig) -> None:
+    """Also where the sample's texts, all of them short, have the same vectors."""
+    whole, split = make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES}, chunking="tokens(size=254, overlap=0)")
+    (found,) = decide(config, whole, split).spaces
+    assert (found.space, found.index_can_stay, found.alarm) == ("documents split otherwise", False, "")
+    assert "re-embed: the old index holds other parts of the documents" in space_sentence(found)
+    assert decide(replace(config, require_same_space=True), whole, split).verdict.value == "regression"
+
+
 def test_another_width_is_another_space_and_no_alarm_for_another_model(make_run: MakeRun, config: GateConfig) -> None:
     candidate = make_run({(8, "x"): SCORES}, vectors=unit(60, 24), model="other")
     (found,) = decide(config, make_run({(8, "x"): SCORES}), candidate).spaces

@@ -52,6 +52,22 @@ def test_a_machine_without_a_price_meets_nothing_that_is_known() -> None:
     assert math.isnan(crossing(100, math.nan, 0.02).tokens_per_month)
 
 
+def test_a_model_that_counts_no_tokens_is_priced_by_the_documents_it_encodes() -> None:
+    figures = {**EXAMPLE["figures"], "tokens_per_document": None, "tokens_per_second": None, "documents_per_second": 25}
+    workload = WorkloadConfig(**EXAMPLE["workload"])
+    assert costs(figures, 1_000, workload, HERE)["cost_embed_once_usd"] == pytest.approx(2_000_000 / 25 / 3_600 * 0.10)
+    assert math.isnan(costs(figures, 1_000, workload, HOSTED)["cost_embed_once_usd"])
+    longer = WorkloadConfig(**{**EXAMPLE["workload"], "tokens_per_document": 400})
+    assert math.isnan(costs(figures, 1_000, longer, HERE)["cost_embed_once_usd"])
+
+
+def test_documents_in_chunks_are_stored_by_all_their_chunks() -> None:
+    """1,000 documents of 3 chunks of 384 bytes and 3,072 fixed bytes."""
+    figures = {**EXAMPLE["figures"], "bytes_per_document": 3 * 384.0, "index_bytes": 3_000 * 384 + 3_072}
+    found = costs(figures, 1_000, WorkloadConfig(**EXAMPLE["workload"]), HERE)
+    assert found["cost_storage_month_usd"] == pytest.approx(2 * (2_000_000 * 3 * 384 + 3_072) / 1e9 * 3)
+
+
 def test_many_points_at_once_cost_what_each_costs_alone() -> None:
     columns = {name: np.array([value, value * 2.0]) for name, value in EXAMPLE["figures"].items()}
     workload = WorkloadConfig(**EXAMPLE["workload"])

@@ -32,6 +32,8 @@ FIGURES = {
     "query_ms_p50": 9.0,
     "query_ms_p95": 11.0,
     "bytes_per_vector": 384.0,
+    "chunks_per_document": 1.0,
+    "bytes_per_document": 384.0,
     "index_bytes": 387_072,
     "overlap@10": 0.9,
     "peak_rss_bytes": 10**9,
@@ -64,6 +66,8 @@ def write_run(results: Path) -> WriteRun:
         runtime: Mapping[str, Any] | None = None,
         environment: Mapping[str, Any] = ENVIRONMENT,
         measure: str = "nDCG@10",
+        chunking: str = "none",
+        truncated_texts: int = 0,
         query_order: Callable[[int], Sequence[int]] = range,
         lint: Sequence[Any] = (),
         created_at: str | None = None,
@@ -74,6 +78,7 @@ def write_run(results: Path) -> WriteRun:
                 count = len(next(iter(settings.values())))
                 ids = [f"q{i}" for i in range(count)]
                 side = {"model": model, "corpus": corpus, "side": "document", "runtime": runtime or {"device": "cpu"}}
+                side |= {"texts": DOCUMENTS, "truncated_texts": truncated_texts}
                 writer.add(
                     CorpusRecord(
                         model={"name": model, "revision": revision, "prompts": {"query": "", "document": ""}},
@@ -95,7 +100,7 @@ def write_run(results: Path) -> WriteRun:
                     of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
                     point = Point(
                         *(model, revision, corpus, fingerprint(corpus), dims, True, quantization, "flat"),
-                        *("inner_product", 10, count, "a machine"),
+                        *("inner_product", chunking, 10, count, "a machine"),
                         figures=of_point,
                         unmeasured={},
                     )

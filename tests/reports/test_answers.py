@@ -33,7 +33,7 @@ def test_the_front_is_what_no_other_setting_beats(settings: list[tuple[float, fl
 TABLE = pd.DataFrame(
     {
         "cost_month_usd": [5.0, 4.0, 1.0, np.nan],
-        "bytes_per_vector": [1536.0, 384.0, 48.0, 96.0],
+        "bytes_per_document": [1536.0, 384.0, 48.0, 96.0],
         "query_ms_p95": [9.0, 9.0, 1.0, 2.0],
     }
 )
@@ -65,7 +65,7 @@ def test_of_equal_ones_the_better_answers() -> None:
     [
         ("cost_month_usd", 1234.567, "$1,234.57 a month"),
         ("cost_embed_once_usd", 0.01234, "$0.0123"),
-        ("bytes_per_vector", 1536.0, "1,536 B"),
+        ("bytes_per_document", 1536.0, "1,536 B"),
         ("query_ms_p95", 9.14, "9.1 ms"),
         ("search_ms_p50", 0.0412, "0.0412 ms"),
         ("query_ms_p95", float("nan"), "– ms"),
@@ -81,7 +81,7 @@ def test_what_can_be_told_apart_is_said(write_run: WriteRun, config: Config) -> 
     write_run(
         "a",
         {"c": {(64, "float32"): best, (64, "int8"): close, (64, "binary"): far}},
-        figures=lambda corpus, setting: {"bytes_per_vector": sizes[setting[1]]},
+        figures=lambda corpus, setting: {"bytes_per_document": sizes[setting[1]]},
     )
     report = make_report(config())
     first, cheapest, smallest, _ = (report.words(answer) for answer in report.answers)

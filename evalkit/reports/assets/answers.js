@@ -1,7 +1,7 @@
 // The answer in words and the Pareto front: twins of answers.py, for the reader's own prices and volumes.
 "use strict";
 
-const QUESTIONS = { cheapest: "cost_month_usd", smallest: "bytes_per_vector", fastest: "query_ms_p95" };
+const QUESTIONS = { cheapest: "cost_month_usd", smallest: "bytes_per_document", fastest: "query_ms_p95" };
 
 function bestOf(all) {
   return all.reduce((best, row) => (row.quality > (best?.quality ?? -Infinity) ? row : best), null);

@@ -45,12 +45,15 @@ function costs(point) {
   const tokens = workload.documents * (workload.tokens_per_document ?? figure("tokens_per_document"));
   const queryTokens = workload.queries_per_month * (workload.tokens_per_query ?? figure("tokens_per_query"));
   const isHosted = measured("is_hosted", point) === 1;
-  const once = isHosted ? (tokens / 1e6) * hosted : (tokens / figure("tokens_per_second") / 3600) * perHour;
+  const ofTokens = tokens / figure("tokens_per_second");
+  const isCounted = !Number.isNaN(ofTokens) || workload.tokens_per_document !== null;
+  const seconds = isCounted ? ofTokens : workload.documents / figure("documents_per_second");
+  const once = isHosted ? (tokens / 1e6) * hosted : (seconds / 3600) * perHour;
   const busyMs = workload.queries_per_month * figure(isHosted ? "search_ms_p50" : "query_ms_p50");
   const shares = 1 / workload.write_off_months + workload.reembeddings_per_year / 12;
   const embed = once * (shares + workload.changed_documents_per_month / workload.documents);
-  const fixedBytes = figure("index_bytes") - figure("documents") * figure("bytes_per_vector");
-  const bytes = workload.replicas * (fixedBytes + workload.documents * figure("bytes_per_vector"));
+  const fixedBytes = figure("index_bytes") - figure("documents") * figure("bytes_per_document");
+  const bytes = workload.replicas * (fixedBytes + workload.documents * figure("bytes_per_document"));
   const storage = (bytes / 1e9) * prices.usd_per_gb_month;
   const hours = Math.max(busyMs / MS_PER_HOUR, workload.machine_hours_per_month * workload.replicas);
   const queries = (isHosted ? (queryTokens / 1e6) * hosted : 0) + hours * perHour;

@@ -1,0 +1,55 @@
+"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in validation.py."""
+
+from evalkit.config.commands import (
+    BaselineConfig,
+    ExportConfig,
+    GateConfig,
+    NewCorpusConfig,
+    ReportConfig,
+    StoreCommandConfig,
+)
+from evalkit.config.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
+from evalkit.config.model import ApiConfig, ModelConfig, Prompts, RerankerConfig
+from evalkit.config.run import RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
+
+MULTI_GROUPS = ("corpus", "quantization", "index")
+GROUPS = ("model", *MULTI_GROUPS, "chunking", "reranker", "runtime", "pricing", "workload", "experiment")
+
+SCHEMAS: dict[str, type] = {
+    "run": RunConfig,
+    "export": ExportConfig,
+    "store": StoreCommandConfig,
+    "gate": GateConfig,
+    "baseline": BaselineConfig,
+    "report": ReportConfig,
+    "new-corpus": NewCorpusConfig,
+}
+
+__all__ = [
+    "GROUPS",
+    "MULTI_GROUPS",
+    "SCHEMAS",
+    "ApiConfig",
+    "BaselineConfig",
+    "ChunkingConfig",
+    "ExportConfig",
+    "GateConfig",
+    "HostedPrice",
+    "IndexConfig",
+    "MachinePrice",
+    "ModelConfig",
+    "NewCorpusConfig",
+    "PricingConfig",
+    "Prompts",
+    "QuantizationConfig",
+    "ReportConfig",
+    "RerankerConfig",
+    "RescoreConfig",
+    "RunConfig",
+    "RuntimeConfig",
+    "StoragePrice",
+    "StoreCommandConfig",
+    "StoreConfig",
+    "WorkloadConfig",
+]

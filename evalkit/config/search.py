@@ -1,0 +1,59 @@
+"""The schema of conf/chunking/, conf/quantization/ and conf/index/: what is kept of documents, and searched how."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class RescoreConfig:
+    """A second, finer copy of every vector that re-orders ``factor`` × top_k candidates."""
+
+    store: str = "float32"
+    factor: int = 4
+
+
+@dataclass
+class QuantizationConfig:
+    """How a stored vector is kept: a fragment of FAISS's index_factory, and an optional rescoring store.
+
+    In ``faiss`` and ``transform``, {dims} is the width and {subvectors} how many times ``subvector_dims`` goes into
+    it; other widths are filled up with zeros. ``_target_`` names a class of one's own instead, made with ``options``.
+    """
+
+    faiss: str = ""
+    rescore: RescoreConfig | None = None
+    transform: str = ""
+    subvector_dims: int | None = None
+    _target_: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class IndexConfig:
+    """How stored vectors are searched: templates of FAISS's index_factory, for float and for binary codes.
+
+    ``search`` lists the values of each search parameter; every combination is an operating point of one built index.
+    ``nlist`` null is the square root of the number of documents, ``build_threads`` null all threads.
+    """
+
+    faiss: str = MISSING
+    binary: str = "{quantization}"
+    nlist: int | None = None
+    search: dict[str, list[int]] = field(default_factory=dict)
+    build_threads: int | None = None
+
+
+@dataclass
+class ChunkingConfig:
+    """How documents are split before they are encoded. Documents are what is ranked and judged all the same.
+
+    ``size`` and ``overlap`` count the model's own tokens; ``size`` null is all that it reads, less its prompt and
+    special tokens. A document's score is the mean of its ``top_chunks`` best chunks: with 1, that of the best.
+    """
+
+    kind: str = MISSING
+    size: int | None = None
+    overlap: int = 0
+    top_chunks: int = 1

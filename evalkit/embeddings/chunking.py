@@ -1,0 +1,140 @@
+"""Long documents in parts: what is encoded of each, in the model's own tokens. What is ranked stays the document."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.config import ChunkingConfig
+from evalkit.corpora import Texts
+from evalkit.corpora.texts import TextFile
+from evalkit.encoders import Encoder
+from evalkit.errors import UserError, did_you_mean
+
+WHOLE = "none"
+BATCH_DOCUMENTS = 256
+
+Rows = npt.NDArray[np.int64]
+Split = Callable[[str, Any], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """``texts`` to encode, and for each the row of its ``document``; null where every document is one chunk.
+
+    ``name`` is what results call the way they were made.
+    """
+
+    name: str
+    texts: Texts
+    document: Rows | None
+    per_document: float
+
+
+def chunks_of(documents: Texts, encoder: Encoder, config: ChunkingConfig) -> Chunks:
+    """``documents`` split as ``config`` says by the tokenizer of ``encoder``; one that fits stays as it is.
+
+    Raises UserError for a size that the model does not read, and where the model has no tokenizer or no limit.
+    """
+    if config.kind not in SPLITTERS:
+        raise UserError(f"chunking.kind={config.kind} is unknown.", did_you_mean(config.kind, SPLITTERS))
+    make_splitter = SPLITTERS[config.kind]
+    if make_splitter is None:
+        return whole(documents)
+    config = replace(config, size=fitting_size(encoder, config))
+    if config.overlap >= (config.size or 0):
+        raise UserError(f"chunking.overlap={config.overlap} leaves nothing new in chunks of {config.size} tokens.")
+    counts: list[int] = []
+    split = make_splitter(encoder.tokenizer, config)
+    texts = TextFile(split_all(documents, encoder.tokenizer, config.size or 0, split, counts))
+    ids = [
+        id_ if count == 1 else f"{id_}#{number}"
+        for id_, count in zip(documents.ids, counts, strict=True)
+        for number in range(1, count + 1)
+    ]
+    document = np.repeat(np.arange(len(documents)), counts)
+    return Chunks(name_of(config), Texts(ids, texts), document, len(ids) / len(documents))
+
+
+def whole(documents: Texts) -> Chunks:
+    """Every document as one chunk."""
+    return Chunks(WHOLE, documents, None, 1.0)
+
+
+def fitting_size(encoder: Encoder, config: ChunkingConfig) -> int:
+    """Tokens of text in a chunk: what is asked for, or as many as the model reads beside prompt and special tokens."""
+    limit, name = encoder.max_length, encoder.config.name
+    if limit is None:
+        if config.size is None:
+            raise UserError(f"{name} reads texts of any length.", "Say how long chunks are: chunking.size=<tokens>.")
+        return config.size
+    prompt = len(encoder.tokenizer.encode(encoder.config.prompts.document, add_special_tokens=False).ids)
+    room = limit - encoder.tokenizer.num_special_tokens_to_add(False) - prompt
+    if (config.size or 1) > room:
+        raise UserError(
+            f"chunking.size={config.size} is more than {name} reads: {limit:,} tokens, {limit - room} of them its own.",
+            f"Give at most {room:,}." if room > 0 else "",
+        )
+    return config.size or room
+
+
+def name_of(config: ChunkingConfig) -> str:
+    top = "" if config.top_chunks == 1 else f", top_chunks={config.top_chunks}"
+    return f"{config.kind}(size={config.size}, overlap={config.overlap}{top})"
+
+
+def split_all(documents: Texts, tokenizer: Any, size: int, split: Split, counts: list[int]) -> Iterator[str]:
+    """The chunks of all documents in order; ``counts`` is told how many each of them has."""
+    for first in range(0, len(documents), BATCH_DOCUMENTS):
+        texts = list(documents.texts[first : first + BATCH_DOCUMENTS])
+        for text, encoding in zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True):
+            parts = [text] if len(encoding.ids) <= size else split(text, encoding)
+            counts.append(len(parts))
+            yield from parts
+
+
+def by_tokens(tokenizer: Any, config: ChunkingConfig) -> Split:
+    def split(text: str, encoding: Any) -> list[str]:
+        offsets = encoding.offsets
+        around = (text[max(start - 1, 0) : start + 1] for start, _ in offsets)  # some tokens begin with their space
+        starts_word = np.array([len(two) < 2 or two[0].isspace() or two[1].isspace() for two in around])
+        spans = windows(starts_word, config.size or 1, config.overlap)
+        return [text[offsets[first][0] : offsets[end - 1][1]].strip() for first, end in spans]
+
+    return split
+
+
+def windows(starts_word: npt.NDArray[np.bool_], size: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """(first, end) of windows over tokens, of at most ``size`` and with at most ``overlap`` in common.
+
+    They begin and end between words (``starts_word`` marks a word's first token), but for a word of more than a window.
+    """
+    starts = np.append(np.flatnonzero(starts_word), len(starts_word))
+    first = end = 0
+    while end < len(starts_word):
+        reach = min(first + size, len(starts_word))
+        fitting = starts[np.searchsorted(starts, reach, side="right") - 1]
+        end = int(fitting) if fitting > end else reach
+        yield first, end
+        first = min(end, int(starts[np.searchsorted(starts, max(end - overlap, first + 1))]))
+
+
+def by_sentences(tokenizer: Any, config: ChunkingConfig) -> Split:
+    if find_spec("semantic_text_splitter") is None:
+        raise UserError(
+            "chunking=sentences needs semantic-text-splitter.", "Install it: pip install 'embedding-evalkit[chunking]'."
+        )
+    from semantic_text_splitter import TextSplitter
+
+    splitter = TextSplitter.from_huggingface_tokenizer(tokenizer, config.size, config.overlap)
+    return lambda text, encoding: splitter.chunks(text)
+
+
+SPLITTERS: dict[str, Callable[[Any, ChunkingConfig], Split] | None] = {
+    WHOLE: None,
+    "tokens": by_tokens,
+    "sentences": by_sentences,
+}

@@ -1,0 +1,162 @@
+"""Every point of one corpus's vectors: each dims × quantization × index, measured beside exact search."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from evalkit.baselines import fused
+from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
+from evalkit.embeddings import CorpusEmbeddings, Embeddings
+from evalkit.encoders import Advance, Encoder
+from evalkit.findings import SEARCH_SPEED, encoding_memory, encoding_speed, revision, tokens_per_text
+from evalkit.measures.latency import percentiles_ms, time_calls_ms
+from evalkit.measures.load import FIGURES as LOAD
+from evalkit.measures.load import ladder
+from evalkit.measures.memory import PeakMemory
+from evalkit.measures.quality import overlap_at
+from evalkit.results.record import Measured
+from evalkit.scoring import Contest, measured
+from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
+from evalkit.search.devices import CPU
+from evalkit.search.ranking import Ranking, tie_order
+
+EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
+OVERLAP_DEPTHS = (10, 100)
+SEARCH_LATENCY_CALLS = 200
+BATCH_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One corpus encoded by one model: what every point of it is derived from and judged by.
+
+    ``lexical`` is BM25's point, where each point of vectors is fused with it.
+    """
+
+    contest: Contest
+    encoder: Encoder
+    embeddings: CorpusEmbeddings
+    lexical: Measured | None
+
+
+def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measured]:
+    """Every quantization × index × operating point at one width, beside exact float32 search at that width."""
+    contest, embeddings = subject.contest, subject.embeddings
+    config = contest.config
+    queries = cut(embeddings.queries.vectors, dims)
+    depth = min(max(OVERLAP_DEPTHS), config.top_k)
+    exact = build_searcher(subject, dims, *EXACT, CPU).rank(queries, depth, contest.excluded)
+    settings = product(config.quantization.items(), config.index.items())
+    for (quantization_name, quantization), (index_name, index) in settings:
+        searcher = build_searcher(subject, dims, quantization, index, config.search_device)
+        for point_name, parameters in operating_points(index_name, index):
+            searcher.index.set_parameters(parameters)
+            found = measure(subject, dims, quantization_name, point_name, searcher, queries, exact)
+            yield found
+            if subject.lexical:
+                yield fused(contest, found, subject.lexical)
+        advance(1)
+
+
+def build_searcher(
+    subject: Subject, dims: int, quantization: QuantizationConfig, index: IndexConfig, device: str
+) -> Searcher | DocumentSearcher:
+    """The documents of ``subject`` in one setting, searched by their chunks where they have several."""
+    config, chunks = subject.contest.config, subject.embeddings.chunks
+    vectors = Vectors(subject.embeddings.documents.vectors, dims)
+    place = tie_order(subject.contest.corpus.documents.ids)
+    memory_bytes = config.memory_gb * 1e9
+    if chunks.document is None:
+        return build(vectors, place, quantization, index, memory_bytes, device)
+    searcher = build(vectors, chunk_order(chunks.document, place), quantization, index, memory_bytes, device)
+    return DocumentSearcher(searcher, chunks.document, place, config.chunking.top_chunks)
+
+
+def measure(
+    subject: Subject,
+    dims: int,
+    quantization: str,
+    index: str,
+    searcher: Searcher | DocumentSearcher,
+    queries: Any,
+    exact: Ranking,
+) -> Measured:
+    """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory."""
+    contest, encoder, embeddings = subject.contest, subject.encoder, subject.embeddings
+    config = contest.config
+    with PeakMemory() as memory:
+        ranking = searcher.rank(queries, config.top_k, contest.excluded)
+        speed, latencies_ms = search_speed(searcher, queries, config, embeddings.queries)
+    per_vector, chunks = searcher.built.bytes_per_vector, embeddings.chunks
+    figures = {
+        "bytes_per_vector": per_vector,
+        "chunks_per_document": chunks.per_document,
+        "bytes_per_document": None if per_vector is None else per_vector * chunks.per_document,
+        "index_bytes": searcher.built.index_bytes,
+        "build_seconds": searcher.built.seconds,
+        "training_vectors": searcher.built.training_vectors,
+        **speed,
+        "search_peak_rss_bytes": memory.peak_rss_bytes,
+        **encoding_speed(embeddings),
+        **encoding_memory(embeddings.documents),
+        **tokens_per_text(embeddings),
+    }
+    setting = {
+        "model": encoder.config.name,
+        "revision": revision(encoder),
+        "dims": dims,
+        "dims_trained": dims == encoder.dims or dims in encoder.config.matryoshka_dims,
+        "quantization": quantization,
+        "index": index,
+        "metric": searcher.index.metric,
+        "chunking": chunks.name,
+    }
+    return measured(contest, setting, ranking, overlaps(ranking, exact, config.top_k), figures, latencies_ms)
+
+
+def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
+    """``overlap@10`` and ``overlap@100`` per query (float64); null where rankings are not that deep."""
+    return {
+        f"overlap@{depth}": overlap_at(depth, ranking.rows, exact.rows) if depth <= top_k else None
+        for depth in OVERLAP_DEPTHS
+    }
+
+
+def search_speed(
+    searcher: Searcher | DocumentSearcher, queries: Any, config: RunConfig, encoded: Embeddings
+) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once.
+
+    Also gives the milliseconds of every single call, by which latencies of two runs are compared.
+    """
+    latency_calls = max(SEARCH_LATENCY_CALLS, len(encoded.latency_ms))
+    encode_ms = np.resize(encoded.latency_ms, latency_calls)
+    of_encoding = percentiles_ms("encode_query", encode_ms)
+    if searcher.on_disk:
+        return {**dict.fromkeys((*SEARCH_SPEED, *LOAD)), **of_encoding}, {"search_ms": [], "encode_query_ms": []}
+    single = [queries[i : i + 1] for i in range(len(queries))]
+
+    def find_one(i: int) -> object:
+        return searcher.find(single[i % len(single)], config.top_k)
+
+    search_ms = time_calls_ms(find_one, latency_calls)
+    batch_ms = time_calls_ms(lambda i: searcher.find(queries, config.top_k), BATCH_REPEATS)
+    of_load = ladder(find_one, config.load_seconds, one_thread) if config.load_seconds else dict.fromkeys(LOAD)
+    speed = {
+        "search_queries_per_second": len(queries) / float(np.median(batch_ms)) * 1000,
+        **percentiles_ms("search", search_ms),
+        **of_encoding,
+        **percentiles_ms("query", search_ms + encode_ms),
+        **of_load,
+    }
+    return speed, {"search_ms": search_ms, "encode_query_ms": encode_ms}
+
+
+def one_thread() -> None:
+    """A client's searches run in the client's own thread, as behind a server with a pool of workers."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
