@@ -19,16 +19,15 @@ from evalkit.measures.latency import percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.quality import Judge
+from evalkit.reranking import Reranking
 from evalkit.results.record import Canary, CorpusRecord, Measured
-from evalkit.scoring import Contest, measured
+from evalkit.scoring import NO_OVERLAP, Contest, derived, measured
 from evalkit.search.ranking import Ranking, tie_order, without
 
 LATENCY_CALLS = 200
 ADDED = ("bytes_per_vector", "bytes_per_document", "index_bytes", "build_seconds")
-KEPT = ("model", "revision", "dims", "dims_trained", "quantization", "chunking")
 LARGEST = ("peak_rss_bytes", "search_peak_rss_bytes")
 RATES = ("search_queries_per_second", "documents_per_second")
-NO_OVERLAP = {"overlap@10": None, "overlap@100": None}
 NO_VECTORS = "there are no vectors"
 REASONS = {
     **dict.fromkeys(("overlap@10", "overlap@100"), NO_VECTORS),
@@ -39,14 +38,19 @@ REASONS = {
 FUSED_REASONS = dict.fromkeys(NO_OVERLAP, "fused rankings are no search of vectors")
 
 
-def evaluate_lexical(config: RunConfig, corpora: list[Corpus], measures: Any) -> Iterator[CorpusRecord | Measured]:
-    """For each corpus a CorpusRecord and its one point."""
+def evaluate_lexical(
+    config: RunConfig, corpora: list[Corpus], measures: Any, reranking: Reranking | None
+) -> Iterator[CorpusRecord | Measured]:
+    """For each corpus a CorpusRecord, its one point, and that point re-ordered."""
     prices = tariff(config.pricing, config.workload, config.model.name, CPU, psutil.cpu_count() or 1)
     for corpus in corpora:
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
         retriever, found = lexical_point(contest, config.model)
-        yield record(config, corpus, retriever)
+        about = record(config, corpus, retriever)
+        yield reranking.noted(about) if reranking else about
         yield found
+        if reranking:
+            yield reranking.apply(contest, found)
 
 
 def lexical_point(contest: Contest, model: ModelConfig) -> tuple[Retriever, Measured]:
@@ -127,8 +131,7 @@ def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
         name: calls if not len(calls) else calls + np.resize(lexical.latencies_ms[name], len(calls))
         for name, calls in dense.latencies_ms.items()
     }
-    figures = {
-        **a,
+    figures: dict[str, Any] = {
         **{name: None if a[name] is None else a[name] + b[name] for name in ADDED},
         **{name: max((x[name] for x in (a, b) if x[name] is not None), default=None) for name in LARGEST},
         **{name: None if a[name] is None else 1 / (1 / a[name] + 1 / b[name]) for name in RATES},
@@ -136,18 +139,9 @@ def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
     }
     if a["tokens_per_second"] is not None:
         figures["tokens_per_second"] = figures["documents_per_second"] * a["tokens_per_document"]
-    search_ms, encode_ms = latencies_ms["search_ms"], latencies_ms["encode_query_ms"]
-    if len(search_ms):
-        for name, calls in (("search", search_ms), ("encode_query", encode_ms), ("query", search_ms + encode_ms)):
-            figures |= percentiles_ms(name, calls)
-    own = {*dense.per_query, *(name for name in a if name.startswith(("overlap@", "cost_")))}
-    setting = {
-        **{name: getattr(dense.point, name) for name in KEPT},
-        "index": f"{dense.point.index}+{lexical.point.index}",
-        "metric": "reciprocal_rank",
-    }
-    figures = {name: value for name, value in figures.items() if name not in own}
-    return measured(contest, setting, ranking, NO_OVERLAP, figures, latencies_ms, {**REASONS, **FUSED_REASONS})
+    reasons = {**REASONS, **FUSED_REASONS}
+    stage = lexical.point.index
+    return derived(contest, dense, stage, "reciprocal_rank", ranking, figures, latencies_ms, reasons)
 
 
 def rank(retriever: Retriever, texts: list[str], contest: Contest) -> tuple[Ranking, float]:

@@ -22,6 +22,7 @@ from evalkit.findings import corpus_record
 from evalkit.lexical import KINDS as LEXICAL
 from evalkit.measures.cost import HOSTED, tariff
 from evalkit.measures.quality import Judge, parse_measures
+from evalkit.reranking import load_reranking
 from evalkit.results.record import CorpusRecord, Measured
 from evalkit.scoring import Contest
 from evalkit.search import empty, operating_points
@@ -40,10 +41,11 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     check(config)
     check_device(config.search_device)
     measures = parse_measures(config.measures, config.top_k)
+    reranking = load_reranking(config, progress)
     if config.model.kind in LEXICAL:
         if config.chunking.kind != WHOLE:
             raise UserError(f"{config.model.name} reads documents whole, in any length.", "Leave out chunking.")
-        yield from evaluate_lexical(config, load_corpora(config), measures)
+        yield from evaluate_lexical(config, load_corpora(config), measures, reranking)
         return
     model = with_price(config)
     encoder = load_encoder(model, named_runtime(config.runtime))
@@ -59,12 +61,13 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     use_threads(config.runtime.threads)
     for corpus, chunks in corpora:
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress, chunks)
-        yield corpus_record(encoder, corpus, embeddings)
+        record = corpus_record(encoder, corpus, embeddings)
+        yield reranking.noted(record) if reranking else record
         device, cores = embeddings.documents.meta["model"]["device"], psutil.cpu_count() or 1
         prices = tariff(config.pricing, config.workload, model.name, device, cores)
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
         lexical = lexical_point(contest, BM25)[1] if config.model.fuse else None
-        subject = Subject(contest, encoder, embeddings, lexical)
+        subject = Subject(contest, encoder, embeddings, lexical, reranking)
         advance = progress(f"{corpus.name} settings", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
             yield from points_at(subject, dims, advance)

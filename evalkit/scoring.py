@@ -10,9 +10,12 @@ from evalkit.config import RunConfig
 from evalkit.corpora import Corpus
 from evalkit.findings import unmeasured
 from evalkit.measures.cost import Tariff, costs, why_no_cost
+from evalkit.measures.latency import percentiles_ms
 from evalkit.measures.quality import Judge
 from evalkit.results.record import Measured, Point
 from evalkit.search.ranking import Ranking
+
+NO_OVERLAP = {"overlap@10": None, "overlap@100": None}
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,34 @@ def measured(
         ranking=ranking,
         document_ids=tuple(corpus.documents.ids),
     )
+
+
+def derived(
+    contest: Contest,
+    found: Measured,
+    stage: str,
+    metric: str,
+    ranking: Ranking,
+    figures: Mapping[str, Any],
+    latencies_ms: Mapping[str, Any],
+    reasons: Mapping[str, str],
+) -> Measured:
+    """The point that a later ``stage`` makes of ``found``: another ranking, and ``figures`` in the place of its own."""
+    search_ms, encode_ms = latencies_ms["search_ms"], latencies_ms["encode_query_ms"]
+    timed = {"search": search_ms, "encode_query": encode_ms, "query": search_ms + encode_ms} if len(search_ms) else {}
+    kept = {**found.point.figures, **figures}
+    for name, calls in timed.items():
+        kept |= percentiles_ms(name, calls)
+    judged_anew = (*found.per_query, *(name for name in kept if name.startswith(("overlap@", "cost_"))))
+    point = found.point
+    setting = {
+        **{name: getattr(point, name) for name in ("model", "revision", "dims", "dims_trained", "quantization")},
+        "index": f"{point.index}+{stage}",
+        "metric": metric,
+        "chunking": point.chunking,
+    }
+    left = {name: value for name, value in kept.items() if name not in judged_anew}
+    return measured(contest, setting, ranking, NO_OVERLAP, left, latencies_ms, reasons)
 
 
 def cost_figures(figures: Mapping[str, Any], contest: Contest) -> dict[str, float | None]:

@@ -56,6 +56,11 @@ def check(config: RunConfig) -> None:
         ("runtime.threads", config.runtime.threads, 1),
     ):
         at_least(name, value, least)
+    if config.reranker.kind is not None and not 1 <= config.reranker.depth <= config.top_k:
+        raise UserError(
+            f"reranker.depth={config.reranker.depth} is not possible.",
+            f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
+        )
     check_cost(config.pricing, config.workload)
     for name, quantization in config.quantization.items():
         if bool(quantization.faiss) == bool(quantization._target_):

@@ -17,6 +17,7 @@ from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.load import ladder
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.quality import overlap_at
+from evalkit.reranking import Reranking
 from evalkit.results.record import Measured
 from evalkit.scoring import Contest, measured
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
@@ -33,13 +34,14 @@ BATCH_REPEATS = 3
 class Subject:
     """One corpus encoded by one model: what every point of it is derived from and judged by.
 
-    ``lexical`` is BM25's point, where each point of vectors is fused with it.
+    ``lexical`` is BM25's point, where each point of vectors is fused with it; ``reranking`` re-orders what each finds.
     """
 
     contest: Contest
     encoder: Encoder
     embeddings: CorpusEmbeddings
     lexical: Measured | None
+    reranking: Reranking | None
 
 
 def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measured]:
@@ -55,10 +57,17 @@ def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measure
         for point_name, parameters in operating_points(index_name, index):
             searcher.index.set_parameters(parameters)
             found = measure(subject, dims, quantization_name, point_name, searcher, queries, exact)
-            yield found
-            if subject.lexical:
-                yield fused(contest, found, subject.lexical)
+            yield from last_stages(subject, found)
         advance(1)
+
+
+def last_stages(subject: Subject, found: Measured) -> Iterator[Measured]:
+    """``found`` as it is, fused with BM25, and each of them re-ordered."""
+    contest, lexical, reranking = subject.contest, subject.lexical, subject.reranking
+    for each in (found, *([fused(contest, found, lexical)] if lexical else [])):
+        yield each
+        if reranking:
+            yield reranking.apply(contest, each)
 
 
 def build_searcher(

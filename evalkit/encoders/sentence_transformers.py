@@ -17,10 +17,10 @@ from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.runtimes import INPUTS, LEAST_COSINE, find_runtime
 from evalkit.encoders.tokenizing import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
+from evalkit.encoders.torch_device import DTYPES, torch_device
 from evalkit.encoders.weights import ask_hub, check_weights, folder_sha256, local_folder, warn_about_remote_code
 from evalkit.errors import UserError
 
-PRECISIONS = {"float32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
@@ -89,16 +89,7 @@ class SentenceTransformersEncoder:
     @cached_property
     def device(self) -> str:
         """``runtime.device``, or the best there is for ``auto``."""
-        import torch
-
-        there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-        wanted = self.runtime.device if self.convert is None else "cpu"
-        if wanted == "auto":
-            return next(name for name, is_there in there.items() if is_there)
-        if not there.get(wanted.partition(":")[0], False):
-            names = ", ".join(name for name, is_there in there.items() if is_there)
-            raise UserError(f"runtime.device={wanted} is not to be had here.", f"This machine has: {names}.")
-        return wanted
+        return torch_device(self.runtime.device if self.convert is None else "cpu")
 
     @cached_property
     def model(self) -> Any:
@@ -110,7 +101,7 @@ class SentenceTransformersEncoder:
         config = self.config
         if config.trust_remote_code:
             warn_about_remote_code(config)
-        dtype = PRECISIONS[self.runtime.precision] if self.convert is None else "float32"
+        dtype = DTYPES[self.runtime.precision] if self.convert is None else "float32"
         options = {
             "revision": None if self.folder else config.revision,
             "device": self.device,

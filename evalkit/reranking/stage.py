@@ -1,0 +1,138 @@
+"""The last stage of a point: its first documents read together with the query, and put in a better order."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.config import RerankerConfig, RunConfig, RuntimeConfig
+from evalkit.embeddings import EmbeddingStore
+from evalkit.embeddings.encoding import Progress
+from evalkit.errors import UserError, did_you_mean
+from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.load import FIGURES as LOAD
+from evalkit.measures.memory import PeakMemory
+from evalkit.reranking.cross_encoder import CrossEncoder
+from evalkit.reranking.scores import ScoreStore
+from evalkit.results.record import CorpusRecord, Measured
+from evalkit.scoring import NO_OVERLAP, Contest, derived
+from evalkit.search.ranking import Ranking, Rows, Scores, order, tie_order
+
+Milliseconds = npt.NDArray[np.float64]
+
+KINDS = {"cross_encoder": CrossEncoder}
+REASONS = {
+    **dict.fromkeys(NO_OVERLAP, "re-ordered rankings are no search of vectors"),
+    **dict.fromkeys(LOAD, "clients at once are measured for vectors alone"),
+    "search_peak_rss_bytes": "every score of the reranker was there from an earlier run",
+}
+
+
+class Reranking:
+    """A reranker with the scores that it gave before."""
+
+    def __init__(self, config: RerankerConfig, runtime: RuntimeConfig, store: Path, progress: Progress) -> None:
+        self.config = config
+        self.latency_calls = runtime.latency_calls
+        self.reranker = KINDS[str(config.kind)](config, runtime)
+        self.scores = ScoreStore(store, self.reranker.identity())
+        self.progress = progress
+        self.calls = 0
+
+    @property
+    def name(self) -> str:
+        """What it adds to the index of a point: ``ms-marco-MiniLM-L6-v2(depth=50)``."""
+        return f"{self.config.name.rpartition('/')[2]}(depth={self.config.depth})"
+
+    def noted(self, record: CorpusRecord) -> CorpusRecord:
+        """``record`` with what the reranker is."""
+        return replace(record, model={**record.model, "reranker": dict(self.reranker.identity())})
+
+    def apply(self, contest: Contest, found: Measured) -> Measured:
+        """The point of ``found`` with its first documents re-ordered: what that gains and what it takes."""
+        corpus, calls_before = contest.corpus, self.calls
+        rows = found.ranking.rows[:, : self.config.depth]
+        documents = [[corpus.documents.texts[row] for row in each if row >= 0] for each in rows.tolist()]
+        scores = np.full(rows.shape, -np.inf, dtype=np.float32)
+        advance = self.progress(f"{corpus.name} reranking", len(rows))
+        truncated = 0
+        with PeakMemory() as memory:
+            for query, (text, texts) in enumerate(zip(corpus.queries.texts, documents, strict=True)):
+                made = self.pair_scores(text, texts)
+                scores[query][rows[query] >= 0] = [score for score, _ in made]
+                truncated += sum(was_cut for _, was_cut in made)
+                advance(1)
+            calls_ms = self.timed_calls(list(corpus.queries.texts), documents)
+        peaks = (found.point.figures["search_peak_rss_bytes"], memory.peak_rss_bytes)
+        known_peaks = [] if self.calls == calls_before else [peak for peak in peaks if peak is not None]
+        figures = {
+            **dict.fromkeys(LOAD),
+            **percentiles_ms("rerank", calls_ms),
+            "rerank_truncated": truncated / max(1, int((rows >= 0).sum())),
+            "search_peak_rss_bytes": max(known_peaks, default=None),
+            "search_queries_per_second": with_calls(found.point.figures["search_queries_per_second"], calls_ms),
+        }
+        search_ms = found.latencies_ms["search_ms"]
+        latencies_ms = {**found.latencies_ms, "search_ms": search_ms + np.resize(calls_ms, len(search_ms))}
+        whole = Ranking(found.ranking.rows, found.ranking.scores)
+        ranking = reordered(whole, scores, tie_order(corpus.documents.ids))
+        return derived(contest, found, self.name, "cross_encoder", ranking, figures, latencies_ms, REASONS)
+
+    def pair_scores(self, query: str, documents: Sequence[str]) -> list[tuple[float, bool]]:
+        """(score, truncated) of ``query`` with each of ``documents``; what is not known yet is scored in one call."""
+        known = self.scores.known(query, documents)
+        if missing := [text for position, text in enumerate(documents) if position not in known]:
+            self.call(query, missing)
+            known = self.scores.known(query, documents)
+        return [known[position] for position in range(len(documents))]
+
+    def call(self, query: str, documents: Sequence[str]) -> None:
+        if not self.calls:
+            self.reranker.score("a first query", ["a document", "and another one"])
+        self.calls += 1
+        started = time.perf_counter()
+        made = self.reranker.score(query, documents)
+        self.scores.keep(query, documents, made, (time.perf_counter() - started) * 1000)
+
+    def timed_calls(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Milliseconds:
+        """Of calls that scored as many documents as the longest ranking has, at least ``latency_calls``.
+
+        Those of this machine's earlier runs count; where they are too few, pairs are scored once more.
+        """
+        depth = max(map(len, documents))
+        known = self.scores.calls_ms(depth)
+        whole = [query for query, texts in enumerate(documents) if len(texts) == depth]
+        for call in range(len(known), self.latency_calls if depth else 0):
+            query = whole[call % len(whole)]
+            self.call(queries[query], documents[query])
+        return self.scores.calls_ms(depth) if depth else np.zeros(1)
+
+
+def with_calls(queries_per_second: float | None, calls_ms: Milliseconds) -> float | None:
+    return None if queries_per_second is None else float(1 / (1 / queries_per_second + calls_ms.mean() / 1000))
+
+
+def reordered(ranking: Ranking, scores: Scores, place: Rows) -> Ranking:
+    """The first documents by their new ``scores``; those behind keep their order, with scores that count down."""
+    depth = scores.shape[1]
+    first = order(ranking.rows[:, :depth], scores, place)
+    behind = ranking.rows[:, depth:]
+    lowest = np.min(first.scores, axis=1, initial=0.0, where=first.rows >= 0)
+    behind_scores = lowest[:, None] - np.arange(1, behind.shape[1] + 1, dtype=np.float32)
+    behind_scores[behind < 0] = -np.inf
+    return Ranking(np.hstack([first.rows, behind]), np.hstack([first.scores, behind_scores]).astype(np.float32))
+
+
+def load_reranking(config: RunConfig, progress: Progress) -> Reranking | None:
+    """What re-orders the rankings of a run; null where nothing does. Raises UserError for a reranker that can't be."""
+    reranker = config.reranker
+    if reranker.kind is None:
+        return None
+    if reranker.kind not in KINDS:
+        raise UserError(f"reranker.kind={reranker.kind} is unknown.", did_you_mean(str(reranker.kind), KINDS))
+    if not reranker.name:
+        raise UserError("reranker.path is not set.", "Give it on the command line: reranker.path=<path>.")
+    return Reranking(reranker, config.runtime, EmbeddingStore(config.store.path).path, progress)
