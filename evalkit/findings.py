@@ -20,7 +20,7 @@ from evalkit.search import cut
 CANARY_TEXTS = 256
 SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
-NO_TOKENS = "the model does not tell how many tokens it read"
+NO_TOKENS = "the model does not tell how many tokens it read, or read images"
 NO_SIZE = "the quantizer does not say (bytes_per_vector)"
 WHY_UNMEASURED = {
     **dict.fromkeys(SEARCH_SPEED, NO_SPEED),

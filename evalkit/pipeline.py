@@ -14,8 +14,9 @@ from evalkit.embeddings.chunking import WHOLE
 from evalkit.embeddings.encoding import Progress, no_progress
 from evalkit.embeddings.inventory import prune
 from evalkit.embeddings.spending import agree, estimate
-from evalkit.encoders import load_encoder
+from evalkit.encoders import Encoder, load_encoder
 from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
+from evalkit.encoders.encoder import reads_images
 from evalkit.encoders.hosted import HostedEncoder
 from evalkit.errors import UserError
 from evalkit.findings import corpus_record
@@ -45,21 +46,25 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     if config.model.kind in LEXICAL:
         if config.chunking.kind != WHOLE:
             raise UserError(f"{config.model.name} reads documents whole, in any length.", "Leave out chunking.")
-        yield from evaluate_lexical(config, load_corpora(config), measures, reranking)
+        corpora = load_corpora(config)
+        check_images(config, None, corpora)
+        yield from evaluate_lexical(config, corpora, measures, reranking)
         return
     model = with_price(config)
     encoder = load_encoder(model, named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, model.name)
-    corpora = [(corpus, chunks_of(corpus.documents, encoder, config.chunking)) for corpus in load_corpora(config)]
-    check_settings(config, all_dims, corpora)
+    corpora = load_corpora(config)
+    check_images(config, encoder, corpora)
+    chunked = [(corpus, chunks_of(corpus.documents, encoder, config.chunking)) for corpus in corpora]
+    check_settings(config, all_dims, chunked)
     store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
     if config.runtime.kind == AUTO:
-        encoder = load_encoder(model, choose_runtime(model, config.runtime, corpora[0][1].texts.texts, store.path))
+        encoder = load_encoder(model, choose_runtime(model, config.runtime, chunked[0][1].texts.texts, store.path))
     if isinstance(encoder, HostedEncoder) and encoder.device == HOSTED:
         price = model.api.usd_per_million_tokens
-        agree(estimate(store, encoder, corpora, config.runtime.latency_calls, price), model.name, model.api)
+        agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, model.api)
     use_threads(config.runtime.threads)
-    for corpus, chunks in corpora:
+    for corpus, chunks in chunked:
         embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress, chunks)
         record = corpus_record(encoder, corpus, embeddings)
         yield reranking.noted(record) if reranking else record
@@ -91,10 +96,25 @@ def load_corpora(config: RunConfig) -> list[Corpus]:
     return corpora
 
 
-def check_settings(config: RunConfig, all_dims: list[int], corpora: list[tuple[Corpus, Chunks]]) -> None:
+def check_images(config: RunConfig, encoder: Encoder | None, corpora: list[Corpus]) -> None:
+    """Raises UserError where documents are images, and the model or another part of the run reads texts alone."""
+    corpus = next((corpus for corpus in corpora if corpus.documents.has_images), None)
+    if corpus is None:
+        return
+    readers = {
+        config.model.name: encoder is None or not reads_images(encoder),
+        f"model.fuse={config.model.fuse}": config.model.fuse is not None,
+        f"chunking={config.chunking.kind}": config.chunking.kind != WHOLE,
+        f"reranker={config.reranker.name}": config.reranker.kind is not None,
+    }
+    if reader := next((name for name, of_texts in readers.items() if of_texts), None):
+        raise UserError(f"{corpus.name} has images, and {reader} reads texts alone.", "Try model=clip, alone.")
+
+
+def check_settings(config: RunConfig, all_dims: list[int], chunked: list[tuple[Corpus, Chunks]]) -> None:
     """Raises UserError for the first setting that can't be built for one of the corpora."""
     for dims, (corpus, chunks), (quantization_name, quantization), (index_name, index) in product(
-        all_dims, corpora, config.quantization.items(), config.index.items()
+        all_dims, chunked, config.quantization.items(), config.index.items()
     ):
         try:
             main, _ = empty(dims, len(chunks.texts), quantization, index)

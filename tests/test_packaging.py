@@ -13,14 +13,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {
-    "corpora": set(),
-    "encoders": {"config"},
+    "corpora": {"images"},
+    "encoders": {"config", "images"},
     "measures": {"config"},
     "results": set(),
     "embeddings": {"config", "corpora", "encoders", "measures"},
     "search": {"config"},
     "gate": {"config", "measures", "results"},
     "lexical": {"config", "search"},
+    "reranking": {"config", "embeddings", "encoders", "measures", "results", "scoring", "search"},
     "reports": {"config", "measures", "results", "validation"},
 }
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy", "jinja2"}

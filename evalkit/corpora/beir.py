@@ -7,6 +7,7 @@ from pathlib import Path
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.lines import read_jsonl, read_lines, text_field, whole_grade
 from evalkit.errors import UserError, did_you_mean
+from evalkit.images import Image
 
 HEADERS = {"score", "relevance", "grade", "label", "rel"}
 QRELS_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")
@@ -58,9 +59,14 @@ def qrels_file(folder: Path, split: str) -> Path:
 
 
 def read_documents(path: Path) -> Iterator[tuple[str, str]]:
+    """(id, text) of every line; a line with ``image``, a path from this file's folder, is that image instead."""
     for number, row in read_jsonl(path):
         where = f"{path} line {number}"
-        yield text_field(row, "_id", where), document_text(row.get("title"), text_field(row, "text", where))
+        id_, image = text_field(row, "_id", where), row.get("image")
+        if image:
+            yield id_, Image(path.parent / str(image), where)
+        else:
+            yield id_, document_text(row.get("title"), text_field(row, "text", where))
 
 
 def read_queries(path: Path) -> Iterator[tuple[str, str]]:

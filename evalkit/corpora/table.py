@@ -9,6 +9,7 @@ from typing import Any
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.lines import read_jsonl, whole_grade
 from evalkit.errors import UserError, did_you_mean
+from evalkit.images import Image
 
 Row = dict[str, Any]
 
@@ -23,6 +24,7 @@ class Table:
     document_id: str = "id"
     document_title: str | None = None
     document_text: str = "text"
+    document_image: str | None = None
     query_id: str = "id"
     query_text: str = "text"
     qrels_query: str = "query_id"
@@ -36,7 +38,12 @@ class Table:
         )
 
     def read_documents(self) -> Iterator[tuple[str, str]]:
+        """(id, text) of every row; a row with a ``document_image``, a path from this file's folder, is that image."""
+        folder = Path(self.documents).expanduser().parent
         for where, row in read_rows(self.documents):
+            if self.document_image and (image := optional(row, self.document_image, where)):
+                yield required(row, self.document_id, where), Image(folder / image, where)
+                continue
             title = optional(row, self.document_title, where) if self.document_title else ""
             text = document_text(title, optional(row, self.document_text, where))
             yield required(row, self.document_id, where), text

@@ -10,17 +10,21 @@ from typing import overload
 import numpy as np
 
 from evalkit.corpora.digests import digest
+from evalkit.images import Image
 
 
 class TextFile(Sequence[str]):
-    """Strings in an unnamed temporary file (``TMPDIR`` says where), eight bytes of memory for each."""
+    """Strings in an unnamed temporary file (``TMPDIR`` says where), eight bytes of memory for each; and images."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.file = tempfile.TemporaryFile(prefix="evalkit-texts-")  # noqa: SIM115
         weakref.finalize(self, self.file.close)
+        self.images: dict[int, Image] = {}
         ends = np.zeros(1, dtype=np.int64)
         count = 1
         for text in texts:
+            if isinstance(text, Image):
+                self.images[count - 1] = text
             if count == len(ends):
                 ends = np.concatenate([ends, np.empty_like(ends)])
             ends[count] = ends[count - 1] + self.file.write(text.encode("utf-8", "surrogatepass"))
@@ -40,6 +44,8 @@ class TextFile(Sequence[str]):
             return [self[i] for i in range(*row.indices(len(self)))]
         if not -len(self) <= row < len(self):
             raise IndexError(row)
+        if (image := self.images.get(row % len(self))) is not None:
+            return image
         first, end = self.ends[row % len(self)].item(), self.ends[row % len(self) + 1].item()
         self.file.seek(first)
         return self.file.read(end - first).decode("utf-8", "surrogatepass")
@@ -63,6 +69,10 @@ class Texts:
     def text_of(self, id_: str) -> str | None:
         """The text called ``id_``; null where there is none."""
         return self.texts[self.row[id_]] if id_ in self.row else None
+
+    @property
+    def has_images(self) -> bool:
+        return isinstance(self.texts, TextFile) and bool(self.texts.images)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -74,7 +74,7 @@ def texts_per_second(model: ModelConfig, runtime: RuntimeConfig, documents: Sequ
     try:
         encoder.load()
         verified = encoder.verify(sample, "document")
-    except RuntimeError as error:
+    except (RuntimeError, UserError) as error:
         sys.stderr.write(f"evalkit: warning: runtime={runtime.kind} is left out: {error}\n")
         return 0.0
     if verified is not None and not verified["smallest_cosine"] >= LEAST_COSINE:

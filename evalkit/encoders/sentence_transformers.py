@@ -20,8 +20,11 @@ from evalkit.encoders.tokenizing import HINT, TOKENIZER_FILE, named_tokenizer, t
 from evalkit.encoders.torch_device import DTYPES, torch_device
 from evalkit.encoders.weights import ask_hub, check_weights, folder_sha256, local_folder, warn_about_remote_code
 from evalkit.errors import UserError
+from evalkit.images import Image
 
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
+IMAGE_TOKENS = 64  # about what a small vision transformer makes of one, for the size of batches
+USE_TORCH = "Use runtime=torch."
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
 REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
@@ -129,6 +132,10 @@ class SentenceTransformersEncoder:
             model[0].model = torch.compile(model[0].model, dynamic=True)
         return model.eval()
 
+    @property
+    def reads_images(self) -> bool:
+        return "image" in self.model.modalities
+
     @cached_property
     def threads(self) -> int:
         return self.runtime.threads or psutil.cpu_count(logical=False) or 1
@@ -143,6 +150,8 @@ class SentenceTransformersEncoder:
         first = self.model[0]
         if self.convert is None:
             return first
+        if self.reads_images:
+            raise UserError(f"{self.config.name} reads images, which runtime={self.runtime.kind} does not.", USE_TORCH)
         features = self.model.preprocess(["an example", "and another of another length"])
         example = {name: features[name] for name in INPUTS if name in features}
         with quiet_transformers():
@@ -154,20 +163,25 @@ class SentenceTransformersEncoder:
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         prompt = getattr(self.config.prompts, side)
-        lengths = self.token_counts(texts, prompt)
+        is_image = np.array([isinstance(text, Image) for text in texts], dtype=np.bool_)
+        lengths = np.full(len(texts), IMAGE_TOKENS, dtype=np.int64)
+        lengths[~is_image] = self.token_counts([text for text in texts if not isinstance(text, Image)], prompt)
         limit = self.max_length or int(max(lengths, default=1))
         tokens = np.minimum(lengths, limit)
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        for rows in (np.flatnonzero(is_image), np.flatnonzero(~is_image)):
 
-        def encode_batch(batch: Any) -> None:
-            vectors[batch] = self.forward([texts[i] for i in batch], prompt)
-            advance(len(batch))
+            def encode_batch(batch: Any, rows: Any = rows) -> None:
+                vectors[rows[batch]] = self.forward([texts[i] for i in rows[batch]], prompt)
+                advance(len(batch))
 
-        encode_in_batches(tokens.tolist(), self.budget, encode_batch)
-        return Encoded(vectors, tokens, lengths > limit)
+            encode_in_batches(tokens[rows].tolist(), self.budget, encode_batch)
+        return Encoded(vectors, None if is_image.any() else tokens, (lengths > limit) & ~is_image)
 
     def token_counts(self, texts: Sequence[str], prompt: str) -> Any:
         """Tokens of every text with prompt and special tokens, before any truncation (int64)."""
+        if not texts:
+            return np.empty(0, dtype=np.int64)
         tokenizer = self.model.tokenizer
         prompted = [prompt + text for text in texts]
         if not callable(tokenizer):  # a static model's, which is not one of transformers
@@ -181,8 +195,9 @@ class SentenceTransformersEncoder:
         """One batch through the model (n × dims, float32), copied from the device when it is done."""
         import torch
 
+        read: list[Any] = [text.pixels() if isinstance(text, Image) else text for text in texts]
         with torch.inference_mode():
-            features = self.model.preprocess(texts, prompt=prompt or None)
+            features = self.model.preprocess(read, prompt=None if isinstance(texts[0], Image) else prompt or None)
             features = {k: v.to(self.device) if hasattr(v, "to") else v for k, v in features.items()}
             features = self.transformer(features)
             for module in list(self.model)[1:]:
