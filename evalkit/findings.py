@@ -11,6 +11,7 @@ from evalkit.corpora.digests import BYTES, digests
 from evalkit.corpora.lint import truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.encoders import Encoder
+from evalkit.measures.cost import HOSTED
 from evalkit.measures.latency import PERCENTILES
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import NO_PEAK_RSS
@@ -76,7 +77,9 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
     limit = embeddings.documents.meta["max_length"]
     chunks, cut_chunks = embeddings.chunks.texts, embeddings.documents.truncated.tolist()
     what = "documents" if embeddings.chunks.document is None else "chunks of documents"
-    findings = [*corpus.findings, *truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, what)]
+    verb = "may be" if embeddings.documents.meta["model"]["device"] == HOSTED else "are"  # an API's cut is estimated
+    truncated = truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, f"{what} {verb}")
+    findings = [*corpus.findings, *truncated]
     config = encoder.config
     return CorpusRecord(
         model={

@@ -131,12 +131,12 @@ def repeats(documents: Texts) -> list[str]:
 
 
 def truncation(
-    ids: Sequence[str], truncated: Sequence[bool], max_length: int, model: str, what: str = "documents"
+    ids: Sequence[str], truncated: Sequence[bool], max_length: int, model: str, words: str = "documents are"
 ) -> list[Finding]:
     """The finding that ``model`` read only the first ``max_length`` tokens of some texts, if it did.
 
-    ``truncated`` says of each of ``ids`` whether it was cut, ``what`` is what they are ids of.
+    ``truncated`` says of each of ``ids`` whether it was cut, ``words`` how sure that is of what.
     """
     cut = [id_ for id_, was_cut in zip(ids, truncated, strict=True) if was_cut]
-    message = f"{what} are cut at the {max_length:,} tokens that {model} reads"
+    message = f"{words} cut at the {max_length:,} tokens that {model} reads"
     return [finding("truncated_documents", cut, len(ids), message)] if cut else []

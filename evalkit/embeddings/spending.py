@@ -10,7 +10,7 @@ from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.encoding import LATENCY_WARM_UP, entry_key
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.encoders import Encoder, Side
-from evalkit.encoders.hosted import estimated_tokens
+from evalkit.encoders.hosted import COMPARED_TEXTS, estimated_tokens
 from evalkit.errors import StoppedAsAskedError, UserError
 
 
@@ -49,14 +49,19 @@ def estimate(
 
 
 def unstored(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, calls: int) -> Iterator[str]:
-    """Every text that a pass would send, those of the timed calls again."""
+    """Every text that a pass would send; those of timed calls, and those whose cuts are compared, again."""
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
         is_whole = entry.meta() is not None
         done = entry.shards(store.shard_texts)
     missing = [row for row in range(len(texts)) if row // store.shard_texts not in done]
     yield from (texts.texts[row] for row in missing)
-    if calls and (missing or not is_whole):
+    if is_whole and not missing:
+        return
+    if calls:
         yield from (texts.texts[call % len(texts)] for call in range(-LATENCY_WARM_UP, calls))
+    compared = encoder.config.api.compare_dims
+    for _ in (None, *compared) if compared else ():
+        yield from texts.texts[:COMPARED_TEXTS]
 
 
 def agree(spending: Spending, name: str, api: ApiConfig) -> None:

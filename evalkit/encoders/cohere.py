@@ -10,6 +10,7 @@ from evalkit.encoders.hosted import HostedEncoder, Reply
 
 class Cohere:
     package, extra = "cohere", "cohere"
+    cuts_in_silence = False
 
     def connect(self, config: ModelConfig, key: str) -> Any:
         import cohere

@@ -10,6 +10,7 @@ from evalkit.encoders.hosted import HostedEncoder, Reply
 
 class Google:
     package, extra = "google.genai", "google"
+    cuts_in_silence = True
 
     def connect(self, config: ModelConfig, key: str) -> Any:
         from google import genai

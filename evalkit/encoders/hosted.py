@@ -3,6 +3,7 @@
 What a vendor's SDK does is in a file per vendor; its own retries are off, so that all of them behave alike.
 """
 
+import itertools
 import math
 import os
 import threading
@@ -36,10 +37,14 @@ class Reply:
 
 
 class Vendor(Protocol):
-    """What is different from one API to the next. ``package`` is its SDK, ``extra`` what installs it."""
+    """What is different from one API to the next. ``package`` is its SDK, ``extra`` what installs it.
+
+    ``cuts_in_silence`` says that it reads the beginning of a text that is too long, and does not tell.
+    """
 
     package: str
     extra: str
+    cuts_in_silence: bool
 
     def connect(self, config: ModelConfig, key: str) -> Any:
         """The SDK's client, its own retries off."""
@@ -147,7 +152,9 @@ class HostedEncoder:
                 self.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return Encoded(vectors, per_text(tokens, len(texts)), np.zeros(len(texts), dtype=np.bool_))
+        limit = (self.max_length if self.vendor.cuts_in_silence else None) or math.inf
+        may_be_cut = np.array([estimated_tokens(text) > limit for text in prompted], dtype=np.bool_)
+        return Encoded(vectors, per_text(tokens, len(texts)), may_be_cut)
 
     def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
         found = np.asarray(vectors, dtype=np.float32)
@@ -200,6 +207,8 @@ class HostedEncoder:
         reply = self.vendor.request(self.client, self.config, texts, side, dims)
         if len(reply.vectors) != len(texts):
             raise BadReplyError(f"{len(reply.vectors)} vectors for {len(texts)} texts")
+        if not all(map(math.isfinite, itertools.chain.from_iterable(reply.vectors))):
+            raise BadReplyError("a vector with NaN or infinity in it")
         with self.lock:
             self.spent_tokens += reply.tokens or 0
             self.check_spending()

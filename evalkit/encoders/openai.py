@@ -11,6 +11,7 @@ from evalkit.errors import UserError
 
 class OpenAI:
     package, extra = "openai", "openai"
+    cuts_in_silence = False
 
     def connect(self, config: ModelConfig, key: str) -> Any:
         import openai

@@ -11,6 +11,7 @@ from evalkit.encoders.hosted import HostedEncoder, Reply, in_order
 
 class Voyage:
     package, extra = "voyageai", "voyage"
+    cuts_in_silence = False
 
     def connect(self, config: ModelConfig, key: str) -> Any:
         import voyageai

@@ -3,6 +3,7 @@ the server does; keys stay secret; nothing is paid twice."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,8 +108,9 @@ def test_no_api_that_can_refuse_a_long_text_is_let_cut_it_in_silence(model: str)
         Fault(status=503),
         Fault(half_body=True),
         Fault(change=lambda vectors: vectors[:-1]),
+        Fault(change=lambda vectors: [*vectors[:-1], [float("nan"), *vectors[-1][1:]]]),
     ],
-    ids=["429", "500", "503", "half a body", "a vector too few"],
+    ids=["429", "500", "503", "half a body", "a vector too few", "NaN"],
 )
 def test_what_passes_is_tried_again_and_nothing_is_lost(fault: Fault, model: str) -> None:
     with serve([None, fault, fault]) as server:
@@ -252,14 +254,15 @@ def openai_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("openai_key")
 @pytest.mark.parametrize(
-    ("setting", "code", "said"),
+    ("settings", "code", "said"),
     [
-        ("model.api.dry_run=true", 0, "dry run, nothing was sent"),
-        ("model.api.max_usd=0.0000001", 2, "Nothing was sent"),
+        (["model.api.dry_run=true"], 0, "texts to send.*dry run, nothing was sent"),
+        (["model.api.dry_run=true", "runtime=auto"], 0, "about \\$.*dry run, nothing was sent"),
+        (["model.api.max_usd=0.0000001"], 2, "Nothing was sent"),
     ],
 )
 def test_before_the_first_request_the_bill_is_estimated_and_limited(
-    setting: str,
+    settings: list[str],
     code: int,
     said: str,
     run_arguments: Callable[..., list[str]],
@@ -267,12 +270,39 @@ def test_before_the_first_request_the_bill_is_estimated_and_limited(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with serve() as server:
-        assert main(run_arguments("openai-small", server, setting)) == code
+        assert main(run_arguments("openai-small", server, *settings)) == code
         assert server.requests == []
     captured = capsys.readouterr()
-    assert said in captured.err
+    assert re.search(said, captured.err, re.DOTALL), captured.err
     assert captured.out == ""
     assert stored_runs(tmp_path / "results") == []
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_what_compared_cuts_cost_is_in_the_estimate(
+    run_arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """12 documents, 6 queries and 10 + 3 timed calls; then each side full and cut to two widths again."""
+    for settings, texts in (([], 12 + 6 + 13), (["model.api.compare_dims=[4,6]"], 12 + 6 + 13 + 3 * (12 + 6))):
+        with serve() as server:
+            arguments = run_arguments("openai-small", server, *settings)
+            assert main([*arguments, "model.api.dry_run=true"]) == 0
+            assert f"{texts} texts to send" in capsys.readouterr().err
+            assert main(arguments) == 0
+            assert len(server.texts) == texts
+            capsys.readouterr()
+
+
+def test_texts_that_an_api_may_cut_in_silence_are_counted(
+    run_arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("google.genai")
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    with serve() as server:
+        assert main(run_arguments("gemini", server, "model.max_length=4")) == 0
+    corpus = read_run(stored_runs(tmp_path / "results")[0]).about["corpora"][0]
+    (finding,) = (f for f in corpus["lint"] if f["check"] == "truncated_documents")
+    assert "documents may be cut at the 4 tokens that gemini-embedding-001 reads" in finding["text"]
 
 
 @pytest.mark.usefixtures("openai_key")

