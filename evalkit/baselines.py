@@ -25,7 +25,7 @@ from evalkit.scoring import NO_OVERLAP, Contest, derived, measured
 from evalkit.search.ranking import Ranking, tie_order, without
 
 LATENCY_CALLS = 200
-ADDED = ("bytes_per_vector", "bytes_per_document", "index_bytes", "build_seconds")
+ADDED = ("bytes_per_document", "index_bytes", "build_seconds")
 LARGEST = ("peak_rss_bytes", "search_peak_rss_bytes")
 RATES = ("search_queries_per_second", "documents_per_second")
 NO_VECTORS = "there are no vectors"
@@ -137,6 +137,8 @@ def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
         **{name: None if a[name] is None else 1 / (1 / a[name] + 1 / b[name]) for name in RATES},
         **dict.fromkeys(LOAD),
     }
+    per_document = figures["bytes_per_document"]
+    figures["bytes_per_vector"] = None if per_document is None else per_document / a["chunks_per_document"]
     if a["tokens_per_second"] is not None:
         figures["tokens_per_second"] = figures["documents_per_second"] * a["tokens_per_document"]
     reasons = {**REASONS, **FUSED_REASONS}

@@ -44,17 +44,15 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     measures = parse_measures(config.measures, config.top_k)
     reranking = load_reranking(config, progress)
     if config.model.kind in LEXICAL:
-        if config.chunking.kind != WHOLE:
-            raise UserError(f"{config.model.name} reads documents whole, in any length.", "Leave out chunking.")
         corpora = load_corpora(config)
-        check_images(config, None, corpora)
+        check_readers(config, None, corpora)
         yield from evaluate_lexical(config, corpora, measures, reranking)
         return
     model = with_price(config)
     encoder = load_encoder(model, named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, model.name)
     corpora = load_corpora(config)
-    check_images(config, encoder, corpora)
+    check_readers(config, encoder, corpora)
     chunked = [(corpus, chunks_of(corpus.documents, encoder, config.chunking)) for corpus in corpora]
     check_settings(config, all_dims, chunked)
     store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
@@ -96,8 +94,13 @@ def load_corpora(config: RunConfig) -> list[Corpus]:
     return corpora
 
 
-def check_images(config: RunConfig, encoder: Encoder | None, corpora: list[Corpus]) -> None:
-    """Raises UserError where documents are images, and the model or another part of the run reads texts alone."""
+def check_readers(config: RunConfig, encoder: Encoder | None, corpora: list[Corpus]) -> None:
+    """Raises UserError where a part of the run can't read documents as they are to be: as images, or in chunks.
+
+    ``encoder`` null stands for a model without vectors.
+    """
+    if encoder is None and config.chunking.kind != WHOLE:
+        raise UserError(f"{config.model.name} reads documents whole, in any length.", "Leave out chunking.")
     corpus = next((corpus for corpus in corpora if corpus.documents.has_images), None)
     if corpus is None:
         return

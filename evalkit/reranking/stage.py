@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,17 +55,17 @@ class Reranking:
         """The point of ``found`` with its first documents re-ordered: what that gains and what it takes."""
         corpus, calls_before = contest.corpus, self.calls
         rows = found.ranking.rows[:, : self.config.depth]
-        documents = [[corpus.documents.texts[row] for row in each if row >= 0] for each in rows.tolist()]
+        pairs = Pairs(corpus.queries.texts, corpus.documents.texts, rows)
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)
         advance = self.progress(f"{corpus.name} reranking", len(rows))
         truncated = 0
         with PeakMemory() as memory:
-            for query, (text, texts) in enumerate(zip(corpus.queries.texts, documents, strict=True)):
-                made = self.pair_scores(text, texts)
+            for query in range(len(rows)):
+                made = self.pair_scores(*pairs.of(query))
                 scores[query][rows[query] >= 0] = [score for score, _ in made]
                 truncated += sum(was_cut for _, was_cut in made)
                 advance(1)
-            calls_ms = self.timed_calls(list(corpus.queries.texts), documents)
+            calls_ms = self.timed_calls(pairs)
         peaks = (found.point.figures["search_peak_rss_bytes"], memory.peak_rss_bytes)
         known_peaks = [] if self.calls == calls_before else [peak for peak in peaks if peak is not None]
         figures = {
@@ -97,18 +97,31 @@ class Reranking:
         made = self.reranker.score(query, documents)
         self.scores.keep(query, documents, made, (time.perf_counter() - started) * 1000)
 
-    def timed_calls(self, queries: Sequence[str], documents: Sequence[Sequence[str]]) -> Milliseconds:
+    def timed_calls(self, pairs: "Pairs") -> Milliseconds:
         """Of calls that scored as many documents as the longest ranking has, at least ``latency_calls``.
 
         Those of this machine's earlier runs count; where they are too few, pairs are scored once more.
         """
-        depth = max(map(len, documents))
-        known = self.scores.calls_ms(depth)
-        whole = [query for query, texts in enumerate(documents) if len(texts) == depth]
-        for call in range(len(known), self.latency_calls if depth else 0):
-            query = whole[call % len(whole)]
-            self.call(queries[query], documents[query])
-        return self.scores.calls_ms(depth) if depth else np.zeros(1)
+        counts = (pairs.rows >= 0).sum(axis=1)
+        depth = int(counts.max())
+        if not depth:
+            return np.zeros(1)
+        longest = np.flatnonzero(counts == depth)
+        for call in range(len(self.scores.calls_ms(depth)), self.latency_calls):
+            self.call(*pairs.of(int(longest[call % len(longest)])))
+        return self.scores.calls_ms(depth)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is to be read together: per query the ``rows`` of its documents, -1 for none. Texts are read when asked."""
+
+    queries: Sequence[str]
+    documents: Sequence[str]
+    rows: Rows
+
+    def of(self, query: int) -> tuple[str, list[str]]:
+        return self.queries[query], [self.documents[row] for row in self.rows[query].tolist() if row >= 0]
 
 
 def with_calls(queries_per_second: float | None, calls_ms: Milliseconds) -> float | None:

@@ -204,6 +204,19 @@ def test_a_run_on_chunks_has_figures_of_whole_documents(
     assert not rankings.duplicated(["query_id", "document_id"]).any()
 
 
+def test_fused_with_bm25_chunks_and_whole_documents_add_up_by_document(
+    tiny_run: list[str], long_documents: Path, tmp_path: Path
+) -> None:
+    settings = [*tiny_run, f"corpus.beir.path={long_documents}", "chunking=tokens", "chunking.size=6"]
+    found = run([*settings, "model.fuse=bm25"], tmp_path, "fused")
+    alone = run(["model=bm25", *tiny_run[3:], f"corpus.beir.path={long_documents}"], tmp_path, "bm25")
+    dense, fused = found.about["points"]
+    (lexical,) = alone.about["points"]
+    assert fused["bytes_per_document"] == pytest.approx(dense["bytes_per_document"] + lexical["bytes_per_document"])
+    assert fused["bytes_per_vector"] * 25 / 7 == pytest.approx(fused["bytes_per_document"])
+    assert (fused["chunking"], lexical["chunking"]) == ("tokens(size=6, overlap=0)", "none")
+
+
 def test_scores_are_those_of_the_best_chunks_by_sentence_transformers(
     tiny_run: list[str], tiny_model: Path, long_documents: Path, tmp_path: Path
 ) -> None:

@@ -430,7 +430,8 @@ def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
     stored = json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())
     assert [q["pair"] for q in stored["quality"]] == ["colours 32 → 4 float32 → binary flat"]
     assert stored["spaces"][0]["space"] == "same space"
-    wide = [f"limits.{c}=1e9" for c in ("documents_per_second", "search_ms_p95", "query_ms_p95", "peak_rss_bytes")]
+    timed = ("documents_per_second", "search_ms_p95", "query_ms_p95", "peak_rss_bytes", "cost_month_usd")
+    wide = [f"limits.{column}=1e9" for column in timed]
     assert main([*gate, "runtime.latency_calls=6", "repeat=2", *wide]) == 0
     (tmp_path / "my-conf" / "model").mkdir(parents=True)
     own = f"kind: sentence_transformers\nname: ours\npath: {tiny_model}\n"

@@ -149,6 +149,7 @@ def test_a_hybrid_point_adds_bytes_and_times_and_fuses_rankings(tiny_run: list[s
     dense, fused_point = both.about["points"][:2]
     (lexical,) = alone.about["points"]
     assert [p["index"] for p in both.about["points"]] == ["flat", "flat+bm25"] * 2
+    assert fused_point["bytes_per_vector"] == dense["bytes_per_vector"] + lexical["bytes_per_vector"]
     assert fused_point["index_bytes"] == dense["index_bytes"] + lexical["index_bytes"]
     assert fused_point["search_peak_rss_bytes"] >= dense["search_peak_rss_bytes"]
     assert fused_point["documents_per_second"] < dense["documents_per_second"]
