@@ -3,7 +3,14 @@
 from typing import Any
 
 from evalkit.conf_files import choices_hint
-from evalkit.config import MULTI_GROUPS, PricingConfig, RunConfig, WorkloadConfig
+from evalkit.config import (
+    MULTI_GROUPS,
+    ChunkingConfig,
+    PricingConfig,
+    RerankerConfig,
+    RunConfig,
+    WorkloadConfig,
+)
 from evalkit.errors import UserError, did_you_mean
 
 FUSIONS = (None, "bm25")
@@ -56,11 +63,7 @@ def check(config: RunConfig) -> None:
         ("runtime.threads", config.runtime.threads, 1),
     ):
         at_least(name, value, least)
-    if config.reranker.kind is not None and not 1 <= config.reranker.depth <= config.top_k:
-        raise UserError(
-            f"reranker.depth={config.reranker.depth} is not possible.",
-            f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
-        )
+    check_stages(config)
     check_cost(config.pricing, config.workload)
     for name, quantization in config.quantization.items():
         if bool(quantization.faiss) == bool(quantization._target_):
@@ -77,6 +80,22 @@ def check(config: RunConfig) -> None:
             )
         if factor < 1:
             raise UserError(f"quantization.{name}.rescore.factor={factor} is not possible.", "Give at least 1.")
+
+
+def check_stages(config: RunConfig) -> None:
+    """Raises UserError for a setting of chunking or reranker where neither is chosen, and for a depth that can't be."""
+    for group, setting, unset, way_out in (
+        ("chunking", config.chunking, ChunkingConfig(kind="none"), "chunking=tokens or chunking=sentences"),
+        ("reranker", config.reranker, RerankerConfig(kind=None), "reranker=minilm, bge or local"),
+    ):
+        changed = [name for name, value in vars(setting).items() if value != vars(unset)[name]]
+        if setting.kind == unset.kind and changed:
+            raise UserError(f"{group}.{changed[0]} is set, but {group}=none is chosen.", f"Add {way_out}.")
+    if config.reranker.kind is not None and not 1 <= config.reranker.depth <= config.top_k:
+        raise UserError(
+            f"reranker.depth={config.reranker.depth} is not possible.",
+            f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
+        )
 
 
 def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:

@@ -143,7 +143,7 @@ def show(writer: Any, config: RunConfig) -> None:
     from evalkit.results.table import points_table
 
     is_terminal = sys.stdout.isatty()
-    console = Console(stderr=not is_terminal, width=None if is_terminal else 200)
+    console = Console(stderr=not is_terminal, width=None if is_terminal else 240)
     for record in writer.records:
         for finding in record.findings:
             console.print(Text(f"{record.corpus['name']}: {finding}", style="yellow"))

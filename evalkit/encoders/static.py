@@ -1,6 +1,8 @@
 """Static models: one vector per token, averaged. No transformer, so thousands of texts a second on one core."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -119,7 +121,8 @@ def wordllama(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
     needs("wordllama", config)
 
     def load_engine() -> Engine:
-        import wordllama as package
+        with root_logging_as_it_was():
+            import wordllama as package
 
         shipped = Path(package.__file__).parent
         model = package.WordLlama.load(cache_dir=shipped, disable_download=True)
@@ -131,6 +134,18 @@ def wordllama(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
         )
 
     return StaticEncoder(config, "wordllama", f"wordllama:{version('wordllama')}", load_engine)
+
+
+@contextmanager
+def root_logging_as_it_was() -> Iterator[None]:
+    """WordLlama turns on the log of every library when it is imported."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 def needs(package: str, config: ModelConfig) -> None:

@@ -1,5 +1,6 @@
 """Cross-encoders of sentence-transformers: one score for a query and a document that are read together."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -19,10 +20,14 @@ from evalkit.errors import UserError
 
 
 class PairScores(NamedTuple):
-    """One score per document (float32, higher is better), and whether the pair was cut to what the model reads."""
+    """One score per document (float32, higher is better), and whether the pair was cut to what the model reads.
+
+    ``ms`` is what reading them took, in milliseconds.
+    """
 
     scores: npt.NDArray[np.float32]
     truncated: npt.NDArray[np.bool_]
+    ms: float
 
 
 class CrossEncoder:
@@ -103,10 +108,12 @@ class CrossEncoder:
                 batch, batch_size=len(batch), show_progress_bar=False, activation_fn=torch.nn.Identity()
             )
 
+        started = time.perf_counter()  # behind the counting, which a server would not do
         encode_in_batches(np.minimum(lengths, limit).tolist(), self.budget, score_batch)
+        ms = (time.perf_counter() - started) * 1000
         if not np.isfinite(scores).all():
             raise UserError(
                 f"{self.config.name} gave a score that is no number, for the query '{query[:60]}'.",
                 "Is the precision too low for this model? Try runtime.precision=float32.",
             )
-        return PairScores(scores, lengths > limit)
+        return PairScores(scores, lengths > limit, ms)

@@ -59,13 +59,13 @@ class ScoreStore:
         keys = map(key, documents)
         return {position: found[each] for position, each in enumerate(keys) if each in found}
 
-    def keep(self, query: str, documents: Sequence[str], made: PairScores, ms: float) -> None:
-        """What one call of the reranker gave, and how many milliseconds it took."""
+    def keep(self, query: str, documents: Sequence[str], made: PairScores) -> None:
+        """What one call of the reranker gave and took."""
         pairs = zip(documents, made.scores.tolist(), made.truncated.tolist(), strict=True)
         rows = [(key(query), key(document), score, truncated) for document, score, truncated in pairs]
         with self.connection() as connection:
             connection.executemany("insert or replace into scores values (?, ?, ?, ?)", rows)
-            connection.execute("insert into calls values (?, ?, ?)", (platform.node(), len(documents), ms))
+            connection.execute("insert into calls values (?, ?, ?)", (platform.node(), len(documents), made.ms))
 
     def calls_ms(self, documents: int) -> np.ndarray:
         """Milliseconds of every call that scored so many documents on this machine (float64)."""

@@ -1,6 +1,5 @@
 """The last stage of a point: its first documents read together with the query, and put in a better order."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,9 +92,7 @@ class Reranking:
         if not self.calls:
             self.reranker.score("a first query", ["a document", "and another one"])
         self.calls += 1
-        started = time.perf_counter()
-        made = self.reranker.score(query, documents)
-        self.scores.keep(query, documents, made, (time.perf_counter() - started) * 1000)
+        self.scores.keep(query, documents, self.reranker.score(query, documents))
 
     def timed_calls(self, pairs: "Pairs") -> Milliseconds:
         """Of calls that scored as many documents as the longest ranking has, at least ``latency_calls``.

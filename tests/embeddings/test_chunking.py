@@ -134,6 +134,11 @@ def test_a_size_that_can_not_be_is_said(
     assert_said(said, capsys.readouterr().err)
 
 
+def test_a_size_without_a_way_to_split_is_said(tiny_run: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*tiny_run, "chunking.size=8"]) == 2
+    assert_said("chunking.size is set, but chunking=none is chosen.*Add chunking=tokens", capsys.readouterr().err)
+
+
 def assert_said(pattern: str, message: str) -> None:
     assert re.search(pattern, message, re.DOTALL), message
 

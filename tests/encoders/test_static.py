@@ -1,5 +1,7 @@
 """Static models are means of token vectors, recomputed here from the tables themselves."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from evalkit.composing import compose
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
 from evalkit.results.store import read_run, stored_runs
+from tests.conftest import ROOT
 
 TEXTS = ["red green", "blue", "tree river stone cloud", "ünknown"]
 
@@ -86,6 +89,17 @@ def test_wordllama_on_a_real_corpus(shared_data: Path, tmp_path: Path) -> None:
     points = {p["dims"]: p for p in read_run(stored_runs(tmp_path / "r")[0]).about["points"]}
     assert 0.5 < points[64]["nDCG@10"] < points[256]["nDCG@10"] < 0.95
     assert points[64]["dims_trained"] is True
+
+
+def test_no_librarys_log_is_turned_on() -> None:
+    pytest.importorskip("wordllama")
+    code = (
+        "import logging; from evalkit.composing import compose; from evalkit.encoders import load_encoder\n"
+        "config = compose('run', ['model=wordllama']); load_encoder(config.model, config.runtime).load()\n"
+        "logging.getLogger('a library').info('loud'); assert not logging.getLogger().handlers"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_model_that_is_nowhere_names_both_ways_out() -> None:

@@ -181,6 +181,7 @@ def scored(tmp_path: Path) -> int:
         (["reranker=minilm", "reranker.depth=5"], "ms-marco-MiniLM-L6-v2 is neither in the hub's cache"),
         (["reranker=minilm", "reranker.depth=5", "reranker.kind=crossencoder"], "Did you mean 'cross_encoder'"),
         (["reranker=mini"], "Did you mean 'minilm'"),
+        (["reranker.depth=5"], "reranker.depth is set, but reranker=none is chosen"),
     ],
 )
 def test_a_reranker_that_can_not_be_is_said(
