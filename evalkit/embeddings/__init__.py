@@ -1,4 +1,4 @@
-"""Encode a corpus once: the pass, its measurements, and the store on disk that makes it the only one."""
+"""Encode a corpus once: its chunks, the pass, its measurements, and the store on disk that makes it the only one."""
 
 from evalkit.embeddings.chunking import Chunks, chunks_of
 from evalkit.embeddings.encoding import CorpusEmbeddings, Embeddings, embed
