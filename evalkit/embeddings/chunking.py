@@ -97,12 +97,22 @@ def split_all(documents: Texts, tokenizer: Any, size: int, split: Split, counts:
 
 
 def by_tokens(tokenizer: Any, config: ChunkingConfig) -> Split:
+    """Windows of ``size`` tokens, of fewer where a part has more tokens by itself than it had within the text."""
+    size = config.size or 1
+
     def split(text: str, encoding: Any) -> list[str]:
         offsets = encoding.offsets
         around = (text[max(start - 1, 0) : start + 1] for start, _ in offsets)  # some tokens begin with their space
         starts_word = np.array([len(two) < 2 or two[0].isspace() or two[1].isspace() for two in around])
-        spans = windows(starts_word, config.size or 1, config.overlap)
-        return [text[offsets[first][0] : offsets[end - 1][1]].strip() for first, end in spans]
+        reach = size
+        while True:
+            spans = windows(starts_word, reach, min(config.overlap, reach - 1))
+            cut = (text[offsets[first][0] : offsets[end - 1][1]].strip() for first, end in spans)
+            parts = [part for part in cut if part] or [text.strip()]
+            longest = max(len(each.ids) for each in tokenizer.encode_batch(parts, add_special_tokens=False))
+            if longest <= size or reach == 1:
+                return parts
+            reach = max(1, reach - (longest - size))
 
     return split
 

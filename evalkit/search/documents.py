@@ -1,6 +1,7 @@
 """Documents ranked by their chunks: what is stored and searched are chunks, what is found are documents."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from evalkit.search.searcher import Built, Searcher
 from evalkit.search.vectors import FloatMatrix
 
 DEEPER = 4
+CELLS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -45,35 +47,44 @@ class DocumentSearcher:
         return np.bincount(self.document, minlength=len(self.place))
 
     def find(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        """What a server would give that asks its index once, for as many chunks as ``k`` documents have on average."""
-        k = min(k, len(self.place))
-        scores, rows = self.chunks.find(queries, self.depth(k))
-        ranking, _ = self.by_document(Ranking(rows, scores), k)
+        """What ``rank`` gives, as a server would come to it: equal scores in no particular order."""
+        ranking = self.ranked(lambda asked, depth: Ranking(*self.chunks.find(asked, depth)[::-1]), queries, k, False)
         return ranking.scores, ranking.rows
 
     def rank(self, queries: FloatMatrix, k: int, excluded: Rows | None = None) -> Ranking:
-        """The best ``k`` documents per query under the total order of ``ranking.order``.
-
-        Where every chunk is compared, chunks are searched deeper until no unseen one could change the first ``k``. An
-        approximate index is asked once.
-        """
+        """The best ``k`` documents per query under the total order of ``ranking.order``."""
         if excluded is not None and (excluded >= 0).any():
             return without(self.rank(queries, k + 1), excluded, k)
+        return self.ranked(self.chunks.rank, queries, k, True)
+
+    def ranked(
+        self, search: Callable[[FloatMatrix, int], Ranking], queries: FloatMatrix, k: int, ties_count: bool
+    ) -> Ranking:
+        """The best ``k`` documents by what ``search`` (queries, depth) gives of chunks, best first.
+
+        Where every chunk is compared, chunks are searched deeper until no unseen one could change the first ``k``, nor
+        tie with them where ``ties_count``. An approximate index is asked once.
+        """
         k = min(k, len(self.place))
         depth = self.depth(k)
-        result, unsettled = self.by_document(self.chunks.rank(queries, depth), k)
+        result, unsettled = self.by_document(search(queries, depth), k, ties_count)
         while self.chunks.exhaustive and depth < self.chunks.documents and len(unsettled):
             depth = min(depth * DEEPER, self.chunks.documents)
-            deeper, still = self.by_document(self.chunks.rank(queries[unsettled], depth), k)
-            result.rows[unsettled], result.scores[unsettled] = deeper.rows, deeper.scores
-            unsettled = unsettled[still]
+            at_once = max(1, CELLS // depth)  # a depth of all chunks for all queries would not fit into memory
+            still = []
+            for first in range(0, len(unsettled), at_once):
+                asked = unsettled[first : first + at_once]
+                deeper, left = self.by_document(search(queries[asked], depth), k, ties_count)
+                result.rows[asked], result.scores[asked] = deeper.rows, deeper.scores
+                still.append(asked[left])
+            unsettled = np.concatenate(still)
         return result
 
     def depth(self, k: int) -> int:
         """How many chunks ``k`` documents have on average."""
         return min(math.ceil(k * len(self.document) / len(self.place)), self.chunks.documents)
 
-    def by_document(self, ranking: Ranking, k: int) -> tuple[Ranking, Rows]:
+    def by_document(self, ranking: Ranking, k: int, ties_count: bool) -> tuple[Ranking, Rows]:
         """The best ``k`` documents of each ranking of chunks, and which queries a deeper one could change.
 
         Of a document's wanted chunks, those that are not in the ranking count as much as the last one that is: the
@@ -103,7 +114,8 @@ class DocumentSearcher:
         best_scores = np.take_along_axis(of_documents, best, axis=1)
         rows = np.where(np.isfinite(best_scores), np.take_along_axis(documents, best, axis=1), -1)
         guessed = (np.take_along_axis(unseen, best, axis=1) > 0).any(axis=1)
-        unsettled = guessed | (best_scores[:, -1] <= last[:, 0]) | (rows[:, -1] < 0)
+        reach = np.less_equal if ties_count else np.less
+        unsettled = guessed | reach(best_scores[:, -1], last[:, 0]) | (rows[:, -1] < 0)
         return Ranking(rows, best_scores), np.flatnonzero(unsettled)
 
 

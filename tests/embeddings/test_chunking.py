@@ -88,6 +88,22 @@ def test_sentences_stay_whole_where_they_fit(encoder: Encoder) -> None:
     assert all(text.endswith((".", "!")) for text in texts)
 
 
+def test_tokens_of_bytes_and_of_spaces_make_no_longer_and_no_empty_chunks(encoder: Encoder) -> None:
+    """A byte-level tokenizer, as OpenAI's: several tokens for one character, tokens of spaces alone."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    alphabet = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(models.BPE(alphabet, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    vars(encoder)["tokenizer"] = tokenizer
+    texts = ["日本語のテキストです。" * 5, "héllo😀" * 20, f"red{' ' * 100}tree", " \n" * 60]
+    chunks = chunks_of(documents(*texts), encoder, replace(TOKENS, size=12, overlap=2))
+    found = list(chunks.texts.texts)
+    assert max(tokens(encoder, text) for text in found) <= 12
+    assert set(chunks.document.tolist()) == {0, 1, 2, 3}
+    assert [text for text, row in zip(found, chunks.document, strict=True) if row >= 2] == ["red", "tree", ""]
+
+
 def test_a_word_of_more_than_a_chunk_is_cut(encoder: Encoder) -> None:
     word = "abcdefghij" * 5  # a token for each letter
     texts = list(chunks_of(documents(f"red {word} pear"), encoder, TOKENS).texts.texts)

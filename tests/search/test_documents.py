@@ -77,6 +77,20 @@ def test_one_document_that_has_all_the_best_chunks_takes_one_place() -> None:
     assert len(set(ranking.rows[0].tolist())) == 10
 
 
+@pytest.mark.parametrize("top_chunks", [1, 3])
+def test_what_is_timed_finds_what_is_judged(top_chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in blocks of few queries, as a large corpus would be searched."""
+    rng = np.random.default_rng(4)
+    document = np.repeat(np.arange(80), rng.integers(1, 12, 80))
+    raw = rng.normal(size=(80, 8))[document] + rng.normal(size=(len(document), 8))
+    vectors, queries = (cut(each.astype(np.float32), 8) for each in (raw, rng.normal(size=(9, 8))))
+    made = searcher(vectors, document, top_chunks)
+    judged = made.rank(queries, 10)
+    assert made.find(queries, 10)[1].tolist() == judged.rows.tolist()
+    monkeypatch.setattr("evalkit.search.documents.CELLS", 1)
+    assert made.rank(queries, 10).rows.tolist() == judged.rows.tolist()
+
+
 def test_the_document_that_is_the_query_is_left_out() -> None:
     rng = np.random.default_rng(5)
     vectors = cut(rng.normal(size=(40, 8)).astype(np.float32), 8)
