@@ -21,7 +21,7 @@ from evalkit.reranking.cross_encoder import PairScores
 SCHEMA = """
 create table if not exists scores (query blob, document blob, score real, truncated integer,
                                    primary key (query, document)) without rowid;
-create table if not exists calls (machine text, documents integer, ms real);
+create table if not exists calls (machine text, corpus text, documents integer, ms real);
 """
 LOCK_WAIT_S = 60.0
 
@@ -59,19 +59,22 @@ class ScoreStore:
         keys = map(key, documents)
         return {position: found[each] for position, each in enumerate(keys) if each in found}
 
-    def keep(self, query: str, documents: Sequence[str], made: PairScores) -> None:
-        """What one call of the reranker gave and took."""
+    def keep(self, corpus: str, query: str, documents: Sequence[str], made: PairScores) -> None:
+        """What one call of the reranker gave and took, on texts of ``corpus`` (its fingerprint)."""
         pairs = zip(documents, made.scores.tolist(), made.truncated.tolist(), strict=True)
         rows = [(key(query), key(document), score, truncated) for document, score, truncated in pairs]
         with self.connection() as connection:
             connection.executemany("insert or replace into scores values (?, ?, ?, ?)", rows)
-            connection.execute("insert into calls values (?, ?, ?)", (platform.node(), len(documents), made.ms))
+            connection.execute(
+                "insert into calls values (?, ?, ?, ?)", (platform.node(), corpus, len(documents), made.ms)
+            )
 
-    def calls_ms(self, documents: int) -> np.ndarray:
-        """Milliseconds of every call that scored so many documents on this machine (float64)."""
+    def calls_ms(self, corpus: str, documents: int) -> np.ndarray:
+        """Milliseconds of every call on this machine that scored so many documents of ``corpus`` (float64)."""
+        same = "machine = ? and corpus = ? and documents = ?"
         with self.connection() as connection:
-            asked = (platform.node(), documents)
-            rows = connection.execute("select ms from calls where machine = ? and documents = ? order by rowid", asked)
+            asked = (platform.node(), corpus, documents)
+            rows = connection.execute(f"select ms from calls where {same} order by rowid", asked)  # noqa: S608
             return np.array([ms for (ms,) in rows], dtype=np.float64)
 
 

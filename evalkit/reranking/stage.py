@@ -54,13 +54,13 @@ class Reranking:
         """The point of ``found`` with its first documents re-ordered: what that gains and what it takes."""
         corpus, calls_before = contest.corpus, self.calls
         rows = found.ranking.rows[:, : self.config.depth]
-        pairs = Pairs(corpus.queries.texts, corpus.documents.texts, rows)
+        pairs = Pairs(corpus.fingerprint, corpus.queries.texts, corpus.documents.texts, rows)
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)
         advance = self.progress(f"{corpus.name} reranking", len(rows))
         truncated = 0
         with PeakMemory() as memory:
             for query in range(len(rows)):
-                made = self.pair_scores(*pairs.of(query))
+                made = self.pair_scores(pairs.corpus, *pairs.of(query))
                 scores[query][rows[query] >= 0] = [score for score, _ in made]
                 truncated += sum(was_cut for _, was_cut in made)
                 advance(1)
@@ -80,19 +80,19 @@ class Reranking:
         ranking = reordered(whole, scores, tie_order(corpus.documents.ids))
         return derived(contest, found, self.name, "cross_encoder", ranking, figures, latencies_ms, REASONS)
 
-    def pair_scores(self, query: str, documents: Sequence[str]) -> list[tuple[float, bool]]:
+    def pair_scores(self, corpus: str, query: str, documents: Sequence[str]) -> list[tuple[float, bool]]:
         """(score, truncated) of ``query`` with each of ``documents``; what is not known yet is scored in one call."""
         known = self.scores.known(query, documents)
         if missing := [text for position, text in enumerate(documents) if position not in known]:
-            self.call(query, missing)
+            self.call(corpus, query, missing)
             known = self.scores.known(query, documents)
         return [known[position] for position in range(len(documents))]
 
-    def call(self, query: str, documents: Sequence[str]) -> None:
+    def call(self, corpus: str, query: str, documents: Sequence[str]) -> None:
         if not self.calls:
             self.reranker.score("a first query", ["a document", "and another one"])
         self.calls += 1
-        self.scores.keep(query, documents, self.reranker.score(query, documents))
+        self.scores.keep(corpus, query, documents, self.reranker.score(query, documents))
 
     def timed_calls(self, pairs: "Pairs") -> Milliseconds:
         """Of calls that scored as many documents as the longest ranking has, at least ``latency_calls``.
@@ -104,15 +104,19 @@ class Reranking:
         if not depth:
             return np.zeros(1)
         longest = np.flatnonzero(counts == depth)
-        for call in range(len(self.scores.calls_ms(depth)), self.latency_calls):
-            self.call(*pairs.of(int(longest[call % len(longest)])))
-        return self.scores.calls_ms(depth)
+        for call in range(len(self.scores.calls_ms(pairs.corpus, depth)), self.latency_calls):
+            self.call(pairs.corpus, *pairs.of(int(longest[call % len(longest)])))
+        return self.scores.calls_ms(pairs.corpus, depth)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is to be read together: per query the ``rows`` of its documents, -1 for none. Texts are read when asked."""
+    """What is to be read together: per query the ``rows`` of its documents, -1 for none. Texts are read when asked.
 
+    ``corpus`` is its fingerprint: texts of another are of other lengths, and take another time.
+    """
+
+    corpus: str
     queries: Sequence[str]
     documents: Sequence[str]
     rows: Rows

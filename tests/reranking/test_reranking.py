@@ -16,7 +16,8 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import RerankerConfig, RuntimeConfig
 from evalkit.errors import UserError
-from evalkit.reranking.cross_encoder import CrossEncoder
+from evalkit.reranking.cross_encoder import CrossEncoder, PairScores
+from evalkit.reranking.scores import ScoreStore
 from evalkit.reranking.stage import reordered
 from evalkit.results.store import StoredRun, read_run, stored_runs
 from evalkit.search.ranking import Ranking, tie_order
@@ -132,6 +133,17 @@ def test_no_pair_is_read_twice(
     for column in ("nDCG@10", "rerank_ms_p50", "rerank_ms_p99"):
         assert first.points()[column].equals(again.points()[column])
     assert "from an earlier run" in again.about["points"][1]["unmeasured"]["search_peak_rss_bytes"]
+
+
+def test_each_corpus_has_the_times_of_its_own_texts(tmp_path: Path, tiny_reranker: Path) -> None:
+    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
+    scores = ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity())
+    for corpus, ms in (("short", 1.0), ("long", 9.0), ("short", 2.0)):
+        made = PairScores(np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.bool_), ms)
+        scores.keep(corpus, "a query", ["red", "green"], made)
+    assert scores.calls_ms("short", 2).tolist() == [1.0, 2.0]
+    assert scores.calls_ms("long", 2).tolist() == [9.0]
+    assert scores.calls_ms("long", 3).tolist() == []
 
 
 def test_the_last_stage_is_there_for_bm25_and_for_fused_rankings(reranked_run: list[str], tmp_path: Path) -> None:
