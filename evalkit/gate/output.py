@@ -89,7 +89,7 @@ def space_sentence(s: SpaceResult) -> str:
     cosine = "" if s.smallest_cosine is None else f" (smallest cosine {s.smallest_cosine:.5f} over {s.texts} texts)"
     sentence = f"{s.corpus}: {s.space}{cosine}: {SPACE_WORDS[s.space]}"
     if s.space in (DRIFTED, DIFFERENT, SPLIT_OTHERWISE):
-        if s.overlap_at_10 is not None:
+        if s.overlap_at_10 is not None and s.space != SPLIT_OTHERWISE:
             sentence += f"; new queries find {s.overlap_at_10:.0%} of their ten nearest in old vectors of the sample"
         if s.reembed_seconds is not None:
             sentence += f"; {s.documents:,} documents took {s.reembed_seconds:,.0f} s to encode"

@@ -198,6 +198,7 @@ def test_an_index_of_other_parts_of_the_documents_can_not_stay(make_run: MakeRun
     (found,) = decide(config, whole, split).spaces
     assert (found.space, found.index_can_stay, found.alarm) == ("documents split otherwise", False, "")
     assert "re-embed: the old index holds other parts of the documents" in space_sentence(found)
+    assert "nearest" not in space_sentence(found)
     assert decide(replace(config, require_same_space=True), whole, split).verdict.value == "regression"
 
 
