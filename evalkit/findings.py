@@ -109,7 +109,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
 
 
 def corpus_facts(corpus: Corpus) -> dict[str, Any]:
-    """Name, fingerprints and sizes of a corpus."""
+    """Name, fingerprints and sizes of a corpus, and how many clusters its queries form (null: not modelled)."""
     return {
         "name": corpus.name,
         "fingerprint": corpus.fingerprint,
@@ -117,6 +117,8 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
         "documents": len(corpus.documents),
         "queries": len(corpus.queries),
         "judgments": corpus.judgments,
+        "clusters": None if corpus.clusters is None else len(set(corpus.clusters.values())),
+        "clustered_by": corpus.clustered_by,
         "identical_ids_ignored": len(corpus.excluded),
     }
 

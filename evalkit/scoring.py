@@ -75,6 +75,7 @@ def measured(
         latencies_ms=latencies_ms,
         ranking=ranking,
         document_ids=tuple(corpus.documents.ids),
+        clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.corpora.clusters import CLUSTER, cluster_name, first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.lines import read_jsonl, read_lines, text_field, whole_grade
 from evalkit.errors import UserError, did_you_mean
@@ -35,6 +36,7 @@ class BeirFolder:
             read_queries(jsonl_file(folder, "queries")),
             read_qrels(qrels_file(folder, self.split)),
             self.ignore_identical_ids,
+            read_clusters(jsonl_file(folder, "queries")),
         )
 
 
@@ -73,6 +75,17 @@ def read_queries(path: Path) -> Iterator[tuple[str, str]]:
     for number, row in read_jsonl(path):
         where = f"{path} line {number}"
         yield text_field(row, "_id", where), text_field(row, "text", where)
+
+
+def read_clusters(path: Path) -> dict[str, str]:
+    """query id → the ``cluster`` of its line or of the line's ``metadata``, for the queries that have one."""
+    names = []
+    for number, row in read_jsonl(path):
+        metadata = row.get("metadata")
+        inside = metadata.get(CLUSTER) if isinstance(metadata, dict) else None
+        where = f"{path} line {number}"
+        names.append((text_field(row, "_id", where), cluster_name(row.get(CLUSTER, inside), where)))
+    return first_of_each_query(names)
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:

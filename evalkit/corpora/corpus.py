@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
+from evalkit.corpora.clusters import cluster_queries
 from evalkit.corpora.digests import digest, unordered_digest
 from evalkit.corpora.lint import Finding, lint
 from evalkit.corpora.texts import TextFile, Texts
@@ -16,7 +18,9 @@ Qrels = Mapping[str, Mapping[str, int]]
 class Corpus:
     """Documents, the judged queries, and qrels (query id → document id → grade) of one split.
 
-    ``excluded`` maps a query id to the document id that is the query itself and must not be retrieved.
+    ``excluded`` maps a query id to the document id that is the query itself and must not be retrieved. ``clusters``
+    maps a query id to the name of the group of queries that depend on each other, and ``clustered_by`` says what made
+    the groups; both are null where dependence isn't modelled. No score depends on them, so no fingerprint does.
     """
 
     name: str
@@ -25,6 +29,8 @@ class Corpus:
     qrels: Qrels
     excluded: Mapping[str, str]
     findings: tuple[Finding, ...]
+    clusters: Mapping[str, str] | None = None
+    clustered_by: str | None = None
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -58,13 +64,15 @@ def build_corpus(
     queries: Iterable[tuple[str, str]],
     qrels: Qrels,
     ignore_identical_ids: bool | None = None,
+    cluster_keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Corpus:
     """Assemble and lint a corpus from (id, text) pairs; of a repeated id the first text stays.
 
     Documents are read one by one and kept in a temporary file, so memory holds their ids but not their texts.
 
     ``ignore_identical_ids`` true never lets a query find the document of its own id, false always does; null
-    ignores it where that document also carries the query's text and is not judged relevant to it.
+    ignores it where that document also carries the query's text and is not judged relevant to it. ``cluster_keys``
+    (query id → name) are the groups of dependent queries that the source knows.
     Raises UserError for a corpus without documents or without any judged query.
     """
     all_documents, repeated_documents = first_of_each_id(documents, TextFile)
@@ -80,6 +88,7 @@ def build_corpus(
         )
     kept_qrels = {q: dict(qrels[q]) for q in judged}
     findings = lint(all_documents, all_queries, qrels, repeated_documents, repeated_queries)
+    clusters, clustered_by = cluster_queries(kept_qrels, cluster_keys)
     return Corpus(
         name=name,
         documents=all_documents,
@@ -87,6 +96,8 @@ def build_corpus(
         qrels=kept_qrels,
         excluded=identical_ids(all_documents, judged, kept_qrels, ignore_identical_ids),
         findings=tuple(findings),
+        clusters=clusters,
+        clustered_by=clustered_by,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.corpora.clusters import first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.lines import read_jsonl, whole_grade
 from evalkit.errors import UserError, did_you_mean
@@ -27,6 +28,7 @@ class Table:
     document_image: str | None = None
     query_id: str = "id"
     query_text: str = "text"
+    query_cluster: str | None = None
     qrels_query: str = "query_id"
     qrels_document: str = "document_id"
     qrels_score: str | None = "score"
@@ -34,7 +36,12 @@ class Table:
 
     def load(self, name: str) -> Corpus:
         return build_corpus(
-            name, self.read_documents(), self.read_queries(), self.read_qrels(), self.ignore_identical_ids
+            name,
+            self.read_documents(),
+            self.read_queries(),
+            self.read_qrels(),
+            self.ignore_identical_ids,
+            self.read_clusters(),
         )
 
     def read_documents(self) -> Iterator[tuple[str, str]]:
@@ -51,6 +58,15 @@ class Table:
     def read_queries(self) -> Iterator[tuple[str, str]]:
         for where, row in read_rows(self.queries):
             yield required(row, self.query_id, where), required(row, self.query_text, where)
+
+    def read_clusters(self) -> dict[str, str]:
+        """query id → its ``query_cluster``, for the queries that have one; empty where no column is named."""
+        if self.query_cluster is None:
+            return {}
+        return first_of_each_query(
+            (required(row, self.query_id, where), optional(row, self.query_cluster, where))
+            for where, row in read_rows(self.queries)
+        )
 
     def read_qrels(self) -> dict[str, dict[str, int]]:
         qrels: dict[str, dict[str, int]] = {}

@@ -74,6 +74,19 @@ def rows_of(frame: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     return frame[np.logical_and.reduce([frame[key] == point[key] for key in SETTING])]
 
 
+def clusters_of(baseline: pd.DataFrame, candidate: pd.DataFrame) -> pd.Series | None:
+    """query id → the name of its cluster, for the rows of one pair; null where neither run modelled dependence.
+
+    The baseline's clusters are used where it has them: a changed ``cluster`` key changes no score, but one test must
+    not draw by two groupings.
+    """
+    for frame in (baseline, candidate):
+        clusters = frame.set_index("query_id")["cluster"]
+        if clusters.notna().all():
+            return clusters
+    return None
+
+
 def describe(match: Sequence[str], setting: Sequence[Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in zip(match, setting, strict=True))
 

@@ -84,7 +84,12 @@ def gated_measures(config: GateConfig, before: pd.DataFrame, after: pd.DataFrame
     for measure in config.measures:
         for which, frame in (("baseline", before), ("candidate", after)):
             if measure not in frame:
-                known = set(before.columns) & set(after.columns) - {*SETTING, "query_id", "first_relevant_rank"}
+                known = set(before.columns) & set(after.columns) - {
+                    *SETTING,
+                    "query_id",
+                    "cluster",
+                    "first_relevant_rank",
+                }
                 raise NotComparableError(f"the {which} did not measure {measure}.", did_you_mean(measure, known))
     if not config.measures:
         raise UserError("measures=[] leaves nothing to gate.", "Give names, as in measures=[nDCG@10].")

@@ -85,7 +85,8 @@ class Measured:
 
     ``per_query`` maps a column to one value per query id; ``latencies_ms`` ``search_ms`` and ``encode_query_ms`` to one
     value per timed call (empty where searching was not timed). ``first_relevant_rank`` is per query the rank from 1 of
-    the first relevant document, 0 where none was found.
+    the first relevant document, 0 where none was found. ``clusters`` names per query the group of queries that depend
+    on each other, null where dependence isn't modelled.
     """
 
     point: Point
@@ -95,6 +96,7 @@ class Measured:
     latencies_ms: Mapping[str, npt.NDArray[np.floating]]
     ranking: RankedRows
     document_ids: tuple[str, ...]
+    clusters: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -111,12 +111,14 @@ def setting_columns(point: Point, rows: int) -> dict[str, pa.Array]:
 
 
 def queries_table(found: Measured) -> pa.Table:
-    """Columns corpus, dims, quantization, index, query_id, and one per measure."""
-    columns = setting_columns(found.point, len(found.query_ids))
+    """Columns corpus, dims, quantization, index, query_id, cluster, first_relevant_rank, and one per measure."""
+    count = len(found.query_ids)
+    columns = setting_columns(found.point, count)
     return pa.table(
         {
             **columns,
             "query_id": pa.array(found.query_ids),
+            "cluster": pa.nulls(count, pa.string()) if found.clusters is None else pa.array(found.clusters),
             "first_relevant_rank": pa.array(found.first_relevant_rank, pa.int32()),
             **{k: pa.array(v) for k, v in found.per_query.items()},
         }
@@ -183,8 +185,12 @@ class StoredRun:
         return self.table("points")
 
     def queries(self) -> pd.DataFrame:
-        """Columns corpus, dims, quantization, index, query_id, and one per measure."""
-        return self.table("queries")
+        """Columns corpus, dims, quantization, index, query_id, cluster, first_relevant_rank, and one per measure.
+
+        Runs from before queries were clustered read as those whose dependence isn't modelled: ``cluster`` is null.
+        """
+        queries = self.table("queries")
+        return queries if "cluster" in queries else queries.assign(cluster=None)
 
     def rankings(self) -> pd.DataFrame:
         return self.table("rankings")
