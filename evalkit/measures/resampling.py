@@ -20,9 +20,13 @@ BLOCK_CELLS = 4_000_000  # of one block of resamples × rows: 16 MB as float32
 
 @dataclass(frozen=True)
 class SignFlips:
-    """Signs ±1 (resamples × clusters, float32). ``exact`` says that they are all there are, each once."""
+    """Signs ±1 (resamples × clusters, int8), the clusters of each corpus in its ``columns``.
 
-    signs: Signs
+    ``exact`` says that they are all there are, each once.
+    """
+
+    signs: npt.NDArray[np.int8]
+    columns: tuple[slice, ...]
     exact: bool
 
     def p(self, count: npt.ArrayLike) -> Floats:
@@ -39,13 +43,17 @@ class SignFlips:
         """What no p-value can fall below."""
         return 1 / (len(self.signs) + (0 if self.exact else 1))
 
-    def products(self, rows: Floats) -> Iterator[tuple[slice, Signs]]:
-        """(resamples, signs @ rows.T) for ``rows`` (rows × clusters), in blocks of resamples that bound the memory."""
-        columns = np.ascontiguousarray(rows.T, dtype=np.float32)
-        step = max(1, BLOCK_CELLS // max(1, len(rows)))
+    def products(self, corpora: Sequence[Floats]) -> Iterator[Signs]:
+        """The sum of every row under every flip (resamples × rows), in blocks of resamples that bound the memory.
+
+        ``corpora`` has a matrix (rows × clusters) for each corpus; their rows follow each other.
+        """
+        turned = [np.ascontiguousarray(rows.T, dtype=np.float32) for rows in corpora]
+        step = max(1, BLOCK_CELLS // max(1, sum(len(rows) for rows in corpora)))
         for first in range(0, len(self.signs), step):
-            block = slice(first, first + step)
-            yield block, self.signs[block] @ columns
+            block = self.signs[first : first + step].astype(np.float32)
+            parts = zip(self.columns, turned, strict=True)
+            yield np.concatenate([block[:, columns] @ rows for columns, rows in parts], axis=1)
 
 
 def cluster_sums(values: Floats, clusters: Codes) -> Floats:
@@ -65,11 +73,13 @@ def sign_flips(clusters: Sequence[int], resamples: int, seed: int = 0) -> SignFl
     All 2ⁿ flips of n clusters, each once, where those are no more than ``resamples``.
     """
     total = int(sum(clusters))
+    ends = np.cumsum(clusters).tolist()
+    columns = tuple(slice(end - size, end) for end, size in zip(ends, clusters, strict=True))
     if total < 63 and 2**total <= resamples:
         numbers = np.arange(2**total)[:, None] >> np.arange(total)
-        return SignFlips((1 - 2 * (numbers & 1)).astype(np.float32), exact=True)
+        return SignFlips((1 - 2 * (numbers & 1)).astype(np.int8), columns, exact=True)
     bits = np.random.default_rng(seed).integers(0, 2, (resamples, total), dtype=np.int8)
-    return SignFlips((1 - 2 * bits).astype(np.float32), exact=False)
+    return SignFlips(1 - 2 * bits, columns, exact=False)
 
 
 def bootstrap_weights(clusters: int, resamples: int, seed: int = 0) -> Signs:

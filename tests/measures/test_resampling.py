@@ -19,7 +19,7 @@ def test_few_clusters_are_flipped_in_every_way_once() -> None:
 def test_exact_flips_give_the_p_of_scipys_permutation_test() -> None:
     differences = np.array([0.3, -0.1, 0.25, 0.4, 0.05, -0.02, 0.2])
     flips = sign_flips([7], 1_000)
-    sums = np.concatenate([block for _, block in flips.products(differences[None])])[:, 0]
+    sums = np.concatenate(list(flips.products([differences[None]])))[:, 0]
     expected = stats.permutation_test((differences,), np.mean, permutation_type="samples", alternative="greater")
     assert flips.p((sums >= differences.sum() - 1e-6).sum()) == pytest.approx(expected.pvalue)
 
@@ -32,13 +32,15 @@ def test_sampled_flips_never_give_a_p_of_zero() -> None:
     assert flips.p(0) == flips.smallest_p == pytest.approx(1 / 501)
 
 
-def test_products_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = np.random.default_rng(1).normal(size=(7, 20))
-    flips = sign_flips([20], 100)
+def test_products_are_the_same_in_blocks_and_each_corpus_has_its_own_flips(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=(7, 20)), rng.normal(size=(3, 5))
+    flips = sign_flips([20, 5], 100)
     monkeypatch.setattr("evalkit.measures.resampling.BLOCK_CELLS", 50)
-    blocks = [block for _, block in flips.products(rows)]
+    blocks = list(flips.products([first, second]))
     assert len(blocks) > 1
-    np.testing.assert_allclose(np.concatenate(blocks), flips.signs @ rows.T, rtol=1e-4, atol=1e-5)
+    expected = np.hstack([flips.signs[:, :20] @ first.T, flips.signs[:, 20:] @ second.T])
+    np.testing.assert_allclose(np.concatenate(blocks), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_cluster_sums_add_the_queries_of_each_cluster() -> None:
