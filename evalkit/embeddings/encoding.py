@@ -6,7 +6,6 @@ found on disk counts with the seconds that it took then.
 
 import math
 import platform
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,12 +131,10 @@ def encode_entry(
             if index in done:
                 advance(len(rows))
                 continue
-            started = time.perf_counter()
             encoded = encoder.encode([texts.texts[i] for i in rows], side, advance)
-            seconds = time.perf_counter() - started
             check_vectors(encoded, encoder, [texts.ids[i] for i in rows])
             done[index] = {
-                "seconds": seconds,
+                "seconds": encoded.seconds,
                 "tokens": None if encoded.tokens is None else int(encoded.tokens.sum()),
                 "truncated_rows": [first + int(i) for i in np.flatnonzero(encoded.truncated)],
             }
@@ -170,13 +167,9 @@ def total(counts: Iterable[int | None]) -> int | None:
 
 def single_call_latencies_ms(encoder: Encoder, side: Side, texts: Sequence[str], calls: int) -> list[float]:
     """Milliseconds of encoding one text at a time, ``calls`` times around ``texts``, after a warm-up."""
-    samples = []
-    for call in range(-LATENCY_WARM_UP if calls else 0, calls):
-        started = time.perf_counter()
-        encoder.encode([texts[call % len(texts)]], side)
-        if call >= 0:
-            samples.append((time.perf_counter() - started) * 1000)
-    return samples
+    rounds = range(-LATENCY_WARM_UP if calls else 0, calls)
+    seconds = [encoder.encode([texts[call % len(texts)]], side).seconds for call in rounds]
+    return [each * 1000 for each in seconds[LATENCY_WARM_UP:]]
 
 
 def check_vectors(encoded: Encoded, encoder: Encoder, ids: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.encoding import LATENCY_WARM_UP, entry_key
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.encoders import Encoder, Side
-from evalkit.encoders.hosted import COMPARED_TEXTS, estimated_tokens
+from evalkit.encoders.hosted import COMPARED_TEXTS, WARM_UP_TEXT, estimated_tokens
 from evalkit.errors import StoppedAsAskedError, UserError
 
 
@@ -45,6 +45,9 @@ def estimate(
             for text in unstored(store, encoder, side, each, calls):
                 texts += 1
                 tokens += estimated_tokens(text)
+    if texts:
+        texts += encoder.config.api.parallel
+        tokens += encoder.config.api.parallel * estimated_tokens(WARM_UP_TEXT)
     return Spending(texts, tokens, None if price is None else tokens / 1e6 * price)
 
 

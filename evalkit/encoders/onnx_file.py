@@ -1,7 +1,7 @@
 """A transformer as an ONNX file, by ONNX Runtime and the tokenizer's own library: no PyTorch."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -13,6 +13,7 @@ import psutil
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.batches import Rows, TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import TOKENIZER_FILE, tokenizer_of
 from evalkit.encoders.weights import file_of, file_sha256
 from evalkit.errors import UserError, did_you_mean
@@ -95,7 +96,10 @@ class OnnxFileEncoder:
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         prompt = getattr(self.config.prompts, side)
-        encodings = self.tokenizer.encode_batch([prompt + text for text in texts])
+        tokenizer, clock = self.tokenizer, Stopwatch()
+        taken = {given.name for given in self.session.get_inputs()}
+        with clock.running():
+            encodings = tokenizer.encode_batch([prompt + text for text in texts])
         limit = self.max_length or sys.maxsize
         truncated = np.array([len(encoding.ids) > limit for encoding in encodings], dtype=np.bool_)
         for encoding in encodings:
@@ -104,22 +108,22 @@ class OnnxFileEncoder:
         vectors: dict[int, FloatMatrix] = {}
 
         def encode_batch(rows: Rows) -> None:
-            for row, vector in zip(rows.tolist(), self.run([encodings[row] for row in rows]), strict=True):
-                vectors[row] = vector
+            with clock.running():
+                made = self.run([encodings[row] for row in rows], taken)
+            vectors.update(zip(rows.tolist(), made, strict=True))
             advance(len(rows))
 
         encode_in_batches(tokens.tolist(), self.budget, encode_batch)
-        return Encoded(np.stack([vectors[row] for row in range(len(texts))]), tokens, truncated)
+        return Encoded(np.stack([vectors[row] for row in range(len(texts))]), tokens, truncated, clock.seconds)
 
-    def run(self, encodings: Sequence[Any]) -> FloatMatrix:
-        """One batch through the session: texts × dims (float32)."""
+    def run(self, encodings: Sequence[Any], taken: Set[str]) -> FloatMatrix:
+        """One batch through the session, which takes the inputs named ``taken``: texts × dims (float32)."""
         longest = max(len(encoding.ids) for encoding in encodings)
         columns = ("ids", "attention_mask", "type_ids")
         inputs = {
             name: np.array([[*getattr(e, column), *[0] * (longest - len(e.ids))] for e in encodings], dtype=np.int64)
             for name, column in zip(WANTED, columns, strict=True)
         }
-        taken = {given.name for given in self.session.get_inputs()}
         found = self.session.run(None, {name: values for name, values in inputs.items() if name in taken})[0]
         if found.ndim == 2:
             return np.asarray(found, dtype=np.float32)

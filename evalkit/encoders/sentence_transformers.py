@@ -16,6 +16,7 @@ from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.runtimes import INPUTS, LEAST_COSINE, find_runtime
+from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
 from evalkit.encoders.torch_device import DTYPES, torch_device
 from evalkit.encoders.weights import ask_hub, check_weights, folder_sha256, local_folder, warn_about_remote_code
@@ -169,14 +170,17 @@ class SentenceTransformersEncoder:
         limit = self.max_length or int(max(lengths, default=1))
         tokens = np.minimum(lengths, limit)
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        transformer, clock = self.transformer, Stopwatch()
         for rows in (np.flatnonzero(is_image), np.flatnonzero(~is_image)):
 
             def encode_batch(batch: Any, rows: Any = rows) -> None:
-                vectors[rows[batch]] = self.forward([texts[i] for i in rows[batch]], prompt)
+                some = [texts[i] for i in rows[batch]]
+                with clock.running():
+                    vectors[rows[batch]] = self.forward(some, prompt, transformer)
                 advance(len(batch))
 
             encode_in_batches(tokens[rows].tolist(), self.budget, encode_batch)
-        return Encoded(vectors, None if is_image.any() else tokens, (lengths > limit) & ~is_image)
+        return Encoded(vectors, None if is_image.any() else tokens, (lengths > limit) & ~is_image, clock.seconds)
 
     def token_counts(self, texts: Sequence[str], prompt: str) -> Any:
         """Tokens of every text with prompt and special tokens, before any truncation (int64)."""
@@ -191,7 +195,7 @@ class SentenceTransformersEncoder:
             ids = tokenizer(prompted, truncation=False, padding=False)["input_ids"]
         return np.array([len(i) for i in ids], dtype=np.int64)
 
-    def forward(self, texts: list[str], prompt: str) -> FloatMatrix:
+    def forward(self, texts: list[str], prompt: str, transformer: Any) -> FloatMatrix:
         """One batch through the model (n × dims, float32), copied from the device when it is done."""
         import torch
 
@@ -199,7 +203,7 @@ class SentenceTransformersEncoder:
         with torch.inference_mode():
             features = self.model.preprocess(read, prompt=None if isinstance(texts[0], Image) else prompt or None)
             features = {k: v.to(self.device) if hasattr(v, "to") else v for k, v in features.items()}
-            features = self.transformer(features)
+            features = transformer(features)
             for module in list(self.model)[1:]:
                 features = module(features)
             output = features["sentence_embedding"].float()

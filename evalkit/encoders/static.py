@@ -14,6 +14,7 @@ import numpy as np
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
+from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import unlimited
 from evalkit.encoders.weights import folder_sha256, hub_folder, local_folder
 from evalkit.errors import UserError
@@ -75,14 +76,16 @@ class StaticEncoder:
         prompt = getattr(self.config.prompts, side)
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
         counts: list[int] = []
+        engine, clock = self.engine, Stopwatch()
         for first in range(0, len(texts), BATCH_TEXTS):
             batch = [prompt + text for text in texts[first : first + BATCH_TEXTS]]
-            vectors[first : first + len(batch)] = self.engine.embed(batch)
-            counts += self.engine.count(batch)
+            with clock.running():
+                vectors[first : first + len(batch)] = engine.embed(batch)
+            counts += engine.count(batch)
             advance(len(batch))
         tokens = np.array(counts, dtype=np.int64)
         limit = self.max_length or np.iinfo(np.int64).max
-        return Encoded(vectors, np.minimum(tokens, limit), tokens > limit)
+        return Encoded(vectors, np.minimum(tokens, limit), tokens > limit, clock.seconds)
 
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """Null: there is one way to compute a mean."""

@@ -282,8 +282,9 @@ def test_before_the_first_request_the_bill_is_estimated_and_limited(
 def test_what_compared_cuts_cost_is_in_the_estimate(
     run_arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """12 documents, 6 queries and 10 + 3 timed calls; then each side full and cut to two widths again."""
-    for settings, texts in (([], 12 + 6 + 13), (["model.api.compare_dims=[4,6]"], 12 + 6 + 13 + 3 * (12 + 6))):
+    """4 first words, 12 documents, 6 queries, 10 + 3 timed calls; then each side full and cut to two widths again."""
+    whole = 4 + 12 + 6 + 13
+    for settings, texts in (([], whole), (["model.api.compare_dims=[4,6]"], whole + 3 * (12 + 6))):
         with serve() as server:
             arguments = run_arguments("openai-small", server, *settings)
             assert main([*arguments, "model.api.dry_run=true"]) == 0
@@ -336,19 +337,19 @@ def test_what_can_not_pass_does_not_wait_for_what_is_tried_again() -> None:
 
 @pytest.mark.usefixtures("openai_key")
 def test_a_killed_run_pays_for_no_finished_shard_again(run_arguments: Callable[..., list[str]], tmp_path: Path) -> None:
-    """Twelve documents in shards of two; killed while the fifth request waits, then run to the end."""
+    """Four first words, twelve documents in shards of two; killed while the fifth shard waits, then run to the end."""
     settings = ["store.shard_texts=2", "model.api.timeout_seconds=20"]
-    with serve([None, None, None, None, Fault(silence_seconds=30)]) as server:
+    with serve([*[None] * 8, Fault(silence_seconds=30)]) as server:
         arguments = run_arguments("openai-small", server, *settings)
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "evalkit", *arguments]
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
-        while len(server.requests) < 5 and time.monotonic() < deadline:
+        while len(server.requests) < 9 and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        paid = server.texts[:8]
+        paid = server.texts[4:12]
         assert len(paid) == 8
         server.requests.clear()
         assert main(arguments) == 0
