@@ -1,6 +1,5 @@
 """Runs on disk to one table of points: the newest of each setting, all priced alike. What can't be read is said."""
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,25 @@ import pandas as pd
 from evalkit.config import ReportConfig
 from evalkit.errors import UserError
 from evalkit.measures.cost import costs, tariff
+from evalkit.reports.identity import (
+    MODEL_PARTS,
+    UNCHUNKED,
+    index_meaning,
+    model_parts,
+    named_by_meaning,
+    quantization_meaning,
+)
+from evalkit.reports.labels import labels, short
+from evalkit.reports.same_vectors import same_vectors
 from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stored_runs
 
-VARIANT = ["model_name", "revision", "runtime", "chunking"]
-CORPUS = ["corpus_name", "corpus_fingerprint"]
 SETTING = ["model", "dims", "quantization", "index"]
 WORDS = (
     *("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index"),
-    *("metric", "priced_as", "chunking"),
+    *("metric", "priced_as", "chunking", "top_k"),
 )
-UNCHUNKED = "none"
+RENAMED = ("model", "corpus", "quantization", "index")
+ORIGIN = ("weights", "kind")
 NEEDED = ("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index")
 
 
@@ -27,8 +35,9 @@ NEEDED = ("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantiza
 class Gathered:
     """``points``: one row per point with its setting, figures and costs; ``run`` is the position in ``runs``.
 
-    ``model`` and ``corpus`` are labels, short and unique; ``unsplit_model`` is the same for all ways to split its
-    documents. ``problems`` say what was left out and why.
+    ``model``, ``corpus``, ``quantization`` and ``index`` are labels, short and unique: what a run calls them is in
+    ``…_name``. ``unsplit_model`` is the same for all ways to split its documents. ``problems`` say what was left out
+    and why.
     """
 
     points: pd.DataFrame
@@ -54,11 +63,7 @@ def gather(config: ReportConfig) -> Gathered:
     if not tables:
         where = f"no run in {config.results_dir} can be read." if problems else f"{config.results_dir} holds no run."
         raise UserError(" ".join((where, *problems)), "Make one: python -m evalkit.")
-    points = pd.concat(tables, ignore_index=True)
-    named = short_model_names(points["model_name"])
-    points["model"] = labels(points[VARIANT].replace({"chunking": {UNCHUNKED: "whole"}}), named)
-    points["unsplit_model"] = labels(points[VARIANT[:-1]], named)
-    points["corpus"] = labels(points[CORPUS], points["corpus_name"])
+    points = labelled(same_vectors(pd.concat(tables, ignore_index=True), runs))
     newest = ~points.duplicated(["corpus", *SETTING], keep="last")
     if not newest.all():
         older = points[~newest]["run"].map(lambda i: runs[i].name).unique()
@@ -67,7 +72,21 @@ def gather(config: ReportConfig) -> Gathered:
         )
     points = points[newest].reset_index(drop=True)
     measures = tuple(dict.fromkeys(name for run in runs for name in run.about["config"]["measures"] if name in points))
-    return Gathered(points, tuple(runs), measures, (*problems, *settings_that_changed(runs)))
+    return Gathered(points, tuple(runs), measures, tuple(problems))
+
+
+def labelled(points: pd.DataFrame) -> pd.DataFrame:
+    """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart."""
+    models = short_model_names(points["model_name"])
+    unsplit = {part: words for part, words in MODEL_PARTS.items() if part != "chunking"}
+    found = points.assign(
+        model=labels(models, points, MODEL_PARTS, ORIGIN),
+        unsplit_model=labels(models, points, unsplit, ORIGIN),
+        corpus=labels(points["corpus_name"], points, {"corpus_fingerprint": short}),
+        quantization=named_by_meaning(points["quantization_name"], points["quantization_meaning"]),
+        index=named_by_meaning(points["index_name"], points["index_meaning"]),
+    )
+    return found.drop(columns=["quantization_meaning", "index_meaning"])
 
 
 def readable_runs(config: ReportConfig, problems: list[str]) -> list[StoredRun]:
@@ -86,21 +105,26 @@ def readable_runs(config: ReportConfig, problems: list[str]) -> list[StoredRun]:
 
 
 def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
-    """The points of one run with runtime, documents of their corpus and costs. Raises KeyError for missing columns."""
+    """The points of one run with what tells them apart, documents of their corpus and costs.
+
+    Raises KeyError for missing columns.
+    """
     about = run.about
     points = pd.DataFrame(about["points"]).drop(columns=["unmeasured"], errors="ignore")
     if missing := [name for name in NEEDED if name not in points]:
         raise KeyError(missing[0])
-    points = with_chunks(points)
+    points = with_chunks(points).assign(top_k=points.get("top_k", pd.Series(dtype=object)).astype(str))
     measured = [str(name) for name in points if name not in WORDS]
     points = points.astype({"dims": int, **dict.fromkeys(measured, float)})
-    runtimes = {(e["model"], e["corpus"]): e["runtime"] for e in about["embeddings"] if e["side"] == "document"}
     documents = {c["name"]: c["documents"] for c in about["corpora"]}
-    passes = [runtimes.get(key, {}) for key in zip(points["model"], points["corpus"], strict=True)]
-    points = points.rename(columns={"model": "model_name", "corpus": "corpus_name"}).assign(
-        runtime=[runtime_label(each) for each in passes],
-        device=[str(each.get("device", "cpu")) for each in passes],
+    names = points[["model", "corpus"]].drop_duplicates().itertuples(index=False, name=None)
+    parts = {name: model_parts(about, *name) for name in names}
+    of_models = pd.DataFrame([parts[name] for name in zip(points["model"], points["corpus"], strict=True)])
+    points = points.rename(columns={name: f"{name}_name" for name in RENAMED}).assign(
         documents=points["corpus"].map(documents).astype(float),
+        quantization_meaning=[quantization_meaning(about, name) for name in points["quantization"]],
+        index_meaning=[index_meaning(about, name) for name in points["index"]],
+        **of_models,
     )
     priced = []
     cores = about["environment"]["cpu"]["logical_cores"]
@@ -124,26 +148,6 @@ def prices_of(prices: Any) -> dict[str, Any]:
     return {"is_hosted": prices.hosted is not None, **{name: getattr(prices, name) for name in numbers}}
 
 
-def runtime_label(described: Mapping[str, Any]) -> str:
-    """What ran the model: ``torch float32``, with the device where that is not the CPU."""
-    device = described.get("device")
-    words = (described.get("runtime"), described.get("precision"), None if device == "cpu" else device)
-    return " ".join(str(word) for word in words if word)
-
-
-def labels(parts: pd.DataFrame, names: pd.Series) -> pd.Series:
-    """``names``, each with just so many of the other ``parts`` behind it as tell it from its namesakes."""
-    for part in parts.columns[1:]:
-        several = parts.assign(name=names).groupby("name")[part].transform("nunique") > 1
-        names = names.where(~several, names + " " + parts[part].map(short))
-    return names
-
-
-def short(part: str) -> str:
-    """The first characters of a long revision or fingerprint; other words as they are."""
-    return part.removeprefix("sha256:")[:7] if " " not in part and len(part) > 16 else part
-
-
 def short_model_names(names: pd.Series) -> pd.Series:
     """The last part of ``organisation/model``, unless two organisations share it."""
     last = names.str.rpartition("/")[2]
@@ -153,15 +157,3 @@ def short_model_names(names: pd.Series) -> pd.Series:
 
 def describe(error: BaseException) -> str:
     return f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error).splitlines()[0]
-
-
-def settings_that_changed(runs: Sequence[StoredRun]) -> Iterator[str]:
-    """A line for each name of a quantization or index that stands for different things in different runs."""
-    for group in ("quantization", "index"):
-        meanings: dict[str, list[Any]] = {}
-        for run in runs:
-            for name, meaning in run.about.get("config", {}).get(group, {}).items():
-                meanings.setdefault(name, []).append(meaning)
-        for name, found in meanings.items():
-            if any(meaning != found[0] for meaning in found):
-                yield f"{group} '{name}' is not the same in all runs: their configs differ."

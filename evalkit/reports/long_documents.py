@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from evalkit.measures.significance import holm
-from evalkit.reports.gathering import UNCHUNKED, Gathered
+from evalkit.reports.gathering import Gathered
+from evalkit.reports.identity import UNCHUNKED
 from evalkit.reports.quality import CorpusQueries, Floats, paired_p
 from evalkit.reports.words import figure, number, share
 

@@ -78,7 +78,7 @@ def point_rows(run: StoredRun, wanted: pd.DataFrame, measures: Sequence[str]) ->
     codes, names = pd.factorize(found["query_id"])
     ids = [str(name) for name in names]
     values = {name: found[name].to_numpy(dtype=np.float64) for name in measures if name in found}
-    keys = wanted[["corpus_name", *SETTING[1:]]].itertuples(index=False, name=None)
+    keys = wanted[["corpus_name", "dims", "quantization_name", "index_name"]].itertuples(index=False, name=None)
     return {
         int(point): Rows(codes[at], ids, {name: each[at] for name, each in values.items()})
         for point, key in zip(wanted.index, keys, strict=True)

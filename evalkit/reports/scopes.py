@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.reports.gathering import SETTING, Gathered
+from evalkit.reports.labels import SEPARATOR
 from evalkit.reports.quality import Certainty, CorpusQueries, certainty
 
 
@@ -30,7 +31,7 @@ class Scope:
     def table(self, points: pd.DataFrame) -> pd.DataFrame:
         """One row per setting: its keys, and the mean over the corpora of every figure."""
         first = points.iloc[[rows[0] for rows in self.members]].reset_index(drop=True)
-        numeric = [str(name) for name in points.select_dtypes("number") if name not in ("run", "dims", "top_k")]
+        numeric = [str(name) for name in points.select_dtypes("number") if name not in ("run", "dims")]
         first[numeric] = points[numeric].to_numpy(dtype=np.float64)[np.asarray(self.members)].mean(axis=1)
         return first
 
@@ -99,5 +100,6 @@ def incomplete(lacking: pd.DataFrame, left_out: list[str]) -> Iterator[str]:
 
 
 def setting_name(model: str, dims: int, quantization: str, index: str) -> str:
-    """``MiniLM 256 int8 flat``; what has no vectors goes by its model alone."""
-    return f"{model} {dims} {quantization} {index}" if dims else model
+    """``MiniLM 256 int8 flat``; what has no vectors goes by its model alone where no stage follows."""
+    parts = [model, str(dims), quantization, index] if dims else [model, index] if "+" in index else [model]
+    return (SEPARATOR if any(SEPARATOR in part for part in parts) else " ").join(parts)

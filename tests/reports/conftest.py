@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from evalkit.composing import compose
 from evalkit.config import ReportConfig
-from evalkit.results.record import CorpusRecord, Measured, Point
+from evalkit.results.record import Canary, CorpusRecord, Measured, Point
 from evalkit.results.store import RunWriter
 from evalkit.search.ranking import Ranking
 
@@ -72,16 +73,22 @@ def write_run(results: Path) -> WriteRun:
         lint: Sequence[Any] = (),
         created_at: str | None = None,
         finished: bool = True,
+        prompts: Mapping[str, str] = MappingProxyType({"query": "", "document": ""}),
+        about_model: Mapping[str, Any] = MappingProxyType({}),
+        verification: Mapping[str, Any] | None = None,
+        run_config: Mapping[str, Any] = MappingProxyType({}),
+        top_k: int = 10,
+        canary: np.ndarray | None = None,
     ) -> Path:
         with RunWriter(results, name, save_rankings=False) as writer:
             for corpus, settings in corpora.items():
                 count = len(next(iter(settings.values())))
                 ids = [f"q{i}" for i in range(count)]
                 side = {"model": model, "corpus": corpus, "side": "document", "runtime": runtime or {"device": "cpu"}}
-                side |= {"texts": DOCUMENTS, "truncated_texts": truncated_texts}
+                side |= {"texts": DOCUMENTS, "truncated_texts": truncated_texts, "verification": verification}
                 writer.add(
                     CorpusRecord(
-                        model={"name": model, "revision": revision, "prompts": {"query": "", "document": ""}},
+                        model={"name": model, "revision": revision, "prompts": dict(prompts), **about_model},
                         corpus={
                             "name": corpus,
                             "fingerprint": fingerprint(corpus),
@@ -90,7 +97,7 @@ def write_run(results: Path) -> WriteRun:
                         },
                         findings=tuple(lint),
                         embeddings=(side,),
-                        canaries=(),
+                        canaries=() if canary is None else canaries(corpus, canary),
                         queries=tuple((i, (texts or {}).get(i, f"text of {i}")) for i in ids),
                     )
                 )
@@ -100,7 +107,7 @@ def write_run(results: Path) -> WriteRun:
                     of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
                     point = Point(
                         *(model, revision, corpus, fingerprint(corpus), dims, True, quantization, "flat"),
-                        *("inner_product", chunking, 10, count, "a machine"),
+                        *("inner_product", chunking, top_k, count, "a machine"),
                         figures=of_point,
                         unmeasured={},
                     )
@@ -120,7 +127,7 @@ def write_run(results: Path) -> WriteRun:
                     "created_at": created_at or f"2026-01-01T00:00:00 {name}",
                     "finished": finished,
                     "command": ["python", "-m", "evalkit"],
-                    "config": {"measures": [measure]},
+                    "config": {"measures": [measure], **run_config},
                     "environment": environment,
                 }
             )
@@ -134,6 +141,20 @@ def config(results: Path, tmp_path: Path) -> Callable[..., ReportConfig]:
         return compose("report", [f"results_dir={results}", f"reports_dir={tmp_path / 'reports'}", *overrides])
 
     return make
+
+
+def canaries(corpus: str, vectors: np.ndarray) -> tuple[Canary, ...]:
+    """The first half of ``vectors`` as documents', the second as queries'."""
+    return tuple(
+        Canary(
+            corpus,
+            side,
+            tuple(f"{side}{i}" for i in range(len(part))),
+            tuple(f"{i:064x}" for i in range(len(part))),
+            (part / np.linalg.norm(part, axis=1, keepdims=True)).astype(np.float16),
+        )
+        for side, part in zip(("document", "query"), np.array_split(vectors, 2), strict=True)
+    )
 
 
 def noisy(mean: float, queries: int = 60, seed: int = 0, spread: float = 0.1) -> np.ndarray:

@@ -24,26 +24,18 @@ def test_the_newest_of_two_runs_of_one_setting_counts_and_that_is_said(write_run
     assert any("1 settings were measured again later" in p and "not b" in p for p in found.problems)
 
 
-def test_the_same_setting_by_another_runtime_is_another_setting(write_run: WriteRun, config: Config) -> None:
-    write_run("a", ONE, runtime={"device": "cpu", "runtime": "torch", "precision": "float32"})
-    write_run("b", ONE, runtime={"device": "cpu", "runtime": "openvino", "precision": "bf16"})
-    found = gather(config())
-    assert sorted(found.points["model"]) == ["m openvino bf16", "m torch float32"]
-    assert not found.problems
-
-
 def test_namesakes_are_told_apart_by_organisation_then_revision(write_run: WriteRun, config: Config) -> None:
     write_run("a", ONE, model="one/m")
     write_run("b", ONE, model="other/m")
     write_run("c", ONE, model="x", revision="0123456789abcdef0123")
     write_run("d", ONE, model="x", revision="fedcba9876543210fedc")
-    assert sorted(gather(config()).points["model"]) == ["one/m", "other/m", "x 0123456", "x fedcba9"]
+    assert sorted(gather(config()).points["model"]) == ["one/m", "other/m", "x · 0123456", "x · fedcba9"]
 
 
 def test_one_name_for_two_corpora_is_two_corpora(write_run: WriteRun, config: Config) -> None:
     write_run("a", ONE, fingerprint=lambda corpus: "1" * 64)
     write_run("b", ONE, model="n", fingerprint=lambda corpus: "2" * 64)
-    assert sorted(gather(config()).points["corpus"]) == ["c 1111111", "c 2222222"]
+    assert sorted(gather(config()).points["corpus"]) == ["c · 1111111", "c · 2222222"]
 
 
 def test_costs_are_worked_out_anew_for_all_runs_alike(write_run: WriteRun, config: Config) -> None:
@@ -133,15 +125,6 @@ def test_named_runs_alone_are_reported_and_a_misspelt_name_is_refused(
     assert gather(config(f"runs=['{results / 'first'}']")).points["model"].tolist() == ["m"]
     with pytest.raises(UserError, match="secnd"):
         gather(config("runs=[secnd]"))
-
-
-def test_one_name_for_two_quantizations_is_said(write_run: WriteRun, config: Config) -> None:
-    for name, faiss in (("a", "SQ8"), ("b", "SQ6")):
-        edited(
-            write_run(name, ONE, model=name),
-            lambda about, faiss=faiss: about["config"].update(quantization={"int8": {"faiss": faiss}}),
-        )
-    assert "quantization 'int8' is not the same in all runs: their configs differ." in gather(config()).problems
 
 
 @pytest.mark.parametrize(

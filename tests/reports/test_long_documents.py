@@ -40,7 +40,7 @@ def test_cut_and_chunked_stand_side_by_side_with_gain_and_p(write_run: WriteRun,
         f"{CHUNKED} {CHUNK_SCORES.mean():.4f}, 1.75 chunks and 2,688 B per document ({gain:+.4f}, p = {p:.2g})."
     ]
     assert "## Long documents" in markdown(report)
-    assert report.gathered.points["model"].unique().tolist() == ["m whole", f"m {CHUNKED}"]
+    assert report.gathered.points["model"].unique().tolist() == ["m · whole", f"m · {CHUNKED}"]
 
 
 def test_several_ways_are_tested_together_and_whole_documents_are_not_called_cut(
@@ -66,7 +66,8 @@ def test_nothing_is_said_of_what_was_split_in_one_way_alone(write_run: WriteRun,
 
 def test_without_per_query_values_there_is_no_p(write_run: WriteRun, config: Config) -> None:
     write(write_run, "a", "none", CUT_SCORES)
-    folder = write_run("b", {"x": {(384, "float32"): CHUNK_SCORES}}, model="org/m", chunking=CHUNKED)
+    of_chunks = {"x": {(384, "float32"): CHUNK_SCORES}}
+    folder = write_run("b", of_chunks, model="org/m", chunking=CHUNKED, runtime=READS_256)
     (folder / "queries.parquet").unlink()
     (line,) = make_report(config()).long_documents
     assert "p = " not in line

@@ -5,6 +5,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const COLUMNS = DATA.columns;
 const MS_PER_HOUR = 3.6e6;
 const HOURS_PER_MONTH = 730;
+const SEPARATOR = " · "; // between the parts of a label
 
 // What the reader can change. `hidden` holds the names that a filter leaves out.
 const state = {
@@ -85,9 +86,12 @@ function isShown(point) {
   return Object.entries(state.hidden).every(([column, names]) => !names.has(nameOf(column, point)));
 }
 
+// The twin of setting_name in scopes.py: a model without vectors has 0 dims.
 function settingName(point) {
-  const columns = COLUMNS.dims[point] ? ["model", "dims", "quantization", "index"] : ["model"]; // 0: no vectors
-  return columns.map((column) => nameOf(column, point)).join(" ");
+  const withoutVectors = nameOf("index", point).includes("+") ? ["model", "index"] : ["model"];
+  const columns = COLUMNS.dims[point] ? ["model", "dims", "quantization", "index"] : withoutVectors;
+  const names = columns.map((column) => nameOf(column, point));
+  return names.join(names.some((name) => name.includes(SEPARATOR)) ? SEPARATOR : " ");
 }
 
 // Twins of words.py: the same figures in the same words.
