@@ -24,6 +24,7 @@ class GateConfig:
     baseline: str = MISSING
     candidate: str | None = None
     match: list[str] = field(default_factory=list)
+    allow_missing: bool = False
     measures: list[str] = field(default_factory=list)
     policy: str = "no_regression"
     tolerance: float = 0.0

@@ -60,7 +60,7 @@ def decide(
     Raises NotComparableError where no honest comparison can be made, UserError for a bad setting.
     """
     check(config)
-    found, alone = pairs(baseline, candidate, config.match)
+    found, alone = pairs(baseline, candidate, config.match, config.allow_missing)
     quality = compare_quality(config, found, baseline, candidate)
     timed = repeats or [(baseline, candidate)]
     resources = compare_resources(config, found, [one for one, _ in timed], [other for _, other in timed])

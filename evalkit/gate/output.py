@@ -10,7 +10,7 @@ from typing import Any
 from evalkit.gate.decision import Decision, Verdict
 from evalkit.gate.quality import QualityResult
 from evalkit.gate.resources import ResourceResult
-from evalkit.gate.space import DIFFERENT, DRIFTED, SAME, SPLIT_OTHERWISE, UNKNOWN, SpaceResult
+from evalkit.gate.space import DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, SPLIT_OTHERWISE, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
 from evalkit.results.markdown import escaped, table
 
@@ -21,6 +21,7 @@ SPACE_WORDS = {
     SAME: "the old index can stay",
     DRIFTED: "re-embed, or accept what mixing old and new vectors costs",
     DIFFERENT: "re-embed: the old index is of no use to the candidate",
+    QUERIES_CHANGED: "the old index can stay: documents have the same vectors, queries have others",
     SPLIT_OTHERWISE: "re-embed: the old index holds other parts of the documents",
     UNKNOWN: "the runs share no canary text",
 }
@@ -86,7 +87,10 @@ def resource_cells(r: ResourceResult) -> tuple[str, ...]:
 
 def space_sentence(s: SpaceResult) -> str:
     """Whether the old index of one corpus can stay, and what mixing or re-embedding would mean."""
-    cosine = "" if s.smallest_cosine is None else f" (smallest cosine {s.smallest_cosine:.5f} over {s.texts} texts)"
+    is_of_queries = s.space == QUERIES_CHANGED
+    smallest = s.smallest_query_cosine if is_of_queries else s.smallest_cosine
+    over = f"{s.query_texts} queries" if is_of_queries else f"{s.texts - s.query_texts} documents"
+    cosine = "" if smallest is None else f" (smallest cosine {smallest:.5f} over {over})"
     sentence = f"{s.corpus}: {s.space}{cosine}: {SPACE_WORDS[s.space]}"
     if s.space in (DRIFTED, DIFFERENT, SPLIT_OTHERWISE):
         if s.overlap_at_10 is not None and s.space != SPLIT_OTHERWISE:

@@ -12,6 +12,7 @@ from evalkit.results.record import SETTING
 from evalkit.results.store import StoredRun
 
 LEAST_QUERIES = 10
+NAMED = 6
 MATCHABLE = (*SETTING, "model", "revision")
 
 
@@ -33,16 +34,18 @@ class Pair:
         return " ".join(one if one == other else f"{one} → {other}" for one, other in values)
 
 
-def pairs(baseline: StoredRun, candidate: StoredRun, match: Sequence[str]) -> tuple[list[Pair], list[str]]:
+def pairs(
+    baseline: StoredRun, candidate: StoredRun, match: Sequence[str], allow_missing: bool = False
+) -> tuple[list[Pair], list[str]]:
     """Points of equal ``match`` keys, and the names of points without a partner.
 
-    Raises NotComparableError where a point has more than one partner or none has any, and for runs whose corpora,
-    queries, judgments or depth of ranking differ.
+    Raises NotComparableError where a point has more than one partner or none has any, where the candidate lacks points
+    of the baseline unless ``allow_missing``, and for runs whose corpora, queries, judgments or depth of ranking differ.
     """
     for key in match:
         if key not in MATCHABLE:
             raise UserError(f"match has the unknown key '{key}'.", did_you_mean(key, MATCHABLE))
-    found, alone = [], []
+    found, missing = [], []
     answers: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for point in candidate.about["points"]:
         answers.setdefault(tuple(point[key] for key in match), []).append(point)
@@ -57,16 +60,27 @@ def pairs(baseline: StoredRun, candidate: StoredRun, match: Sequence[str]) -> tu
         if partners:
             found.append(Pair(point, partners[0]))
         else:
-            alone.append(f"baseline {describe(match, setting)}")
+            missing.append(describe(match, setting))
+    alone = [f"baseline {setting}" for setting in missing]
     alone += [f"candidate {describe(match, setting)}" for setting in answers if setting not in asked]
     if not found:
         raise NotComparableError(
-            f"no point of the candidate answers one of the baseline by [{','.join(match)}]: {'; '.join(alone[:6])}.",
+            f"no point of the candidate answers one of the baseline by [{','.join(match)}]: {shortened(alone)}.",
             "Leave the key that may differ out of match, as in match=[corpus,quantization,index].",
+        )
+    if missing and not allow_missing:
+        raise NotComparableError(
+            f"the candidate lacks {len(missing)} of the baseline's {len(asked)} points: {shortened(missing)}.",
+            "Evaluate the candidate on these too, or set allow_missing=true to compare the rest.",
         )
     for pair in found:
         check_pair(pair, baseline, candidate)
     return found, alone
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first six of ``names``."""
+    return "; ".join(names[:NAMED]) + ("; …" if len(names) > NAMED else "")
 
 
 def rows_of(frame: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,14 +1,16 @@
-"""Can the old index stay? Whether two runs' vectors of the same texts lie in the same space, from their canaries."""
+"""Can the old index stay? Whether two runs' vectors of the same texts lie in the same space, from their canaries.
 
-from collections.abc import Mapping
+Vectors of documents decide, since they are what an index holds; changed vectors of queries are told apart.
+"""
+
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from evalkit.gate.pairing import corpus_record
+from evalkit.results.canaries import Matrix, cosines, shared_texts, unit_vectors
+from evalkit.results.setting import model_parts
 from evalkit.results.store import StoredRun
 
 SAME_COSINE = 0.999
@@ -16,18 +18,23 @@ DRIFTED_COSINE = 0.9
 DEPTH = 10
 SAME, DRIFTED, DIFFERENT, UNKNOWN = "same space", "drifted", "different space", "unknown"
 SPLIT_OTHERWISE = "documents split otherwise"
-
-Matrix = npt.NDArray[np.float32]
+QUERIES_CHANGED = "queries changed"
+INDEX_STAYS = (SAME, QUERIES_CHANGED)
+# What a user sets, of either side and of one: vectors that change with it are no surprise.
+SET = ("input_types", "asked_dims", "max_length", "layer_norm", "pooling", "options", "store_dtype")
+SET_OF_SIDE = {"document": (*SET, "document_prompt"), "query": (*SET, "query_prompt")}
 
 
 @dataclass(frozen=True)
 class SpaceResult:
     """What the canaries of one corpus say.
 
-    ``smallest_cosine`` and ``mean_cosine`` are between the two runs' vectors of the same texts; null where widths
-    differ. ``overlap_at_10`` is the share of the ten nearest documents of new queries among new documents that they
-    also find among old documents, over the canary's texts alone. ``reembed_seconds`` is what encoding all documents
-    took the candidate, ``reembed_usd`` what embedding the documents of its workload once costs.
+    ``texts`` are those that both runs kept, ``query_texts`` the queries among them. ``smallest_cosine`` and
+    ``mean_cosine`` are between the two runs' vectors of the same documents, ``smallest_query_cosine`` of the same
+    queries; null where widths differ or no text is shared. ``overlap_at_10`` is the share of the ten nearest documents
+    of new queries among new documents that they also find among old documents, over the canary's texts alone.
+    ``reembed_seconds`` is what encoding all documents took the candidate, ``reembed_usd`` what embedding the documents
+    of its workload once costs.
     """
 
     corpus: str
@@ -40,10 +47,17 @@ class SpaceResult:
     reembed_seconds: float | None
     reembed_usd: float | None
     alarm: str
+    query_texts: int = 0
+    smallest_query_cosine: float | None = None
 
     @property
     def index_can_stay(self) -> bool:
-        return self.space == SAME
+        return self.space in INDEX_STAYS
+
+    @property
+    def queries_changed(self) -> bool:
+        """Whether the same queries have other vectors, in a space of the same width."""
+        return self.smallest_query_cosine is not None and self.smallest_query_cosine < SAME_COSINE
 
 
 def compare_spaces(baseline: StoredRun, candidate: StoredRun) -> list[SpaceResult]:
@@ -59,16 +73,17 @@ def compare_spaces(baseline: StoredRun, candidate: StoredRun) -> list[SpaceResul
 def compare_space(
     corpus: str, before: pd.DataFrame, after: pd.DataFrame, baseline: StoredRun, candidate: StoredRun
 ) -> SpaceResult:
-    texts = before.merge(after, on=["side", "id", "text_sha256"], suffixes=("_before", "_after"))
-    old, new = (unit_vectors(texts[f"vector_{when}"]) for when in ("before", "after"))
+    texts = shared_texts(before, after)
+    documents, queries = (texts[texts["side"] == side] for side in ("document", "query"))
+    of_documents, of_queries = cosines(documents), cosines(queries)
+    smallest_query = None if of_queries is None else float(of_queries.min())
     smallest = mean = overlap = None
-    space = UNKNOWN if texts.empty else DIFFERENT
-    if len(texts) and old.shape == new.shape:
-        cosines = np.einsum("ij,ij->i", old, new)
-        smallest, mean = float(cosines.min()), float(cosines.mean())
-        space = SAME if smallest >= SAME_COSINE else DRIFTED if mean >= DRIFTED_COSINE else DIFFERENT
-        documents, queries = (texts["side"] == side for side in ("document", "query"))
-        overlap = mixed_overlap(old[documents], new[documents], new[queries])
+    space = UNKNOWN if documents.empty else DIFFERENT
+    if of_documents is not None:
+        smallest, mean = float(of_documents.min()), float(of_documents.mean())
+        space = space_of(smallest, mean, smallest_query)
+        old, new = unit_vectors(documents["vector_before"]), unit_vectors(documents["vector_after"])
+        overlap = mixed_overlap(old, new, unit_vectors(queries["vector_after"]))
     if chunking(baseline, corpus) != chunking(candidate, corpus):
         space = SPLIT_OTHERWISE
     record = corpus_record(candidate, {"corpus": corpus})
@@ -82,18 +97,17 @@ def compare_space(
         documents=record["documents"],
         reembed_seconds=reembed_seconds(candidate, corpus),
         reembed_usd=reembed_usd(candidate, corpus),
-        alarm=alarm(space, baseline, candidate),
+        alarm=alarm(space, corpus, baseline, candidate),
+        query_texts=len(queries),
+        smallest_query_cosine=smallest_query,
     )
 
 
-def unit_vectors(stored: pd.Series) -> Matrix:
-    """Vectors (n × dims, float32) from the bytes of float16, made unit length again after that rounding."""
-    if stored.empty:
-        return np.empty((0, 0), dtype=np.float32)
-    vectors = np.stack([np.frombuffer(vector, dtype="<f2") for vector in stored]).astype(np.float32)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Matrix = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-    return unit
+def space_of(smallest: float, mean: float, smallest_query: float | None) -> str:
+    """By the cosines of documents, and of queries where no document moved."""
+    if smallest >= SAME_COSINE:
+        return QUERIES_CHANGED if smallest_query is not None and smallest_query < SAME_COSINE else SAME
+    return DRIFTED if mean >= DRIFTED_COSINE else DIFFERENT
 
 
 def mixed_overlap(old_documents: Matrix, new_documents: Matrix, new_queries: Matrix) -> float | None:
@@ -123,16 +137,21 @@ def reembed_usd(candidate: StoredRun, corpus: str) -> float | None:
     return next((float(cost) for cost in costs if cost is not None), None)
 
 
-def alarm(space: str, baseline: StoredRun, candidate: StoredRun) -> str:
+def alarm(space: str, corpus: str, baseline: StoredRun, candidate: StoredRun) -> str:
     """What must be said loudly: vectors that changed although nothing was said to change."""
-    before, after = (identity(run.about["models"][0]) for run in (baseline, candidate))
+    side = "query" if space == QUERIES_CHANGED else "document"
+    before, after = (identity(run, corpus, side) for run in (baseline, candidate))
     if before != after or space in (SAME, UNKNOWN, SPLIT_OTHERWISE):
         return ""
+    texts = "queries" if side == "query" else "texts"
     return (
-        f"{before[0]} at revision {before[1]} gave other vectors for the same texts than in the baseline: "
-        "a library, runtime, setting or hosted model changed"
+        f"{before['name']} at revision {before['revision']} gave other vectors for the same {texts} than in the "
+        "baseline: a library, runtime or hosted model changed"
     )
 
 
-def identity(model: Mapping[str, Any]) -> tuple[str, str]:
-    return model["name"], model["revision"]
+def identity(run: StoredRun, corpus: str, side: str) -> dict[str, str]:
+    """The model of a run, and what its user set that changes vectors of ``side``."""
+    model = run.about["models"][0]
+    parts = model_parts(run.about, model["name"], corpus)
+    return {"name": model["name"], "revision": model["revision"], **{name: parts[name] for name in SET_OF_SIDE[side]}}

@@ -13,12 +13,12 @@ from evalkit.reports.identity import (
     MODEL_PARTS,
     UNCHUNKED,
     index_meaning,
-    model_parts,
     named_by_meaning,
     quantization_meaning,
 )
 from evalkit.reports.labels import labels, short
 from evalkit.reports.same_vectors import same_vectors
+from evalkit.results.setting import model_parts
 from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stored_runs
 
 SETTING = ["model", "dims", "quantization", "index"]

@@ -38,38 +38,6 @@ MODEL_PARTS: dict[str, Words] = {
 }
 
 
-def model_parts(about: Mapping[str, Any], model: str, corpus: str) -> dict[str, str]:
-    """Every column of ``MODEL_PARTS`` that belongs to a run's whole model and not to a point, as text."""
-    config = about["config"].get("model", {})
-    record: Mapping[str, Any] = next((m for m in about.get("models", []) if m["name"] == model), {})
-    sides = [e for e in about["embeddings"] if (e["model"], e["corpus"], e["side"]) == (model, corpus, "document")]
-    ran: Mapping[str, Any] = sides[0]["runtime"] if sides else {}
-    api = config.get("api", {})
-    prompts = record.get("prompts", {})
-    values = {
-        "precision": ran.get("precision"),
-        "device": ran.get("device", "cpu"),
-        "query_prompt": prompts.get("query"),
-        "document_prompt": prompts.get("document"),
-        "input_types": as_text(api.get("input_types")),
-        "asked_dims": config.get("native_dims") if api.get("native_dims") else None,
-        "max_length": ran.get("max_length", config.get("max_length")),
-        "layer_norm": "yes" if record.get("layer_norm") else "",
-        "pooling": config.get("pooling", "mean"),
-        "options": as_text(config.get("options") or record.get("options")),
-        "store_dtype": about["config"].get("store", {}).get("dtype", "float32"),
-        "runtime": ran.get("runtime"),
-        "weights": record.get("weights"),
-        "kind": record.get("kind"),
-    }
-    return {name: "" if value is None else str(value) for name, value in values.items()}
-
-
-def as_text(options: Mapping[str, Any] | None) -> str:
-    """``b=0.75, k1=1.2``: the options that are set, in one order."""
-    return ", ".join(f"{name}={value}" for name, value in sorted((options or {}).items()) if value not in (None, ""))
-
-
 def quantization_meaning(about: Mapping[str, Any], quantization: str) -> str:
     """What a point's quantization stands for in its run: the keys of its config that decide rankings, as JSON."""
     settings = named(about["config"].get("quantization", {}), quantization)

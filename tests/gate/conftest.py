@@ -70,13 +70,14 @@ def make_run(tmp_path: Path) -> MakeRun:
         measures: Sequence[str] = ("nDCG@10",),
         workload: Mapping[str, Any] | None = None,
         chunking: str = "none",
+        prompts: Mapping[str, str] | None = None,
     ) -> StoredRun:
         nonlocal count
         count += 1
         parts = {"documents": "d", "queries": "q", "judgments": "j", **(fingerprints or {})}
         corpus = {"name": "c", "fingerprint": "".join(parts.values()), "fingerprints": parts, "documents": 1_000}
         record = CorpusRecord(
-            model={"name": model, "revision": "r"},
+            model={"name": model, "revision": "r", "prompts": dict(prompts or {})},
             corpus=corpus,
             findings=(),
             embeddings=({"corpus": "c", "side": "document", "seconds": 12.0},),

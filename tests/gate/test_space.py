@@ -1,0 +1,86 @@
+"""Documents' vectors say whether an index can stay; queries that changed are another matter, and so is silence."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.composing import compose
+from evalkit.config import GateConfig
+from evalkit.gate import Verdict, decide
+from evalkit.gate.output import as_json, space_sentence
+from evalkit.gate.space import compare_spaces
+from evalkit.results.store import read_run, stored_runs
+from tests.gate.conftest import MakeRun, unit
+
+SCORES = np.random.default_rng(5).beta(2, 2, 200)
+VECTORS = unit(60, 16)  # of 30 documents and 30 queries
+OTHER_QUERIES = np.vstack([VECTORS[:30], unit(30, 16, seed=8)])
+OTHER_DOCUMENTS = np.vstack([unit(30, 16, seed=8), VECTORS[30:]])
+
+
+@pytest.fixture
+def config() -> GateConfig:
+    return compose("gate", ["baseline=x"])
+
+
+def test_queries_that_changed_leave_the_index_of_use(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES}, vectors=VECTORS)
+    candidate = make_run({(8, "x"): SCORES}, vectors=OTHER_QUERIES, prompts={"query": "query: "})
+    decision = decide(replace(config, require_same_space=True), baseline, candidate)
+    (space,) = decision.spaces
+    assert decision.verdict is Verdict.PASS
+    assert (space.space, space.index_can_stay, space.queries_changed, space.alarm) == (
+        "queries changed",
+        True,
+        True,
+        "",
+    )
+    assert (space.texts, space.query_texts) == (60, 30)
+    assert space.smallest_cosine == pytest.approx(1, abs=1e-3)
+    expected = (VECTORS[30:] * OTHER_QUERIES[30:]).sum(axis=1).min()
+    assert space.smallest_query_cosine == pytest.approx(expected, abs=1e-3)
+    assert "over 30 queries): the old index can stay" in space_sentence(space)
+    assert "re-embed" not in space_sentence(space)
+    (stored,) = as_json(decision)["spaces"]
+    assert (stored["space"], stored["index_can_stay"]) == ("queries changed", True)
+    assert stored["smallest_query_cosine"] == space.smallest_query_cosine
+
+
+def test_documents_that_changed_decide_though_queries_are_as_before(make_run: MakeRun, config: GateConfig) -> None:
+    """Half of all texts have a cosine of 1: a mean over both sides would say that the space has drifted."""
+    baseline = make_run({(8, "x"): SCORES}, vectors=VECTORS)
+    (space,) = decide(config, baseline, make_run({(8, "x"): SCORES}, vectors=OTHER_DOCUMENTS)).spaces
+    assert (space.space, space.index_can_stay, space.queries_changed) == ("different space", False, False)
+    assert "over 30 documents): re-embed" in space_sentence(space)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "prompts", "alarming"),
+    [
+        (OTHER_QUERIES, {}, "other vectors for the same queries"),
+        (OTHER_QUERIES, {"document": "p: "}, "other vectors for the same queries"),
+        (OTHER_QUERIES, {"query": "q: "}, ""),
+        (OTHER_DOCUMENTS, {}, "other vectors for the same texts"),
+        (OTHER_DOCUMENTS, {"query": "q: "}, "other vectors for the same texts"),
+        (OTHER_DOCUMENTS, {"document": "p: "}, ""),
+        (VECTORS, {}, ""),
+    ],
+)
+def test_the_alarm_is_of_vectors_that_changed_though_nothing_was_said_to(
+    vectors: np.ndarray, prompts: dict[str, str], alarming: str, make_run: MakeRun, config: GateConfig
+) -> None:
+    baseline = make_run({(8, "x"): SCORES}, vectors=VECTORS)
+    (space,) = decide(config, baseline, make_run({(8, "x"): SCORES}, vectors=vectors, prompts=prompts)).spaces
+    assert alarming in space.alarm
+    assert bool(space.alarm) == bool(alarming)
+
+
+def test_another_query_prompt_of_a_real_model_lets_the_index_stay(tiny_run: list[str], tmp_path: Path) -> None:
+    for prompt in ("", "query :"):
+        assert main([*tiny_run, f"model.prompts.query='{prompt}'"]) == 0
+    (space,) = compare_spaces(*map(read_run, stored_runs(tmp_path / "results")))
+    assert (space.space, space.alarm) == ("queries changed", "")
+    assert space.smallest_cosine == pytest.approx(1, abs=1e-5)
