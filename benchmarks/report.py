@@ -106,7 +106,7 @@ def measured(model: str, settings: Iterator[tuple[str, int, str, str]], rng: np.
         }
         point = Point(
             *(model, "r", corpus, corpus, dims, True, quantization, index),
-            *("inner_product", "none", 100, QUERIES, "a machine"),
+            *("inner_product", "none", 100, 10, None, QUERIES, "a machine"),
             figures=figures,
             unmeasured={},
         )

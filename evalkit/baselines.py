@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,21 +46,23 @@ def evaluate_lexical(
     prices = tariff(config.pricing, config.workload, config.model.name, CPU, psutil.cpu_count() or 1)
     for corpus in corpora:
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
-        retriever, found = lexical_point(contest, config.model)
+        retriever, found = lexical_point(contest, config.model, config.served)
         about = record(config, corpus, retriever)
         yield reranking.noted(about) if reranking else about
         yield found
         if reranking:
-            yield reranking.apply(contest, found)
+            texts = list(corpus.queries.texts)
+            read = replace(found, latencies_ms=latencies(retriever, texts, contest, reranking.config.depth))
+            yield reranking.apply(contest, read)
 
 
-def lexical_point(contest: Contest, model: ModelConfig) -> tuple[Retriever, Measured]:
-    """The documents of one corpus indexed by ``model``, and its point."""
+def lexical_point(contest: Contest, model: ModelConfig, asked: int) -> tuple[Retriever, Measured]:
+    """The documents of one corpus indexed by ``model``, and its point; a timed search asks for ``asked`` results."""
     started = time.perf_counter()
     with PeakMemory() as memory:
         retriever = load_retriever(model, contest.corpus.documents.texts)
     seconds = time.perf_counter() - started
-    return retriever, point(contest, model, retriever, seconds, memory.peak_rss_bytes)
+    return retriever, point(contest, model, retriever, asked, seconds, memory.peak_rss_bytes)
 
 
 def record(config: RunConfig, corpus: Corpus, retriever: Retriever) -> CorpusRecord:
@@ -76,14 +79,19 @@ def record(config: RunConfig, corpus: Corpus, retriever: Retriever) -> CorpusRec
 
 
 def point(
-    contest: Contest, model: ModelConfig, retriever: Retriever, build_seconds: float, peak_rss_bytes: int | None
+    contest: Contest,
+    model: ModelConfig,
+    retriever: Retriever,
+    asked: int,
+    build_seconds: float,
+    peak_rss_bytes: int | None,
 ) -> Measured:
     """Everything that is measured of one corpus."""
     corpus = contest.corpus
     texts = list(corpus.queries.texts)
     with PeakMemory() as memory:
         ranking, seconds = rank(retriever, texts, contest)
-        latencies_ms = latencies(retriever, texts, contest)
+        latencies_ms = latencies(retriever, texts, contest, asked)
     search_ms, read_ms = latencies_ms["search_ms"], latencies_ms["encode_query_ms"]
     counts = [retriever.query_tokens(text) for text in texts]
     documents = len(corpus.documents)
@@ -114,6 +122,7 @@ def point(
         "dims_trained": True,
         "quantization": "none",
         "index": model.kind,
+        "candidates": None,
         "metric": model.kind,
         "chunking": WHOLE,
     }
@@ -157,12 +166,12 @@ def rank(retriever: Retriever, texts: list[str], contest: Contest) -> tuple[Rank
     return without(together, excluded, top_k), seconds
 
 
-def latencies(retriever: Retriever, texts: list[str], contest: Contest) -> dict[str, Any]:
-    """Milliseconds of single calls: reading a query (as encoding is to vectors), and searching with it."""
+def latencies(retriever: Retriever, texts: list[str], contest: Contest, asked: int) -> dict[str, Any]:
+    """Milliseconds of single calls: reading a query (as encoding is to vectors), and finding the best ``asked``."""
     calls = max(LATENCY_CALLS, contest.config.runtime.latency_calls)
-    place, top_k = tie_order(contest.corpus.documents.ids), contest.config.top_k
+    place = tie_order(contest.corpus.documents.ids)
     read = [retriever.read(text) for text in texts]
     return {
-        "search_ms": time_calls_ms(lambda i: best(retriever.scores(read[i % len(read)]), top_k, place), calls),
+        "search_ms": time_calls_ms(lambda i: best(retriever.scores(read[i % len(read)]), asked, place), calls),
         "encode_query_ms": time_calls_ms(lambda i: retriever.read(texts[i % len(texts)]), calls),
     }

@@ -19,7 +19,7 @@ from evalkit.errors import UserError, did_you_mean
 
 TAKEN_OVER = (
     *("model", "corpus", "quantization", "index", "chunking", "reranker", "runtime", "dims", "measures", "top_k"),
-    *("memory_gb", "search_device", "load_seconds", "data_dir", "pricing", "workload"),
+    *("serve_k", "memory_gb", "search_device", "load_seconds", "data_dir", "pricing", "workload"),
 )
 
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
@@ -49,8 +49,10 @@ def compose(command: str, arguments: Sequence[str]) -> Any:
 def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
     """A run with the settings of a ``stored`` one (the config in its run.json), but for what ``overrides`` set.
 
-    Where results and embeddings lie is not taken over. Raises UserError as ``compose`` does.
+    Where results and embeddings lie is not taken over. A run older than ``serve_k`` served all of its ``top_k``.
+    Raises UserError as ``compose`` does.
     """
+    stored = {"serve_k": stored.get("top_k"), **stored}
     keys = [word.lstrip("+~").partition("=")[0] for word in overrides if "=" in word and not word.startswith("-")]
     taken = [name for name in TAKEN_OVER if name not in keys and name in stored]
     given: RunConfig = compose("run", overrides)

@@ -28,6 +28,7 @@ WHY_UNMEASURED = {
     **dict.fromkeys(LOAD, "load_seconds=0 leaves out the clients at once"),
     **dict.fromkeys(("index_bytes", "bytes_per_vector", "bytes_per_document"), NO_SIZE),
     **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
+    "candidates": "no finer copy re-orders what is found",
     "overlap@10": "top_k is below 10",
     "overlap@100": "top_k is below 100",
     "peak_rss_bytes": NO_PEAK_RSS,

@@ -26,7 +26,7 @@ from evalkit.measures.quality import Judge, parse_measures
 from evalkit.reranking import load_reranking
 from evalkit.results.record import CorpusRecord, Measured
 from evalkit.scoring import Contest
-from evalkit.search import empty, operating_points
+from evalkit.search import check_breadth, chunks_for, empty, operating_points
 from evalkit.search.devices import check_device
 from evalkit.validation import check, dims_list
 from evalkit.vector_points import Subject, points_at
@@ -69,7 +69,7 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         device, cores = embeddings.documents.meta["model"]["device"], psutil.cpu_count() or 1
         prices = tariff(config.pricing, config.workload, model.name, device, cores)
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
-        lexical = lexical_point(contest, BM25)[1] if config.model.fuse else None
+        lexical = lexical_point(contest, BM25, config.top_k)[1] if config.model.fuse else None
         subject = Subject(contest, encoder, embeddings, lexical, reranking)
         advance = progress(f"{corpus.name} settings", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
@@ -121,11 +121,20 @@ def check_settings(config: RunConfig, all_dims: list[int], chunked: list[tuple[C
     ):
         try:
             main, _ = empty(dims, len(chunks.texts), quantization, index)
-            for _, parameters in operating_points(index_name, index):
-                main.set_parameters(parameters)
+            for point in operating_points(index_name, index, quantization, config.served):
+                main.set_parameters(point.parameters)
+                asked = deepest_search(config, point.candidates)
+                check_breadth(point, chunks_for(asked, len(chunks.texts), len(corpus.documents)))
         except UserError as error:
             setting = f"quantization={quantization_name} index={index_name} dims={dims} on {corpus.name}"
             raise UserError(f"{setting}: {error.problem}", error.hint) from None
+
+
+def deepest_search(config: RunConfig, candidates: int | None) -> int:
+    """How many documents an index is asked for at most, to serve a user or to give a later stage what it reads."""
+    reranked = config.reranker.depth if config.reranker.kind else 0
+    fused = config.top_k if config.model.fuse else 0
+    return max(candidates or config.served, reranked, fused)
 
 
 def use_threads(threads: int | None) -> None:

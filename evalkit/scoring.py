@@ -43,12 +43,13 @@ def measured(
     latencies_ms: Mapping[str, Any],
     reasons: Mapping[str, str] | None = None,
 ) -> Measured:
-    """The point that ``setting`` (model, revision, dims, dims_trained, quantization, index, metric, chunking) names.
+    """The point that ``setting`` names by model, revision, dims, dims_trained, quantization, index, candidates, metric
+    and chunking.
 
     ``overlap`` has one value per query, or null, for each column; ``reasons`` say why figures of this kind of model
     are null.
     """
-    corpus, top_k = contest.corpus, contest.config.top_k
+    corpus, config = contest.corpus, contest.config
     found = rankings_by_id(ranking, corpus)
     quality = contest.judge.score(found)
     every = {
@@ -61,11 +62,15 @@ def measured(
         **setting,
         corpus=corpus.name,
         corpus_fingerprint=corpus.fingerprint,
-        top_k=top_k,
+        top_k=config.top_k,
+        serve_k=config.served,
         queries=len(corpus.queries),
         priced_as=contest.prices.priced_as,
         figures=every,
-        unmeasured=unmeasured(every, {**why_no_cost(every), **(reasons or {})}),
+        unmeasured=unmeasured(
+            {**every, "candidates": setting["candidates"]}, {**why_no_cost(every), **(reasons or {})}
+        ),
+        notes=deeper_than_served(every, contest),
     )
     return Measured(
         point=point,
@@ -100,11 +105,21 @@ def derived(
     setting = {
         **{name: getattr(point, name) for name in ("model", "revision", "dims", "dims_trained", "quantization")},
         "index": f"{point.index}+{stage}",
+        "candidates": point.candidates,
         "metric": metric,
         "chunking": point.chunking,
     }
     left = {name: value for name, value in kept.items() if name not in judged_anew}
     return measured(contest, setting, ranking, NO_OVERLAP, left, latencies_ms, reasons)
+
+
+def deeper_than_served(figures: Mapping[str, Any], contest: Contest) -> dict[str, str]:
+    """A line for each measured figure that looks deeper than the results that a user is given."""
+    served = contest.config.served
+    cutoffs = {name: measure.params.get("cutoff") for measure, name in contest.judge.names.items()}
+    cutoffs |= {name: int(name.partition("@")[2]) for name in NO_OVERLAP}
+    note = f"looks deeper than the {served} results that are served (serve_k)"
+    return {name: note for name, cutoff in cutoffs.items() if (cutoff or np.inf) > served and figures[name] is not None}
 
 
 def cost_figures(figures: Mapping[str, Any], contest: Contest) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from evalkit.config import (
     ChunkingConfig,
     PricingConfig,
     RerankerConfig,
+    RescoreConfig,
     RunConfig,
     WorkloadConfig,
 )
@@ -63,6 +64,11 @@ def check(config: RunConfig) -> None:
         ("runtime.threads", config.runtime.threads, 1),
     ):
         at_least(name, value, least)
+    if not 1 <= config.served <= config.top_k:
+        raise UserError(
+            f"serve_k={config.serve_k} is not possible.",
+            f"Give a number from 1 to top_k={config.top_k}, or raise top_k; null is 10, or top_k where that is less.",
+        )
     check_stages(config)
     check_cost(config.pricing, config.workload)
     for name, quantization in config.quantization.items():
@@ -71,15 +77,32 @@ def check(config: RunConfig) -> None:
                 f"quantization.{name} needs either faiss or _target_.",
                 "faiss is a fragment of FAISS's index_factory, _target_ a class of your own.",
             )
-        if quantization.rescore is None:
-            continue
-        store, factor = quantization.rescore.store, quantization.rescore.factor
-        if store not in RESCORE_STORES:
+        if quantization.rescore is not None:
+            check_rescoring(f"quantization.{name}.rescore", quantization.rescore, config.served)
+
+
+def check_rescoring(name: str, rescore: RescoreConfig, serve_k: int) -> None:
+    """Raises UserError for an unknown store, and for numbers of candidates that can't be re-ordered."""
+    if rescore.store not in RESCORE_STORES:
+        raise UserError(f"{name}.store={rescore.store} is unknown.", did_you_mean(rescore.store, RESCORE_STORES))
+    if rescore.factor is not None and rescore.candidates is not None:
+        raise UserError(
+            f"{name} has both factor={rescore.factor} and candidates={rescore.candidates}.",
+            f"Give one of them, the other is null, as in {name}.factor=null.",
+        )
+    for key, given, least in (("factor", rescore.factor, 1), ("candidates", rescore.candidates, serve_k)):
+        values = given if isinstance(given, list) else [given]
+        wrong = [value for value in values if given is not None and not is_whole(value, least)]
+        if wrong or not values:
+            reason = "" if key == "factor" else f" (serve_k={serve_k} of them are served)"
             raise UserError(
-                f"quantization.{name}.rescore.store={store} is unknown.", did_you_mean(store, RESCORE_STORES)
+                f"{name}.{key}={wrong[0] if wrong else '[]'} is not possible.",
+                f"Give a whole number of at least {least}, or a list of them{reason}.",
             )
-        if factor < 1:
-            raise UserError(f"quantization.{name}.rescore.factor={factor} is not possible.", "Give at least 1.")
+
+
+def is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def check_stages(config: RunConfig) -> None:

@@ -1,7 +1,8 @@
 """Every point of one corpus's vectors: each dims × quantization × index, measured beside exact search."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -54,20 +55,29 @@ def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measure
     settings = product(config.quantization.items(), config.index.items())
     for (quantization_name, quantization), (index_name, index) in settings:
         searcher = build_searcher(subject, dims, quantization, index, config.search_device)
-        for point_name, parameters in operating_points(index_name, index):
-            searcher.index.set_parameters(parameters)
-            found = measure(subject, dims, quantization_name, point_name, searcher, queries, exact)
-            yield from last_stages(subject, found)
+        for point in operating_points(index_name, index, quantization, config.served):
+            placed = searcher.at(point)
+            asked = partial(measure, subject, dims, quantization_name, point.name, placed, queries, exact)
+            yield from with_stages(subject, asked)
         advance(1)
 
 
-def last_stages(subject: Subject, found: Measured) -> Iterator[Measured]:
-    """``found`` as it is, fused with BM25, and each of them re-ordered."""
+def with_stages(subject: Subject, asked: Callable[[int], Measured]) -> Iterator[Measured]:
+    """What a user is served, re-ordered, fused with BM25, and both.
+
+    ``asked`` measures a search for so many results: a stage is given what the search finds that asks for as many as
+    the stage reads.
+    """
     contest, lexical, reranking = subject.contest, subject.lexical, subject.reranking
-    for each in (found, *([fused(contest, found, lexical)] if lexical else [])):
-        yield each
+    config = contest.config
+    yield asked(config.served)
+    if reranking:
+        yield reranking.apply(contest, asked(reranking.config.depth))
+    if lexical:
+        both = fused(contest, asked(config.top_k), lexical)
+        yield both
         if reranking:
-            yield reranking.apply(contest, each)
+            yield reranking.apply(contest, both)
 
 
 def build_searcher(
@@ -92,13 +102,17 @@ def measure(
     searcher: Searcher | DocumentSearcher,
     queries: Any,
     exact: Ranking,
+    asked: int,
 ) -> Measured:
-    """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory."""
+    """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory.
+
+    ``asked`` is how many results a search asks for; the ranking goes on behind them.
+    """
     contest, encoder, embeddings = subject.contest, subject.encoder, subject.embeddings
     config = contest.config
     with PeakMemory() as memory:
-        ranking = searcher.rank(queries, config.top_k, contest.excluded)
-        speed, latencies_ms = search_speed(searcher, queries, config, embeddings.queries)
+        ranking = searcher.rank(queries, config.top_k, contest.excluded, served=asked)
+        speed, latencies_ms = search_speed(searcher, queries, asked, config, embeddings.queries)
     per_vector, chunks = searcher.built.bytes_per_vector, embeddings.chunks
     figures = {
         "bytes_per_vector": per_vector,
@@ -120,6 +134,7 @@ def measure(
         "dims_trained": dims == encoder.dims or dims in encoder.config.matryoshka_dims,
         "quantization": quantization,
         "index": index,
+        "candidates": None if searcher.candidates is None else max(searcher.candidates, asked),
         "metric": searcher.index.metric,
         "chunking": chunks.name,
     }
@@ -135,11 +150,12 @@ def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
 
 
 def search_speed(
-    searcher: Searcher | DocumentSearcher, queries: Any, config: RunConfig, encoded: Embeddings
+    searcher: Searcher | DocumentSearcher, queries: Any, asked: int, config: RunConfig, encoded: Embeddings
 ) -> tuple[dict[str, float | None], dict[str, Any]]:
     """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once.
 
-    Also gives the milliseconds of every single call, by which latencies of two runs are compared.
+    Each search asks for ``asked`` results; clients at once are measured for those that a user is served. Also gives the
+    milliseconds of every single call, by which latencies of two runs are compared.
     """
     latency_calls = max(SEARCH_LATENCY_CALLS, len(encoded.latency_ms))
     encode_ms = np.resize(encoded.latency_ms, latency_calls)
@@ -149,11 +165,12 @@ def search_speed(
     single = [queries[i : i + 1] for i in range(len(queries))]
 
     def find_one(i: int) -> object:
-        return searcher.find(single[i % len(single)], config.top_k)
+        return searcher.find(single[i % len(single)], asked)
 
     search_ms = time_calls_ms(find_one, latency_calls)
-    batch_ms = time_calls_ms(lambda i: searcher.find(queries, config.top_k), BATCH_REPEATS)
-    of_load = ladder(find_one, config.load_seconds, one_thread) if config.load_seconds else dict.fromkeys(LOAD)
+    batch_ms = time_calls_ms(lambda i: searcher.find(queries, asked), BATCH_REPEATS)
+    loaded = config.load_seconds and asked == config.served
+    of_load = ladder(find_one, config.load_seconds, one_thread) if loaded else dict.fromkeys(LOAD)
     speed = {
         "search_queries_per_second": len(queries) / float(np.median(batch_ms)) * 1000,
         **percentiles_ms("search", search_ms),

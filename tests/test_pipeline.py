@@ -16,9 +16,10 @@ from evalkit.__main__ import main
 from evalkit.results.store import StoredRun, read_run, stored_runs
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2@8b3219a9"
-POINT_COLUMNS = """model revision corpus corpus_fingerprint dims quantization index top_k queries overlap@10
-bytes_per_vector index_bytes build_seconds search_queries_per_second search_ms_p50 search_ms_p95 search_ms_p99
-encode_query_ms_p50 encode_query_ms_p95 encode_query_ms_p99 query_ms_p50 query_ms_p95 query_ms_p99
+POINT_COLUMNS = """model revision corpus corpus_fingerprint dims quantization index top_k serve_k candidates
+queries overlap@10 bytes_per_vector index_bytes build_seconds search_queries_per_second
+search_ms_p50 search_ms_p95 search_ms_p99 encode_query_ms_p50 encode_query_ms_p95 encode_query_ms_p99
+query_ms_p50 query_ms_p95 query_ms_p99
 documents_per_second tokens_per_second peak_rss_bytes peak_gpu_bytes""".split()
 EMBEDDING_KEYS = """model corpus side texts tokens truncated_texts seconds texts_per_second tokens_per_second dims
 cached peak_rss_bytes peak_gpu_bytes""".split()
@@ -57,7 +58,7 @@ def test_a_run_is_one_folder_with_everything_in_it(
     points = run.points()
     assert set(points) >= {*POINT_COLUMNS, "nDCG@10", "R@10", "RR@10"}
     assert "unmeasured" not in points
-    assert set(about["points"][0]) == {*points.columns, "unmeasured"}
+    assert set(about["points"][0]) == {*points.columns, "unmeasured", "notes"}
 
 
 def test_what_is_null_has_a_reason(tiny_run: list[str], tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from evalkit.config.cost import PricingConfig, WorkloadConfig
 from evalkit.config.model import ModelConfig, RerankerConfig
 from evalkit.config.search import ChunkingConfig, IndexConfig, QuantizationConfig
 
+SERVE_K = 10
+
 
 @dataclass
 class RuntimeConfig:
@@ -35,7 +37,10 @@ class StoreConfig:
 
 @dataclass
 class RunConfig:
-    """Everything that one run needs; conf/run.yaml has the defaults."""
+    """Everything that one run needs; conf/run.yaml has the defaults.
+
+    ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go.
+    """
 
     model: ModelConfig = field(default_factory=ModelConfig)
     corpus: dict[str, Any] = field(default_factory=dict)
@@ -50,6 +55,7 @@ class RunConfig:
     dims: Any = "native"
     measures: list[str] = field(default_factory=list)
     top_k: int = 100
+    serve_k: int | None = None
     save_rankings: bool = True
     save_query_texts: bool = True
     memory_gb: float = 1.0
@@ -57,3 +63,8 @@ class RunConfig:
     load_seconds: float = 0.0
     data_dir: str = "data"
     results_dir: str = "results"
+
+    @property
+    def served(self) -> int:
+        """``serve_k``, or what null stands for."""
+        return min(SERVE_K, self.top_k) if self.serve_k is None else self.serve_k

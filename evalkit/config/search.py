@@ -5,13 +5,20 @@ from typing import Any
 
 from omegaconf import MISSING
 
+RESCORE_FACTOR = 4
+
 
 @dataclass
 class RescoreConfig:
-    """A second, finer copy of every vector that re-orders ``factor`` × top_k candidates."""
+    """A second, finer copy of every vector that re-orders the best candidates of the codes.
+
+    How many is ``candidates``, or ``factor`` × serve_k; both null is a factor of 4. Either may be a list: each of its
+    numbers is an operating point of one built index.
+    """
 
     store: str = "float32"
-    factor: int = 4
+    factor: Any = None
+    candidates: Any = None
 
 
 @dataclass

@@ -120,6 +120,13 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
         )
     if one["top_k"] != other["top_k"]:
         raise NotComparableError(f"{corpus}: top_k was {one['top_k']} and is {other['top_k']}.", "Use the same top_k.")
+    before, after = (point.get("serve_k", point["top_k"]) for point in (one, other))
+    if before != after:
+        older = " (runs older than serve_k served, timed and rescored for all of top_k)" if "serve_k" not in one else ""
+        raise NotComparableError(
+            f"{corpus}: serve_k was {before} and is {after}{older}.",
+            f"Make the baseline anew, or the candidate with serve_k={before}.",
+        )
     if one["queries"] < LEAST_QUERIES:
         raise NotComparableError(
             f"corpus '{corpus}' has {one['queries']} judged queries; under {LEAST_QUERIES}, no difference can be told "

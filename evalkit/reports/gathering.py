@@ -24,7 +24,7 @@ from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stor
 SETTING = ["model", "dims", "quantization", "index"]
 WORDS = (
     *("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index"),
-    *("metric", "priced_as", "chunking", "top_k"),
+    *("metric", "priced_as", "chunking", "top_k", "serve_k"),
 )
 RENAMED = ("model", "corpus", "quantization", "index")
 ORIGIN = ("weights", "kind")
@@ -110,10 +110,12 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     Raises KeyError for missing columns.
     """
     about = run.about
-    points = pd.DataFrame(about["points"]).drop(columns=["unmeasured"], errors="ignore")
+    points = pd.DataFrame(about["points"]).drop(columns=["unmeasured", "notes"], errors="ignore")
     if missing := [name for name in NEEDED if name not in points]:
         raise KeyError(missing[0])
-    points = with_chunks(points).assign(top_k=points.get("top_k", pd.Series(dtype=object)).astype(str))
+    depth = points.get("top_k", pd.Series(dtype=object))
+    served = points.get("serve_k", depth)  # runs older than serve_k served all of top_k
+    points = with_chunks(points).assign(top_k=depth.astype(str), serve_k=served.astype(str))
     measured = [str(name) for name in points if name not in WORDS]
     points = points.astype({"dims": int, **dict.fromkeys(measured, float)})
     documents = {c["name"]: c["documents"] for c in about["corpora"]}
@@ -122,7 +124,10 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     of_models = pd.DataFrame([parts[name] for name in zip(points["model"], points["corpus"], strict=True)])
     points = points.rename(columns={name: f"{name}_name" for name in RENAMED}).assign(
         documents=points["corpus"].map(documents).astype(float),
-        quantization_meaning=[quantization_meaning(about, name) for name in points["quantization"]],
+        quantization_meaning=[
+            quantization_meaning(about, name, served)
+            for name, served in zip(points["quantization"], points["serve_k"], strict=True)
+        ],
         index_meaning=[index_meaning(about, name) for name in points["index"]],
         **of_models,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.config.search import RESCORE_FACTOR
 from evalkit.reports.labels import Words, labels, quoted, short
 
 UNCHUNKED = "none"
@@ -32,16 +33,28 @@ MODEL_PARTS: dict[str, Words] = {
     "chunking": lambda value: "whole" if value == UNCHUNKED else value,
     "store_dtype": lambda value: f"stored as {value}",
     "top_k": lambda value: f"top_k {value}",
+    "serve_k": lambda value: f"serve_k {value}",
     "runtime": lambda value: f"runtime {value}",
     "weights": lambda value: f"weights {short(value)}" if value else "weights not known",
     "kind": lambda value: f"kind {value}",
 }
 
 
-def quantization_meaning(about: Mapping[str, Any], quantization: str) -> str:
+def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: str) -> str:
     """What a point's quantization stands for in its run: the keys of its config that decide rankings, as JSON."""
     settings = named(about["config"].get("quantization", {}), quantization)
+    rescore = settings.get("rescore")
+    if isinstance(rescore, Mapping):
+        settings = {**settings, "rescore": f"{candidates(rescore, serve_k)} by {rescore.get('store', 'float32')}"}
     return json.dumps(dict(flat(settings)))
+
+
+def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
+    """How many candidates are re-ordered, however the config says it: ``40``, or for a ladder ``20, 40, 100``."""
+    given, times = rescore.get("candidates"), 1
+    if given is None:
+        given, times = rescore.get("factor") or RESCORE_FACTOR, int(serve_k)
+    return ", ".join(str(number * times) for number in (given if isinstance(given, list) else [given]))
 
 
 def index_meaning(about: Mapping[str, Any], index: str) -> str:

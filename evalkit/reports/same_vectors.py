@@ -13,7 +13,7 @@ from evalkit.results.store import StoredRun
 
 SAME_COSINE = 0.9999
 REFERENCE = {"runtime": "torch", "precision": "float32", "device": "cpu"}
-NOT_OF_VECTORS = (*SOURCE, "chunking", "top_k")
+NOT_OF_VECTORS = (*SOURCE, "chunking", "top_k", "serve_k")
 
 
 def same_vectors(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:

@@ -31,7 +31,7 @@ class Scope:
     def table(self, points: pd.DataFrame) -> pd.DataFrame:
         """One row per setting: its keys, and the mean over the corpora of every figure."""
         first = points.iloc[[rows[0] for rows in self.members]].reset_index(drop=True)
-        numeric = [str(name) for name in points.select_dtypes("number") if name not in ("run", "dims")]
+        numeric = [str(name) for name in points.select_dtypes("number") if name not in ("run", "dims", "candidates")]
         first[numeric] = points[numeric].to_numpy(dtype=np.float64)[np.asarray(self.members)].mean(axis=1)
         return first
 

@@ -18,7 +18,7 @@ from evalkit.reranking.cross_encoder import CrossEncoder
 from evalkit.reranking.scores import ScoreStore
 from evalkit.results.record import CorpusRecord, Measured
 from evalkit.scoring import NO_OVERLAP, Contest, derived
-from evalkit.search.ranking import Ranking, Rows, Scores, order, tie_order
+from evalkit.search.ranking import Ranking, Rows, Scores, behind, order, tie_order
 
 Milliseconds = npt.NDArray[np.float64]
 
@@ -130,14 +130,9 @@ def with_calls(queries_per_second: float | None, calls_ms: Milliseconds) -> floa
 
 
 def reordered(ranking: Ranking, scores: Scores, place: Rows) -> Ranking:
-    """The first documents by their new ``scores``; those behind keep their order, with scores that count down."""
-    depth = scores.shape[1]
-    first = order(ranking.rows[:, :depth], scores, place)
-    behind = ranking.rows[:, depth:]
-    lowest = np.min(first.scores, axis=1, initial=0.0, where=first.rows >= 0)
-    behind_scores = lowest[:, None] - np.arange(1, behind.shape[1] + 1, dtype=np.float32)
-    behind_scores[behind < 0] = -np.inf
-    return Ranking(np.hstack([first.rows, behind]), np.hstack([first.scores, behind_scores]).astype(np.float32))
+    """The first documents by their new ``scores``; those behind keep their order (see ``ranking.behind``)."""
+    first = order(ranking.rows[:, : scores.shape[1]], scores, place)
+    return behind(first, ranking)
 
 
 def load_reranking(config: RunConfig, progress: Progress) -> Reranking | None:

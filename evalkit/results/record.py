@@ -1,7 +1,7 @@
 """What a run finds: points with their figures, the per-query values behind them, and what they stand on."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,7 +38,8 @@ class Point:
     ``figures`` are the measured columns of points.parquet; what could not be measured is null and ``unmeasured``
     says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
     ``metric`` is what the index searched by, ``priced_as`` whose price its costs were worked out with, ``chunking`` how
-    documents were split before they were encoded.
+    documents were split before they were encoded. ``serve_k`` is how many results a user is given, ``candidates`` how
+    many a rescoring store re-orders (null without one). ``notes`` say what must be known of single figures.
     """
 
     model: str
@@ -52,15 +53,18 @@ class Point:
     metric: str
     chunking: str
     top_k: int
+    serve_k: int
+    candidates: int | None
     queries: int
     priced_as: str
     figures: Mapping[str, float | int | None]
     unmeasured: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One flat row of points.parquet."""
         values = asdict(self)
-        del values["unmeasured"]
+        del values["unmeasured"], values["notes"]
         figures = values.pop("figures")
         return {**values, **figures}
 

@@ -23,7 +23,7 @@ WHY_MISSING = {
     "rankings": "The run was made with save_rankings=false.",
     "query_texts": "The run was made with save_query_texts=false.",
 }
-NULLABLE = ("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
+NULLABLE = ("candidates", "peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
 
 
 class RunWriter:
@@ -91,7 +91,7 @@ class RunWriter:
             "models": list(models.values()),
             "corpora": [r.corpus_entry() for r in self.records],
             "embeddings": [e for r in self.records for e in r.embeddings],
-            "points": [{**p.row(), "unmeasured": dict(p.unmeasured)} for p in self.points],
+            "points": [{**p.row(), "unmeasured": dict(p.unmeasured), "notes": dict(p.notes)} for p in self.points],
         }
         text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
         (self.partial / "run.json").write_text(text + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from rich.text import Text
 from evalkit.results.record import Point
 
 UNTRAINED = "*"
+DEEPER = "†"
 OF_CHUNKS = ("chunks_per_document", "bytes_per_document")
 
 
@@ -41,8 +42,11 @@ def points_table(points: Sequence[Point], measures: Sequence[str]) -> Table:
     """One row per point, grouped by corpus, best first by the first of ``measures``."""
     are_split = any(point.figures["chunks_per_document"] != 1 for point in points)
     costs = [column for column in COSTS if are_split or column.figure not in OF_CHUNKS]
-    columns = [*(Column(m, m, "{:.4f}".format, True) for m in measures), *costs]
-    table = Table(title=title(points), caption=caption(points), header_style="bold", caption_justify="left")
+    noted = {name for point in points for name in point.notes}
+    heads = {m: f"{m}{DEEPER}" if m in noted else m for m in measures}
+    columns = [*(Column(m, heads[m], "{:.4f}".format, True) for m in measures), *costs]
+    about = caption(points, not noted.isdisjoint(measures))
+    table = Table(title=title(points), caption=about, header_style="bold", caption_justify="left")
     for name in ("corpus", "dims", "quantization", "index"):
         table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
     for column in columns:
@@ -74,7 +78,10 @@ def title(points: Sequence[Point]) -> str:
     return ", ".join(dict.fromkeys(f"{p.model}@{p.revision[:12]}" for p in points))
 
 
-def caption(points: Sequence[Point]) -> str | None:
-    if all(p.dims_trained for p in points):
-        return None
-    return f"{UNTRAINED} the model was not trained to be cut to this width."
+def caption(points: Sequence[Point], some_look_deeper: bool) -> str | None:
+    lines = []
+    if not all(point.dims_trained for point in points):
+        lines.append(f"{UNTRAINED} the model was not trained to be cut to this width.")
+    if some_look_deeper:
+        lines.append(f"{DEEPER} looks deeper than the {points[0].serve_k} results that are served (serve_k).")
+    return "\n".join(lines) or None

@@ -1,7 +1,8 @@
 """Vectors to ranked documents: the cut, the quantization, the index, the rescoring. Knows no texts and no models."""
 
-from evalkit.search.building import build, empty, operating_points
-from evalkit.search.documents import DocumentSearcher, chunk_order
+from evalkit.search.building import build, empty
+from evalkit.search.documents import DocumentSearcher, chunk_order, chunks_for
+from evalkit.search.operating import OperatingPoint, check_breadth, operating_points
 from evalkit.search.ranking import Ranking
 from evalkit.search.searcher import Searcher
 from evalkit.search.truncation import cut
@@ -9,11 +10,14 @@ from evalkit.search.vectors import Vectors
 
 __all__ = [
     "DocumentSearcher",
+    "OperatingPoint",
     "Ranking",
     "Searcher",
     "Vectors",
     "build",
+    "check_breadth",
     "chunk_order",
+    "chunks_for",
     "cut",
     "empty",
     "operating_points",

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
 
 import numpy as np
 
 from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.config.run import SERVE_K
 from evalkit.search.devices import CPU, exact_on_device, moved
 from evalkit.search.exact import StoredFlatIndex
 from evalkit.search.factory import EXHAUSTIVE, FLAT, float_index, vector_index
-from evalkit.search.indexes import FloatIndex, VectorIndex
+from evalkit.search.indexes import FloatIndex, RefinedIndex, VectorIndex
+from evalkit.search.operating import ladder
 from evalkit.search.ranking import Rows
 from evalkit.search.searcher import Built, Rescoring, Searcher
 from evalkit.search.vectors import Vectors
@@ -29,21 +30,23 @@ def build(
 ) -> Searcher:
     """Train on and fill an index with ``documents``, block by block.
 
-    Flat float32 vectors that would take more than ``memory_bytes`` stay on disk and are searched there. Raises
-    UserError where FAISS can't build what the configs describe.
+    It re-orders as many candidates as serving ten results takes, until ``Searcher.at`` says otherwise. Flat float32
+    vectors that would take more than ``memory_bytes`` stay on disk and are searched there. Raises UserError where FAISS
+    can't build what the configs describe.
     """
     main, rescoring = empty(documents.dims, len(documents), quantization, index)
     on_disk = StoredFlatIndex(documents) if documents.nbytes > memory_bytes else None
     if quantization.faiss == FLAT and index.faiss == EXHAUSTIVE:
         main = on_disk or exact_on_device(device) or main
     if on_disk and rescoring and quantization.rescore and STORE_FACTORY[quantization.rescore.store] == FLAT:
-        rescoring = Rescoring(on_disk, rescoring.factor)
+        rescoring = Rescoring(on_disk)
     with faiss_threads(index.build_threads):
         built = train_and_fill([main, rescoring.store] if rescoring else [main], documents)
     main = moved(main, device)
     return Searcher(
         index=main,
         rescoring=rescoring,
+        candidates=ladder(quantization.rescore, SERVE_K)[0],
         refined=refined(main, rescoring),
         exhaustive=index.faiss == EXHAUSTIVE and not quantization._target_,
         documents=len(documents),
@@ -64,15 +67,7 @@ def empty(
     if rescore is None:
         return main, None
     width = main.index.d if isinstance(main, FloatIndex) else dims
-    return main, Rescoring(FloatIndex(float_index(width, STORE_FACTORY[rescore.store])), rescore.factor)
-
-
-def operating_points(name: str, index: IndexConfig) -> Iterator[tuple[str, dict[str, int]]]:
-    """(what results call it, search parameters) of every combination that ``index.search`` lists."""
-    for values in product(*index.search.values()):
-        parameters = dict(zip(index.search, values, strict=True))
-        listed = ", ".join(f"{key}={value}" for key, value in parameters.items())
-        yield f"{name}({listed})" if listed else name, parameters
+    return main, Rescoring(FloatIndex(float_index(width, STORE_FACTORY[rescore.store])))
 
 
 def train_and_fill(parts: Sequence[VectorIndex], documents: Vectors) -> Built:
@@ -100,17 +95,11 @@ def total_bytes(parts: Sequence[VectorIndex]) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def refined(main: VectorIndex, rescoring: Rescoring | None) -> FloatIndex | None:
-    """FAISS's IndexRefine over the two, which a server would run; null where one is not FAISS's or goes by L2."""
-    import faiss
-
+def refined(main: VectorIndex, rescoring: Rescoring | None) -> RefinedIndex | None:
+    """FAISS's own index of the two, which a server would run; null where one is not FAISS's or goes by L2."""
     if rescoring is None or not isinstance(main, FloatIndex) or not isinstance(rescoring.store, FloatIndex):
         return None
-    if main.lower_is_better:
-        return None
-    refine = faiss.IndexRefine(main.index, rescoring.store.index)
-    refine.k_factor = float(rescoring.factor)
-    return FloatIndex(refine)
+    return None if main.lower_is_better else RefinedIndex(main, rescoring.store)
 
 
 @contextmanager

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from evalkit.search.indexes import VectorIndex
-from evalkit.search.ranking import Ranking, Rows, Scores, without
+from evalkit.search.operating import OperatingPoint
+from evalkit.search.ranking import Ranking, Rows, behind, without
 from evalkit.search.searcher import Built, Searcher
 from evalkit.search.vectors import FloatMatrix
 
 DEEPER = 4
 CELLS = 4_000_000
+
+Search = Callable[[Searcher, FloatMatrix, int], Ranking]  # Searcher.find or Searcher.rank
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class DocumentSearcher:
     """A searcher of ``chunks`` that ranks documents. ``document`` is the row of each chunk's document.
 
     A document's score is the mean of its ``top_chunks`` best chunks (of all, where it has fewer). ``place`` orders
-    ties of documents (see ``ranking.tie_order``).
+    ties of documents (see ``ranking.tie_order``). Candidates that are re-ordered are counted in documents: 40 of them
+    are as many chunks as 40 documents have on average.
     """
 
     chunks: Searcher
@@ -29,9 +33,17 @@ class DocumentSearcher:
     place: Rows
     top_chunks: int
 
+    def at(self, point: OperatingPoint) -> "DocumentSearcher":
+        """The same chunks at another operating point."""
+        return replace(self, chunks=self.chunks.at(point))
+
     @property
     def index(self) -> VectorIndex:
         return self.chunks.index
+
+    @property
+    def candidates(self) -> int | None:
+        return self.chunks.candidates
 
     @property
     def built(self) -> Built:
@@ -46,43 +58,54 @@ class DocumentSearcher:
         """Per document, how many chunks it has."""
         return np.bincount(self.document, minlength=len(self.place))
 
-    def find(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        """What ``rank`` gives, as a server would come to it: equal scores in no particular order."""
-        ranking = self.ranked(lambda asked, depth: Ranking(*self.chunks.find(asked, depth)[::-1]), queries, k, False)
-        return ranking.scores, ranking.rows
+    def find(self, queries: FloatMatrix, k: int) -> Ranking:
+        """The first ``k`` of what ``rank`` gives, as a server would come to it: equal scores in no particular order."""
+        return self.ranked(Searcher.find, queries, k).first(k)
 
-    def rank(self, queries: FloatMatrix, k: int, excluded: Rows | None = None) -> Ranking:
-        """The best ``k`` documents per query under the total order of ``ranking.order``."""
+    def rank(self, queries: FloatMatrix, k: int, excluded: Rows | None = None, served: int | None = None) -> Ranking:
+        """The best ``k`` documents per query under the total order of ``ranking.order``: those that a server gives who
+        asks for ``served`` (null: all k), and behind them the rest of a deeper search (see ``ranking.behind``).
+        """
+        served = k if served is None else served
         if excluded is not None and (excluded >= 0).any():
-            return without(self.rank(queries, k + 1), excluded, k)
-        return self.ranked(self.chunks.rank, queries, k, True)
+            return without(self.rank(queries, k + 1, served=served + 1), excluded, k)
+        if self.chunks.rescoring is None and (self.chunks.exhaustive or served >= k):
+            return self.ranked(Searcher.rank, queries, k)
+        codes = replace(self, chunks=replace(self.chunks, rescoring=None, candidates=None))
+        first = self.ranked(Searcher.rank, queries, min(k, served))
+        deeper = codes.ranked(Searcher.rank, queries, max(k, first.rows.shape[1]))
+        return behind(first, deeper).first(k)
 
-    def ranked(
-        self, search: Callable[[FloatMatrix, int], Ranking], queries: FloatMatrix, k: int, ties_count: bool
-    ) -> Ranking:
-        """The best ``k`` documents by what ``search`` (queries, depth) gives of chunks, best first.
+    def ranked(self, search: Search, queries: FloatMatrix, k: int) -> Ranking:
+        """The best ``k`` documents by what ``search`` gives of chunks; all that candidates are of where they are more.
 
         Where every chunk is compared, chunks are searched deeper until no unseen one could change the first ``k``, nor
-        tie with them where ``ties_count``. An approximate index is asked once.
+        tie with them where ties are settled; where candidates are re-ordered, until they are of ``k`` documents. An
+        approximate index is asked once.
         """
         k = min(k, len(self.place))
-        depth = self.depth(k)
-        result, unsettled = self.by_document(search(queries, depth), k, ties_count)
+        candidates = min(max(k, self.chunks.candidates or 0), len(self.place))
+        depth = chunks_for(candidates, len(self.document), len(self.place))
+
+        def once(asked: FloatMatrix, depth: int) -> tuple[Ranking, Rows]:
+            if self.chunks.rescoring is None:
+                return self.by_document(search(self.chunks, asked, depth), k, ties_count=search is Searcher.rank)
+            rescored = search(replace(self.chunks, candidates=depth), asked, depth)
+            by_document, _ = self.by_document(rescored, candidates, ties_count=False)
+            return by_document, np.flatnonzero(by_document.rows[:, k - 1] < 0)
+
+        result, unsettled = once(queries, depth)
         while self.chunks.exhaustive and depth < self.chunks.documents and len(unsettled):
             depth = min(depth * DEEPER, self.chunks.documents)
             at_once = max(1, CELLS // depth)  # a depth of all chunks for all queries would not fit into memory
             still = []
             for first in range(0, len(unsettled), at_once):
                 asked = unsettled[first : first + at_once]
-                deeper, left = self.by_document(search(queries[asked], depth), k, ties_count)
+                deeper, left = once(queries[asked], depth)
                 result.rows[asked], result.scores[asked] = deeper.rows, deeper.scores
                 still.append(asked[left])
             unsettled = np.concatenate(still)
         return result
-
-    def depth(self, k: int) -> int:
-        """How many chunks ``k`` documents have on average."""
-        return min(math.ceil(k * len(self.document) / len(self.place)), self.chunks.documents)
 
     def by_document(self, ranking: Ranking, k: int, ties_count: bool) -> tuple[Ranking, Rows]:
         """The best ``k`` documents of each ranking of chunks, and which queries a deeper one could change.
@@ -117,6 +140,11 @@ class DocumentSearcher:
         reach = np.less_equal if ties_count else np.less
         unsettled = guessed | reach(best_scores[:, -1], last[:, 0]) | (rows[:, -1] < 0)
         return Ranking(rows, best_scores), np.flatnonzero(unsettled)
+
+
+def chunks_for(wanted: int, chunks: int, documents: int) -> int:
+    """How many of all ``chunks`` the ``wanted`` ones of so many ``documents`` have on average."""
+    return min(math.ceil(wanted * chunks / documents), chunks)
 
 
 def chunk_order(document: Rows, place: Rows) -> Rows:

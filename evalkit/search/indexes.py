@@ -101,6 +101,22 @@ class FloatIndex(VectorIndex):
         return count_bytes(faiss.write_index, self.index)
 
 
+class RefinedIndex:
+    """FAISS's IndexRefine: results of ``coarse``, re-ordered by the finer copies in ``fine``."""
+
+    def __init__(self, coarse: FloatIndex, fine: FloatIndex) -> None:
+        import faiss
+
+        self.coarse = coarse
+        self.index = faiss.IndexRefine(coarse.index, fine.index)
+
+    def search(self, queries: FloatMatrix, k: int, candidates: int) -> tuple[Scores, Rows]:
+        """The best ``k`` of as many ``candidates``: (scores, rows), each queries × k."""
+        self.index.k_factor = (candidates + 0.5) / k  # FAISS cuts k × k_factor down to a whole number, in float32
+        scores, rows = self.index.search(self.coarse.padded(queries), k)
+        return scores, rows
+
+
 class BinaryIndex(VectorIndex):
     """A FAISS index of sign bits; scores are the cosine of the ±1 vectors, so they follow the Hamming distance."""
 

@@ -44,3 +44,29 @@ def without(ranking: Ranking, excluded: Rows, k: int) -> Ranking:
         np.take_along_axis(np.where(unwanted, -1, ranking.rows), kept_first, axis=1),
         np.take_along_axis(np.where(unwanted, -np.inf, ranking.scores).astype(np.float32), kept_first, axis=1),
     ).first(k)
+
+
+def behind(served: Ranking, deeper: Ranking) -> Ranking:
+    """``served`` first, then what else ``deeper`` has, in its order; as long as ``deeper``.
+
+    A query whose ``deeper`` ranking begins with what is served keeps it, scores and all. For any other, scores behind
+    count down from the lowest served one or from 0, whichever is lower: they keep an order and are no similarities.
+    """
+    width = served.rows.shape[1]
+    both = zip(deeper.rows, served.rows, strict=True)
+    is_served = np.array([np.isin(rows, first) for rows, first in both]).reshape(deeper.rows.shape)
+    rest, _ = padded_last(np.where(is_served, -1, deeper.rows), deeper.scores)
+    lowest = np.min(served.scores, axis=1, initial=0.0, where=served.rows >= 0)[:, None]
+    step = np.maximum(1, 2 * np.spacing(np.abs(lowest)))  # beside the scores of some own quantizers, 1 is nothing
+    countdown = np.where(rest >= 0, lowest - step * np.arange(1, rest.shape[1] + 1), -np.inf).astype(np.float32)
+    rows, scores = padded_last(np.hstack([served.rows, rest]), np.hstack([served.scores, countdown]))
+    begins_alike = (deeper.rows[:, :width] == served.rows) & (deeper.scores[:, :width] == served.scores)
+    kept = begins_alike.all(axis=1)[:, None]
+    length = deeper.rows.shape[1]
+    return Ranking(np.where(kept, deeper.rows, rows[:, :length]), np.where(kept, deeper.scores, scores[:, :length]))
+
+
+def padded_last(rows: Rows, scores: Scores) -> tuple[Rows, Scores]:
+    """Both without gaps: what was found keeps its order, padding (-1) goes last."""
+    kept_first = np.argsort(rows < 0, axis=1, kind="stable")
+    return np.take_along_axis(rows, kept_first, axis=1), np.take_along_axis(scores, kept_first, axis=1)

@@ -1,12 +1,13 @@
 """One searchable setting: documents in an index, optionally with a second, finer copy that re-orders candidates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evalkit.search.exact import StoredFlatIndex
-from evalkit.search.indexes import FloatIndex, VectorIndex
-from evalkit.search.ranking import Ranking, Rows, Scores, order, without
+from evalkit.search.indexes import FloatIndex, RefinedIndex, VectorIndex
+from evalkit.search.operating import OperatingPoint
+from evalkit.search.ranking import Ranking, Rows, Scores, behind, order, without
 from evalkit.search.vectors import FloatMatrix
 
 TIE_MARGIN = 32
@@ -15,10 +16,9 @@ RESCORE_QUERIES = 64
 
 @dataclass(frozen=True)
 class Rescoring:
-    """A flat copy of the documents, and how many candidates per wanted result it re-orders."""
+    """A flat copy of the documents that re-orders candidates."""
 
     store: FloatIndex | StoredFlatIndex
-    factor: int
 
     def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:
         """Inner products of float queries with the de-quantized copies of ``rows`` (queries × candidates)."""
@@ -48,15 +48,17 @@ class Built:
 
 @dataclass(frozen=True)
 class Searcher:
-    """Documents of one (dims, quantization, index), ready to be searched.
+    """Documents of one (dims, quantization, index), ready to be searched at one operating point.
 
-    ``refined`` is FAISS's own index of both with its rescoring, where it has one. ``exhaustive`` says that every
-    vector is compared. ``place`` orders ties (see ``ranking.tie_order``).
+    ``candidates`` is how many of the codes' best results are re-ordered, null without a rescoring store. ``refined`` is
+    FAISS's own index of both with its rescoring, where it has one. ``exhaustive`` says that every vector is compared.
+    ``place`` orders ties (see ``ranking.tie_order``).
     """
 
     index: VectorIndex
     rescoring: Rescoring | None
-    refined: VectorIndex | None
+    candidates: int | None
+    refined: RefinedIndex | None
     exhaustive: bool
     documents: int
     place: Rows
@@ -67,38 +69,57 @@ class Searcher:
         """Whether vectors are read from the store at every search, which is no speed that a server would have."""
         return isinstance(self.index, StoredFlatIndex)
 
-    def find(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        """What the index itself gives, as a server would run it: (scores, rows), each queries × min(k, documents).
+    def at(self, point: OperatingPoint) -> "Searcher":
+        """The same index at another operating point; its own parameters are set for all who search it."""
+        self.index.set_parameters(point.parameters)
+        return replace(self, candidates=point.candidates)
+
+    def find(self, queries: FloatMatrix, k: int) -> Ranking:
+        """The best min(k, documents) as a server would find them, from at least ``candidates`` where they are rescored.
 
         Equal scores come in no particular order. This is what latencies are measured on.
         """
         k = min(k, self.documents)
         if self.rescoring is None:
-            return self.index.search(queries, k)
+            scores, rows = self.index.search(queries, k)
+            return Ranking(rows, scores)
+        candidates = self.asked(k)
         if self.refined is not None:
-            return self.refined.search(queries, k)
-        _, rows = self.index.search(queries, min(k * self.rescoring.factor, self.documents))
+            scores, rows = self.refined.search(queries, k, candidates)
+            return Ranking(rows, scores)
+        _, rows = self.index.search(queries, candidates)
         scores = self.rescoring.scores(queries, rows)
         best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1), axis=1)
-        return np.take_along_axis(scores, best, axis=1), np.take_along_axis(rows, best, axis=1)
+        return Ranking(np.take_along_axis(rows, best, axis=1), np.take_along_axis(scores, best, axis=1))
 
-    def rank(self, queries: FloatMatrix, k: int, excluded: Rows | None = None) -> Ranking:
-        """The best ``k`` documents per query under the total order of ``ranking.order``.
+    def rank(self, queries: FloatMatrix, k: int, excluded: Rows | None = None, served: int | None = None) -> Ranking:
+        """The best ``k`` documents per query: those that a server gives who asks for ``served`` (null: all k), and
+        behind them the rest of a deeper search (see ``ranking.behind``).
 
-        Ties across the last place are settled by that order too, so the result depends on neither block size nor
-        thread count. ``excluded`` holds per query a row that must not be found, -1 for none.
+        Ties across the last place are settled by the total order of ``ranking.order``, so the result depends on neither
+        block size nor thread count. ``excluded`` holds per query a row that must not be found, -1 for none; whoever
+        leaves out one of the results asks for one more.
         """
+        served = k if served is None else served
         if excluded is not None and (excluded >= 0).any():
-            return without(self.rank(queries, k + 1), excluded, k)
-        depth = k if self.rescoring is None else k * self.rescoring.factor
-        ranking = self.candidates(queries, depth)
+            return without(self.rank(queries, k + 1, served=served + 1), excluded, k)
+        asked = self.asked(min(k, served))
+        deeper = self.coarse(queries, max(k, asked))
+        is_beginning = self.exhaustive or asked >= k  # an approximate index that is asked for more looks at more
+        first = deeper.first(asked) if is_beginning else self.coarse(queries, asked)
         if self.rescoring is not None:
-            ranking = order(ranking.rows, self.rescoring.scores(queries, ranking.rows), self.place)
-        return ranking.first(k)
+            first = order(first.rows, self.rescoring.scores(queries, first.rows), self.place)
+        elif is_beginning:
+            return deeper.first(k)
+        return behind(first, deeper).first(k)
 
-    def candidates(self, queries: FloatMatrix, k: int) -> Ranking:
-        """The index's own best ``k``, searched deeper where a tie reaches across the last place.
+    def asked(self, k: int) -> int:
+        """How many results the index is asked for where ``k`` are wanted."""
+        return min(max(k, self.candidates or 0), self.documents)
+
+    def coarse(self, queries: FloatMatrix, k: int) -> Ranking:
+        """The index's own best ``k``, not re-ordered; searched deeper where a tie reaches across the last place.
 
         An approximate index is asked for just ``k``: asked for more, it would look at more vectors.
         """

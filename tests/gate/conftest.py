@@ -67,6 +67,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         fingerprints: Mapping[str, str] | None = None,
         model: str = "m",
         top_k: int = 10,
+        serve_k: int = 10,
         measures: Sequence[str] = ("nDCG@10",),
         workload: Mapping[str, Any] | None = None,
         chunking: str = "none",
@@ -100,6 +101,8 @@ def make_run(tmp_path: Path) -> MakeRun:
                     metric="inner_product",
                     chunking=chunking,
                     top_k=top_k,
+                    serve_k=serve_k,
+                    candidates=None,
                     queries=len(array),
                     priced_as="a machine",
                     figures={

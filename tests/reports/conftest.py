@@ -78,6 +78,7 @@ def write_run(results: Path) -> WriteRun:
         verification: Mapping[str, Any] | None = None,
         run_config: Mapping[str, Any] = MappingProxyType({}),
         top_k: int = 10,
+        serve_k: int = 10,
         canary: np.ndarray | None = None,
     ) -> Path:
         with RunWriter(results, name, save_rankings=False) as writer:
@@ -107,7 +108,7 @@ def write_run(results: Path) -> WriteRun:
                     of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
                     point = Point(
                         *(model, revision, corpus, fingerprint(corpus), dims, True, quantization, "flat"),
-                        *("inner_product", chunking, top_k, count, "a machine"),
+                        *("inner_product", chunking, top_k, serve_k, None, count, "a machine"),
                         figures=of_point,
                         unmeasured={},
                     )

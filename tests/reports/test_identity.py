@@ -49,6 +49,7 @@ def test_two_runs_that_differ_in_their_query_prompt_alone_are_two_models(write_r
 DIFFERENT: list[tuple[Mapping[str, Any], list[str]]] = [
     ({"prompts": {"query": "", "document": "p: "}}, ["m · no document prompt", 'm · document prompt "p: "']),
     ({"top_k": 1_000}, ["m · top_k 10", "m · top_k 1000"]),
+    ({"serve_k": 5}, ["m · serve_k 10", "m · serve_k 5"]),
     ({"chunking": "tokens(size=128, overlap=0)"}, ["m · whole", "m · tokens(size=128, overlap=0)"]),
     ({"runtime": {**TORCH, "precision": "bf16"}}, ["m · precision float32", "m · precision bf16"]),
     ({"runtime": {**TORCH, "max_length": 512}}, ["m · at most 256 tokens", "m · at most 512 tokens"]),
@@ -179,12 +180,29 @@ def test_a_quantization_whose_config_differs_is_two_settings(write_run: WriteRun
     report = make_report(config())
     points = report.gathered.points
     assert dict(zip(points["quantization"], points["nDCG@10"].round(4), strict=True)) == {
-        "int8 · faiss SQ8 · rescore store not set": 0.5,
-        "int8 · faiss SQ6 · rescore store not set": 0.7,
-        "int8 · faiss SQ8 · rescore store float16": 0.6,
+        "int8 · faiss SQ8 · rescore not set": 0.5,
+        "int8 · faiss SQ6 · rescore not set": 0.7,
+        "int8 · faiss SQ8 · rescore 40 by float16": 0.6,
     }
     assert points["quantization_name"].unique().tolist() == ["int8"]
     assert np.isfinite(report.queries["c"].values["nDCG@10"]).all()  # found in queries.parquet by the run's own name
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ({"factor": None}, {"factor": 4}, ["int8"]),
+        ({"factor": 4}, {"candidates": 40}, ["int8"]),
+        ({"factor": 4}, {"factor": [2, 10]}, ["int8 · rescore 20, 100 by float32", "int8 · rescore 40 by float32"]),
+    ],
+)
+def test_candidates_are_told_apart_by_their_number_however_it_is_given(
+    write_run: WriteRun, config: Config, one: dict[str, Any], other: dict[str, Any], expected: list[str]
+) -> None:
+    for name, rescore in (("a", one), ("b", other)):
+        scores = {"c": {(64, "int8"): noisy(0.5)}}
+        write_run(name, scores, run_config=quantized("SQ8", rescore={"store": "float32", **rescore}))
+    assert sorted(gather(config()).points["quantization"]) == expected
 
 
 def test_an_index_differs_by_what_decides_rankings_and_by_its_reranker(write_run: WriteRun, config: Config) -> None:

@@ -86,7 +86,7 @@ def test_what_is_timed_finds_what_is_judged(top_chunks: int, monkeypatch: pytest
     vectors, queries = (cut(each.astype(np.float32), 8) for each in (raw, rng.normal(size=(9, 8))))
     made = searcher(vectors, document, top_chunks)
     judged = made.rank(queries, 10)
-    assert made.find(queries, 10)[1].tolist() == judged.rows.tolist()
+    assert made.find(queries, 10).rows.tolist() == judged.rows.tolist()
     monkeypatch.setattr("evalkit.search.documents.CELLS", 1)
     assert made.rank(queries, 10).rows.tolist() == judged.rows.tolist()
 
@@ -116,7 +116,8 @@ def test_any_index_gives_documents_once_and_best_first(
     vectors, queries = (cut(rng.normal(size=(n, 16)).astype(np.float32), 16) for n in (600, 7))
     made = searcher(vectors, document, top_chunks=2, factory=factory, index=index, rescore=rescore)
     ranking = made.rank(queries, 20)
-    scores, rows = made.find(queries, 20)
+    found_by_server = made.find(queries, 20)
+    scores, rows = found_by_server.scores, found_by_server.rows
     for row in range(7):
         found = ranking.rows[row][ranking.rows[row] >= 0].tolist()
         assert len(found) == len(set(found)) >= 15

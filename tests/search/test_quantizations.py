@@ -12,7 +12,7 @@ from evalkit.composing import compose
 from evalkit.conf_files import group_choices
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig, RunConfig
 from evalkit.errors import UserError
-from evalkit.search import Searcher, Vectors, build, cut, operating_points
+from evalkit.search import OperatingPoint, Searcher, Vectors, build, cut, operating_points
 from evalkit.search.building import empty
 from evalkit.search.exact import TorchFlatIndex
 from evalkit.search.ranking import tie_order
@@ -98,9 +98,8 @@ def test_every_quantization_fits_every_index_or_is_refused_in_words(index: str, 
     assert made.index.metric == ("l2" if (index, name) in BY_L2 else flat.index.metric)
     wanted = exact(documents, queries, 10)
     overlaps = []
-    for _, parameters in operating_points(index, INDEXES[index]):
-        made.index.set_parameters(parameters)
-        ranking = made.rank(queries, 10)
+    for point in operating_points(index, INDEXES[index], QUANTIZATIONS[name], serve_k=10):
+        ranking = made.at(point).rank(queries, 10)
         assert (np.diff(ranking.scores, axis=1) <= 0).all()
         overlaps.append(overlap(ranking.rows, wanted))
     assert overlaps[-1] > overlap(flat.rank(queries, 10).rows, wanted) - 0.2, overlaps
@@ -152,11 +151,13 @@ def test_all_clusters_searched_is_exact_search() -> None:
 
 def test_each_value_of_a_search_parameter_is_an_operating_point() -> None:
     index = IndexConfig("HNSW8_{quantization}", search={"efSearch": [16, 64]})
-    assert list(operating_points("hnsw", index)) == [
-        ("hnsw(efSearch=16)", {"efSearch": 16}),
-        ("hnsw(efSearch=64)", {"efSearch": 64}),
+    assert list(operating_points("hnsw", index, QUANTIZATIONS["float32"], serve_k=10)) == [
+        OperatingPoint("hnsw(efSearch=16)", {"efSearch": 16}, None),
+        OperatingPoint("hnsw(efSearch=64)", {"efSearch": 64}, None),
     ]
-    assert list(operating_points("flat", FLAT)) == [("flat", {})]
+    assert list(operating_points("flat", FLAT, QUANTIZATIONS["float32"], serve_k=10)) == [
+        OperatingPoint("flat", {}, None)
+    ]
 
 
 def test_a_search_parameter_that_the_index_lacks_is_refused() -> None:
@@ -186,10 +187,9 @@ def test_what_is_timed_is_what_is_ranked_when_rescoring(name: str, store: str) -
     rescored = QuantizationConfig(given_.faiss, RescoreConfig(store, factor), subvector_dims=given_.subvector_dims)
     made = searcher(documents, rescored)
     assert (made.refined is None) == (name == "binary_rescore")
-    scores, rows = made.find(queries, 10)
-    ranking = made.rank(queries, 10)
-    assert overlap(rows, ranking.rows) > 0.97
-    np.testing.assert_allclose(scores, ranking.scores, atol=0.01)
+    found, ranking = made.find(queries, 10), made.rank(queries, 10)
+    assert overlap(found.rows, ranking.rows) > 0.97
+    np.testing.assert_allclose(found.scores, ranking.scores, atol=0.01)
 
 
 @settings(deadline=None, max_examples=15)

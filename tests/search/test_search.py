@@ -129,7 +129,7 @@ def test_trap_7_a_k_larger_than_the_corpus_returns_each_document_once(
 ) -> None:
     made = searcher(vectors(5, 16), factory, rescore)
     queries = vectors(3, 16, seed=1)
-    for rows in (made.rank(queries, 100).rows, made.find(queries, 100)[1]):
+    for rows in (made.rank(queries, 100).rows, made.find(queries, 100).rows):
         assert np.sort(rows, axis=1).tolist() == [[0, 1, 2, 3, 4]] * 3
 
 
@@ -213,10 +213,9 @@ def test_a_rescored_result_is_a_permutation_of_candidates() -> None:
 def test_what_is_timed_finds_what_is_ranked(rescore: RescoreConfig | None) -> None:
     documents, queries = vectors(500, 64), vectors(20, 64, seed=1)
     made = searcher(documents, "SQ8", rescore)
-    scores, rows = made.find(queries, 10)
-    ranking = made.rank(queries, 10)
-    assert (rows == ranking.rows).mean() > 0.98
-    np.testing.assert_allclose(scores, ranking.scores, atol=1e-5)
+    found, ranking = made.find(queries, 10), made.rank(queries, 10)
+    assert (found.rows == ranking.rows).mean() > 0.98
+    np.testing.assert_allclose(found.scores, ranking.scores, atol=1e-5)
 
 
 @pytest.mark.parametrize(("store", "quantize"), [("float32", lambda v: v), ("float16", lambda v: v.astype(np.float16))])
