@@ -1,8 +1,9 @@
 """The main hall: the whole story of a run. Encode each corpus once, then measure every point of the grid."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import psutil
 
@@ -22,6 +23,7 @@ from evalkit.errors import UserError
 from evalkit.findings import corpus_record
 from evalkit.lexical import KINDS as LEXICAL
 from evalkit.measures.cost import HOSTED, tariff
+from evalkit.measures.depth import check_relevant
 from evalkit.measures.quality import Judge, parse_measures
 from evalkit.reranking import load_reranking
 from evalkit.results.record import CorpusRecord, Measured
@@ -44,14 +46,14 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     measures = parse_measures(config.measures, config.top_k)
     reranking = load_reranking(config, progress)
     if config.model.kind in LEXICAL:
-        corpora = load_corpora(config)
+        corpora = load_corpora(config, measures)
         check_readers(config, None, corpora)
         yield from evaluate_lexical(config, corpora, measures, reranking)
         return
     model = with_price(config)
     encoder = load_encoder(model, named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, model.name)
-    corpora = load_corpora(config)
+    corpora = load_corpora(config, measures)
     check_readers(config, encoder, corpora)
     chunked = [(corpus, chunks_of(corpus.documents, encoder, config.chunking)) for corpus in corpora]
     check_settings(config, all_dims, chunked)
@@ -86,11 +88,13 @@ def with_price(config: RunConfig) -> ModelConfig:
     return replace(model, api=replace(model.api, usd_per_million_tokens=listed.get(model.name) if own is None else own))
 
 
-def load_corpora(config: RunConfig) -> list[Corpus]:
+def load_corpora(config: RunConfig, measures: Mapping[str, Any]) -> list[Corpus]:
+    """Every corpus. Raises UserError for two of one name, and where ``measures`` can't be computed on one of them."""
     corpora = [load_corpus(name, settings) for name, settings in config.corpus.items()]
     names = [c.name for c in corpora]
     if repeated := {n for n in names if names.count(n) > 1}:
         raise UserError(f"two corpora are called '{repeated.pop()}'.", "Name them: corpus.<key>.name=<another name>.")
+    check_relevant(measures, [(corpus.name, corpus.qrels) for corpus in corpora], config.top_k)
     return corpora
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.errors import UserError, did_you_mean
+from evalkit.measures.depth import check_depth
 
-KNOWN_MEASURES = ("nDCG@10", "nDCG@100", "R@10", "R@100", "RR@10", "RR", "AP@100", "AP", "P@10", "Success@10")
+KNOWN_MEASURES = ("nDCG@10", "nDCG@100", "R@10", "R@100", "RR@10", "AP@100", "P@10", "Success@10")
 PROVIDER_WITHOUT_TOOLS = "pytrec_eval"
 
 
@@ -31,8 +32,8 @@ class Quality:
 def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
     """name → ir_measures' measure, in the order given.
 
-    Raises UserError for a name that ir_measures does not know or can't compute here, and for a cutoff that lies
-    deeper than the rankings go.
+    Raises UserError for a name that ir_measures does not know or can't compute here, and for a measure that looks
+    deeper than the rankings go, or as deep as they go.
     """
     import ir_measures
 
@@ -50,8 +51,7 @@ def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
             ir_measures.evaluator([measure], {"q": {"d": 1}}).calc_aggregate({"q": {"d": 1.0}})
         except Exception as error:  # a parser's, a provider's or a missing tool's: all mean the same to the user
             raise UserError(f"measure '{name}' can't be computed.", did_you_mean(name, KNOWN_MEASURES)) from error
-        if cutoff is not None and cutoff > top_k:
-            raise UserError(f"{name} looks deeper than top_k={top_k}.", f"Set top_k={cutoff}.")
+        check_depth(name, measure, top_k)
         parsed[name] = measure
     return parsed
 

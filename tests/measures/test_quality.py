@@ -17,8 +17,8 @@ TREC_NAMES = {
     "R@10": "recall_10",
     "AP@10": "map_cut_10",
     "P@5": "P_5",
-    "RR": "recip_rank",
-    "AP": "map",
+    "RR@15": "recip_rank",
+    "AP@15": "map",
 }
 DOCUMENTS = [f"d{i}" for i in range(15)]
 QUERIES = [f"q{i}" for i in range(4)]
@@ -41,7 +41,7 @@ def ranked(scores: dict[str, float]) -> list[str]:
     st.dictionaries(st.sampled_from(QUERIES), SCORES),
 )
 def test_trap_14_figures_are_trec_evals(qrels: dict[str, dict[str, int]], run: dict[str, dict[str, float]]) -> None:
-    judge = Judge(parse_measures(list(TREC_NAMES), top_k=10), qrels)
+    judge = Judge(parse_measures(list(TREC_NAMES), top_k=15), qrels)
     quality = judge.score({query: ranked(scores) for query, scores in run.items()})
     trec = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut", "recall", "map_cut", "P", "recip_rank", "map"}).evaluate(
         {query: scores for query, scores in run.items() if scores}
@@ -78,7 +78,7 @@ def test_a_judged_query_that_found_nothing_counts_as_0_and_an_unjudged_one_not_a
     assert quality.per_query["R@10"].tolist() == [1, 0, 0]
 
 
-@pytest.mark.parametrize("name", ["nDCG@10", "P(rel=2)@10", "AP(rel=2)@100", "Success@5", "Bpref", "R@7"])
+@pytest.mark.parametrize("name", ["nDCG@10", "P(rel=2)@10", "AP(rel=2)@100", "Success@5", "Rprec", "R@7"])
 def test_any_name_of_ir_measures_is_a_measure(name: str) -> None:
     assert list(parse_measures([name], 100)) == [name]
     assert parse_measures([name], 100)[name] == ir_measures.parse_measure(name)
