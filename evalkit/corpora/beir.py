@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evalkit.corpora.clusters import CLUSTER, cluster_name, first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.judgments import Judgment, collect
 from evalkit.corpora.lines import read_jsonl, read_lines, text_field, whole_grade
 from evalkit.errors import UserError, did_you_mean
 from evalkit.images import Image
@@ -94,21 +95,18 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     Raises UserError for a line of another shape, a grade that is no whole number, and a pair judged twice with
     different grades.
     """
-    qrels: dict[str, dict[str, int]] = {}
+    return collect(read_judgments(path))
+
+
+def read_judgments(path: Path) -> Iterator[Judgment]:
     for number, line in read_lines(path):
         columns = line.split("\t") if line.count("\t") == 2 else line.split()
         if not columns or (number == 1 and columns[-1] in HEADERS):
             continue
+        where = f"{path} line {number}"
         if len(columns) not in (3, 4):
             raise UserError(
-                f"{path} line {number} has {len(columns)} columns: '{line[:60]}'.",
+                f"{where} has {len(columns)} columns: '{line[:60]}'.",
                 "Write query-id, corpus-id, score with tabs between, or TREC's query 0 document grade.",
             )
-        query, document = columns[0], columns[-2]
-        relevance = whole_grade(columns[-1], f"{path} line {number}")
-        known = qrels.setdefault(query, {}).setdefault(document, relevance)
-        if known != relevance:
-            raise UserError(
-                f"{path} line {number} judges '{document}' for '{query}' with {relevance}, another line with {known}."
-            )
-    return qrels
+        yield Judgment(where, columns[0], columns[-2], whole_grade(columns[-1], where))

@@ -1,9 +1,12 @@
 """Any retrieval task of mteb, read through mteb's own loader, so the data is what its leaderboard scores."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.judgments import Judgment, collect
+from evalkit.corpora.lines import whole_grade
 from evalkit.errors import UserError, did_you_mean
 
 
@@ -42,7 +45,7 @@ class MtebTask:
             self.name or default_name,
             ((str(row["id"]), document_text(row.get("title"), row["text"])) for row in data["corpus"]),
             ((str(row["id"]), str(row["text"])) for row in data["queries"]),
-            {str(q): {str(d): int(g) for d, g in grades.items()} for q, grades in data["relevant_docs"].items()},
+            collect(read_judgments(self.task, data["relevant_docs"])),
             bool(task.ignore_identical_ids) if ignore is None else ignore,
         )
 
@@ -70,3 +73,11 @@ class MtebTask:
         if self.subset is None and "default" not in subsets and len(subsets) > 1:
             raise UserError(f"{self.task} has several subsets, say which.", f"Known: {', '.join(subsets)}.")
         return task
+
+
+def read_judgments(task: str, relevant: Mapping[Any, Mapping[Any, Any]]) -> Iterator[Judgment]:
+    """mteb's own query → document → grade, ids of any type as text."""
+    pairs = ((query, document, grade) for query, grades in relevant.items() for document, grade in grades.items())
+    for number, (query, document, grade) in enumerate(pairs, 1):
+        where = f"{task} judgment {number}"
+        yield Judgment(where, str(query), str(document), whole_grade(str(grade), where))

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalkit.corpora.clusters import first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.judgments import Judgment, collect
 from evalkit.corpora.lines import read_jsonl, whole_grade
 from evalkit.errors import UserError, did_you_mean
 from evalkit.images import Image
@@ -69,12 +70,14 @@ class Table:
         )
 
     def read_qrels(self) -> dict[str, dict[str, int]]:
-        qrels: dict[str, dict[str, int]] = {}
+        """query id → document id → grade. Raises UserError for a pair judged twice with different grades."""
+        return collect(self.read_judgments())
+
+    def read_judgments(self) -> Iterator[Judgment]:
         for where, row in read_rows(self.qrels):
             grade = required(row, self.qrels_score, where) if self.qrels_score else "1"
-            document = required(row, self.qrels_document, where)
-            qrels.setdefault(required(row, self.qrels_query, where), {})[document] = whole_grade(grade, where)
-        return qrels
+            query, document = (required(row, column, where) for column in (self.qrels_query, self.qrels_document))
+            yield Judgment(where, query, document, whole_grade(grade, where))
 
 
 def read_rows(path: str) -> Iterator[tuple[str, Row]]:

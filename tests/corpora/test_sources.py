@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from evalkit.corpora import load_corpus
+from evalkit.corpora.judgments import collect
+from evalkit.corpora.mteb import read_judgments
 from evalkit.corpora.pydoc import split_docstring
 from evalkit.errors import UserError
 
@@ -87,7 +89,7 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(colours: Path) -
         ("queries.jsonl", b'{"_id": null, "text": "x"}\n', r"queries.jsonl line 1 has no text in '_id'"),
         ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\nq0\td0\n", r"test.tsv line 2 has 2 columns"),
         ("qrels/test.tsv", b"q0\td0\tyes\n", r"test.tsv line 1: the grade 'yes' is no whole number"),
-        ("qrels/test.tsv", b"q0\td0\t1\nq0\td0\t2\n", r"test.tsv line 2 judges 'd0' for 'q0' with 2, another line with 1"),  # noqa: E501
+        ("qrels/test.tsv", b"q0\td0\t1\nq0\td0\t2\n", r"test.tsv line 2 judges 'd0' for 'q0' with 2, line 1 with 1"),
         ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\n", "no judged query"),
     ],
 )  # fmt: skip
@@ -119,6 +121,54 @@ def test_own_tables_give_the_same_corpus_in_every_format(colours: Path, tmp_path
         writers[suffix](frame, tmp_path / f"{key}.{suffix}")
         settings[key] = str(tmp_path / f"{key}.{suffix}")
     assert load_corpus("table", settings).fingerprint == expected.fingerprint
+
+
+def case(shared_data: Path, qrels: str) -> dict[str, object]:
+    folder = shared_data / "cases" / "table-duplicate-judgments"
+    files = {"documents": "documents.jsonl", "queries": "queries.jsonl", "qrels": qrels}
+    return {"source": "table", **{key: str(folder / name) for key, name in files.items()}}
+
+
+@pytest.mark.parametrize(
+    ("qrels", "expected"),
+    [
+        ("qrels.jsonl", r"qrels.jsonl line 2 judges 'd0' for 'q0' with 0, line 1 with 2\."),
+        ("qrels-reversed.jsonl", r"qrels-reversed.jsonl line 7 judges 'd0' for 'q0' with 2, line 6 with 0\."),
+    ],
+)
+def test_a_pair_judged_twice_is_refused_with_both_lines_in_any_order(
+    shared_data: Path, qrels: str, expected: str
+) -> None:
+    with pytest.raises(UserError, match=expected):
+        load_corpus("table", case(shared_data, qrels))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_pair_judged_twice_in_a_table_is_refused_with_both_rows(colours: Path, tmp_path: Path, suffix: str) -> None:
+    rows = [("q0", "d0", 1), ("q1", "d1", 1), ("q0", "d0", 2)]
+    frame = pd.DataFrame(rows, columns=["query_id", "document_id", "score"])
+    file = tmp_path / f"qrels.{suffix}"
+    (frame.to_csv if suffix == "csv" else frame.to_parquet)(file, index=False)
+    settings = {"source": "table", "documents": str(colours / "corpus.jsonl"), "document_id": "_id"}
+    settings |= {"queries": str(colours / "queries.jsonl"), "query_id": "_id", "qrels": str(file)}
+    with pytest.raises(UserError, match="row 3 judges 'd0' for 'q0' with 2, row 1 with 1"):
+        load_corpus("table", settings)
+
+
+def test_a_pair_judged_twice_alike_counts_once(colours: Path) -> None:
+    plain = load_corpus("beir", beir(colours))
+    with (colours / "qrels" / "test.tsv").open("a") as qrels:
+        qrels.write("q0\td0\t1\n")
+    assert load_corpus("beir", beir(colours)).fingerprint == plain.fingerprint
+
+
+def test_mtebs_judgments_follow_the_same_rule() -> None:
+    relevant = {"q": {1: 2, "1": 0}}
+    with pytest.raises(UserError, match="T judgment 2 judges '1' for 'q' with 0, judgment 1 with 2"):
+        collect(read_judgments("T", relevant))
+    assert collect(read_judgments("T", {1: {2: 1.0}})) == {"1": {"2": 1}}
+    with pytest.raises(UserError, match=r"T judgment 1: the grade '0.5' is no whole number"):
+        collect(read_judgments("T", {"q": {"d": 0.5}}))
 
 
 def test_a_wrong_column_offers_the_nearest(tmp_path: Path) -> None:
