@@ -2,16 +2,18 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from evalkit.composing import compose
+from evalkit.composing import compose, like_run
 from evalkit.conf_files import conf_dir, group_choices
-from evalkit.config import GROUPS, MULTI_GROUPS, RunConfig
+from evalkit.config import GROUPS, MULTI_GROUPS, IndexConfig, RunConfig
 from evalkit.corpora.sources import SOURCES
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL
+from evalkit.search import operating_points
 from evalkit.validation import check, dims_list
 
 FILES = sorted(conf_dir().rglob("*.yaml"))
@@ -117,3 +119,22 @@ def test_dims_are_a_number_a_list_or_native(dims: object, expected: list[int]) -
 def test_impossible_dims_are_refused(dims: object) -> None:
     with pytest.raises(UserError):
         dims_list(dims, 384, "m")
+
+
+@pytest.mark.parametrize(
+    ("stored", "overrides", "served"),
+    [
+        ({"top_k": 50}, [], 50),  # as it was measured before there was serve_k
+        ({"top_k": 50, "serve_k": None}, [], 10),
+        ({"top_k": 5, "serve_k": None}, [], 5),
+        ({"top_k": 50, "serve_k": 20}, [], 20),
+        ({"top_k": 50}, ["serve_k=7"], 7),
+    ],
+)
+def test_a_run_like_an_older_one_serves_as_many(stored: dict[str, Any], overrides: list[str], served: int) -> None:
+    rescore = {"binary_rescore": {"faiss": "BFlat", "rescore": {"store": "float32", "factor": 4}}}
+    config = like_run({**stored, "quantization": rescore}, overrides)
+    check(config)
+    assert config.served == served
+    points = operating_points("flat", IndexConfig("{quantization}"), config.quantization["binary_rescore"], served)
+    assert [point.candidates for point in points] == [4 * served]

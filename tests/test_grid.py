@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytrec_eval
 
 from evalkit.__main__ import main
 from evalkit.corpora import Corpus, load_corpus
@@ -33,6 +34,48 @@ def test_each_operating_point_of_an_index_is_a_point_of_the_run(tiny_run: list[s
     assert points["overlap@10"]["ivf(nprobe=1)"] < points["overlap@10"]["ivf(nprobe=3)"]
     assert (points["training_vectors"] == 12).all()
     assert set(run.rankings()["index"]) == set(points.index)
+
+
+def test_each_number_of_candidates_is_a_point_of_the_run(
+    tiny_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ladder = [
+        "quantization=[float32,binary_rescore]",
+        "quantization.binary_rescore.rescore.factor=[1,2,4]",
+        "serve_k=3",
+    ]
+    assert main([*tiny_run, *ladder]) == 0
+    run = newest(tmp_path / "results")
+    points = run.points().set_index("index")
+    assert list(points.index) == ["flat", "flat(candidates=3)", "flat(candidates=6)", "flat(candidates=12)"]
+    assert points["candidates"].tolist()[1:] == [3, 6, 12]
+    assert points["candidates"].isna().tolist() == [True, False, False, False]
+    assert set(points["serve_k"]) == {3}
+    assert points["overlap@10"]["flat(candidates=12)"] == 1  # all of the corpus
+    for point in run.about["points"]:
+        deeper = dict.fromkeys(("nDCG@10", "R@10", "RR@10", "overlap@10"))
+        assert point["notes"] == dict.fromkeys(deeper, "looks deeper than the 3 results that are served (serve_k)")
+    assert "nDCG@10†" in capsys.readouterr().err
+    assert set(run.rankings()["index"]) == set(points.index)
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ([], 10),
+        (["quantization=[int8_rescore]"], 12),  # 40 candidates, of whom there are 12
+        (["serve_k=5"], None),
+        (["serve_k=5", "model.fuse=bm25"], 10),
+    ],
+)
+def test_a_graph_that_is_asked_for_more_than_it_keeps_is_refused_before_anything_is_encoded(
+    tiny_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], asked: int | None
+) -> None:
+    graph = ["index=hnsw", "index.hnsw.search.efSearch=[64,6]"]
+    assert main([*tiny_run, *graph, *more]) == (2 if asked else 0)
+    if asked:
+        assert f"efSearch=6 keeps fewer candidates than the {asked} results" in capsys.readouterr().err
+        assert not list(tmp_path.glob("store/*"))
 
 
 def test_a_list_that_is_shorter_than_top_k_holds_each_document_once(tiny_run: list[str], tmp_path: Path) -> None:
@@ -137,7 +180,7 @@ def test_figures_agree_with_sentence_transformers_own_faiss_search(
     for ours, precision in (("float32", "float32"), ("int8_rescore", "uint8"), ("binary_rescore", "ubinary")):
         kept: Any = documents if precision == "float32" else quantize_embeddings(documents, precision=precision)
         options: dict[str, Any] = {"calibration_embeddings": documents} if precision == "uint8" else {}
-        depth = min(100 if precision == "float32" else 400, len(documents))
+        depth = min(100 if precision == "float32" else 40, len(documents))
         hits, *_ = semantic_search_faiss(
             queries,
             corpus_embeddings=kept,
@@ -156,6 +199,50 @@ def test_figures_agree_with_sentence_transformers_own_faiss_search(
         judge = Judge(parse_measures([NDCG], 100), corpus.qrels)
         theirs = judge.score(dict(zip(corpus.queries.ids, ranked, strict=True))).mean[NDCG]
         assert figures[ours] == pytest.approx(theirs, abs=0.002), ours
+
+
+def served_by_hand(
+    documents: np.ndarray, queries: np.ndarray, corpus: Corpus, dims: int
+) -> dict[str, dict[str, float]]:
+    """The 40 best by Hamming distance of the signs, re-ordered by cosine, as trec_eval reads them; NumPy alone.
+
+    Of equal distances, the higher ids are candidates.
+    """
+    ids = np.array(corpus.documents.ids)
+    kept, asked = (
+        side[:, :dims] / np.linalg.norm(side[:, :dims], axis=1, keepdims=True) for side in (documents, queries)
+    )
+    by_id = np.argsort(ids, kind="stable")[::-1]
+    ranked = {}
+    for name, query in zip(corpus.queries.ids, asked, strict=True):
+        hamming = ((kept > 0) != (query > 0)).sum(axis=1)
+        candidates = by_id[np.argsort(hamming[by_id], kind="stable")][:40]
+        ranked[name] = {str(ids[row]): float(kept[row] @ query) for row in candidates}
+    return ranked
+
+
+SERVED = [
+    ("scifact", {64: 0.3866, 128: 0.5672, 256: 0.6131, 384: 0.6390}),
+    ("cranfield", {64: 0.3533, 128: 0.4441, 384: 0.5095}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "stated"),
+    [("xquad-en", {64: None, 384: None}), *(pytest.param(*r, marks=pytest.mark.verify) for r in SERVED)],
+)
+def test_rescored_quality_is_that_of_the_candidates_that_are_served(
+    shared_data: Path, session_store: Path, tmp_path: Path, name: str, stated: dict[int, float | None]
+) -> None:
+    """Where ``stated``, the figures are also those of an independent script outside of this repository."""
+    more = [f"dims={list(stated)}".replace(" ", ""), "quantization=[binary_rescore]"]
+    run, corpus = measured(shared_data, session_store, tmp_path / "results", name, *more)
+    documents, queries = stored(session_store, corpus)
+    evaluator = pytrec_eval.RelevanceEvaluator(corpus.qrels, {"ndcg_cut.10"})
+    for dims, figure in run.points().set_index("dims")[NDCG].items():
+        scored = evaluator.evaluate(served_by_hand(documents, queries, corpus, dims))
+        assert figure == pytest.approx(np.mean([of["ndcg_cut_10"] for of in scored.values()]), abs=1e-6)
+        assert stated[dims] is None or figure == pytest.approx(stated[dims], abs=5e-5)
 
 
 @pytest.mark.verify

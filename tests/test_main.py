@@ -10,6 +10,7 @@ from evalkit.__main__ import COMMANDS, main
 from evalkit.conf_files import group_choices
 from evalkit.config import GROUPS
 
+RESCORED = "quantization=int8_rescore quantization.int8_rescore.rescore"
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "pandas", "matplotlib", "scipy")
 
 
@@ -73,6 +74,13 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         ("model=local model.path=/nowhere", "model.path=/nowhere is no folder"),
         ("runtime.precision=fp8", "runtime=torch has no precision 'fp8'. Known: bf16, float32, fp16."),
         ("quantization=int8_rescore quantization.int8_rescore.rescore.store=int4", "store=int4 is unknown"),
+        (f"{RESCORED}.factor=0", "rescore.factor=0 is not possible. Give a whole number of at least 1, or a list"),
+        (f"{RESCORED}.factor=[4,1.5]", "rescore.factor=1.5 is not possible"),
+        (f"{RESCORED}.factor=[]", "rescore.factor=[] is not possible"),
+        (f"{RESCORED}.candidates=9", "candidates=9 is not possible. Give a whole number of at least 10"),
+        (f"{RESCORED}.candidates=40 {RESCORED.split()[1]}.factor=4", "has both factor=4 and candidates=40. Give one"),
+        ("serve_k=0", "serve_k=0 is not possible. Give a number from 1 to top_k=100"),
+        ("serve_k=101", "serve_k=101 is not possible. Give a number from 1 to top_k=100"),
         ("quantization.float32.faiss=SQ5", "FAISS can't build 'SQ5' for 384 dimensions"),
         ("model.weights_sha256=abc", "expected abc"),
         ("evaluate", "no command 'evaluate'"),

@@ -84,14 +84,14 @@ class DocumentSearcher:
         approximate index is asked once.
         """
         k = min(k, len(self.place))
-        candidates = min(max(k, self.chunks.candidates or 0), len(self.place))
-        depth = chunks_for(candidates, len(self.document), len(self.place))
+        depth = chunks_for(max(k, self.chunks.candidates or 0), len(self.document), len(self.place))
+        most = min(depth, len(self.place))
 
         def once(asked: FloatMatrix, depth: int) -> tuple[Ranking, Rows]:
             if self.chunks.rescoring is None:
                 return self.by_document(search(self.chunks, asked, depth), k, ties_count=search is Searcher.rank)
             rescored = search(replace(self.chunks, candidates=depth), asked, depth)
-            by_document, _ = self.by_document(rescored, candidates, ties_count=False)
+            by_document, _ = self.by_document(rescored, most, ties_count=False)
             return by_document, np.flatnonzero(by_document.rows[:, k - 1] < 0)
 
         result, unsettled = once(queries, depth)

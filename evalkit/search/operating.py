@@ -9,7 +9,7 @@ from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.search import RESCORE_FACTOR
 from evalkit.errors import UserError
 
-BREADTHS = ("efSearch",)  # parameters that FAISS raises in silence to the number of results that it is asked for
+BREADTHS = ("efSearch",)  # parameters that say how many candidates a search keeps
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,15 @@ def numbers(given: int | list[int]) -> list[int]:
 
 
 def check_breadth(point: OperatingPoint, asked: int) -> None:
-    """Raises UserError where an index that is ``asked`` for so many results would not keep to the point's name."""
+    """Raises UserError where an index that is ``asked`` for so many results would not keep to the point's name.
+
+    FAISS walks a graph of sign bits with as many candidates as results, if those are more (``IndexBinaryHNSW``); a
+    graph of floats keeps to ``efSearch`` and fills up with what it came across.
+    """
     for name in BREADTHS:
         breadth = point.parameters.get(name, asked)
         if breadth < asked:
             raise UserError(
-                f"{name}={breadth} is less than the {asked} results that the index is asked for, and FAISS would "
-                f"search with {asked} all the same.",
+                f"{name}={breadth} keeps fewer candidates than the {asked} results that the index is asked for.",
                 f"Give {name} of at least {asked}, or ask for fewer (serve_k, rescore.candidates, a stage's depth).",
             )

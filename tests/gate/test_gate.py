@@ -215,6 +215,13 @@ def test_what_embedding_again_costs_is_said(make_run: MakeRun, config: GateConfi
     assert "embedding the workload's documents again costs $12.50" in space_sentence(found)
 
 
+def older(run: StoredRun) -> StoredRun:
+    """A run as it was before ``serve_k``."""
+    for point in run.about["points"] if run else ():
+        del point["serve_k"]
+    return run
+
+
 def differing(make_run: MakeRun) -> dict[str, tuple[StoredRun, StoredRun]]:
     def run(**options: object) -> StoredRun:
         return make_run({(8, "x"): SCORES}, **options)
@@ -226,6 +233,8 @@ def differing(make_run: MakeRun) -> dict[str, tuple[StoredRun, StoredRun]]:
         "judgments differ": (run(), run(fingerprints={"judgments": "other"})),
         "documents and queries differ": (run(), run(fingerprints={"documents": "o", "queries": "o"})),
         "top_k was 10 and is 50": (run(), run(top_k=50)),
+        "serve_k was 10 and is 5": (run(), run(serve_k=5)),
+        "serve_k was 50 and is 10 .runs older than serve_k": (older(run(top_k=50)), run(top_k=50)),
         "no point of the candidate answers": (run(), make_run({(16, "x"): SCORES})),
         "the candidate did not measure nDCG@10": (run(), run(measures=["R@10"])),
         "9 judged queries": (make_run(few), make_run(few)),

@@ -13,6 +13,8 @@ from evalkit.results.exports import file_name, mteb_name
 from evalkit.results.provenance import REMOVED, command_without_secrets, without_secrets
 from evalkit.results.store import find_run, read_run, stored_runs
 
+CANDIDATES = "quantization.binary_rescore.rescore.candidates=3"
+
 
 @pytest.fixture
 def run_folder(tiny_run: list[str], tmp_path: Path) -> Path:
@@ -25,12 +27,26 @@ def test_trec_run_files_score_in_trec_eval_as_the_run_says(
 ) -> None:
     capsys.readouterr()
     assert main(["export", str(run_folder), "formats=[trec]"]) == 0
-    folder = run_folder / "exports"
-    assert capsys.readouterr().out == f"{folder}\n"
-    points = read_run(run_folder).points()
+    assert capsys.readouterr().out == f"{run_folder / 'exports'}\n"
+    assert len(list(run_folder.glob("exports/trec/*.run"))) == 4
+    agrees_with_trec_eval(run_folder, colours)
+
+
+def test_a_ranking_that_goes_deeper_than_what_is_reordered_reads_back_in_its_order(
+    tiny_run: list[str], colours: Path, tmp_path: Path
+) -> None:
+    """Three of ten documents are re-ordered; the codes' order of the others is no order of similarities."""
+    assert main([*tiny_run, "dims=[8,32]", "quantization=[binary_rescore]", "serve_k=3", CANDIDATES]) == 0
+    (folder,) = stored_runs(tmp_path / "results")
+    assert main(["export", str(folder), "formats=[trec]"]) == 0
+    agrees_with_trec_eval(folder, colours)
+
+
+def agrees_with_trec_eval(run_folder: Path, colours: Path) -> None:
+    """Exported run files score in trec_eval as the points of the run say."""
+    folder, points = run_folder / "exports", read_run(run_folder).points()
     qrels = pd.read_csv(colours / "qrels" / "test.tsv", sep="\t")
     with_grades = {q: {d: 1} for q, d in zip(qrels["query-id"], qrels["corpus-id"], strict=True)}
-    assert len(list(folder.glob("trec/*.run"))) == len(points) == 4
     for point in points.itertuples():
         file = folder / "trec" / f"colours.{point.dims}.{point.quantization}.flat.run"
         lines = [line.split() for line in file.read_text().splitlines()]
