@@ -50,11 +50,11 @@ def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: s
 
 
 def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
-    """How many candidates are re-ordered, however the config says it: ``40``, or for a ladder ``20, 40, 100``."""
+    """How many candidates are re-ordered, however the config says it. Of a ladder, the point's index has the number."""
     given, times = rescore.get("candidates"), 1
     if given is None:
         given, times = rescore.get("factor") or RESCORE_FACTOR, int(serve_k)
-    return ", ".join(str(number * times) for number in (given if isinstance(given, list) else [given]))
+    return "a ladder" if isinstance(given, list) else str(given * times)
 
 
 def index_meaning(about: Mapping[str, Any], index: str) -> str:

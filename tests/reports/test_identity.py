@@ -193,7 +193,8 @@ def test_a_quantization_whose_config_differs_is_two_settings(write_run: WriteRun
     [
         ({"factor": None}, {"factor": 4}, ["int8"]),
         ({"factor": 4}, {"candidates": 40}, ["int8"]),
-        ({"factor": 4}, {"factor": [2, 10]}, ["int8 · rescore 20, 100 by float32", "int8 · rescore 40 by float32"]),
+        ({"factor": 4}, {"factor": [2, 10]}, ["int8 · rescore 40 by float32", "int8 · rescore a ladder by float32"]),
+        ({"factor": [2, 4]}, {"candidates": [20, 100]}, ["int8"]),
     ],
 )
 def test_candidates_are_told_apart_by_their_number_however_it_is_given(
