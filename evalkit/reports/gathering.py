@@ -1,5 +1,6 @@
 """Runs on disk to one table of points: the newest of each setting, all priced alike. What can't be read is said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def gather(config: ReportConfig) -> Gathered:
     if not tables:
         where = f"no run in {config.results_dir} can be read." if problems else f"{config.results_dir} holds no run."
         raise UserError(" ".join((where, *problems)), "Make one: python -m evalkit.")
-    points = labelled(same_vectors(pd.concat(tables, ignore_index=True), runs))
+    points = labelled(pd.concat(tables, ignore_index=True), runs)
     newest = ~points.duplicated(["corpus", *SETTING], keep="last")
     if not newest.all():
         older = points[~newest]["run"].map(lambda i: runs[i].name).unique()
@@ -75,13 +76,13 @@ def gather(config: ReportConfig) -> Gathered:
     return Gathered(points, tuple(runs), measures, tuple(problems))
 
 
-def labelled(points: pd.DataFrame) -> pd.DataFrame:
+def labelled(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:
     """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart."""
-    models = short_model_names(points["model_name"])
+    models, parts = short_model_names(points["model_name"]), same_vectors(points, runs)
     unsplit = {part: words for part, words in MODEL_PARTS.items() if part != "chunking"}
     found = points.assign(
-        model=labels(models, points, MODEL_PARTS, ORIGIN),
-        unsplit_model=labels(models, points, unsplit, ORIGIN),
+        model=labels(models, parts, MODEL_PARTS, ORIGIN),
+        unsplit_model=labels(models, parts, unsplit, ORIGIN),
         corpus=labels(points["corpus_name"], points, {"corpus_fingerprint": short}),
         quantization=named_by_meaning(points["quantization_name"], points["quantization_meaning"]),
         index=named_by_meaning(points["index_name"], points["index_meaning"]),

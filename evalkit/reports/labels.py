@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 SEPARATOR = " · "
+OR = " or "
 LONGEST = 24
 
 Words = Callable[[Any], str]
@@ -55,5 +56,8 @@ def quoted(text: str) -> str:
 
 
 def short(text: str) -> str:
-    """The first characters of a long revision, digest or fingerprint; other words as they are."""
-    return text.removeprefix("sha256:")[:7] if " " not in text and len(text) > 16 else text
+    """The first characters of a long revision, digest or fingerprint, or of several; other words as they are."""
+    parts = (
+        part.removeprefix("sha256:")[:7] if " " not in part and len(part) > 16 else part for part in text.split(OR)
+    )
+    return OR.join(parts)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from evalkit.errors import UserError
 from evalkit.reports.identity import MODEL_PARTS, SOURCE
+from evalkit.reports.labels import OR
 from evalkit.results.canaries import cosines, shared_texts
 from evalkit.results.store import StoredRun
 
@@ -17,7 +18,7 @@ NOT_OF_VECTORS = (*SOURCE, "chunking", "top_k", "serve_k")
 
 
 def same_vectors(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:
-    """``points`` where runtime, weights and kind are those of the first of all that give the same vectors.
+    """``points`` where runtime, weights and kind are one for all of the same vectors: ``torch or openvino``.
 
     Compared are points that are equal in all else that changes vectors: by the canaries of their runs where these
     hold a common text (every cosine is at least 0.9999), else, with equal weights, by what each run verified against
@@ -27,13 +28,16 @@ def same_vectors(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFram
     agree = Agreement(runs)
     found = points.copy()
     for _, group in points.groupby(equal, sort=False):
-        firsts: list[pd.DataFrame] = []
+        classes: list[list[pd.DataFrame]] = []
         for _, source in group.groupby(SOURCE, sort=False):
-            first = next((first for first in firsts if agree.between(first, source)), None)
-            if first is None:
-                firsts.append(source)
+            known = next((members for members in classes if agree.between(members[0], source)), None)
+            if known is None:
+                classes.append([source])
             else:
-                found.loc[source.index, SOURCE] = first[SOURCE].iloc[0].tolist()
+                known.append(source)
+        for members in classes:
+            together = pd.concat(members)
+            found.loc[together.index, SOURCE] = [OR.join(together[column].unique()) for column in SOURCE]
     return found
 
 
