@@ -22,7 +22,7 @@ from reporting import report
 from evalkit.composing import compose
 from evalkit.config import RunConfig
 from evalkit.search import Searcher, Vectors, build, cut, operating_points
-from evalkit.search.indexes import BinaryIndex, FloatIndex, sign_bits
+from evalkit.search.indexes import BinaryIndex, FloatIndex, RefinedIndex, sign_bits
 
 WIDTH, QUERIES, TOP_K = 384, 200, 100
 FLAT = "float32,float16,int8,int4,rabitq,binary,int4_rescore,rabitq_rescore"
@@ -48,9 +48,11 @@ def main() -> None:
         for quantization_name, quantization in config.quantization.items():
             for index_name, index in config.index.items():
                 searcher = build(Vectors(documents, WIDTH), np.arange(options.rows), quantization, index)
-                point, parameters = next(operating_points(index_name, index))
-                searcher.index.set_parameters(parameters)
-                named = {"quantization": quantization_name, "index": point, "build_seconds": searcher.built.seconds}
+                point = next(operating_points(index_name, index, quantization, TOP_K))
+                searcher = searcher.at(point)
+                searcher.find(queries[:1], TOP_K)  # tells FAISS's own rescoring how many candidates there are
+                named = {"quantization": quantization_name, "index": point.name}
+                named |= {"build_seconds": searcher.built.seconds}
                 rows.append({**named, **compare(searcher, bare(searcher), queries, options.rounds)})
     report("search", rows, rows_searched=options.rows, width=WIDTH, top_k=TOP_K, rounds=options.rounds)
     if options.corpus:
@@ -60,7 +62,7 @@ def main() -> None:
 def bare(searcher: Searcher) -> Callable[[np.ndarray], object]:
     """The FAISS index itself; where FAISS has none that rescores, what it takes to do so by hand."""
     index = searcher.refined or searcher.index
-    if isinstance(index, FloatIndex):
+    if isinstance(index, FloatIndex | RefinedIndex):
         return lambda queries: index.index.search(queries, TOP_K)
     assert isinstance(index, BinaryIndex)
     return lambda queries: index.index.search(sign_bits(queries), TOP_K)

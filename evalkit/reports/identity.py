@@ -54,7 +54,8 @@ def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
     given, times = rescore.get("candidates"), 1
     if given is None:
         given, times = rescore.get("factor") or RESCORE_FACTOR, int(serve_k)
-    return "a ladder" if isinstance(given, list) else str(given * times)
+    numbers = {number * times for number in (given if isinstance(given, list) else [given])}
+    return "a ladder" if len(numbers) > 1 else str(numbers.pop())
 
 
 def index_meaning(about: Mapping[str, Any], index: str) -> str:

@@ -16,6 +16,7 @@ def warnings(gathered: Gathered, scopes: list[Scope], measure: str) -> Iterator[
     yield from lint(gathered)
     yield from missing_corpora(gathered)
     yield from different_hardware(gathered)
+    yield from notes(gathered)
     lacking = gathered.points.loc[gathered.points[measure].isna(), "model"].unique()
     if len(lacking):
         yield f"{', '.join(lacking)}: settings without {measure} are not ranked."
@@ -58,3 +59,15 @@ def different_hardware(gathered: Gathered) -> Iterator[str]:
     if len(machines) > 1:
         names = "; ".join(", ".join(runs[:SHOWN]) for runs in machines.values())
         yield f"Speed and the costs that follow from it are from {len(machines)} different machines: {names}."
+
+
+def notes(gathered: Gathered) -> Iterator[str]:
+    """What points note of their measures, each text once."""
+    noted: dict[str, dict[str, None]] = {}
+    for run in gathered.runs:
+        for point in run.about["points"]:
+            for measure, text in point.get("notes", {}).items():
+                if measure in gathered.measures:
+                    noted.setdefault(text, {})[measure] = None
+    for text, measures in noted.items():
+        yield f"{', '.join(measures)}: {text}."

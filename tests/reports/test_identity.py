@@ -194,6 +194,7 @@ def test_a_quantization_whose_config_differs_is_two_settings(write_run: WriteRun
     [
         ({"factor": None}, {"factor": 4}, ["int8"]),
         ({"factor": 4}, {"candidates": 40}, ["int8"]),
+        ({"factor": [4]}, {"candidates": [30]}, ["int8 · rescore 30 by float32", "int8 · rescore 40 by float32"]),
         ({"factor": 4}, {"factor": [2, 10]}, ["int8 · rescore 40 by float32", "int8 · rescore a ladder by float32"]),
         ({"factor": [2, 4]}, {"candidates": [20, 100]}, ["int8"]),
     ],
