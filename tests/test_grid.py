@@ -231,7 +231,7 @@ SERVED = [
     ("name", "stated"),
     [("xquad-en", {64: None, 384: None}), *(pytest.param(*r, marks=pytest.mark.verify) for r in SERVED)],
 )
-def test_rescored_quality_is_that_of_the_candidates_that_are_served(
+def test_trap_34_rescored_quality_is_that_of_the_candidates_that_are_served(
     shared_data: Path, session_store: Path, tmp_path: Path, name: str, stated: dict[int, float | None]
 ) -> None:
     """Where ``stated``, the figures are also those of an independent script outside of this repository."""
