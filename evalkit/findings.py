@@ -22,6 +22,12 @@ CANARY_TEXTS = 256
 SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_TOKENS = "the model does not tell how many tokens it read, or read images"
+UNTIMED = (
+    "the vectors were made on another machine or with other threads, and nothing was timed here: "
+    "runtime.timing_seconds=0, or a hosted model whose texts are not sent again"
+)
+ONE_BY_ONE = "its texts were sent one at a time"
+MEMORY = ("peak_rss_bytes", "peak_gpu_bytes")
 NO_SIZE = "the quantizer does not say (bytes_per_vector)"
 WHY_UNMEASURED = {
     **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
@@ -29,6 +35,8 @@ WHY_UNMEASURED = {
     **dict.fromkeys(("index_bytes", "bytes_per_vector", "bytes_per_document"), NO_SIZE),
     **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
     "candidates": "no finer copy re-orders what is found",
+    **dict.fromkeys(("seconds", "texts_per_second"), ONE_BY_ONE),
+    "threads": "the model's library, or its server, chooses them",
     "overlap@10": "top_k is below 10",
     "overlap@100": "top_k is below 100",
     "peak_rss_bytes": NO_PEAK_RSS,
@@ -50,12 +58,12 @@ def revision(encoder: Encoder) -> str:
 
 
 def encoding_speed(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
-    """Throughput of the pass that encoded the documents, also where an earlier run made it."""
-    meta = embeddings.documents.meta
-    seconds, tokens = meta["seconds"], meta["tokens"]
+    """Throughput on the documents as this machine has it: of the pass, or of a sample where another made them."""
+    timing = embeddings.documents.timing
+    speed = timing.texts_per_second if timing else None
     return {
-        "documents_per_second": meta["texts"] / seconds / embeddings.chunks.per_document,
-        "tokens_per_second": None if tokens is None else tokens / seconds,
+        "documents_per_second": None if speed is None else speed / embeddings.chunks.per_document,
+        "tokens_per_second": timing.tokens_per_second if timing else None,
     }
 
 
@@ -69,8 +77,19 @@ def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
 
 
 def encoding_memory(side: Embeddings) -> dict[str, int | None]:
-    """Peak memory of the process and of the device during the pass that encoded ``side``."""
-    return {name: side.meta[name] for name in ("peak_rss_bytes", "peak_gpu_bytes")}
+    """Peak memory of the process and of the device while texts of ``side`` were timed."""
+    return {name: getattr(side.timing, name, None) for name in MEMORY}
+
+
+def why_untimed(embeddings: CorpusEmbeddings) -> dict[str, str]:
+    """Why figures of encoding are null where nothing was timed on this machine."""
+    of_documents = ("documents_per_second", "tokens_per_second", *MEMORY)
+    of_queries = tuple(f"{what}_ms_p{p}" for what in ("encode_query", "query") for p in PERCENTILES)
+    is_timed = embeddings.documents.timing is not None
+    return {
+        **({} if is_timed else dict.fromkeys(of_documents, UNTIMED)),
+        **({} if len(embeddings.queries.latency_ms) else dict.fromkeys(of_queries, UNTIMED)),
+    }
 
 
 def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings) -> CorpusRecord:
@@ -78,7 +97,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
     limit = embeddings.documents.meta["max_length"]
     chunks, cut_chunks = embeddings.chunks.texts, embeddings.documents.truncated.tolist()
     what = "documents" if embeddings.chunks.document is None else "chunks of documents"
-    verb = "may be" if embeddings.documents.meta["model"]["device"] == HOSTED else "are"  # an API's cut is estimated
+    verb = "may be" if embeddings.documents.model["device"] == HOSTED else "are"  # an API's cut is estimated
     truncated = truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, f"{what} {verb}")
     findings = [*corpus.findings, *truncated]
     config = encoder.config
@@ -94,7 +113,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
             "layer_norm": config.layer_norm,
             "licence": config.licence,
             "trust_remote_code": config.trust_remote_code,
-            **embeddings.documents.meta["model"],
+            **embeddings.documents.model,
         },
         corpus=corpus_facts(corpus),
         findings=tuple(findings),
@@ -139,24 +158,35 @@ def canary(corpus: str, texts: Texts, side: Embeddings) -> Canary:
 
 
 def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, Any]:
-    meta = side.meta
+    """One row of run.json's ``embeddings``: what results/README.md explains."""
+    meta, timing = side.meta, side.timing
+    speed = timing.texts_per_second if timing else None
+    figures = {
+        "tokens": meta["tokens"],
+        "seconds": None if speed is None else meta["texts"] / speed,
+        "texts_per_second": speed,
+        "tokens_per_second": timing.tokens_per_second if timing else None,
+        "verification": meta["verification"],
+        "timed_on": timing.conditions.timed_on if timing else None,
+        "timed_at": timing.timed_at if timing else None,
+        "timed_texts": timing.texts if timing else None,
+        "threads": timing.conditions.settings.get("threads") if timing else None,
+        **encoding_memory(side),
+    }
+    untimed = dict.fromkeys(figures, UNTIMED) if timing is None else {}
+    if timing and timing.seconds is None:
+        untimed = {"tokens_per_second": ONE_BY_ONE}
+    reasons = {**untimed, **{name: WHY_UNMEASURED[name] for name in ("tokens", "verification")}}
     return {
         "model": model,
         "corpus": corpus,
         "side": side.side,
         "texts": meta["texts"],
-        "tokens": meta["tokens"],
         "truncated_texts": len(meta["truncated_rows"]),
-        "seconds": meta["seconds"],
-        "texts_per_second": meta["texts"] / meta["seconds"],
-        "tokens_per_second": None if meta["tokens"] is None else meta["tokens"] / meta["seconds"],
         "dims": meta["dims"],
         "cached": side.cached,
         "created_at": meta["created_at"],
-        "runtime": meta["model"],
-        "verification": meta["verification"],
-        **encoding_memory(side),
-        "unmeasured": unmeasured(
-            {**encoding_memory(side), "verification": meta["verification"], "tokens": meta["tokens"]}
-        ),
+        "runtime": side.model,
+        **figures,
+        "unmeasured": unmeasured(figures, reasons),
     }

@@ -65,10 +65,11 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, model.api)
     use_threads(config.runtime.threads)
     for corpus, chunks in chunked:
-        embeddings = embed(store, encoder, corpus, config.runtime.latency_calls, progress, chunks)
+        timed = config.runtime
+        embeddings = embed(store, encoder, corpus, timed.latency_calls, progress, chunks, timed.timing_seconds)
         record = corpus_record(encoder, corpus, embeddings)
         yield reranking.noted(record) if reranking else record
-        device, cores = embeddings.documents.meta["model"]["device"], psutil.cpu_count() or 1
+        device, cores = embeddings.documents.model["device"], psutil.cpu_count() or 1
         prices = tariff(config.pricing, config.workload, model.name, device, cores)
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
         lexical = lexical_point(contest, BM25, config.top_k)[1] if config.model.fuse else None

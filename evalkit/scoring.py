@@ -110,7 +110,8 @@ def derived(
         "chunking": point.chunking,
     }
     left = {name: value for name, value in kept.items() if name not in judged_anew}
-    return measured(contest, setting, ranking, NO_OVERLAP, left, latencies_ms, reasons)
+    known = {name: why for name, why in point.unmeasured.items() if name in left}
+    return measured(contest, setting, ranking, NO_OVERLAP, left, latencies_ms, {**reasons, **known})
 
 
 def deeper_than_served(figures: Mapping[str, Any], contest: Contest) -> dict[str, str]:

@@ -60,6 +60,7 @@ def check(config: RunConfig) -> None:
         ("chunking.size", config.chunking.size, 1),
         ("chunking.overlap", config.chunking.overlap, 0),
         ("chunking.top_chunks", config.chunking.top_chunks, 1),
+        ("runtime.timing_seconds", config.runtime.timing_seconds, 0),
         ("runtime.token_budget", config.runtime.token_budget, 1),
         ("runtime.threads", config.runtime.threads, 1),
     ):

@@ -12,7 +12,7 @@ from evalkit.baselines import fused
 from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.encoders import Advance, Encoder
-from evalkit.findings import SEARCH_SPEED, encoding_memory, encoding_speed, revision, tokens_per_text
+from evalkit.findings import SEARCH_SPEED, encoding_memory, encoding_speed, revision, tokens_per_text, why_untimed
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.load import ladder
@@ -138,7 +138,8 @@ def measure(
         "metric": searcher.index.metric,
         "chunking": chunks.name,
     }
-    return measured(contest, setting, ranking, overlaps(ranking, exact, config.top_k), figures, latencies_ms)
+    overlap, reasons = overlaps(ranking, exact, config.top_k), why_untimed(embeddings)
+    return measured(contest, setting, ranking, overlap, figures, latencies_ms, reasons)
 
 
 def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
@@ -158,7 +159,8 @@ def search_speed(
     milliseconds of every single call, by which latencies of two runs are compared.
     """
     latency_calls = max(SEARCH_LATENCY_CALLS, len(encoded.latency_ms))
-    encode_ms = np.resize(encoded.latency_ms, latency_calls)
+    known_ms = encoded.latency_ms if len(encoded.latency_ms) else np.array([np.nan], dtype=np.float32)
+    encode_ms = np.resize(known_ms, latency_calls)
     of_encoding = percentiles_ms("encode_query", encode_ms)
     if searcher.on_disk:
         return {**dict.fromkeys((*SEARCH_SPEED, *LOAD)), **of_encoding}, {"search_ms": [], "encode_query_ms": []}

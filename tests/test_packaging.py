@@ -17,7 +17,7 @@ FLOORS = {
     "encoders": {"config", "images"},
     "measures": {"config"},
     "results": set(),
-    "embeddings": {"config", "corpora", "encoders", "measures"},
+    "embeddings": {"config", "corpora", "encoders", "measures", "results"},
     "search": {"config"},
     "gate": {"config", "measures", "results"},
     "lexical": {"config", "search"},

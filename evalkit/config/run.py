@@ -14,7 +14,7 @@ SERVE_K = 10
 
 @dataclass
 class RuntimeConfig:
-    """What runs the model, on which device and in which precision."""
+    """What runs the model, on which device and in which precision; ``timing_seconds`` 0 times no sample."""
 
     kind: str = MISSING
     device: str = "auto"
@@ -23,6 +23,7 @@ class RuntimeConfig:
     token_budget: int | None = None
     threads: int | None = None
     latency_calls: int = 200
+    timing_seconds: float = 10.0
 
 
 @dataclass

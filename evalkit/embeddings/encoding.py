@@ -1,14 +1,9 @@
-"""One encoding pass per corpus side: shards, what is measured on the way, and what may not leave a model.
-
-Throughput covers encoding alone: the model is loaded and warm before the clock starts, and what a resumed pass
-found on disk counts with the seconds that it took then.
-"""
+"""One encoding pass per corpus side: shards, what is measured on the way, and what may not leave a model."""
 
 import math
 import platform
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,25 +12,40 @@ import numpy.typing as npt
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.chunking import Chunks, whole
 from evalkit.embeddings.store import EmbeddingStore, Entry
+from evalkit.embeddings.timing import (
+    Conditions,
+    Timing,
+    TimingPlan,
+    is_enough,
+    keep_timing,
+    now,
+    read_timing,
+    single_call_latencies_ms,
+    time_of_shards,
+    time_on_sample,
+    total,
+)
 from evalkit.encoders import Advance, Encoded, Encoder, Side
 from evalkit.encoders.encoder import FloatMatrix
 from evalkit.errors import UserError
 from evalkit.measures.memory import PeakMemory
 
-LATENCY_WARM_UP = 10
 VERIFIED_TEXTS = 64
+OF_TIMING = ("device", "threads", "token_budget", "parallel")
 
 
 @dataclass(frozen=True)
 class Embeddings:
     """The stored matrix of one side of one corpus by one encoder (n × native dims, float32, not yet unit length).
 
-    ``meta`` holds the measurements of the pass that made it, ``cached`` says that it was made by an earlier run.
+    ``meta`` holds what the pass that made it says of the vectors, ``cached`` that it was an earlier run's. ``timing``
+    is what encoding takes on this machine with these threads; null where that was not measured.
     """
 
     side: Side
     vectors: FloatMatrix
     meta: dict[str, Any]
+    timing: Timing | None
     cached: bool
 
     @property
@@ -48,7 +58,13 @@ class Embeddings:
     @property
     def latency_ms(self) -> FloatMatrix:
         """Milliseconds of single encode calls (queries only), in the order of the queries, around and around."""
-        return np.asarray(self.meta["latency_ms"], dtype=np.float32)
+        return np.asarray(self.timing.latency_ms if self.timing else (), dtype=np.float32)
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The encoder's description of itself: of the vectors as they were made, of threads and device as timed."""
+        made = {name: value for name, value in self.meta["model"].items() if name not in OF_TIMING}
+        return {**made, **(self.timing.runtime if self.timing else {"device": self.meta["model"]["device"]})}
 
 
 @dataclass(frozen=True)
@@ -74,35 +90,40 @@ def embed(
     latency_calls: int = 200,
     progress: Progress = no_progress,
     chunks: Chunks | None = None,
+    timing_seconds: float = 10.0,
 ) -> CorpusEmbeddings:
     """The embeddings of ``corpus`` by ``encoder``: from ``store`` where they are, else encoded into it.
 
-    Its documents are encoded as ``chunks``; null is each of them whole.
+    Its documents are encoded as ``chunks``; null is each of them whole. Where vectors are there and no timing of this
+    machine is, a sample of the texts is timed for about ``timing_seconds``; 0 times nothing.
 
     Raises UserError where the model gives a vector that is not finite, all zeros or of the wrong width.
     """
+    timed = TimingPlan(latency_calls, timing_seconds)
 
-    def one_side(side: Side, texts: Texts, calls: int) -> Embeddings:
-        return embed_side(store, encoder, side, texts, calls, progress(f"{corpus.name} {side}", len(texts)))
+    def one_side(side: Side, texts: Texts, plan: TimingPlan) -> Embeddings:
+        return embed_side(store, encoder, side, texts, plan, progress(f"{corpus.name} {side}", len(texts)))
 
     chunks = chunks or whole(corpus.documents)
     return CorpusEmbeddings(
         chunks=chunks,
-        documents=one_side("document", chunks.texts, 0),
-        queries=one_side("query", corpus.queries, latency_calls),
+        documents=one_side("document", chunks.texts, replace(timed, latency_calls=0)),
+        queries=one_side("query", corpus.queries, timed),
     )
 
 
 def embed_side(
-    store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, latency_calls: int, advance: Advance
+    store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, plan: TimingPlan, advance: Advance
 ) -> Embeddings:
+    conditions = Conditions.of(encoder.timing_settings())
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
         meta = entry.meta()
-        shard_count = math.ceil(len(texts) / store.shard_texts)
-        cached = meta is not None and len(entry.shards(store.shard_texts)) == shard_count
+        shards = [shard.measured for shard in entry.shards(store.shard_texts).values()] if meta else []
+        cached = meta is not None and len(shards) == math.ceil(len(texts) / store.shard_texts)
         if meta is None or not cached:
-            meta = encode_entry(entry, encoder, side, texts, store.shard_texts, latency_calls, advance)
-        return Embeddings(side, entry.read(), meta, cached)
+            meta, shards = encode_entry(entry, encoder, side, texts, store.shard_texts, conditions, advance)
+        timing = timing_of(entry, encoder, side, texts, shards, plan, conditions)
+        return Embeddings(side, entry.read(), meta, timing, cached)
 
 
 def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> dict[str, Any]:
@@ -117,59 +138,72 @@ def encode_entry(
     side: Side,
     texts: Texts,
     rows_per_shard: int,
-    latency_calls: int,
+    conditions: Conditions,
     advance: Advance,
-) -> dict[str, Any]:
-    """Encode the shards that ``entry`` lacks, and mark it as whole. Returns its meta."""
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Encode the shards that ``entry`` lacks and mark it as whole: its meta, and what was measured on every shard."""
     encoder.load()
     encoder.peak_device_bytes()
     entry.open_vectors((len(texts), encoder.dims))
     done = {index: shard.measured for index, shard in entry.shards(rows_per_shard).items()}
-    with PeakMemory() as memory:
-        for index, first in enumerate(range(0, len(texts), rows_per_shard)):
-            rows = range(first, min(first + rows_per_shard, len(texts)))
-            if index in done:
-                advance(len(rows))
-                continue
+    for index, first in enumerate(range(0, len(texts), rows_per_shard)):
+        rows = range(first, min(first + rows_per_shard, len(texts)))
+        if index in done:
+            advance(len(rows))
+            continue
+        with PeakMemory() as memory:
             encoded = encoder.encode([texts.texts[i] for i in rows], side, advance)
-            check_vectors(encoded, encoder, [texts.ids[i] for i in rows])
-            done[index] = {
-                "seconds": encoded.seconds,
-                "tokens": None if encoded.tokens is None else int(encoded.tokens.sum()),
-                "truncated_rows": [first + int(i) for i in np.flatnonzero(encoded.truncated)],
-            }
-            entry.write_shard(index, first, encoded.vectors, done[index])
-    peak_gpu_bytes = encoder.peak_device_bytes()
-    return entry.finish(
+        check_vectors(encoded, encoder, [texts.ids[i] for i in rows])
+        done[index] = {
+            "timing": conditions.key,
+            "texts": len(rows),
+            "seconds": encoded.seconds,
+            "tokens": None if encoded.tokens is None else int(encoded.tokens.sum()),
+            "truncated_rows": [first + int(i) for i in np.flatnonzero(encoded.truncated)],
+            "peak_rss_bytes": memory.peak_rss_bytes,
+            "peak_gpu_bytes": encoder.peak_device_bytes(),
+        }
+        entry.write_shard(index, first, encoded.vectors, done[index])
+    meta = entry.finish(
         {
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": now(),
             "texts": len(texts),
             "dims": encoder.dims,
-            "tokens": total(m["tokens"] for m in done.values()),
-            "seconds": sum(m["seconds"] for m in done.values()),
+            "tokens": total([m["tokens"] for m in done.values()]),
             "truncated_rows": sorted(row for m in done.values() for row in m["truncated_rows"]),
             "max_length": encoder.max_length,
-            "peak_rss_bytes": memory.peak_rss_bytes,
-            "peak_gpu_bytes": peak_gpu_bytes,
-            "latency_ms": single_call_latencies_ms(encoder, side, texts.texts, latency_calls),
             "model": encoder.description(),
             "verification": encoder.verify(list(texts.texts[:VERIFIED_TEXTS]), side),
             "machine": platform.node(),
         }
     )
+    return meta, list(done.values())
 
 
-def total(counts: Iterable[int | None]) -> int | None:
-    """The sum; null where one of ``counts`` is not known."""
-    known = list(counts)
-    return None if None in known else sum(count or 0 for count in known)
-
-
-def single_call_latencies_ms(encoder: Encoder, side: Side, texts: Sequence[str], calls: int) -> list[float]:
-    """Milliseconds of encoding one text at a time, ``calls`` times around ``texts``, after a warm-up."""
-    rounds = range(-LATENCY_WARM_UP if calls else 0, calls)
-    seconds = [encoder.encode([texts[call % len(texts)]], side).seconds for call in rounds]
-    return [each * 1000 for each in seconds[LATENCY_WARM_UP:]]
+def timing_of(
+    entry: Entry,
+    encoder: Encoder,
+    side: Side,
+    texts: Texts,
+    shards: Sequence[dict[str, Any]],
+    plan: TimingPlan,
+    conditions: Conditions,
+) -> Timing | None:
+    """The timing of ``entry`` under ``conditions``: kept from before, of enough shards, or of a sample; else null."""
+    kept = read_timing(entry, conditions)
+    timing = kept
+    if timing is None:
+        timing = time_of_shards(shards, encoder, conditions)
+        if plan.sample_seconds and not is_enough(timing, len(texts), plan):
+            rows_per_call = int(entry.key["shard_texts"])
+            timing = time_on_sample(encoder, side, texts, rows_per_call, plan.sample_seconds, conditions)
+    if timing and plan.sample_seconds and len(timing.latency_ms) < plan.latency_calls:
+        encoder.load()
+        latency_ms = single_call_latencies_ms(encoder, side, texts.texts, plan.latency_calls)
+        timing = replace(timing, latency_ms=latency_ms)
+    if timing and timing is not kept:
+        keep_timing(entry, timing)
+    return timing
 
 
 def check_vectors(encoded: Encoded, encoder: Encoder, ids: Sequence[str]) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from evalkit.config import ApiConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.chunking import Chunks
-from evalkit.embeddings.encoding import LATENCY_WARM_UP, entry_key
+from evalkit.embeddings.encoding import entry_key
 from evalkit.embeddings.store import EmbeddingStore
+from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.hosted import COMPARED_TEXTS, WARM_UP_TEXT, estimated_tokens
 from evalkit.errors import StoppedAsAskedError, UserError

@@ -5,7 +5,8 @@ An entry is a folder named by the sha256 of its key, which holds everything that
     key.json         the key
     vectors.npy      n × dims, float32 or float16; its rows are filled shard by shard
     shards.jsonl     one line per finished shard: index, sha256 of its bytes, and what was measured on it
-    meta.json        the key and the measurements of the whole pass; written last, so it marks the entry as whole
+    meta.json        the key and what the whole pass says of the vectors; written last, so it marks the entry as whole
+    timing-*.json    how long encoding takes, one per machine and settings: see embeddings.timing
 
 A killed pass leaves shards.jsonl behind, and the next one continues where it ends. Nothing here is pickled.
 """
@@ -27,7 +28,7 @@ from filelock import FileLock, Timeout
 from evalkit.encoders.encoder import FloatMatrix
 from evalkit.errors import UserError
 
-META_VERSION = 1
+META_VERSION = 2  # 1 kept the timings of whichever machine made the vectors in meta.json; they are not read
 LOCK_POLL_S = 0.2
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -54,7 +55,7 @@ class Entry:
         self.key_file = folder / "key.json"
 
     def meta(self) -> dict[str, Any] | None:
-        """The measurements of the finished pass; null while there is none.
+        """What the finished pass says of the vectors; null while there is none.
 
         Raises UserError for an entry that a newer evalkit wrote.
         """

@@ -55,6 +55,13 @@ class Encoder(Protocol):
         """Everything but the texts that decides the vectors of ``side``: plain JSON values. Loads nothing."""
         ...
 
+    def timing_settings(self) -> Mapping[str, Any]:
+        """What decides how quick it is and no vector: threads, how large a batch is. Plain JSON values; loads nothing.
+
+        Null leaves the choice to the library or the device.
+        """
+        ...
+
     def load(self) -> None:
         """Load the model now, so that no measurement pays for it. May be called again."""
         ...

@@ -120,6 +120,10 @@ class HostedEncoder:
             "dimensions": self.config.native_dims if self.api.native_dims else None,
         }
 
+    def timing_settings(self) -> Mapping[str, Any]:
+        api = self.api
+        return {"parallel": api.parallel, "batch_texts": api.batch_texts, "batch_tokens": api.batch_tokens}
+
     @cached_property
     def key(self) -> str:
         """The key from the environment; never kept anywhere else."""

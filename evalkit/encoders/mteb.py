@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import psutil
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
@@ -79,10 +80,19 @@ class MtebEncoder:
             "libraries": {name: version(name) for name in ("mteb", "torch")},
         }
 
+    @property
+    def threads(self) -> int:
+        return self.runtime.threads or psutil.cpu_count(logical=False) or 1
+
+    def timing_settings(self) -> Mapping[str, Any]:
+        return {"threads": self.threads}
+
     @cached_property
     def model(self) -> Any:
         import mteb
+        import torch
 
+        torch.set_num_threads(self.threads)
         device = None if self.runtime.device == "auto" else self.runtime.device
         if self.config.trust_remote_code:
             warn_about_remote_code(self.config)
@@ -144,4 +154,5 @@ class MtebEncoder:
             "runtime": "mteb",
             "precision": None,
             "max_length": self.max_length,
+            "threads": self.threads,
         }

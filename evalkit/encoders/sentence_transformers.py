@@ -60,6 +60,9 @@ class SentenceTransformersEncoder:
             "libraries": {name: version(name) for name in (*LIBRARIES, *RUNTIME_LIBRARIES[runtime.kind])},
         }
 
+    def timing_settings(self) -> Mapping[str, Any]:
+        return {"threads": self.threads, "token_budget": self.runtime.token_budget}
+
     @cached_property
     def weights(self) -> str:
         """What stands for the weights in the identity: a digest of local files, or the hub's revision."""

@@ -69,6 +69,10 @@ class StaticEncoder:
             "libraries": {self.package: version(self.package)},
         }
 
+    def timing_settings(self) -> Mapping[str, Any]:
+        """Nothing to set: their tokenizers take as many threads as they like."""
+        return {"threads": None}
+
     def load(self) -> None:
         self.encode(["a first text"], "document")
 

@@ -129,7 +129,7 @@ def chunking(run: StoredRun, corpus: str) -> set[str]:
 
 def reembed_seconds(candidate: StoredRun, corpus: str) -> float | None:
     sides = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus and e["side"] == "document"]
-    return float(sides[0]["seconds"]) if sides else None
+    return sides[0]["seconds"] if sides else None
 
 
 def reembed_usd(candidate: StoredRun, corpus: str) -> float | None:

@@ -10,10 +10,13 @@ PERCENTILES = (50, 95, 99)
 WARM_UP = 10
 
 
-def percentiles_ms(name: str, samples_ms: npt.ArrayLike) -> dict[str, float]:
-    """``<name>_ms_p50``, ``…_p95`` and ``…_p99`` of samples in milliseconds (linear interpolation)."""
+def percentiles_ms(name: str, samples_ms: npt.ArrayLike) -> dict[str, float | None]:
+    """``<name>_ms_p50``, ``…_p95`` and ``…_p99`` of samples in milliseconds (linear interpolation).
+
+    Null where one of the samples is NaN: not measured.
+    """
     values = np.percentile(np.asarray(samples_ms, dtype=np.float64), PERCENTILES)
-    return {f"{name}_ms_p{p}": float(v) for p, v in zip(PERCENTILES, values, strict=True)}
+    return {f"{name}_ms_p{p}": None if np.isnan(v) else float(v) for p, v in zip(PERCENTILES, values, strict=True)}
 
 
 def time_calls_ms(call: Callable[[int], object], calls: int) -> npt.NDArray[np.float64]:

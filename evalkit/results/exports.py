@@ -68,7 +68,7 @@ def mteb_result(point: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
         "task_name": point["corpus"],
         "mteb_version": about["environment"]["packages"].get("mteb"),
         "scores": {"test": [{**scores, "main_score": point[main], "hf_subset": "default", "languages": ["und-Zyyy"]}]},
-        "evaluation_time": sum(passes),
+        "evaluation_time": None if None in passes else sum(passes),
         "kg_co2_emissions": None,
     }
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {d.name: d.version for d in sorted(distributions(), key=lambda d: str(d.name).lower())},
         "os": platform.platform(),
+        **machine(),
+        "git_commit": git_commit(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """CPU, memory, GPU and thread settings of the moment: the part of the environment that timings depend on."""
+    return {
         "cpu": {
             "model": cpu_model(),
             "logical_cores": psutil.cpu_count(),
@@ -34,7 +43,6 @@ def environment() -> dict[str, Any]:
         "ram_bytes": psutil.virtual_memory().total,
         "gpu": gpus(),
         "threads": {"faiss": faiss_threads(), **{v: os.environ.get(v) for v in THREAD_VARIABLES}},
-        "git_commit": git_commit(),
     }
 
 
@@ -55,6 +63,7 @@ def cpu_model() -> str | None:
     return platform.processor() or None
 
 
+@cache
 def gpus() -> list[dict[str, str]]:
     """Name and driver of every NVIDIA GPU, as nvidia-smi tells."""
     listed = output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")

@@ -16,10 +16,11 @@ import pytest
 from evalkit.config import ModelConfig
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
+from evalkit.embeddings.store import META_VERSION
 from evalkit.encoders import Advance, Encoded, Side
 from evalkit.errors import UserError
 
-DIMS = 6
+DIMS = 96
 CORPUS_SIZE = 25
 
 
@@ -34,6 +35,9 @@ class CountingEncoder:
 
     def identity(self, side: Side) -> dict[str, Any]:
         return {"model": self.config.name, "revision": self.config.revision, "side": side}
+
+    def timing_settings(self) -> dict[str, Any]:
+        return {"threads": 1}
 
     def load(self) -> None: ...
 
@@ -80,6 +84,7 @@ def test_nothing_is_encoded_twice(tmp_path: Path, corpus: Corpus) -> None:
     assert (made.documents.cached, again.documents.cached, again.queries.cached) == (False, True, True)
     np.testing.assert_array_equal(made.documents.vectors, again.documents.vectors)
     assert again.documents.meta == made.documents.meta
+    assert again.documents.timing == made.documents.timing
 
 
 def test_trap_10_one_text_on_two_sides_or_by_two_revisions_is_encoded_for_each(tmp_path: Path, corpus: Corpus) -> None:
@@ -93,10 +98,11 @@ def test_trap_10_one_text_on_two_sides_or_by_two_revisions_is_encoded_for_each(t
 
 def test_the_pass_is_measured(tmp_path: Path, corpus: Corpus) -> None:
     made = embed(EmbeddingStore(str(tmp_path), 4), CountingEncoder(), corpus, 7)
-    meta = made.documents.meta
-    assert meta["texts"] == CORPUS_SIZE
-    assert meta["tokens"] == sum(len(t) for t in corpus.documents.texts)
-    assert meta["seconds"] == pytest.approx(0.001 * CORPUS_SIZE)
+    meta, timing = made.documents.meta, made.documents.timing
+    assert (meta["texts"], timing.texts) == (CORPUS_SIZE, CORPUS_SIZE)
+    assert meta["tokens"] == timing.tokens == sum(len(t) for t in corpus.documents.texts)
+    assert timing.seconds == pytest.approx(0.001 * CORPUS_SIZE)
+    assert timing.texts_per_second == pytest.approx(1000)
     assert [i for i, t in enumerate(corpus.documents.texts) if len(t) > 8] == np.flatnonzero(
         made.documents.truncated
     ).tolist()
@@ -174,7 +180,7 @@ def test_trap_12_a_vector_too_few_or_too_wide_is_refused(
 def test_an_entry_of_a_newer_version_is_left_alone(tmp_path: Path, corpus: Corpus) -> None:
     vectors_of(tmp_path, CountingEncoder(), corpus)
     for meta in tmp_path.glob("*/meta.json"):
-        meta.write_text(meta.read_text().replace('"version": 1', '"version": 99'))
+        meta.write_text(meta.read_text().replace(f'"version": {META_VERSION}', '"version": 99'))
     with pytest.raises(UserError, match="newer evalkit"):
         vectors_of(tmp_path, CountingEncoder(), corpus)
 

@@ -164,6 +164,9 @@ def test_a_read_only_store_is_read_and_never_written(read_only: Path, corpus: Co
 def test_nothing_in_the_store_is_pickled(store: EmbeddingStore) -> None:
     for item in inventory(store):
         folder = store.path / item.name
-        assert {f.name for f in folder.iterdir()} == {"key.json", "meta.json", "shards.jsonl", "vectors.npy"}
+        (timing,) = folder.glob("timing-*.json")
+        others = {f.name for f in folder.iterdir()} - {timing.name}
+        assert others == {"key.json", "meta.json", "shards.jsonl", "vectors.npy"}
+        assert json.loads(timing.read_text())["texts"] == item.texts
         assert json.loads((folder / "meta.json").read_text())["key"] == item.key
         np.load(folder / "vectors.npy", allow_pickle=False)

@@ -1,0 +1,210 @@
+"""How quick a model is, kept apart from its vectors: a timing belongs to the machine, threads and day that made it.
+
+Vectors may be shared between machines; beside them lies one file per machine and settings, ``timing-<key>.json``. Where
+this machine's is missing, a sample of the texts is encoded once more.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.corpora import Texts
+from evalkit.embeddings.store import READ_ONLY, Entry
+from evalkit.encoders import Encoder, Side
+from evalkit.measures.memory import PeakMemory
+from evalkit.results.provenance import hardware, machine
+
+LATENCY_WARM_UP = 10
+WARM_UP_TEXTS = 16
+SEED = 0
+HARDWARE_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a timing depends on beside the model and its texts.
+
+    ``hardware`` is the fingerprint of results.provenance (CPU, GPU, memory, thread settings), ``settings`` are the
+    encoder's own: threads, tokens or texts in a batch, requests at a time.
+    """
+
+    hardware: str
+    cpu: str | None
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Conditions":
+        """Those of this process at this moment, with ``settings`` of what is timed."""
+        here = machine()
+        usable = {"cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None}
+        visible = {"visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
+        return cls(hardware(here), here["cpu"]["model"], {**usable, **visible, **settings})
+
+    @cached_property
+    def key(self) -> str:
+        """The first half of the sha256 (hex) of all of them."""
+        return hashlib.sha256(json.dumps([self.hardware, self.settings], sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def timed_on(self) -> dict[str, str | None]:
+        """The machine for the record: the first digits of its fingerprint, and what its CPU is called."""
+        return {"hardware": self.hardware[:HARDWARE_DIGITS], "cpu": self.cpu}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What encoding took under ``conditions``: ``texts`` that have ``tokens`` (null where not told) in ``seconds``.
+
+    ``seconds`` is null where texts were encoded one at a time alone. ``latency_ms`` are single calls, ``peak_…_bytes``
+    the most memory of the process and of the device meanwhile, ``runtime`` the encoder's description of itself.
+    """
+
+    conditions: Conditions
+    timed_at: str
+    texts: int
+    tokens: int | None
+    seconds: float | None
+    peak_rss_bytes: int | None
+    peak_gpu_bytes: int | None
+    runtime: Mapping[str, Any]
+    latency_ms: tuple[float, ...] = ()
+
+    @property
+    def texts_per_second(self) -> float | None:
+        return None if self.seconds is None else self.texts / self.seconds
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        return None if self.seconds is None or self.tokens is None else self.tokens / self.seconds
+
+
+@dataclass(frozen=True)
+class TimingPlan:
+    """``latency_calls`` single texts, and a sample of ``sample_seconds`` where an earlier pass left no timing.
+
+    ``sample_seconds`` 0 times nothing that a pass doesn't time by itself.
+    """
+
+    latency_calls: int
+    sample_seconds: float
+
+
+def is_enough(timing: Timing | None, texts: int, plan: TimingPlan) -> bool:
+    """Whether what a resumed pass encoded itself says no less of its speed than a sample would."""
+    if timing is None or timing.seconds is None:
+        return False
+    return 2 * timing.texts >= texts or timing.seconds >= plan.sample_seconds
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def timing_file(entry: Entry, conditions: Conditions) -> Path:
+    return entry.folder / f"timing-{conditions.key}.json"
+
+
+def read_timing(entry: Entry, conditions: Conditions) -> Timing | None:
+    """What was timed under the same ``conditions`` before; null for nothing."""
+    try:
+        stored = json.loads(timing_file(entry, conditions).read_text(encoding="utf-8"))
+        return Timing(**{**stored, "conditions": conditions, "latency_ms": tuple(stored["latency_ms"])})
+    except (FileNotFoundError, json.JSONDecodeError, TypeError, KeyError):
+        return None
+
+
+def keep_timing(entry: Entry, timing: Timing) -> None:
+    """Beside the vectors, for later runs on this machine; a store on a read-only disk keeps none."""
+    file = timing_file(entry, timing.conditions)
+    temporary = file.with_suffix(".tmp")
+    try:
+        temporary.write_text(json.dumps(asdict(timing), indent=1), encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+
+
+def total(counts: Sequence[int | None]) -> int | None:
+    """The sum; null where one of ``counts`` is not known."""
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def largest(peaks: Sequence[int | None]) -> int | None:
+    """The most of ``peaks``; null where one is not known, and without any."""
+    known = [peak for peak in peaks if peak is not None]
+    return max(known) if known and len(known) == len(peaks) else None
+
+
+def time_of_shards(measured: Sequence[Mapping[str, Any]], encoder: Encoder, conditions: Conditions) -> Timing | None:
+    """Of the shards that were made under ``conditions``, by whichever process; null without any."""
+    own = [shard for shard in measured if shard.get("timing") == conditions.key]
+    if not own:
+        return None
+    return Timing(
+        conditions=conditions,
+        timed_at=now(),
+        texts=sum(shard["texts"] for shard in own),
+        tokens=total([shard["tokens"] for shard in own]),
+        seconds=sum(shard["seconds"] for shard in own),
+        peak_rss_bytes=largest([shard["peak_rss_bytes"] for shard in own]),
+        peak_gpu_bytes=largest([shard["peak_gpu_bytes"] for shard in own]),
+        runtime=encoder.description(),
+    )
+
+
+def time_on_sample(
+    encoder: Encoder, side: Side, texts: Texts, rows_per_call: int, seconds: float, conditions: Conditions
+) -> Timing:
+    """Encode texts drawn with a fixed seed for about ``seconds``, after a warm-up, and throw the vectors away.
+
+    They are encoded in their order and ``rows_per_call`` at a time, as in a pass, so batches are filled as well.
+    """
+    encoder.load()
+    encoder.peak_device_bytes()
+    drawn = np.random.default_rng(SEED).permutation(len(texts))
+    with PeakMemory() as memory:
+        first = drawn[:WARM_UP_TEXTS]
+        warm_up = encoder.encode([texts.texts[row] for row in first], side)
+        affordable = int(seconds * len(first) / max(warm_up.seconds, 1e-9))
+        sample = np.sort(drawn[: max(affordable, len(first))])
+        calls = list(encode_sample(encoder, side, texts, sample.tolist(), rows_per_call, seconds))
+    return Timing(
+        conditions=conditions,
+        timed_at=now(),
+        texts=sum(texts for texts, _, _ in calls),
+        tokens=total([tokens for _, tokens, _ in calls]),
+        seconds=sum(seconds for _, _, seconds in calls),
+        peak_rss_bytes=memory.peak_rss_bytes,
+        peak_gpu_bytes=encoder.peak_device_bytes(),
+        runtime=encoder.description(),
+    )
+
+
+def encode_sample(
+    encoder: Encoder, side: Side, texts: Texts, sample: Sequence[int], rows_per_call: int, seconds: float
+) -> Iterator[tuple[int, int | None, float]]:
+    """(texts, tokens, seconds) of one call after another, until the sample or the time is used up."""
+    left = seconds
+    for first in range(0, len(sample), rows_per_call):
+        if left <= 0:
+            return
+        rows = sample[first : first + rows_per_call]
+        encoded = encoder.encode([texts.texts[row] for row in rows], side)
+        left -= encoded.seconds
+        yield len(rows), None if encoded.tokens is None else int(encoded.tokens.sum()), encoded.seconds
+
+
+def single_call_latencies_ms(encoder: Encoder, side: Side, texts: Sequence[str], calls: int) -> tuple[float, ...]:
+    """Milliseconds of encoding one text at a time, ``calls`` times around ``texts``, after a warm-up."""
+    rounds = range(-LATENCY_WARM_UP if calls else 0, calls)
+    seconds = [encoder.encode([texts[call % len(texts)]], side).seconds for call in rounds]
+    return tuple(each * 1000 for each in seconds[LATENCY_WARM_UP:])
