@@ -43,6 +43,7 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     """
     check(config)
     check_device(config.search_device)
+    use_threads(config.runtime.threads)
     measures = parse_measures(config.measures, config.top_k)
     reranking = load_reranking(config, progress)
     if config.model.kind in LEXICAL:
@@ -63,7 +64,6 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     if isinstance(encoder, HostedEncoder) and encoder.device == HOSTED:
         price = model.api.usd_per_million_tokens
         agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, model.api)
-    use_threads(config.runtime.threads)
     for corpus, chunks in chunked:
         timed = config.runtime
         embeddings = embed(store, encoder, corpus, timed.latency_calls, progress, chunks, timed.timing_seconds)

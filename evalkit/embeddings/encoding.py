@@ -27,6 +27,7 @@ from evalkit.embeddings.timing import (
 )
 from evalkit.encoders import Advance, Encoded, Encoder, Side
 from evalkit.encoders.encoder import FloatMatrix
+from evalkit.encoders.hosted import HostedEncoder
 from evalkit.errors import UserError
 from evalkit.measures.memory import PeakMemory
 
@@ -122,7 +123,9 @@ def embed_side(
         cached = meta is not None and len(shards) == math.ceil(len(texts) / store.shard_texts)
         if meta is None or not cached:
             meta, shards = encode_entry(entry, encoder, side, texts, store.shard_texts, conditions, advance)
-        timing = timing_of(entry, encoder, side, texts, shards, plan, conditions)
+        if isinstance(encoder, HostedEncoder):  # a sample of its texts would cost what no estimate said
+            plan = replace(plan, sample_seconds=0.0)
+        timing = timing_of(entry, encoder, side, texts, shards, plan, conditions, is_new=not cached)
         return Embeddings(side, entry.read(), meta, timing, cached)
 
 
@@ -188,6 +191,7 @@ def timing_of(
     shards: Sequence[dict[str, Any]],
     plan: TimingPlan,
     conditions: Conditions,
+    is_new: bool,
 ) -> Timing | None:
     """The timing of ``entry`` under ``conditions``: kept from before, of enough shards, or of a sample; else null."""
     kept = read_timing(entry, conditions)
@@ -197,7 +201,7 @@ def timing_of(
         if plan.sample_seconds and not is_enough(timing, len(texts), plan):
             rows_per_call = int(entry.key["shard_texts"])
             timing = time_on_sample(encoder, side, texts, rows_per_call, plan.sample_seconds, conditions)
-    if timing and plan.sample_seconds and len(timing.latency_ms) < plan.latency_calls:
+    if timing and (is_new or plan.sample_seconds) and len(timing.latency_ms) < plan.latency_calls:
         encoder.load()
         latency_ms = single_call_latencies_ms(encoder, side, texts.texts, plan.latency_calls)
         timing = replace(timing, latency_ms=latency_ms)

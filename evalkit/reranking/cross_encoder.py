@@ -58,6 +58,11 @@ class CrossEncoder:
             "libraries": {name: version(name) for name in LIBRARIES},
         }
 
+    def timing_settings(self) -> Mapping[str, Any]:
+        """What decides how quick it is and no score."""
+        threads = self.runtime.threads or psutil.cpu_count(logical=False) or 1
+        return {"threads": threads, "token_budget": self.runtime.token_budget}
+
     @cached_property
     def device(self) -> str:
         return torch_device(self.runtime.device)

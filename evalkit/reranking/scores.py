@@ -6,7 +6,6 @@ one per timed call.
 
 import hashlib
 import json
-import platform
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,9 @@ LOCK_WAIT_S = 60.0
 class ScoreStore:
     """The scores of one reranker in ``folder``. Raises UserError where its file can't be read or written."""
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: Mapping[str, Any], conditions: str) -> None:
+        """``conditions`` is the key of the machine, threads and batches: calls are timed, and counted, under it."""
+        self.conditions = conditions
         name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
         self.file = folder / f"reranker-{name}.sqlite"
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,14 +67,14 @@ class ScoreStore:
         with self.connection() as connection:
             connection.executemany("insert or replace into scores values (?, ?, ?, ?)", rows)
             connection.execute(
-                "insert into calls values (?, ?, ?, ?)", (platform.node(), corpus, len(documents), made.ms)
+                "insert into calls values (?, ?, ?, ?)", (self.conditions, corpus, len(documents), made.ms)
             )
 
     def calls_ms(self, corpus: str, documents: int) -> np.ndarray:
-        """Milliseconds of every call on this machine that scored so many documents of ``corpus`` (float64)."""
+        """Milliseconds of every call under these conditions that scored so many documents of ``corpus`` (float64)."""
         same = "machine = ? and corpus = ? and documents = ?"
         with self.connection() as connection:
-            asked = (platform.node(), corpus, documents)
+            asked = (self.conditions, corpus, documents)
             rows = connection.execute(f"select ms from calls where {same} order by rowid", asked)  # noqa: S608
             return np.array([ms for (ms,) in rows], dtype=np.float64)
 

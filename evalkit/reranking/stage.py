@@ -10,6 +10,7 @@ import numpy.typing as npt
 from evalkit.config import RerankerConfig, RunConfig, RuntimeConfig
 from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.encoding import Progress
+from evalkit.embeddings.timing import Conditions
 from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.latency import percentiles_ms
 from evalkit.measures.load import FIGURES as LOAD
@@ -37,7 +38,8 @@ class Reranking:
         self.config = config
         self.latency_calls = runtime.latency_calls
         self.reranker = KINDS[str(config.kind)](config, runtime)
-        self.scores = ScoreStore(store, self.reranker.identity())
+        conditions = Conditions.of(self.reranker.timing_settings())
+        self.scores = ScoreStore(store, self.reranker.identity(), conditions.key)
         self.progress = progress
         self.calls = 0
 
@@ -97,7 +99,7 @@ class Reranking:
     def timed_calls(self, pairs: "Pairs") -> Milliseconds:
         """Of calls that scored as many documents as the longest ranking has, at least ``latency_calls``.
 
-        Those of this machine's earlier runs count; where they are too few, pairs are scored once more.
+        Those of earlier runs count where machine and threads were the same; where too few, pairs are scored once more.
         """
         counts = (pairs.rows >= 0).sum(axis=1)
         depth = int(counts.max())

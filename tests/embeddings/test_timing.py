@@ -116,7 +116,7 @@ def test_too_few_shards_of_this_machine_are_no_measurement(
 
 def test_without_time_for_a_sample_it_is_null(tmp_path: Path, corpus: Corpus, on: Callable[[str], None]) -> None:
     on("here")
-    embedded(tmp_path, Paced(10), corpus)
+    assert embedded(tmp_path, Paced(10), corpus, 0).queries.latency_ms.tolist() == [100] * 3  # a pass times itself
     on("elsewhere")
     encoder = Paced(10)
     found = embedded(tmp_path, encoder, corpus, 0)

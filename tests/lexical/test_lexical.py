@@ -1,6 +1,7 @@
 """BM25 by hand and against published figures; random order as the floor; both are runs like any other."""
 
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evalkit import baselines
 from evalkit.__main__ import main
+from evalkit.baselines import rank as rank_all
 from evalkit.composing import compose
 from evalkit.config import ModelConfig
 from evalkit.errors import UserError
@@ -91,6 +94,25 @@ def test_a_run_has_every_figure_but_those_of_vectors(colours: Path, tmp_path: Pa
         assert point[name] > 0
     assert set(point["unmeasured"]) == {name for name, value in point.items() if value is None}
     assert set(found.rankings()["index"]) == {"bm25"}
+
+
+def test_documents_per_second_are_those_of_reading_them_and_not_of_importing_a_library(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that moves by 500 s for the first retriever of the process, and by 2 s for every later one."""
+    now, builds = [0.0], iter([500.0])
+
+    def load(*arguments: Any) -> Any:
+        now[0] += next(builds, 2.0)
+        return load_retriever(*arguments)
+
+    monkeypatch.setattr(baselines, "load_retriever", load)
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(baselines, "rank", lambda *arguments: (rank_all(*arguments)[0], 1.0))
+    places = [f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'results'}"]
+    assert main(["model=random", "corpus=beir", *places, "top_k=10", "measures=[nDCG@10]"]) == 0
+    (point,) = read_run(stored_runs(tmp_path / "results")[0]).about["points"]
+    assert point["documents_per_second"] == 12 / 2
 
 
 def test_random_order_finds_what_chance_finds(colours: Path, tmp_path: Path) -> None:

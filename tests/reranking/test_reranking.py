@@ -137,13 +137,21 @@ def test_no_pair_is_read_twice(
 
 def test_each_corpus_has_the_times_of_its_own_texts(tmp_path: Path, tiny_reranker: Path) -> None:
     config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    scores = ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity())
+    scores = ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity(), "here")
     for corpus, ms in (("short", 1.0), ("long", 9.0), ("short", 2.0)):
         made = PairScores(np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.bool_), ms)
         scores.keep(corpus, "a query", ["red", "green"], made)
     assert scores.calls_ms("short", 2).tolist() == [1.0, 2.0]
     assert scores.calls_ms("long", 2).tolist() == [9.0]
     assert scores.calls_ms("long", 3).tolist() == []
+
+
+def test_another_machine_takes_the_scores_and_not_the_times(tmp_path: Path, tiny_reranker: Path) -> None:
+    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
+    here, elsewhere = (ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity(), name) for name in ("a", "b"))
+    here.keep("c", "a query", ["red"], PairScores(np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.bool_), 5.0))
+    assert elsewhere.known("a query", ["red"]) == {0: (1.0, False)}
+    assert (here.calls_ms("c", 1).tolist(), elsewhere.calls_ms("c", 1).tolist()) == ([5.0], [])
 
 
 def test_the_last_stage_is_there_for_bm25_and_for_fused_rankings(reranked_run: list[str], tmp_path: Path) -> None:
