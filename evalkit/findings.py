@@ -20,6 +20,7 @@ from evalkit.search import cut
 
 CANARY_TEXTS = 256
 SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
+SERVED = "served"  # behind an API like a hosted model, and without a bill
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_TOKENS = "the model does not tell how many tokens it read, or read images"
 UNTIMED = (
@@ -187,6 +188,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "cached": side.cached,
         "created_at": meta["created_at"],
         "runtime": side.model,
+        **({"checked_at": meta["created_at"]} if side.model["device"] in (HOSTED, SERVED) else {}),
         **figures,
         "unmeasured": unmeasured(figures, reasons),
     }

@@ -96,9 +96,11 @@ def space_sentence(s: SpaceResult) -> str:
         if s.overlap_at_10 is not None and s.space != SPLIT_OTHERWISE:
             sentence += f"; new queries find {s.overlap_at_10:.0%} of their ten nearest in old vectors of the sample"
         if s.reembed_seconds is not None:
-            sentence += f"; {s.documents:,} documents took {s.reembed_seconds:,.0f} s to encode"
+            sentence += f"; {s.documents:,} documents take {s.reembed_seconds:,.0f} s to encode"
         if s.reembed_usd is not None:
             sentence += f"; embedding the workload's documents again costs ${s.reembed_usd:,.2f}"
+    if s.not_checked_since:
+        sentence += f"; vectors are from the store: what the API gives was not checked since {s.not_checked_since}"
     return sentence
 
 

@@ -34,7 +34,8 @@ class SpaceResult:
     queries; null where widths differ or no text is shared. ``overlap_at_10`` is the share of the ten nearest documents
     of new queries among new documents that they also find among old documents, over the canary's texts alone.
     ``reembed_seconds`` is what encoding all documents took the candidate, ``reembed_usd`` what embedding the documents
-    of its workload once costs.
+    of its workload once costs. ``not_checked_since`` is the day (UTC) when vectors of a hosted model were made that the
+    candidate took from the store: how its API answers today is not known. Empty for all others.
     """
 
     corpus: str
@@ -49,6 +50,7 @@ class SpaceResult:
     alarm: str
     query_texts: int = 0
     smallest_query_cosine: float | None = None
+    not_checked_since: str = ""
 
     @property
     def index_can_stay(self) -> bool:
@@ -100,7 +102,15 @@ def compare_space(
         alarm=alarm(space, corpus, baseline, candidate),
         query_texts=len(queries),
         smallest_query_cosine=smallest_query,
+        not_checked_since=not_checked_since(candidate, corpus),
     )
+
+
+def not_checked_since(candidate: StoredRun, corpus: str) -> str:
+    """The first day of what was cached of a model behind an API; nothing tells of other models' cached vectors."""
+    passes = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus]
+    days = [e["checked_at"][:10] for e in passes if e.get("checked_at") and e["cached"]]
+    return min(days, default="")
 
 
 def space_of(smallest: float, mean: float, smallest_query: float | None) -> str:

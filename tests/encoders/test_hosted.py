@@ -25,6 +25,8 @@ from evalkit.encoders import load_encoder
 from evalkit.encoders.hosted import estimated_tokens
 from evalkit.encoders.troubles import retry_after_seconds
 from evalkit.errors import UserError
+from evalkit.gate.output import space_sentence
+from evalkit.gate.space import compare_spaces
 from evalkit.results.store import read_run, stored_runs
 from tests.encoders.embedding_server import DIMS, Fault, Server, serve, vector_of
 
@@ -231,6 +233,35 @@ def test_a_whole_run_has_its_bill_and_no_key(
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
     assert KEY not in err
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_a_gate_says_since_when_vectors_from_the_store_were_not_checked(
+    run_arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    with serve() as server:
+        for _ in range(2):
+            assert main(run_arguments("openai-small", server)) == 0
+    first, second = map(read_run, stored_runs(tmp_path / "results"))
+    made = first.about["embeddings"][0]["checked_at"]
+    assert second.about["embeddings"][0]["checked_at"] == made
+    for candidate, is_said in ((first, False), (second, True)):
+        (space,) = compare_spaces(first, candidate)
+        assert (f"was not checked since {made[:10]}" in space_sentence(space)) is is_said
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_texts_are_not_sent_again_only_to_be_timed_under_other_settings(
+    run_arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    with serve() as server:
+        assert main(run_arguments("openai-small", server)) == 0
+        asked = len(server.requests)
+        assert main(run_arguments("openai-small", server, "model.api.parallel=2")) == 0
+        assert len(server.requests) == asked
+    (point,) = read_run(stored_runs(tmp_path / "results")[1]).about["points"]
+    assert (point["documents_per_second"], point["query_ms_p50"]) == (None, None)
+    assert "a hosted model whose texts are not sent again" in point["unmeasured"]["query_ms_p50"]
 
 
 def test_an_api_that_tells_no_tokens_has_no_bill(
