@@ -1,7 +1,7 @@
 """Where the page's figures come from: the prices and volumes behind the costs, and every run's own record."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evalkit.reports.report import Report
@@ -53,7 +53,23 @@ def provenance(report: Report) -> Iterator[dict[str, Any]]:
         for corpus in about["corpora"]:
             size = f"{corpus['documents']:,} documents, {corpus.get('queries', 0):,} queries"
             facts.append(("corpus", f"{corpus['name']}: {size}; fingerprint {corpus['fingerprint']}"))
+        facts += [("encoding timed", timed_words(each)) for each in about["embeddings"] if each["side"] == "document"]
         yield {"title": run.name, "facts": facts}
+
+
+def timed_words(embeddings: Mapping[str, Any]) -> str:
+    """Whose timing the throughput on the documents of one corpus is, of how many of them, and of which day."""
+    corpus = f"{embeddings['corpus']}: "
+    if "timed_on" not in embeddings:
+        whose = "an earlier run's, on a machine that is not known" if embeddings.get("cached") else "by this run"
+        return corpus + whose
+    if embeddings["timed_on"] is None:
+        return corpus + "not on this machine with these threads"
+    threads = embeddings.get("threads")
+    with_threads = "" if threads is None else f" with {threads} thread{'s' * (threads != 1)}"
+    texts = f"{embeddings['timed_texts']:,} of {embeddings['texts']:,} texts"
+    cpu = embeddings["timed_on"]["cpu"] or "an unnamed CPU"
+    return f"{corpus}{texts} on {cpu}{with_threads}, {embeddings['timed_at']}"
 
 
 def machine_words(environment: dict[str, Any]) -> str:
