@@ -114,12 +114,21 @@ def show(decision: "Decision") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from evalkit.gate.output import QUALITY_HEADER, RESOURCE_HEADER, notes, quality_cells, resource_cells
+    from evalkit.gate.output import (
+        QUALITY_HEADER,
+        RESOURCE_HEADER,
+        notes,
+        quality_caption,
+        quality_cells,
+        quality_rows,
+        resource_cells,
+    )
 
     console = Console(stderr=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    rows, left_out = quality_rows(decision)
     beyond = [r for r in decision.resources if r.exceeds or r.not_compared]
     for header, cells, failed in (
-        (QUALITY_HEADER, [quality_cells(q) for q in decision.quality], [q.drop_is_shown for q in decision.quality]),
+        (QUALITY_HEADER, [quality_cells(q, decision.policy) for q in rows], [q.drop_is_shown for q in rows]),
         (RESOURCE_HEADER, [resource_cells(r) for r in beyond], [r.exceeds for r in beyond]),
     ):
         table = Table(*header, header_style="bold")
@@ -127,6 +136,8 @@ def show(decision: "Decision") -> None:
             table.add_row(*map(Text, row), style="bold red" if is_bad else "")
         if cells:
             console.print(table)
+    if rows:
+        console.print(Text(quality_caption(decision) + (f"; {left_out}" if left_out else ""), style="dim"))
     if decision.resources:
         within = len(decision.resources) - len(beyond)
         console.print(

@@ -30,7 +30,7 @@ class GateConfig:
     tolerance: float = 0.0
     relative: bool = False
     alpha: float = 0.05
-    resamples: int = 2_000
+    resamples: int = 5_000
     limits: dict[str, float | None] | None = None
     require_same_space: bool = False
     inconclusive_exit_code: int = 3

@@ -70,11 +70,7 @@ def decide(
         *(limit_reason(r) for r in resources if r.exceeds),
         *(space_reason(s) for s in spaces if config.require_same_space and not s.index_can_stay),
     ]
-    open_questions = [
-        f"{q.pair}: a drop of {q.measure} beyond {q.tolerance:.4f} is neither shown nor ruled out"
-        for q in quality
-        if config.policy == NON_INFERIOR and not q.drop_is_ruled_out
-    ]
+    open_questions = [reason for q in quality if (reason := open_question(q, config.policy))]
     verdict = Verdict.REGRESSION if failures else Verdict.INCONCLUSIVE if open_questions else Verdict.PASS
     return Decision(
         verdict=verdict,
@@ -98,7 +94,7 @@ def check(config: GateConfig) -> None:
     for name, value, low, high in (
         ("alpha", config.alpha, 1e-6, 0.5),
         ("tolerance", config.tolerance, 0.0, 1.0),
-        ("resamples", config.resamples, 100, 10**7),
+        ("resamples", config.resamples, 100, 10**6),
         ("inconclusive_exit_code", config.inconclusive_exit_code, 0, 3),
         ("repeat", config.repeat, 1, 1_000),
     ):
@@ -109,6 +105,13 @@ def check(config: GateConfig) -> None:
 def drop_reason(q: QualityResult) -> str:
     beyond = f" beyond the tolerance of {q.tolerance:.4f}" if q.tolerance else ""
     return f"{q.pair}: {q.measure} dropped from {q.baseline:.4f} to {q.candidate:.4f}{beyond} (p = {q.p_drop:.4f})"
+
+
+def open_question(q: QualityResult, policy: str) -> str:
+    """Why ``q`` keeps the gate from passing although nothing is shown; empty where it doesn't."""
+    if policy == NON_INFERIOR and not q.drop_is_ruled_out:
+        return f"{q.pair}: a drop of {q.measure} beyond {q.tolerance:.4f} is neither shown nor ruled out"
+    return f"{q.pair}, {q.measure}: {q.too_few}" if q.too_few else ""
 
 
 def space_reason(s: SpaceResult) -> str:

@@ -2,20 +2,27 @@
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from evalkit.gate.decision import Decision, Verdict
+from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
 from evalkit.gate.quality import QualityResult
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, SPLIT_OTHERWISE, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
 from evalkit.results.markdown import escaped, table
+from evalkit.results.percent import percent
 
 MARKS = {Verdict.PASS: "✅", Verdict.REGRESSION: "❌", Verdict.NOT_COMPARABLE: "⛔", Verdict.INCONCLUSIVE: "❓"}
 QUALITY_HEADER = ("setting", "measure", "baseline", "candidate", "difference [interval]", "p", "detectable", "W/T/L")
+MOST_ROWS = 40  # of a table; a comment on a pull request holds 65,536 characters
+MOST_NOTES = 20
+MOST_CASES = 5_000  # of JUnit's, failures first
+CORRECTIONS = {
+    NO_REGRESSION: "p of no drop, adjusted for all {count} comparisons at once (step-down maximum over sign flips)",
+    NON_INFERIOR: "p of a drop beyond the tolerance; all {count} comparisons must pass, so none is adjusted",
+}
 RESOURCE_HEADER = ("setting", "figure", "baseline", "candidate", "worse by", "limit", "p")
 SPACE_WORDS = {
     SAME: "the old index can stay",
@@ -30,9 +37,8 @@ SPACE_WORDS = {
 def write_files(decision: Decision, folder: Path) -> None:
     """gate.json, gate.md and gate.junit.xml in ``folder``; the Markdown also where GitHub shows a job's summary."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(
-        folder / "gate.json", json.dumps(as_json(decision), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    values = json.dumps(as_json(decision), indent=1, ensure_ascii=False, allow_nan=False, default=vars)
+    write_text(folder / "gate.json", values + "\n")
     text = markdown(decision)
     write_text(folder / "gate.md", text)
     write_text(folder / "gate.junit.xml", junit(decision))
@@ -42,19 +48,34 @@ def write_files(decision: Decision, folder: Path) -> None:
 
 
 def as_json(decision: Decision) -> dict[str, Any]:
-    """Everything in plain values, the verdict and its exit code first."""
-    values = asdict(decision)
-    verdict = str(values.pop("verdict"))
-    for space, stored in zip(decision.spaces, values["spaces"], strict=True):
-        stored["index_can_stay"] = space.index_can_stay
-    return {"verdict": verdict, "exit_code": decision.exit_code, **values}
+    """Everything, the verdict and its exit code first; dataclasses within are written by their fields."""
+    values = {**vars(decision), "verdict": str(decision.verdict)}
+    spaces = [{**vars(space), "index_can_stay": space.index_can_stay} for space in decision.spaces]
+    return {"verdict": values.pop("verdict"), "exit_code": decision.exit_code, **values, "spaces": spaces}
 
 
 def headline(decision: Decision) -> str:
     return f"{decision.verdict}: {decision.candidate} against {decision.baseline}"
 
 
-def quality_cells(q: QualityResult) -> tuple[str, ...]:
+def quality_caption(decision: Decision) -> str:
+    """What the columns of the table of quality mean, and what the statistics stand on."""
+    correction = CORRECTIONS[decision.policy].format(count=f"{len(decision.quality):,}")
+    return (
+        f"{percent(1 - 2 * decision.alpha)} BCa intervals, each for itself; {correction}; detectable: the smallest "
+        "true drop that would be shown with 80 % power"
+    )
+
+
+def quality_rows(decision: Decision) -> tuple[list[QualityResult], str]:
+    """The comparisons to show, the most telling first where they are many, and a line on those left out."""
+    if len(decision.quality) <= MOST_ROWS:
+        return list(decision.quality), ""
+    ordered = sorted(decision.quality, key=lambda q: (q.p_drop, q.evidence.mean))
+    return ordered[:MOST_ROWS], f"{len(ordered) - MOST_ROWS:,} more comparisons, all of larger p, are in gate.json"
+
+
+def quality_cells(q: QualityResult, policy: str = NO_REGRESSION) -> tuple[str, ...]:
     e = q.evidence
     detectable = "–" if e.detectable_drop is None else f"{e.detectable_drop:.4f}"
     return (
@@ -63,7 +84,7 @@ def quality_cells(q: QualityResult) -> tuple[str, ...]:
         f"{q.baseline:.4f}",
         f"{q.candidate:.4f}",
         f"{e.mean:+.4f} [{e.low:+.4f}, {e.high:+.4f}]",
-        f"{q.p_drop:.4f}",
+        f"{q.p_safe if policy == NON_INFERIOR else q.p_drop:.4f}",
         detectable,
         f"{q.wins}/{q.ties}/{q.losses}",
     )
@@ -94,7 +115,8 @@ def space_sentence(s: SpaceResult) -> str:
     sentence = f"{s.corpus}: {s.space}{cosine}: {SPACE_WORDS[s.space]}"
     if s.space in (DRIFTED, DIFFERENT, SPLIT_OTHERWISE):
         if s.overlap_at_10 is not None and s.space != SPLIT_OTHERWISE:
-            sentence += f"; new queries find {s.overlap_at_10:.0%} of their ten nearest in old vectors of the sample"
+            found = percent(s.overlap_at_10)
+            sentence += f"; new queries find {found} of their ten nearest in old vectors of the sample"
         if s.reembed_seconds is not None:
             sentence += f"; {s.documents:,} documents take {s.reembed_seconds:,.0f} s to encode"
         if s.reembed_usd is not None:
@@ -106,36 +128,44 @@ def space_sentence(s: SpaceResult) -> str:
 
 def notes(decision: Decision) -> Iterator[str]:
     """What a reader must know beside the tables."""
-    yield from decision.reasons
+    yield from decision.reasons[:MOST_NOTES]
+    if len(decision.reasons) > MOST_NOTES:
+        yield f"and {len(decision.reasons) - MOST_NOTES:,} more reasons, in gate.json"
     yield from (f"ALARM: {alarm}" for alarm in dict.fromkeys(s.alarm for s in decision.spaces if s.alarm))
     yield from map(space_sentence, decision.spaces)
+    yield from dict.fromkeys(map(sample_sentence, decision.quality))
     if decision.unpaired:
-        yield f"not compared, no partner: {'; '.join(decision.unpaired)}"
+        yield f"not compared, no partner: {'; '.join(decision.unpaired[:MOST_NOTES])}"
+
+
+def sample_sentence(q: QualityResult) -> str:
+    """How many independent things a comparison was made of."""
+    if q.clusters is None:
+        return f"{q.corpus}: {q.queries:,} queries, taken as independent: which depend on each other wasn't modelled"
+    return f"{q.corpus}: {q.queries:,} queries in {q.clusters:,} clusters, drawn and flipped as clusters"
 
 
 def markdown(decision: Decision) -> str:
     """A pull-request comment: the verdict and its reasons open, tables and queries behind a fold."""
     lines = [f"## {MARKS[decision.verdict]} evalkit gate: {escaped(headline(decision))}", ""]
     lines += [f"- {escaped(note)}" for note in notes(decision)]
-    if decision.quality:
-        confidence = f"{1 - 2 * decision.alpha:.0%} BCa interval; p of no drop, after Holm; detectable at 80 % power"
-        lines += ["", f"**Quality** ({confidence})", "", *table(QUALITY_HEADER, map(quality_cells, decision.quality))]
+    rows, left_out = quality_rows(decision)
+    if rows:
+        cells = (quality_cells(q, decision.policy) for q in rows)
+        lines += ["", f"**Quality** ({quality_caption(decision)})", "", *table(QUALITY_HEADER, cells)]
+        lines += ["", left_out] if left_out else []
     if decision.resources:
+        telling = sorted(decision.resources, key=lambda r: (not r.exceeds, -(r.worsening or 0)))[:MOST_ROWS]
+        cells = (resource_cells(r) for r in decision.resources if r in telling)
         lines += ["", "<details><summary>Speed, memory and size</summary>", ""]
-        lines += [*table(RESOURCE_HEADER, map(resource_cells, decision.resources)), "", "</details>"]
-    if any(q.worst or q.best for q in decision.quality):
-        lines += [
-            "",
-            "<details><summary>Queries that changed most</summary>",
-            "",
-            *changed_queries(decision),
-            "",
-            "</details>",
-        ]
+        lines += [*table(RESOURCE_HEADER, cells), "", "</details>"]
+    if any(q.worst or q.best for q in rows):
+        lines += ["", "<details><summary>Queries that changed most</summary>", ""]
+        lines += [*changed_queries(rows[: MOST_ROWS // 4]), "", "</details>"]
     return "\n".join(lines) + "\n"
 
 
-def changed_queries(decision: Decision) -> Iterator[str]:
+def changed_queries(results: Sequence[QualityResult]) -> Iterator[str]:
     header = ("setting", "measure", "query", "baseline", "candidate", "rank before", "rank after")
     rows = (
         (
@@ -147,7 +177,7 @@ def changed_queries(decision: Decision) -> Iterator[str]:
             rank(c.baseline_rank),
             rank(c.candidate_rank),
         )
-        for q in decision.quality
+        for q in results
         for c in (*q.worst, *reversed(q.best))
     )
     yield from table(header, rows)
@@ -157,29 +187,43 @@ def rank(value: int | None) -> str:
     return "not found" if value is None else str(value)
 
 
+class Case(NamedTuple):
+    """A gated figure as JUnit has it: ``failure`` where it regressed, ``skipped`` where it says nothing."""
+
+    name: str
+    kind: str
+    failure: str = ""
+    skipped: str = ""
+
+
+def cases(decision: Decision) -> Iterator[Case]:
+    for q in decision.quality:
+        failure = f"{q.baseline:.4f} → {q.candidate:.4f}, p = {q.p_drop:.4f}" if q.drop_is_shown else ""
+        reason = open_question(q, decision.policy)
+        yield Case(f"{q.measure} {q.pair}", "quality", failure, f"inconclusive: {reason}" if reason else "")
+    for r in decision.resources:
+        failure = f"{r.worsening:.2f} × worse, limit {r.limit:g} ×" if r.exceeds else ""
+        yield Case(f"{r.column} {r.pair}", "resources", failure, r.not_compared)
+    if not decision.quality:
+        yield Case("the runs can be compared", "gate", "; ".join(decision.reasons))
+
+
 def junit(decision: Decision) -> str:
-    """One test case per gated figure: failed where it regressed, skipped where it says nothing."""
+    """One test case per gated figure, failures first where they are too many for one file."""
     from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-    suite = TestSuite("evalkit gate")
-    for q in decision.quality:
-        case = TestCase(f"{q.measure} {q.pair}", "quality")
-        if q.drop_is_shown:
-            case.result = [Failure(f"{q.baseline:.4f} → {q.candidate:.4f}, p = {q.p_drop:.4f}")]
-        elif decision.verdict is Verdict.INCONCLUSIVE and not q.drop_is_ruled_out:
-            case.result = [Skipped("inconclusive")]
-        suite.add_testcase(case)
-    for r in decision.resources:
-        case = TestCase(f"{r.column} {r.pair}", "resources")
-        if r.exceeds:
-            case.result = [Failure(f"{r.worsening:.2f} × worse, limit {r.limit:g} ×")]
-        elif r.not_compared:
-            case.result = [Skipped(r.not_compared)]
-        suite.add_testcase(case)
-    if not decision.quality:
-        case = TestCase("the runs can be compared", "gate")
-        case.result = [Failure("; ".join(decision.reasons))]
-        suite.add_testcase(case)
+    every = list(cases(decision))
+    kept = every if len(every) <= MOST_CASES else sorted(every, key=lambda case: not case.failure)[:MOST_CASES]
+    suite, found = TestSuite("evalkit gate"), []
+    for case in kept:
+        found.append(TestCase(case.name, case.kind))
+        if case.failure:
+            found[-1].result = [Failure(case.failure)]
+        elif case.skipped:
+            found[-1].result = [Skipped(case.skipped)]
+    suite.add_testcases(found)  # one by one it would count them all again each time
+    if len(every) > len(kept):
+        suite.add_property("left out", f"{len(every) - len(kept)} of {len(every)} cases; gate.json has all")
     xml = JUnitXml()
     xml.add_testsuite(suite)
     return str(xml.tostring().decode("utf-8"))

@@ -1,5 +1,6 @@
 """Which point of the candidate answers which point of the baseline, and whether the two can be compared at all."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,6 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.results.record import SETTING
 from evalkit.results.store import StoredRun
 
-LEAST_QUERIES = 10
 NAMED = 6
 MATCHABLE = (*SETTING, "model", "revision")
 
@@ -50,9 +50,10 @@ def pairs(
     for point in candidate.about["points"]:
         answers.setdefault(tuple(point[key] for key in match), []).append(point)
     asked = [tuple(point[key] for key in match) for point in baseline.about["points"]]
+    times_asked = Counter(asked)
     for setting, point in zip(asked, baseline.about["points"], strict=True):
         partners = answers.get(setting, [])
-        if len(partners) > 1 or (partners and asked.count(setting) > 1):
+        if len(partners) > 1 or (partners and times_asked[setting] > 1):
             raise NotComparableError(
                 f"more than one point answers {describe(match, setting)}.",
                 f"Add a key to match, which is [{','.join(match)}], or compare runs of fewer points.",
@@ -62,7 +63,7 @@ def pairs(
         else:
             missing.append(describe(match, setting))
     alone = [f"baseline {setting}" for setting in missing]
-    alone += [f"candidate {describe(match, setting)}" for setting in answers if setting not in asked]
+    alone += [f"candidate {describe(match, setting)}" for setting in answers if setting not in times_asked]
     if not found:
         raise NotComparableError(
             f"no point of the candidate answers one of the baseline by [{','.join(match)}]: {shortened(alone)}.",
@@ -86,19 +87,6 @@ def shortened(names: Sequence[str]) -> str:
 def rows_of(frame: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     """The rows of a run's table that belong to one of its points."""
     return frame[np.logical_and.reduce([frame[key] == point[key] for key in SETTING])]
-
-
-def clusters_of(baseline: pd.DataFrame, candidate: pd.DataFrame) -> pd.Series | None:
-    """query id → the name of its cluster, for the rows of one pair; null where neither run modelled dependence.
-
-    The baseline's clusters are used where it has them: a changed ``cluster`` key changes no score, but one test must
-    not draw by two groupings.
-    """
-    for frame in (baseline, candidate):
-        clusters = frame.set_index("query_id")["cluster"]
-        if clusters.notna().all():
-            return clusters
-    return None
 
 
 def describe(match: Sequence[str], setting: Sequence[Any]) -> str:
@@ -126,12 +114,6 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
         raise NotComparableError(
             f"{corpus}: serve_k was {before} and is {after}{older}.",
             f"Make the baseline anew, or the candidate with serve_k={before}.",
-        )
-    if one["queries"] < LEAST_QUERIES:
-        raise NotComparableError(
-            f"corpus '{corpus}' has {one['queries']} judged queries; under {LEAST_QUERIES}, no difference can be told "
-            "from chance.",
-            "Judge more queries.",
         )
 
 

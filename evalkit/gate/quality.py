@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from evalkit.config import GateConfig
-from evalkit.errors import UserError, did_you_mean
-from evalkit.gate.pairing import NotComparableError, Pair, rows_of
-from evalkit.measures.significance import Evidence, holm, weigh
-from evalkit.results.record import SETTING
+from evalkit.gate.pairing import Pair
+from evalkit.gate.scores import CorpusScores, Side, corpus_scores
+from evalkit.measures.resampling import Floats
+from evalkit.measures.significance import Comparisons, Evidence, weigh
 from evalkit.results.store import StoredRun
 
 EXTREMES = 10
+DETAILED = 200  # comparisons whose queries are listed, the most significant ones
+FEWEST = 10  # queries or clusters that a pass may rest on
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,18 @@ class QueryChange:
 
 @dataclass(frozen=True)
 class QualityResult:
-    """One measure of one pair. ``p_drop`` and ``p_safe`` are adjusted by Holm over everything gated."""
+    """One measure of one pair.
+
+    ``clusters`` is how many groups of dependent queries were drawn, null where dependence wasn't modelled. ``p_drop``
+    is adjusted for all comparisons of the gate, ``p_safe`` needs no adjustment, as all must pass (Berger, Technometrics
+    1982). ``too_few`` says why no drop, however large, could be shown here, or why a pass would rest on too little.
+    """
 
     pair: str
+    corpus: str
     measure: str
     queries: int
+    clusters: int | None
     baseline: float
     candidate: float
     tolerance: float
@@ -42,6 +51,7 @@ class QualityResult:
     p_safe: float
     drop_is_shown: bool
     drop_is_ruled_out: bool
+    too_few: str
     wins: int
     ties: int
     losses: int
@@ -50,89 +60,93 @@ class QualityResult:
 
 
 def compare_quality(
-    config: GateConfig, all_pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun
+    config: GateConfig, pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun
 ) -> list[QualityResult]:
     """One result per pair and measure, in order. Raises NotComparableError for missing queries or scores."""
-    before, after = baseline.queries(), candidate.queries()
-    measures = gated_measures(config, before, after)
-    cases = []
-    for pair in all_pairs:
-        frames = rows_of(before, pair.baseline), rows_of(after, pair.candidate)
-        one, other = (frame.set_index("query_id").sort_index() for frame in frames)
-        if not one.index.equals(other.index):
-            raise NotComparableError(f"{pair.name}: the two runs hold scores of different queries.", "One is damaged.")
-        cases += [(pair, measure, one, other) for measure in measures]
-    differences = []
-    for pair, measure, one, other in cases:
-        of_queries = (other[measure] - one[measure]).to_numpy(dtype=np.float64)
-        if not np.isfinite(of_queries).all():
-            query = one.index[int(np.argmin(np.isfinite(of_queries)))]
-            raise NotComparableError(
-                f"{pair.name}: {measure} of query '{query}' is not a number.", "One run is damaged."
-            )
-        differences.append(of_queries)
-    tolerances = [tolerance(config, one[measure]) for _, measure, one, _ in cases]
-    evidence = weigh(differences, tolerances, config.alpha, config.resamples)
-    p_drop, p_safe = (holm([getattr(e, name) for e in evidence]) for name in ("p_drop", "p_safe"))
-    return [
-        result(config, case, found, float(drop), float(safe))
-        for case, found, drop, safe in zip(cases, evidence, p_drop, p_safe, strict=True)
-    ]
+    corpora = list(corpus_scores(pairs, baseline, candidate, config.measures))
+    compared = [comparisons(config, scores) for scores in corpora]
+    evidence = weigh(compared, config.alpha, config.resamples)
+    shown_first = sorted(e.p_drop_adjusted for own in evidence for e in own)
+    last_detailed = shown_first[:DETAILED][-1]
+    results, detailed = {}, 0
+    for scores, own, found in zip(corpora, compared, evidence, strict=True):
+        cases = [(pair, measure) for measure in config.measures for pair in range(len(scores.pairs))]
+        for case, tolerance, each in zip(cases, own.tolerances.tolist(), found, strict=True):
+            in_detail = each.p_drop_adjusted <= last_detailed and detailed < DETAILED
+            detailed += in_detail
+            results[id(scores.pairs[case[0]]), case[1]] = result(config, scores, case, tolerance, each, in_detail)
+    return [results[id(pair), measure] for pair in pairs for measure in config.measures]
 
 
-def gated_measures(config: GateConfig, before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
-    for measure in config.measures:
-        for which, frame in (("baseline", before), ("candidate", after)):
-            if measure not in frame:
-                known = set(before.columns) & set(after.columns) - {
-                    *SETTING,
-                    "query_id",
-                    "cluster",
-                    "first_relevant_rank",
-                }
-                raise NotComparableError(f"the {which} did not measure {measure}.", did_you_mean(measure, known))
-    if not config.measures:
-        raise UserError("measures=[] leaves nothing to gate.", "Give names, as in measures=[nDCG@10].")
-    return list(config.measures)
-
-
-def tolerance(config: GateConfig, baseline: pd.Series) -> float:
-    """The drop of the mean that is accepted, absolute."""
-    return config.tolerance * (float(baseline.mean()) if config.relative else 1.0)
+def comparisons(config: GateConfig, scores: CorpusScores) -> Comparisons:
+    """Every measure of every pair of one corpus, measure by measure."""
+    before = np.concatenate([scores.baseline.scores[measure] for measure in config.measures])
+    after = np.concatenate([scores.candidate.scores[measure] for measure in config.measures])
+    share = before.mean(axis=1) if config.relative else np.ones(len(before))
+    return Comparisons(before, after, config.tolerance * share, scores.clusters)
 
 
 def result(
     config: GateConfig,
-    case: tuple[Pair, str, pd.DataFrame, pd.DataFrame],
-    found: Evidence,
-    p_drop: float,
-    p_safe: float,
+    scores: CorpusScores,
+    case: tuple[int, str],
+    tolerance: float,
+    evidence: Evidence,
+    in_detail: bool,
 ) -> QualityResult:
-    pair, measure, one, other = case
-    difference = other[measure] - one[measure]
-    ordered = difference.sort_values(kind="stable")
-    worst = ordered[ordered < 0].index[:EXTREMES]
-    best = ordered[ordered > 0].index[::-1][:EXTREMES]
+    pair, measure = case
+    before, after = scores.baseline.scores[measure][pair], scores.candidate.scores[measure][pair]
+    change = after - before
+    order = np.argsort(change, kind="stable") if in_detail else np.empty(0, dtype=np.int64)
+    worst, best = order[change[order] < 0][:EXTREMES], order[change[order] > 0][::-1][:EXTREMES]
     return QualityResult(
-        pair=pair.name,
+        pair=scores.pairs[pair].name,
+        corpus=scores.corpus,
         measure=measure,
-        queries=len(one),
-        baseline=float(one[measure].mean()),
-        candidate=float(other[measure].mean()),
-        tolerance=tolerance(config, one[measure]),
-        evidence=found,
-        p_drop=p_drop,
-        p_safe=p_safe,
-        drop_is_shown=p_drop <= config.alpha,
-        drop_is_ruled_out=p_safe <= config.alpha,
-        wins=int((difference > 0).sum()),
-        ties=int((difference == 0).sum()),
-        losses=int((difference < 0).sum()),
-        worst=tuple(change(query, measure, one, other) for query in worst),
-        best=tuple(change(query, measure, one, other) for query in best),
+        queries=len(before),
+        clusters=int(scores.clusters.max()) + 1 if scores.are_modelled else None,
+        baseline=float(before.mean()),
+        candidate=float(after.mean()),
+        tolerance=tolerance,
+        evidence=evidence,
+        p_drop=evidence.p_drop_adjusted,
+        p_safe=evidence.p_safe,
+        drop_is_shown=evidence.p_drop_adjusted <= config.alpha,
+        drop_is_ruled_out=evidence.p_safe <= config.alpha,
+        too_few=too_few(config, scores, before, evidence),
+        wins=int((change > 0).sum()),
+        ties=int((change == 0).sum()),
+        losses=int((change < 0).sum()),
+        worst=tuple(changes(scores, case, worst)),
+        best=tuple(changes(scores, case, best)),
     )
 
 
-def change(query: str, measure: str, one: pd.DataFrame, other: pd.DataFrame) -> QueryChange:
-    ranks = (int(frame["first_relevant_rank"].astype(int)[query]) or None for frame in (one, other))
-    return QueryChange(str(query), float(one[measure][query]), float(other[measure][query]), *ranks)
+def too_few(config: GateConfig, scores: CorpusScores, before: Floats, evidence: Evidence) -> str:
+    """What a comparison has too few of to say anything; empty where a drop could have been shown."""
+    queries, clusters = len(before), int(scores.clusters.max()) + 1
+    what = f"{queries} judged queries" if clusters == queries else f"{queries} judged queries in {clusters} clusters"
+    if clusters < FEWEST:
+        return f"{what} are too few for a pass, which takes {FEWEST}: judge more queries"
+    if evidence.p_total_loss is None or evidence.p_total_loss <= config.alpha:
+        return ""
+    if 1 / (config.resamples + 1) > config.alpha:
+        return f"resamples={config.resamples} can show nothing at alpha={config.alpha:g}: raise resamples"
+    found = int((before > 0).sum())
+    return (
+        f"even a score of 0 for every query would not be shown at alpha={config.alpha:g}, by {what} of which {found} "
+        "had a score to lose: judge more queries, or gate fewer points and measures"
+    )
+
+
+def changes(scores: CorpusScores, case: tuple[int, str], queries: npt.NDArray[np.int64]) -> list[QueryChange]:
+    pair, measure = case
+
+    def of(side: Side, query: int) -> tuple[float, int | None]:
+        return float(side.scores[measure][pair][query]), int(side.ranks[pair][query]) or None
+
+    found = []
+    for query in queries.tolist():
+        (before, rank_before), (after, rank_after) = of(scores.baseline, query), of(scores.candidate, query)
+        found.append(QueryChange(scores.query_ids[query], before, after, rank_before, rank_after))
+    return found

@@ -1,17 +1,17 @@
 """Did it get slower, larger or dearer? Ratios against limits; timings only where the hardware is the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
-from evalkit.gate.pairing import Pair, rows_of
-from evalkit.measures.significance import slower_p
+from evalkit.gate.pairing import Pair
+from evalkit.measures.holm import holm
+from evalkit.measures.quantiles import Calls, calls_needed, slower_p
 from evalkit.results.objectives import OBJECTIVES, Objective
 from evalkit.results.provenance import hardware
 from evalkit.results.record import SETTING
@@ -22,8 +22,8 @@ from evalkit.results.store import StoredRun
 class ResourceResult:
     """One column of one pair. ``worsening`` is the ratio in the bad direction (2.0: twice as slow, twice as large).
 
-    ``p`` is the Mann–Whitney test's where there are samples of latencies: a ratio that chance explains does not count.
-    ``not_compared`` says why there is no ratio.
+    ``p`` is that of "this percentile of the latencies did not rise", after Holm over all that are tested: a ratio that
+    chance explains does not count. ``not_compared`` says why there is no ratio.
     """
 
     pair: str
@@ -38,26 +38,27 @@ class ResourceResult:
     not_compared: str
 
 
-@dataclass(frozen=True)
 class Measurements:
-    """The points of one or several runs of one side, and the single latencies of all of them together."""
+    """The points and single latencies of one side: of one run, or of several that were measured in turn."""
 
-    points: tuple[Mapping[str, Any], ...]
-    latencies: pd.DataFrame
-
-    @classmethod
-    def of(cls, runs: Sequence[StoredRun]) -> "Measurements":
-        points = tuple(point for run in runs for point in run.about["points"])
-        return cls(points, pd.concat([run.latencies() for run in runs]))
+    def __init__(self, runs: Sequence[StoredRun]) -> None:
+        self.points = [{setting_of(point): point for point in run.about["points"]} for run in runs]
+        self.latencies = [dict(iter(run.latencies().groupby(list(SETTING), sort=False, observed=True))) for run in runs]
 
     def median(self, point: Mapping[str, Any], column: str) -> float | None:
         """The median over the runs of one figure of the setting of ``point``; null where one of them lacks it."""
-        found = [p.get(column) for p in self.points if all(p[key] == point[key] for key in SETTING)]
-        return None if None in found else float(np.median(np.asarray(found, dtype=np.float64)))
+        figures = [points.get(setting_of(point), {}).get(column) for points in self.points]
+        return None if None in figures else float(np.median(np.asarray(figures, dtype=np.float64)))
 
-    def samples(self, point: Mapping[str, Any], objective: Objective) -> npt.NDArray[np.float32]:
-        """The sum, call by call, of the latencies that make up ``objective``."""
-        return rows_of(self.latencies, point)[list(objective.samples)].sum(axis=1).to_numpy(np.float32)
+    def calls(self, point: Mapping[str, Any], objective: Objective) -> list[npt.NDArray[np.float32]]:
+        """Per run the sum, call by call, of the latencies that make up ``objective``."""
+        timed = (latencies.get(setting_of(point)) for latencies in self.latencies)
+        columns = list(objective.samples)
+        return [calls[columns].sum(axis=1).to_numpy(np.float32) for calls in timed if calls is not None]
+
+
+def setting_of(point: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(point[key] for key in SETTING)
 
 
 def compare_resources(
@@ -65,7 +66,9 @@ def compare_resources(
 ) -> list[ResourceResult]:
     """One result per pair and limited column.
 
-    Several runs of each side, measured in turn, count by their medians and by all their samples together.
+    Several runs of each side, measured in turn, count by their medians and by all their calls together. Where a
+    percentile of latencies is beyond its limit, that it rose at all must be shown too: at alpha, over all percentiles
+    that have a limit (Holm).
     """
     limits = config.limits or {}
     for column in limits:
@@ -74,13 +77,14 @@ def compare_resources(
     runs = (*baselines, *candidates)
     same_hardware = len({hardware(run.about["environment"]) for run in runs}) == 1
     same_terms = all(terms(run) == terms(runs[0]) for run in runs)
-    before, after = Measurements.of(baselines), Measurements.of(candidates)
-    return [
-        compare(config, pair, OBJECTIVES[column], limit, before, after, same_hardware, same_terms)
+    before, after = Measurements(baselines), Measurements(candidates)
+    compared = [
+        compare(pair, OBJECTIVES[column], limit, before, after, same_hardware, same_terms)
         for pair in all_pairs
         for column, limit in limits.items()
         if limit is not None
     ]
+    return judged(compared, config.alpha)
 
 
 def terms(run: StoredRun) -> tuple[Any, Any]:
@@ -89,7 +93,6 @@ def terms(run: StoredRun) -> tuple[Any, Any]:
 
 
 def compare(
-    config: GateConfig,
     pair: Pair,
     objective: Objective,
     limit: float,
@@ -98,8 +101,10 @@ def compare(
     same_hardware: bool,
     same_terms: bool,
 ) -> ResourceResult:
+    """The ratio of one figure, and where it is a percentile of latencies the p of its test, not adjusted yet."""
     before = baselines.median(pair.baseline, objective.column)
     after = candidates.median(pair.candidate, objective.column)
+    old, new = baselines.calls(pair.baseline, objective), candidates.calls(pair.candidate, objective)
     worsening, p, reason = None, None, ""
     if before is None or after is None:
         reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
@@ -109,13 +114,32 @@ def compare(
         reason = "not compared: different workload or prices"
     elif min(before, after) <= 0:
         reason = "not compared: a figure is 0"
+    elif too_few := too_few_calls(objective, old, new):
+        reason = f"not compared: {too_few}"
     else:
         worsening = before / after if objective.higher_is_better else after / before
-        if objective.samples:
-            old = baselines.samples(pair.baseline, objective)
-            new = candidates.samples(pair.candidate, objective)
-            p = slower_p(old, new) if len(old) and len(new) else None
-    exceeds = worsening is not None and worsening > limit and (p is None or p <= config.alpha)
+        p = slower_p(old, new, objective.percentile) if objective.percentile else None
     return ResourceResult(
-        pair.name, objective.column, objective.unit, before, after, worsening, limit, p, exceeds, reason
+        pair.name, objective.column, objective.unit, before, after, worsening, limit, p, False, reason
     )
+
+
+def too_few_calls(objective: Objective, old: Calls, new: Calls) -> str:
+    """Why a percentile can't be told from so many calls; empty where it can."""
+    if objective.percentile is None:
+        return ""
+    calls, needed = min(sum(map(len, side)) for side in (old, new)), calls_needed(objective.percentile)
+    if calls >= needed:
+        return ""
+    return f"p{objective.percentile} needs {needed:,} calls, these runs have {calls:,}: runtime.latency_calls={needed}"
+
+
+def judged(results: Sequence[ResourceResult], alpha: float) -> list[ResourceResult]:
+    """``results`` with p-values adjusted for their number, and whether each figure exceeds its limit."""
+    adjusted = iter(holm([result.p for result in results if result.p is not None]).tolist())
+    final = []
+    for result in results:
+        p = None if result.p is None else next(adjusted)
+        beyond = result.worsening is not None and result.worsening > result.limit
+        final.append(replace(result, p=p, exceeds=beyond and (p is None or p <= alpha)))
+    return final

@@ -43,7 +43,7 @@ class SignFlips:
         """What no p-value can fall below."""
         return 1 / (len(self.signs) + (0 if self.exact else 1))
 
-    def products(self, corpora: Sequence[Floats]) -> Iterator[Signs]:
+    def products(self, corpora: Sequence[Floats | Signs]) -> Iterator[Signs]:
         """The sum of every row under every flip (resamples × rows), in blocks of resamples that bound the memory.
 
         ``corpora`` has a matrix (rows × clusters) for each corpus; their rows follow each other.

@@ -1,7 +1,9 @@
-"""How sure a difference between two settings is: intervals, tests and what so many queries could have shown.
+"""How sure the differences between settings are: tests of many comparisons at once, by sign flips of whole clusters.
 
-Differences are candidate minus baseline, per query. The statistics are scipy's, but for Holm's step-down, whose only
-library would take longer to import than the rest takes to run.
+A test asks whether chance alone could have made a candidate look that bad. Where it could, every query (or cluster of
+queries that depend on each other) is as likely to have lost as to have won so much; so signs are flipped at random and
+the sums seen again. The statistic of a comparison is Σ c / √(Σ c²) over the sums c of its clusters: flips leave the
+denominator alone, and where m clusters moved it is at most √m, which only one of 2ᵐ flips reaches.
 """
 
 from collections.abc import Sequence
@@ -10,124 +12,161 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-POWER = 0.8
+from evalkit.measures.detectable import detectable_drops
+from evalkit.measures.intervals import bca_intervals
+from evalkit.measures.resampling import Codes, Floats, SignFlips, Signs, cluster_sums, sign_flips
+
+SLACK = 1e-5  # of a statistic in float32: what differs by less is a tie
+ROWS = 1_000  # comparisons whose intervals are worked out together, to bound the memory
+MOST_DRAWN = 10_000  # resamples of an interval, whose ends are not as far out in the tail as a p-value may be
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Every comparison on the queries of one corpus: ``baseline`` and ``candidate`` scores (comparisons × queries).
+
+    ``tolerances`` (≥ 0) are the accepted drops of each mean; ``clusters`` numbers the cluster of each query, from 0
+    without gaps.
+    """
+
+    baseline: Floats
+    candidate: Floats
+    tolerances: Floats
+    clusters: Codes
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the differences of one comparison say.
+    """What the scores of one comparison say. No p-value is ever 0.
 
-    ``low`` and ``high`` bound the mean difference (BCa bootstrap). ``p_drop`` is the p-value of "no drop beyond the
-    tolerance" (small: a drop is shown), ``p_safe`` that of "a drop beyond the tolerance" (small: it is ruled out);
-    neither is ever 0. ``detectable_drop`` is the smallest true drop that would be shown with 80 % power; null where
-    all differences are equal, which tells nothing about other queries, and where there are too few to show any.
+    ``low`` and ``high`` bound the mean difference, candidate minus baseline (BCa bootstrap). ``p_drop`` is the p-value
+    of "no drop beyond the tolerance" for this comparison alone, ``p_drop_adjusted`` the one adjusted for all that are
+    made (small: a drop is shown); ``p_safe`` that of "a drop beyond the tolerance" (small: it is ruled out).
+    ``p_total_loss`` is what ``p_drop_adjusted`` would be had the candidate scored 0 on every query; null where even
+    that is within the tolerance. ``detectable_drop`` is the smallest true drop of the mean that would be shown with
+    80 % power although it lies in few queries (``detectable_drops``); null where none would.
     """
 
     mean: float
     low: float
     high: float
     p_drop: float
+    p_drop_adjusted: float
     p_safe: float
+    p_total_loss: float | None
     detectable_drop: float | None
 
 
-def weigh(differences: Sequence[Floats], tolerances: Sequence[float], alpha: float, resamples: int) -> list[Evidence]:
-    """The evidence in each of ``differences`` (one value per query) against a drop beyond its tolerance (≥ 0).
+@dataclass(frozen=True)
+class FlipTests:
+    """p-values of all comparisons, and ``critical``: the statistic from which on a drop is shown among all of them."""
 
-    Intervals have confidence 1 - 2 alpha, so that each end is a one-sided bound at ``alpha``. The detectable drop is
-    that of the strictest step of Holm's correction over all of ``differences``. Comparisons of as many queries are
-    resampled together, which is quicker.
+    p_drop: Floats
+    p_drop_adjusted: Floats
+    p_safe: Floats
+    p_total_loss: Floats
+    critical: float
+
+
+def weigh(corpora: Sequence[Comparisons], alpha: float, resamples: int) -> list[list[Evidence]]:
+    """The evidence of every comparison, by corpus.
+
+    Clusters of one corpus are flipped alike for all of its comparisons, those of different corpora independently.
+    Intervals have confidence 1 - 2 alpha, so that each end is a one-sided bound at ``alpha``.
     """
-    found: dict[int, Evidence] = {}
-    for queries in {len(d) for d in differences}:
-        rows = [i for i, d in enumerate(differences) if len(d) == queries]
-        together = np.stack([differences[i] for i in rows])
-        shifted = together + np.array([[tolerances[i]] for i in rows])
-        bounds = intervals(together, 1 - 2 * alpha, resamples)
-        p_values = sign_flip_p(shifted, resamples)
-        for i, (low, high), (p_drop, p_safe) in zip(rows, bounds.tolist(), p_values.tolist(), strict=True):
-            drop = detectable_drop(differences[i], tolerances[i], alpha / len(differences))
-            found[i] = Evidence(float(differences[i].mean()), low, high, p_drop, p_safe, drop)
-    return [found[i] for i in range(len(differences))]
+    sizes = [np.bincount(c.clusters).astype(np.float64) for c in corpora]
+    changes, losses = [], []
+    for c, size in zip(corpora, sizes, strict=True):
+        allowed = c.tolerances[:, None] * size
+        changes.append((cluster_sums(c.candidate - c.baseline, c.clusters) + allowed).astype(np.float32))
+        losses.append((allowed - cluster_sums(c.baseline, c.clusters)).astype(np.float32))
+    tests = flip_tests(changes, losses, sign_flips([len(size) for size in sizes], resamples), alpha)
+    del changes, losses
+    evidence: list[list[Evidence]] = []
+    first = 0  # of this corpus's comparisons among all
+    for c, size in zip(corpora, sizes, strict=True):
+        evidence.append([])
+        for start in range(0, len(c.tolerances), ROWS):
+            rows = slice(start, min(start + ROWS, len(c.tolerances)))
+            part = Comparisons(c.baseline[rows], c.candidate[rows], c.tolerances[rows], c.clusters)
+            of_all = slice(first + rows.start, first + rows.stop)
+            evidence[-1] += evidence_of(part, size, of_all, tests, alpha, resamples)
+        first += len(c.tolerances)
+    return evidence
 
 
-def intervals(differences: Floats, confidence: float, resamples: int, seed: int = 0) -> Floats:
-    """BCa bootstrap intervals (low, high) of the mean of each row (Efron 1987; ``scipy.stats.bootstrap``)."""
-    from scipy import stats
-
-    bounds = np.repeat(differences[:, :1], 2, axis=1)  # what a row of equal values gives, where BCa is not defined
-    varied = np.ptp(differences, axis=1) > 0
-    if varied.any():
-        found = stats.bootstrap(
-            (differences[varied],),
-            np.mean,
-            axis=-1,
-            confidence_level=confidence,
-            n_resamples=resamples - 1,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-        bounds[varied] = np.stack([found.low, found.high], axis=1)
-    return bounds
-
-
-def sign_flip_p(differences: Floats, resamples: int, seed: int = 0) -> Floats:
-    """Per row, the two one-sided p-values of a paired randomisation test of the mean against 0: (drop, rise).
-
-    ``scipy.stats.permutation_test`` over sign flips (Smucker, Allan and Carterette, CIKM 2007, section 3.2), both
-    sides from one null distribution: (count + 1) / (resamples + 1), never 0; exact where there are few queries.
-    """
-    from scipy import stats
-
-    test = stats.permutation_test(
-        (differences,),
-        np.mean,
-        axis=-1,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=resamples - 1,
-        alternative="less",
-        rng=np.random.default_rng(seed),
+def evidence_of(
+    c: Comparisons, sizes: Floats, rows: slice, tests: FlipTests, alpha: float, resamples: int
+) -> list[Evidence]:
+    """The evidence of the comparisons of one corpus, whose tests are the ``rows`` of all."""
+    differences = cluster_sums(c.candidate - c.baseline, c.clusters)
+    scores = cluster_sums(c.baseline, c.clusters)
+    bounds = bca_intervals(differences, sizes, 1 - 2 * alpha, min(resamples, MOST_DRAWN))
+    drops = detectable_drops(scores, differences, sizes, c.tolerances, alpha, tests.critical)
+    total_loss = tests.p_total_loss[rows]
+    drops[~(total_loss <= alpha)] = np.nan
+    columns = (
+        differences.sum(axis=1) / sizes.sum(),
+        *bounds.T,
+        tests.p_drop[rows],
+        tests.p_drop_adjusted[rows],
+        tests.p_safe[rows],
+        total_loss,
+        drops,
     )
-    null, observed = test.null_distribution, test.statistic
-    exact = differences.shape[1] <= np.log2(resamples - 1)
-    slack = 1e-12 * np.abs(null).max(initial=0)  # equal means may differ in their last bit
-    risen = (null >= observed - slack).sum(axis=0)
-    p_rise = risen / len(null) if exact else (risen + 1) / (len(null) + 1)
-    return np.stack([test.pvalue, p_rise], axis=1)
+    table = np.stack(columns, axis=1).tolist()
+    return [Evidence(*row[:6], *(None if np.isnan(value) else value for value in row[6:])) for row in table]
 
 
-def detectable_drop(differences: Floats, tolerance: float, alpha: float) -> float | None:
-    """The true drop that ``sign_flip_p`` shows at ``alpha`` in 80 % of samples of as many queries; null if none.
+def flip_tests(
+    changes: Sequence[Floats | Signs], losses: Sequence[Floats | Signs], flips: SignFlips, alpha: float
+) -> FlipTests:
+    """Test the sums of ``changes`` (comparisons × clusters, one matrix per corpus) for being below 0.
 
-    tolerance + d, where d = (t of 1 - alpha × the null's standard error + t of the power × the standard error). Sign
-    flips take the drop for spread, so the null's variance is that of the differences plus d².
+    ``p_drop_adjusted`` is Westfall and Young's step-down maximum (1993; as in Ge, Dudoit and Speed, TEST 2003, section
+    3): the statistic of the most significant comparison is held against the largest of all under each flip, that of
+    the next against the largest of the rest, and so on. What depends on each other is flipped together, so equal
+    comparisons cost nothing. ``losses`` are the sums had the candidate scored 0: each is held against the largest of
+    all statistics and its own.
     """
-    from scipy import stats
+    falls, total_falls = [unit(-rows) for rows in changes], [unit(-rows) for rows in losses]
+    fall = np.concatenate([rows.sum(axis=1, dtype=np.float64) for rows in falls])
+    total_fall = np.concatenate([rows.sum(axis=1, dtype=np.float64) for rows in total_falls])
+    order = np.argsort(fall, kind="stable")  # from the least to the most significant
+    ordered_fall = fall[order] - slack(fall[order])
+    as_low, as_high, as_extreme, as_total = (np.zeros(len(fall), dtype=np.int64) for _ in range(4))
+    largest = []
+    for flipped, flipped_total in zip(flips.products(falls), flips.products(total_falls), strict=True):
+        as_low += (flipped >= fall - slack(fall)).sum(axis=0)
+        as_high += (flipped <= fall + slack(fall)).sum(axis=0)
+        stepped = np.maximum.accumulate(flipped[:, order], axis=1)
+        as_extreme[order] += (stepped >= ordered_fall).sum(axis=0)
+        largest.append(stepped[:, -1].copy())  # a view would keep the block
+        most = np.maximum(flipped_total, largest[-1][:, None])
+        as_total += (most >= total_fall - slack(total_fall)).sum(axis=0)
+    adjusted = flips.p(as_extreme)
+    adjusted[order[::-1]] = np.maximum.accumulate(adjusted[order[::-1]])
+    can_lose = np.concatenate([rows.sum(axis=1) < 0 for rows in losses])
+    return FlipTests(
+        p_drop=flips.p(as_low),
+        p_drop_adjusted=adjusted,
+        p_safe=flips.p(as_high),
+        p_total_loss=np.where(can_lose, flips.p(as_total), np.nan),
+        critical=critical_value(np.concatenate(largest), flips, alpha),
+    )
 
-    spread, root = float(differences.std(ddof=1)), np.sqrt(len(differences))
-    t_alpha, t_power = stats.t.ppf((1 - alpha, POWER), len(differences) - 1)
-    if spread == 0 or t_alpha >= root:
-        return None
-    drop = 0.0
-    for _ in range(100):
-        drop = float(t_alpha * np.hypot(spread, drop) + t_power * spread) / root
-    return tolerance + drop
+
+def unit(rows: Floats | Signs) -> Signs:
+    """Each row divided by its length, as float32; rows of nothing but zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, np.where(lengths > 0, lengths, 1), dtype=np.float64).astype(np.float32)
 
 
-def holm(p_values: npt.ArrayLike) -> Floats:
-    """p-values adjusted for their number by Holm's step-down (1979), in the order given."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = stepped
-    return adjusted
+def slack(statistics: Floats) -> Floats:
+    return SLACK * (1 + np.abs(statistics))
 
 
-def slower_p(baseline_ms: npt.ArrayLike, candidate_ms: npt.ArrayLike) -> float:
-    """p of the one-sided Mann–Whitney test that the candidate's latencies are not larger than the baseline's."""
-    from scipy import stats
-
-    return float(stats.mannwhitneyu(candidate_ms, baseline_ms, alternative="greater").pvalue)
+def critical_value(largest: npt.NDArray[np.float32], flips: SignFlips, alpha: float) -> float:
+    """What a statistic must exceed so that few enough of the ``largest`` reach it (p ≤ alpha); infinite if none can."""
+    allowed = np.count_nonzero(flips.p(np.arange(len(largest))) <= alpha)
+    return float(np.sort(largest)[::-1][allowed - 1]) if allowed else float("inf")

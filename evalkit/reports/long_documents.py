@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from evalkit.measures.significance import holm
+from evalkit.measures.holm import holm
 from evalkit.reports.gathering import Gathered
 from evalkit.reports.identity import UNCHUNKED
 from evalkit.reports.quality import CorpusQueries, Floats, paired_p

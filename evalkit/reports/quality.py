@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evalkit.errors import UserError
-from evalkit.measures.significance import holm
+from evalkit.measures.holm import holm
 from evalkit.reports.gathering import Gathered
 from evalkit.results.record import SETTING
 from evalkit.results.store import StoredRun

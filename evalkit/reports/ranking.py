@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evalkit.measures.significance import holm
+from evalkit.measures.holm import holm
 from evalkit.reports.quality import CorpusQueries, Floats, paired_p
 from evalkit.reports.scopes import Scope, setting_name
 

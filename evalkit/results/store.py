@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -206,15 +207,29 @@ class StoredRun:
         """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
         return self.table("canary")
 
-    def table(self, name: str, categories: Sequence[str] = ()) -> pd.DataFrame:
-        """One Parquet table, ``categories`` as such. Raises UserError where it is missing or damaged."""
-        file = self.folder / f"{name}.parquet"
-        if not file.is_file():
-            raise UserError(f"{file} does not exist.", WHY_MISSING.get(name, "The run is damaged."))
-        try:
-            return pd.read_parquet(file, read_dictionary=list(categories))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{file} can't be read: {error}") from None
+    def table(self, name: str, categories: Sequence[str] = (), columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One Parquet table, or some of its ``columns``; ``categories`` as such.
+
+        Raises UserError where it is missing or damaged.
+        """
+        with readable(self.folder / f"{name}.parquet") as file:
+            return pd.read_parquet(file, read_dictionary=list(categories), columns=columns and list(columns))
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of one Parquet table. Raises UserError as ``table`` does."""
+        with readable(self.folder / f"{name}.parquet") as file:
+            return [str(column) for column in pq.read_schema(file).names]
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[Path]:
+    """Turn what goes wrong while a Parquet ``file`` is read into a UserError."""
+    if not file.is_file():
+        raise UserError(f"{file} does not exist.", WHY_MISSING.get(file.stem, "The run is damaged."))
+    try:
+        yield file
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{file} can't be read: {error}") from None
 
 
 def read_run(folder: Path) -> StoredRun:

@@ -72,6 +72,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         workload: Mapping[str, Any] | None = None,
         chunking: str = "none",
         prompts: Mapping[str, str] | None = None,
+        clusters: Sequence[str] | None = None,
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -118,6 +119,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                     Measured(
                         point=point,
                         query_ids=tuple(f"q{i}" for i in range(len(array))),
+                        clusters=None if clusters is None else tuple(clusters),
                         per_query=dict.fromkeys(measures, array),
                         first_relevant_rank=np.where(array > 0, 1, 0),
                         latencies_ms={"search_ms": calls, "encode_query_ms": calls * 10},

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from evalkit.config import ReportConfig
-from evalkit.measures.significance import holm
+from evalkit.measures.holm import holm
 from evalkit.reports.quality import certainty, paired_p
 from evalkit.reports.report import make_report
 from tests.reports.conftest import WriteRun, noisy

@@ -1,0 +1,135 @@
+"""The per-query scores of both runs side by side: for each corpus one matrix, queries in one order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evalkit.errors import UserError, did_you_mean
+from evalkit.gate.pairing import NotComparableError, Pair
+from evalkit.measures.resampling import Codes, Floats
+from evalkit.results.record import SETTING
+from evalkit.results.store import StoredRun
+
+QUERY, CLUSTER, RANK = "query_id", "cluster", "first_relevant_rank"
+STRINGS = ("corpus", "quantization", "index", QUERY, CLUSTER)
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one run scored: measure → pairs × queries, and the rank of each first relevant document (0: none)."""
+
+    scores: Mapping[str, Floats]
+    ranks: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class CorpusScores:
+    """Both runs' scores of the ``pairs`` of one corpus.
+
+    ``clusters`` numbers the cluster of each query, from 0 without gaps. ``are_modelled`` is false where nothing tells
+    which queries depend on each other: then each is a cluster of its own.
+    """
+
+    corpus: str
+    pairs: tuple[Pair, ...]
+    query_ids: tuple[str, ...]
+    clusters: Codes
+    are_modelled: bool
+    baseline: Side
+    candidate: Side
+
+
+class QueryTable:
+    """queries.parquet of one run, by point."""
+
+    def __init__(self, which: str, run: StoredRun, measures: Sequence[str]) -> None:
+        known = run.columns("queries")
+        for measure in measures:
+            if measure not in known:
+                others = set(known) - {*SETTING, QUERY, CLUSTER, RANK}
+                raise NotComparableError(f"the {which} did not measure {measure}.", did_you_mean(measure, others))
+        kept = [*SETTING, QUERY, *([CLUSTER] if CLUSTER in known else []), RANK, *measures]
+        self.frame = run.table("queries", STRINGS, kept)
+        self.rows = self.frame.groupby(list(SETTING), sort=False, observed=True).indices
+        self.ids = self.frame[QUERY].cat.categories.to_numpy(dtype=str)
+        self.codes = self.frame[QUERY].cat.codes.to_numpy()
+        self.place = np.argsort(np.argsort(self.ids))  # of each id among all, in the order of strings
+
+    def in_order(self, point: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+        """The rows of ``point``, sorted by query id."""
+        rows = self.rows.get(tuple(point[key] for key in SETTING), np.empty(0, dtype=np.int64))
+        return np.asarray(rows[np.argsort(self.place[self.codes[rows]], kind="stable")])
+
+    def side(self, rows: Sequence[npt.NDArray[np.int64]], measures: Sequence[str]) -> Side:
+        together = np.stack(rows)
+        scores = {name: self.frame[name].to_numpy(dtype=np.float64)[together] for name in measures}
+        return Side(scores, self.frame[RANK].to_numpy(dtype=np.int32)[together])
+
+    def clusters(self, rows: npt.NDArray[np.int64]) -> "pd.Series[str] | None":
+        """The name of each row's cluster; null where dependence isn't modelled."""
+        if CLUSTER not in self.frame:
+            return None
+        names = self.frame[CLUSTER].iloc[rows]
+        return names if names.notna().all() else None
+
+
+def corpus_scores(
+    pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str]
+) -> Iterator[CorpusScores]:
+    """One for each corpus, in the order of ``pairs``. Raises NotComparableError where scores or queries are missing."""
+    if not measures:
+        raise UserError("measures=[] leaves nothing to gate.", "Give names, as in measures=[nDCG@10].")
+    before = QueryTable("baseline", baseline, measures)
+    after = QueryTable("candidate", candidate, measures)
+    for corpus in dict.fromkeys(str(pair.baseline["corpus"]) for pair in pairs):
+        own = tuple(pair for pair in pairs if pair.baseline["corpus"] == corpus)
+        rows_before = [before.in_order(pair.baseline) for pair in own]
+        rows_after = [after.in_order(pair.candidate) for pair in own]
+        ids = before.ids[before.codes[rows_before[0]]]
+        check_queries(own, ids, before, rows_before)
+        check_queries(own, ids, after, rows_after)
+        scores = CorpusScores(
+            corpus,
+            own,
+            tuple(ids.tolist()),
+            *numbered(before.clusters(rows_before[0]), after.clusters(rows_after[0]), len(ids)),
+            before.side(rows_before, measures),
+            after.side(rows_after, measures),
+        )
+        check_numbers(scores)
+        yield scores
+
+
+def check_queries(
+    pairs: Sequence[Pair], ids: npt.NDArray[np.str_], table: QueryTable, rows: Sequence[npt.NDArray[np.int64]]
+) -> None:
+    for pair, own in zip(pairs, rows, strict=True):
+        if not len(own) or not np.array_equal(table.ids[table.codes[own]], ids):
+            raise NotComparableError(f"{pair.name}: the two runs hold scores of different queries.", "One is damaged.")
+
+
+def check_numbers(scores: CorpusScores) -> None:
+    for side in (scores.baseline, scores.candidate):
+        for measure, values in side.scores.items():
+            if not np.isfinite(values).all():
+                pair, query = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
+                raise NotComparableError(
+                    f"{scores.pairs[pair].name}: {measure} of query '{scores.query_ids[query]}' is not a number.",
+                    "One run is damaged.",
+                )
+
+
+def numbered(before: "pd.Series[str] | None", after: "pd.Series[str] | None", queries: int) -> tuple[Codes, bool]:
+    """The number of each query's cluster, and whether dependence is modelled.
+
+    The baseline's clusters are used where it has them: a changed ``cluster`` key changes no score, but one test must
+    not draw by two groupings.
+    """
+    names = after if before is None else before
+    if names is None:
+        return np.arange(queries), False
+    return np.asarray(pd.factorize(names.astype(str))[0], dtype=np.int64), True
