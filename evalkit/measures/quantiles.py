@@ -91,7 +91,7 @@ def block_variance(deviations: Sequence[Floats], length: int) -> Floats:
         around = np.cumsum(np.concatenate([np.zeros((len(run), 1)), run, run[:, : block - 1]], axis=1), axis=1)
         sums = around[:, block:] - around[:, :-block]
         squares += (sums**2).sum(axis=1) / block / (1 - block / calls)
-    return squares / calls
+    return np.asarray(squares / calls, dtype=np.float64)
 
 
 def stretches_above(run: Floats, level: float) -> int:

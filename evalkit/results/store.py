@@ -213,7 +213,7 @@ class StoredRun:
         Raises UserError where it is missing or damaged.
         """
         with readable(self.folder / f"{name}.parquet") as file:
-            return pd.read_parquet(file, read_dictionary=list(categories), columns=columns and list(columns))
+            return pd.read_parquet(file, read_dictionary=list(categories), columns=list(columns) if columns else None)
 
     def columns(self, name: str) -> list[str]:
         """The columns of one Parquet table. Raises UserError as ``table`` does."""
