@@ -12,14 +12,14 @@ from evalkit.corpora.lint import truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.encoders import Encoder
 from evalkit.measures.cost import HOSTED
-from evalkit.measures.latency import PERCENTILES
+from evalkit.measures.latency import STATISTICS
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import NO_PEAK_RSS
 from evalkit.results.record import Canary, CorpusRecord
 from evalkit.search import cut
 
 CANARY_TEXTS = 256
-SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_p{p}" for what in ("search", "query") for p in PERCENTILES))
+SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_{s}" for what in ("search", "query") for s in STATISTICS))
 SERVED = "served"  # behind an API like a hosted model, and without a bill
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_TOKENS = "the model does not tell how many tokens it read, or read images"
@@ -85,7 +85,7 @@ def encoding_memory(side: Embeddings) -> dict[str, int | None]:
 def why_untimed(embeddings: CorpusEmbeddings) -> dict[str, str]:
     """Why figures of encoding are null where nothing was timed on this machine."""
     of_documents = ("documents_per_second", "tokens_per_second", *MEMORY)
-    of_queries = tuple(f"{what}_ms_p{p}" for what in ("encode_query", "query") for p in PERCENTILES)
+    of_queries = tuple(f"{what}_ms_{s}" for what in ("encode_query", "query") for s in STATISTICS)
     is_timed = embeddings.documents.timing is not None
     return {
         **({} if is_timed else dict.fromkeys(of_documents, UNTIMED)),

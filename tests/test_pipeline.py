@@ -18,8 +18,9 @@ from evalkit.results.store import StoredRun, read_run, stored_runs
 MINILM = "sentence-transformers/all-MiniLM-L6-v2@8b3219a9"
 POINT_COLUMNS = """model revision corpus corpus_fingerprint dims quantization index top_k serve_k candidates
 queries overlap@10 bytes_per_vector index_bytes build_seconds search_queries_per_second
-search_ms_p50 search_ms_p95 search_ms_p99 encode_query_ms_p50 encode_query_ms_p95 encode_query_ms_p99
-query_ms_p50 query_ms_p95 query_ms_p99
+search_ms_mean search_ms_p50 search_ms_p95 search_ms_p99
+encode_query_ms_mean encode_query_ms_p50 encode_query_ms_p95 encode_query_ms_p99
+query_ms_mean query_ms_p50 query_ms_p95 query_ms_p99
 documents_per_second tokens_per_second peak_rss_bytes peak_gpu_bytes""".split()
 EMBEDDING_KEYS = """model corpus side texts tokens truncated_texts seconds texts_per_second tokens_per_second dims
 cached peak_rss_bytes peak_gpu_bytes""".split()

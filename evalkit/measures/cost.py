@@ -22,8 +22,14 @@ NEEDS = {
     "cost_embed_once_usd": ("tokens_per_document", "tokens_per_second"),
     "cost_embed_month_usd": ("tokens_per_document", "tokens_per_second"),
     "cost_storage_month_usd": ("index_bytes", "bytes_per_document"),
-    "cost_queries_month_usd": ("tokens_per_query", "query_ms_p50", "search_ms_p50"),
-    "cost_month_usd": ("tokens_per_document", "tokens_per_second", "index_bytes", "bytes_per_document", "query_ms_p50"),
+    "cost_queries_month_usd": ("tokens_per_query", "query_ms_mean", "search_ms_mean"),
+    "cost_month_usd": (
+        "tokens_per_document",
+        "tokens_per_second",
+        "index_bytes",
+        "bytes_per_document",
+        "query_ms_mean",
+    ),
 }
 FIGURES = tuple(NEEDS)
 
@@ -110,11 +116,11 @@ def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, 
             seconds = np.where(np.isnan(seconds), workload.documents / figure("documents_per_second"), seconds)
         once: Numbers = seconds / 3600 * prices.usd_per_hour
         of_query_tokens: Numbers = 0.0
-        busy_ms = workload.queries_per_month * figure("query_ms_p50")
+        busy_ms = workload.queries_per_month * figure("query_ms_mean")
     else:
         once = tokens / 1e6 * prices.usd_per_million_tokens
         of_query_tokens = workload.queries_per_month * tokens_per_query / 1e6 * prices.usd_per_million_tokens
-        busy_ms = workload.queries_per_month * figure("search_ms_p50")
+        busy_ms = workload.queries_per_month * figure("search_ms_mean")
     yearly_share = 1 / workload.write_off_months + workload.reembeddings_per_year / 12
     embed_month = once * (yearly_share + workload.changed_documents_per_month / workload.documents)
     per_document = figure("bytes_per_document")

@@ -1,4 +1,4 @@
-"""Latencies of single calls, as percentiles."""
+"""Latencies of single calls: the mean, which totals are made of, and percentiles."""
 
 import time
 from collections.abc import Callable
@@ -7,16 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 PERCENTILES = (50, 95, 99)
+STATISTICS = ("mean", *(f"p{p}" for p in PERCENTILES))
 WARM_UP = 10
 
 
 def percentiles_ms(name: str, samples_ms: npt.ArrayLike) -> dict[str, float | None]:
-    """``<name>_ms_p50``, ``…_p95`` and ``…_p99`` of samples in milliseconds (linear interpolation).
+    """``<name>_ms_mean``, ``…_p50``, ``…_p95`` and ``…_p99`` of samples in milliseconds (linear interpolation).
 
     Null where one of the samples is NaN: not measured.
     """
-    values = np.percentile(np.asarray(samples_ms, dtype=np.float64), PERCENTILES)
-    return {f"{name}_ms_p{p}": None if np.isnan(v) else float(v) for p, v in zip(PERCENTILES, values, strict=True)}
+    samples = np.asarray(samples_ms, dtype=np.float64)
+    values = (samples.mean(), *np.percentile(samples, PERCENTILES))
+    return {f"{name}_ms_{s}": None if np.isnan(v) else float(v) for s, v in zip(STATISTICS, values, strict=True)}
 
 
 def time_calls_ms(call: Callable[[int], object], calls: int) -> npt.NDArray[np.float64]:

@@ -10,10 +10,16 @@ from evalkit.measures.memory import PeakMemory
 
 def test_percentiles_carry_their_unit() -> None:
     assert percentiles_ms("search", range(101)) == {
+        "search_ms_mean": 50,
         "search_ms_p50": 50,
         "search_ms_p95": 95,
         "search_ms_p99": 99,
     }
+
+
+def test_the_mean_counts_rare_slow_calls_which_the_median_does_not_see() -> None:
+    figures = percentiles_ms("query", [1.0] * 9 + [101.0])
+    assert (figures["query_ms_mean"], figures["query_ms_p50"]) == (11.0, 1.0)
 
 
 def test_calls_are_warmed_up_and_counted() -> None:

@@ -93,7 +93,7 @@ def test_given_tokens_replace_measured_ones() -> None:
     ("missing", "without"),
     [
         ("index_bytes", {"cost_storage_month_usd", "cost_month_usd"}),
-        ("query_ms_p50", {"cost_queries_month_usd", "cost_month_usd"}),
+        ("query_ms_mean", {"cost_queries_month_usd", "cost_month_usd"}),
         ("tokens_per_second", {"cost_embed_once_usd", "cost_embed_month_usd", "cost_month_usd"}),
     ],
 )

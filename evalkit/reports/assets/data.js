@@ -50,7 +50,7 @@ function costs(point) {
   const isCounted = !Number.isNaN(ofTokens) || workload.tokens_per_document !== null;
   const seconds = isCounted ? ofTokens : workload.documents / figure("documents_per_second");
   const once = isHosted ? (tokens / 1e6) * hosted : (seconds / 3600) * perHour;
-  const busyMs = workload.queries_per_month * figure(isHosted ? "search_ms_p50" : "query_ms_p50");
+  const busyMs = workload.queries_per_month * figure(isHosted ? "search_ms_mean" : "query_ms_mean");
   const shares = 1 / workload.write_off_months + workload.reembeddings_per_year / 12;
   const embed = once * (shares + workload.changed_documents_per_month / workload.documents);
   const fixedBytes = figure("index_bytes") - figure("documents") * figure("bytes_per_document");
