@@ -152,6 +152,12 @@ def test_a_misspelt_machine_or_storage_is_refused(override: str) -> None:
         tariff(config.pricing, config.workload, "m", "cpu", 2)
 
 
+def test_what_is_billed_by_the_gib_is_priced_by_the_gb() -> None:
+    storage = composed().pricing.storage
+    assert storage["ram"].usd_per_gb_month == pytest.approx(0.004445 * 730 * 1e9 / 2**30, abs=5e-6)
+    assert storage["ssd"].usd_per_gb_month == pytest.approx(0.08 * 1e9 / 2**30, abs=5e-7)
+
+
 def test_every_price_has_a_page_and_the_day_it_was_read() -> None:
     pricing = composed().pricing
     prices: list[Any] = [*pricing.machines.values(), *pricing.storage.values(), *pricing.models.values()]
