@@ -2,14 +2,14 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from evalkit.measures.resampling import Floats
 from evalkit.reports.answers import Bools
 from evalkit.reports.marks import Marks
-from evalkit.reports.quality import Floats
 
 DRAWN_AS_SHAPES = 2_000
 LEGEND_ROWS = 24
@@ -17,11 +17,12 @@ LEGEND_ROWS = 24
 
 @dataclass(frozen=True)
 class Axis:
-    """What one axis shows: a column, its unit, and whether equal factors take equal space."""
+    """What one axis shows: a column, its unit, whether equal factors take equal space, and which way is better."""
 
     column: str
     unit: str
     log: bool = False
+    higher_is_better: bool = False
 
     @property
     def label(self) -> str:
@@ -43,7 +44,8 @@ def chart_svg(table: pd.DataFrame, quality: Floats, front: Bools, x: Axis, y: Ax
         axes = figure.subplots()
         draw_marks(axes, table, quality, x, marks)
         best = table.assign(quality=quality)[front].sort_values(x.column, kind="stable")
-        axes.step(best[x.column], best["quality"], where="post", color="#666666", linewidth=1, zorder=1)
+        where: Literal["pre", "post"] = "pre" if x.higher_is_better else "post"
+        axes.step(best[x.column], best["quality"], where=where, color="#666666", linewidth=1, zorder=1)
         axes.set(xlabel=x.label, ylabel=y.label)
         if x.log and (table[x.column] > 0).any():
             axes.set_xscale("log")

@@ -8,6 +8,7 @@ from evalkit.reports.page import html_page
 from evalkit.reports.report import Report
 from evalkit.reports.words import unit_of
 from evalkit.results.files import write_text
+from evalkit.results.objectives import OBJECTIVES
 
 INTERNAL = ["run", "device", "unsplit_model"]
 
@@ -16,7 +17,8 @@ def write_files(report: Report, folder: Path) -> Path:
     """index.html, index.md, index.csv and index.svg in ``folder``, each whole or not there; the path of the page."""
     config = report.config
     folder.mkdir(parents=True, exist_ok=True)
-    x, y = Axis(config.cost, unit_of(config.cost), log=True), Axis(config.measure, unit_of(config.measure))
+    x = Axis(config.cost, unit_of(config.cost), log=True, higher_is_better=OBJECTIVES[config.cost].higher_is_better)
+    y = Axis(config.measure, unit_of(config.measure), higher_is_better=True)
     svg = chart_svg(report.table, report.quality.mean, report.front, x, y, report.marks)
     write_text(folder / "index.svg", svg)
     write_text(folder / "index.md", markdown(report))

@@ -5,20 +5,23 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from evalkit.measures.holm import holm
+from evalkit.measures.resampling import Floats
 from evalkit.reports.gathering import Gathered
 from evalkit.reports.identity import UNCHUNKED
-from evalkit.reports.quality import CorpusQueries, Floats, paired_p
-from evalkit.reports.words import figure, number, share
+from evalkit.reports.quality import CorpusQueries, all_pairs
+from evalkit.reports.words import figure, number
+from evalkit.results.percent import percent
 
 SETTING = ["dims", "quantization", "index"]
 
 
-def long_documents(gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: str) -> Iterator[str]:
+def long_documents(
+    gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: str, alpha: float
+) -> Iterator[str]:
     """A sentence for every model and corpus whose documents were split in more than one way.
 
     Compared is the best setting that all of these ways have, with the first of them: whole documents, where they were
-    measured. p-values are of paired t tests with Holm's correction.
+    measured. p-values are adjusted for all pairs of ways.
     """
     measured = gathered.points[gathered.points[measure].notna()]
     for (model, corpus), points in measured.groupby(["unsplit_model", "corpus"], sort=False):
@@ -29,7 +32,7 @@ def long_documents(gathered: Gathered, queries: Mapping[str, CorpusQueries], mea
         best = in_all.sort_values(measure, ascending=False, kind="stable").iloc[0][SETTING]
         same = in_all[(in_all[SETTING] == best).all(axis=1)]
         same = same.sort_values("chunking", key=lambda names: names != UNCHUNKED, kind="stable")
-        p_values = against_the_first(same.index.to_list(), queries[str(corpus)], measure)
+        p_values = against_the_first(same.index.to_list(), queries[str(corpus)], measure, alpha)
         first, *others = (words(gathered, same.loc[row], measure) for row in same.index)
         gains = same[measure].to_numpy()[1:] - same[measure].to_numpy()[0]
         compared = (
@@ -40,10 +43,11 @@ def long_documents(gathered: Gathered, queries: Mapping[str, CorpusQueries], mea
         yield f"{model} on {corpus}, {measure} ({setting}): {'; '.join((first, *compared))}."
 
 
-def against_the_first(points: list[int], queries: CorpusQueries, measure: str) -> Floats:
+def against_the_first(points: list[int], queries: CorpusQueries, measure: str, alpha: float) -> Floats:
     """p of every later one of ``points`` against the first; NaN where per-query values are missing."""
     values = queries.values[measure][[queries.points.index(point) for point in points]]
-    return holm(paired_p([values[1:]], [values[0]])) if np.isfinite(values).all() else np.full(len(points) - 1, np.nan)
+    pairs = all_pairs([values], [queries.drawn], alpha)
+    return pairs.p(np.arange(1, len(points)), 0)
 
 
 def words(gathered: Gathered, point: pd.Series, measure: str) -> str:
@@ -56,5 +60,5 @@ def words(gathered: Gathered, point: pd.Series, measure: str) -> str:
     documents = next(p for p in passes if p["corpus"] == point["corpus_name"] and p["side"] == "document")
     if not documents.get("truncated_texts"):
         return f"whole {quality}"
-    of_documents = share(documents["truncated_texts"] / documents["texts"])
+    of_documents = percent(documents["truncated_texts"] / documents["texts"])
     return f"cut at {documents['runtime']['max_length']:,} tokens ({of_documents} of documents) {quality}"

@@ -8,6 +8,7 @@ from evalkit.reports.ranking import rank_models
 from evalkit.reports.report import Report
 from evalkit.reports.words import figure, number
 from evalkit.results.markdown import escaped, table
+from evalkit.results.percent import percent
 
 FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95")
 
@@ -25,17 +26,16 @@ def answer_lines(report: Report) -> Iterator[str]:
     yield escaped(f"Ranked by {config.measure} on {scope.name}{of}.")
     yield ""
     for answer in report.answers:
-        within = "" if answer.column is None else f" within {config.within:.0%} of the best"
-        yield f"- **{answer.question}{within}**: {escaped(str(report.words(answer)))}"
+        yield f"- **{answer.title(config.within)}**: {escaped(str(report.words(answer)))}"
     yield ""
     yield f"![{escaped(config.measure)} against {config.cost}](index.svg)"
 
 
 def model_lines(report: Report) -> Iterator[str]:
     config, scope = report.config, report.scopes[0]
-    ranked = rank_models(scope, report.gathered.points, report.queries, config.measure, config.alpha)
+    ranked = rank_models(scope, report.gathered.points, config.measure, config.alpha)
     yield from ("", "## Models", "", "Each by its best setting; those that share a rank can't be told apart.", "")
-    header = ("rank", "setting", config.measure, f"{1 - config.alpha:.0%} interval")
+    header = ("rank", "setting", config.measure, f"{percent(1 - config.alpha)} interval")
     yield from table(
         header,
         (

@@ -13,6 +13,7 @@ from evalkit.reports.page_data import as_script, page_data
 from evalkit.reports.report import Report
 from evalkit.reports.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
 from evalkit.results.objectives import OBJECTIVES
+from evalkit.results.percent import percent
 
 ASSETS = files("evalkit.reports") / "assets"
 SCRIPTS = (
@@ -47,7 +48,7 @@ def html_page(report: Report, svg: str) -> str:
         svg=Markup(svg),  # noqa: S704
         counts=counts(report),
         caption=caption(report),
-        confidence=f"{1 - report.config.alpha:.0%} intervals",
+        confidence=f"{percent(1 - report.config.alpha)} intervals",
         scope=report.scopes[0],
         scopes=report.scopes,
         measures=report.gathered.measures,
@@ -94,11 +95,5 @@ def caption(report: Report) -> str:
 
 
 def answer_cards(report: Report) -> Iterator[dict[str, Any]]:
-    config = report.config
     for answer in report.answers:
-        within = "" if answer.column is None else f" within {config.within:.0%} of the best"
-        yield {
-            "question": answer.question,
-            "title": answer.question.capitalize() + within,
-            "words": report.words(answer),
-        }
+        yield {"key": answer.key, "title": answer.title(report.config.within), "words": report.words(answer)}

@@ -66,12 +66,12 @@ def rounded(values: "pd.Series[Any] | npt.NDArray[np.float64]", digits: int = 7)
 
 
 def scope_data(scope: Scope) -> dict[str, Any]:
-    names = ("low", "high", "p_as_good")
+    names = ("low", "high", "p_as_good", "loss_at_most")
     return {
         "name": scope.name,
         "members": scope.members,
         "certainty": {
-            measure: {name: rounded(getattr(found, name)) for name in names}
+            measure: {**{name: rounded(getattr(found, name)) for name in names}, "chance": found.chance}
             for measure, found in scope.certainty.items()
         },
     }

@@ -1,13 +1,12 @@
 """Models ranked by their best setting; those that can't be told apart share a rank."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from evalkit.measures.holm import holm
-from evalkit.reports.quality import CorpusQueries, Floats, paired_p
+from evalkit.reports.quality import Certainty
 from evalkit.reports.scopes import Scope, setting_name
 
 
@@ -26,9 +25,7 @@ class Ranked:
     by_corpus: tuple[float, ...]
 
 
-def rank_models(
-    scope: Scope, points: pd.DataFrame, queries: Mapping[str, CorpusQueries], measure: str, alpha: float
-) -> list[Ranked]:
+def rank_models(scope: Scope, points: pd.DataFrame, measure: str, alpha: float) -> list[Ranked]:
     """The best setting of every model by ``measure``, best first."""
     quality = scope.certainty[measure]
     table = scope.table(points)
@@ -39,11 +36,7 @@ def rank_models(
         if not np.isnan(values[rows]).all()
     ]
     best.sort(key=lambda row: -values[row])
-    samples = [
-        queries[corpus].values[measure][[queries[corpus].points.index(scope.members[row][i]) for row in best]]
-        for i, corpus in enumerate(scope.corpora)
-    ]
-    ranks = tied_ranks(samples, alpha) if best else []
+    ranks = tied_ranks(np.array(best, dtype=np.int64), quality, alpha)
     return [
         Ranked(
             rank=rank,
@@ -57,20 +50,14 @@ def rank_models(
     ]
 
 
-def tied_ranks(samples: Sequence[Floats], alpha: float) -> list[int | None]:
-    """The rank of each row: 1 + how many rows are shown to be better, by paired t tests with Holm over all pairs.
+def tied_ranks(rows: npt.NDArray[np.int64], quality: Certainty, alpha: float) -> list[int | None]:
+    """The rank of each of ``rows``: 1 + how many of them are shown to be better; null without per-query values.
 
-    Rows with NaN have no rank and are compared with none.
+    p-values are adjusted for all pairs of settings of the scope, so that choosing each model's best is covered.
     """
-    mean = np.mean([values.mean(axis=1) for values in samples], axis=0)
-    known = np.flatnonzero(np.isfinite(mean))
-    if len(known) < len(mean):
-        of_known = tied_ranks([values[known] for values in samples], alpha) if len(known) else []
-        found = dict(zip(known.tolist(), of_known, strict=True))
-        return [found.get(row) for row in range(len(mean))]
-    count = len(mean)
-    first, second = np.triu_indices(count, k=1)
-    p = paired_p([values[first] for values in samples], [values[second] for values in samples])
-    shown = holm(p) < alpha
-    loser = np.where(mean[first] < mean[second], first, second)
-    return [int(rank) for rank in 1 + np.bincount(loser[shown], minlength=count)]
+    first, second = np.triu_indices(len(rows), k=1)
+    shown = quality.pairs.p(rows[first], rows[second]) <= alpha
+    loser = np.where(quality.mean[rows[first]] < quality.mean[rows[second]], first, second)
+    ranks = (1 + np.bincount(loser[shown], minlength=len(rows))).tolist()
+    known = np.isin(rows, quality.pairs.rows)
+    return [rank if is_known else None for rank, is_known in zip(ranks, known, strict=True)]

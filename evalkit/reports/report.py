@@ -41,14 +41,14 @@ class Report:
 
     @cached_property
     def answers(self) -> list[Answer]:
-        return answers(self.table, self.quality.mean, self.config.within)
+        return answers(self.table, self.quality, self.config.within, self.config.alpha)
 
     def words(self, answer: Answer) -> Words:
-        return words(answer, self.table, self.config.measure, self.quality, self.config.alpha)
+        return words(answer, self.table, self.config, self.quality)
 
     @cached_property
     def long_documents(self) -> list[str]:
-        return list(long_documents(self.gathered, self.queries, self.config.measure))
+        return list(long_documents(self.gathered, self.queries, self.config.measure, self.config.alpha))
 
     @cached_property
     def front(self) -> Bools:
@@ -71,7 +71,7 @@ def make_report(config: ReportConfig) -> Report:
         gathered=gathered,
         queries=queries,
         scopes=found,
-        warnings=tuple(warnings(gathered, found, config.measure)),
+        warnings=tuple(warnings(gathered, queries, config.measure)),
         marks=marks(points["model"].unique(), points["quantization"].unique(), points["dims"].unique().tolist()),
     )
 

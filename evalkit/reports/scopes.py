@@ -79,12 +79,13 @@ def scope(
         ]
         for measure in measures
     }
+    clusters = [queries[corpus].drawn for corpus in corpora]
     return Scope(
         name=corpora[0] if len(corpora) == 1 else f"mean of {len(corpora)} corpora",
         corpora=corpora,
         members=tuple(tuple(row) for row in members.tolist()),
         certainty={
-            measure: certainty(points[measure].to_numpy(dtype=np.float64)[members].mean(axis=1), each, alpha)
+            measure: certainty(points[measure].to_numpy(dtype=np.float64)[members].mean(axis=1), each, alpha, clusters)
             for measure, each in samples.items()
         },
         incomplete=tuple(incomplete(place[place.isna().any(axis=1)], left_out)),

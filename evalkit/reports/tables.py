@@ -27,7 +27,7 @@ def rankings(report: Report) -> Iterator[dict[str, Any]]:
     """One ranking of models per scope and measure; the page shows that of the chosen ones."""
     for position, scope in enumerate(report.scopes):
         for measure in report.gathered.measures:
-            ranked = rank_models(scope, report.gathered.points, report.queries, measure, report.config.alpha)
+            ranked = rank_models(scope, report.gathered.points, measure, report.config.alpha)
             yield {
                 "key": f"{position} {measure}",
                 "shown": position == 0 and measure == report.config.measure,

@@ -1,17 +1,17 @@
 """What a reader must know before believing the page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from evalkit.reports.gathering import Gathered
-from evalkit.reports.scopes import Scope, common_corpora
+from evalkit.reports.quality import CorpusQueries
+from evalkit.reports.scopes import common_corpora
 from evalkit.results.provenance import hardware
 
-MANY_SETTINGS = 10
 SHOWN = 5
 
 
-def warnings(gathered: Gathered, scopes: list[Scope], measure: str) -> Iterator[str]:
-    """One line each: problems of reading, lint, truncation, missing corpora, different hardware, too much choice."""
+def warnings(gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: str) -> Iterator[str]:
+    """One line each: problems of reading, lint, truncation, missing corpora, different hardware, dependent queries."""
     yield from gathered.problems
     yield from lint(gathered)
     yield from missing_corpora(gathered)
@@ -23,11 +23,7 @@ def warnings(gathered: Gathered, scopes: list[Scope], measure: str) -> Iterator[
     untrained = gathered.points.loc[~gathered.points["dims_trained"].astype(bool), "model"].unique()
     if len(untrained):
         yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
-    if len(scopes[0].members) > MANY_SETTINGS:
-        yield (
-            f"The best of {len(scopes[0].members)} settings on the same queries flatters itself: "
-            "confirm a close choice on other queries."
-        )
+    yield from dependence(queries)
 
 
 def lint(gathered: Gathered) -> Iterator[str]:
@@ -71,3 +67,13 @@ def notes(gathered: Gathered) -> Iterator[str]:
                     noted.setdefault(text, {})[measure] = None
     for text, measures in noted.items():
         yield f"{', '.join(measures)}: {text}."
+
+
+def dependence(queries: Mapping[str, CorpusQueries]) -> Iterator[str]:
+    """What is drawn by the intervals and tests of each corpus."""
+    for corpus, each in queries.items():
+        count = f"{len(each.query_ids):,} queries"
+        if each.clusters is not None:
+            yield f"{corpus}: intervals and tests draw {int(each.clusters.max()) + 1:,} clusters of its {count}."
+        elif each.query_ids:
+            yield f"{corpus}: which of its {count} depend on each other wasn't modelled; they count as independent."

@@ -25,7 +25,3 @@ def number(value: float, unit: str) -> str:
 
 def unit_of(column: str) -> str:
     return OBJECTIVES[column].unit if column in OBJECTIVES else ""
-
-
-def share(value: float) -> str:
-    return f"{value:.1%}"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evalkit.config import ReportConfig
 from evalkit.reports.answers import answers, pareto_front
+from evalkit.reports.quality import Certainty, certainty
 from evalkit.reports.ranking import rank_models, tied_ranks
 from evalkit.reports.report import make_report
 from evalkit.reports.words import figure
@@ -39,25 +40,45 @@ TABLE = pd.DataFrame(
 )
 
 
-def rows(quality: list[float], within: float = 0.01) -> list[int | None]:
-    return [answer.row for answer in answers(TABLE, np.array(quality), within)]
+def sure(mean: list[float], loss: list[float], p: list[float] | None = None) -> Certainty:
+    """Certainty of settings that may lose these shares of the best's quality at most."""
+    nothing = np.full(len(mean), np.nan)
+    p_as_good = np.where(np.array(loss) > 0.5, 0.0, 1.0) if p is None else np.array(p)
+    pairs = certainty(nothing, [nothing[:, None]], 0.05).pairs
+    return Certainty(np.array(mean), nothing, nothing, p_as_good, np.array(loss), 0.0, pairs)
 
 
-def test_cheapest_smallest_and_fastest_must_be_good_enough() -> None:
-    assert rows([0.80, 0.795, 0.5, 0.6]) == [0, 1, 1, 0]
-    assert rows([0.80, 0.795, 0.5, 0.6], within=0.5) == [0, 2, 2, 2]
+def rows(quality: Certainty, standard: str, within: float = 0.01) -> list[int | None]:
+    found = answers(TABLE, quality, within, 0.05)
+    return [answer.row for answer in found if answer.standard in (None, standard)]
+
+
+def test_cheapest_smallest_and_fastest_must_be_shown_to_lose_little() -> None:
+    quality = sure([0.80, 0.799, 0.5, 0.798], [0.0, 0.008, 0.6, 0.04])
+    assert rows(quality, "shown") == [0, 1, 1, 0]
+    assert rows(quality, "shown", within=0.7) == [0, 2, 2, 2]
+
+
+def test_what_is_not_shown_to_be_worse_may_be_as_good() -> None:
+    quality = sure([0.80, 0.799, 0.5, 0.798], [0.0, 0.008, 0.6, 0.04], [1.0, 0.9, 0.001, 0.3])
+    assert rows(quality, "possible") == [0, 1, 3, 3]
+
+
+def test_what_was_never_compared_is_neither_shown_nor_possible() -> None:
+    quality = sure([0.80, 0.799, 0.798, 0.5], [0.0, np.nan, np.nan, np.nan], [1.0, np.nan, np.nan, np.nan])
+    assert rows(quality, "shown") == rows(quality, "possible") == [0, 0, 0, 0]
 
 
 def test_a_setting_without_a_figure_does_not_answer_for_it() -> None:
-    assert rows([0.5, 0.5, 0.5, 0.9]) == [3, None, 3, 3]
+    assert rows(sure([0.5, 0.5, 0.5, 0.9], [0.9, 0.9, 0.9, 0.0]), "shown") == [3, None, 3, 3]
 
 
 def test_without_quality_nothing_is_answered() -> None:
-    assert rows([np.nan] * 4) == [None]
+    assert rows(sure([np.nan] * 4, [np.nan] * 4), "shown") == [None]
 
 
 def test_of_equal_ones_the_better_answers() -> None:
-    assert rows([0.795, 0.80, 0.1, 0.1])[3] == 1
+    assert rows(sure([0.795, 0.80, 0.1, 0.1], [0.005, 0.0, 1.0, 1.0]), "shown")[3] == 1
 
 
 @pytest.mark.parametrize(
@@ -84,12 +105,30 @@ def test_what_can_be_told_apart_is_said(write_run: WriteRun, config: Config) -> 
         figures=lambda corpus, setting: {"bytes_per_document": sizes[setting[1]]},
     )
     report = make_report(config())
-    first, cheapest, smallest, _ = (report.words(answer) for answer in report.answers)
-    assert first.standing == "1 of 2 other settings can't be told apart from it"
-    assert smallest.figure == "384 B"
-    assert cheapest.standing.startswith("can't be told apart from the best")
-    worse = report.words(make_report(config("within=0.9")).answers[2])
-    assert worse.standing == "shown to be 0.3000 worse than the best (50.0%)"
+    said = {answer.key: report.words(answer) for answer in report.answers}
+    assert said["best quality"].standing.startswith(
+        "1 of 2 other settings can't be told apart from it; as the best of 3"
+    )
+    assert said["smallest shown"].standing == "nothing smaller is shown to lose at most 1%"
+    assert said["smallest possible"].figure == "384 B"
+    assert said["smallest possible"].standing.startswith("can't be told apart from the best (0.0010 below it)")
+    report = make_report(config("within=0.9"))
+    worse = next(report.words(answer) for answer in report.answers if answer.key == "smallest shown")
+    assert worse.standing.startswith("shown to be worse than the best (0.3000 below it); loses at most 5")
+    assert report.answers[1].title(0.005) == "Cheapest shown to lose at most 0.5%"
+
+
+def test_every_other_setting_is_only_worse_where_all_were_compared(write_run: WriteRun, config: Config) -> None:
+    write_run("a", {"c": {(64, "float32"): noisy(0.9), (64, "int8"): noisy(0.3, seed=1)}})
+    assert "every other setting is shown to be worse" in str(
+        make_report(config()).words(make_report(config()).answers[0])
+    )
+    folder = write_run("b", {"c": {(64, "float32"): noisy(0.2, seed=2)}}, model="n")
+    (folder / "queries.parquet").unlink()
+    report = make_report(config())
+    said = report.words(report.answers[0]).standing
+    assert "all of the 1 others that were compared are shown to be worse" in said
+    assert "1 of 2 were not compared" in said
 
 
 def test_a_mean_is_over_the_corpora_that_all_models_have(write_run: WriteRun, config: Config) -> None:
@@ -125,7 +164,7 @@ def test_models_that_cant_be_told_apart_share_a_rank(write_run: WriteRun, config
     for model, mean, seed in (("a", 0.6, 1), ("b", 0.599, 2), ("c", 0.4, 3), ("d", 0.399, 4)):
         write_run(model, {"x": {(64, "float32"): noisy(mean, seed=seed), (32, "float32"): noisy(0.1)}}, model=model)
     report = make_report(config())
-    ranked = rank_models(report.scopes[0], report.gathered.points, report.queries, "nDCG@10", 0.05)
+    ranked = rank_models(report.scopes[0], report.gathered.points, "nDCG@10", 0.05)
     assert [(each.rank, each.setting) for each in ranked] == [
         (1, "a 64 float32 flat"),
         (1, "b 64 float32 flat"),
@@ -134,14 +173,19 @@ def test_models_that_cant_be_told_apart_share_a_rank(write_run: WriteRun, config
     ]
 
 
+def ranks(*rows: np.ndarray) -> list[int | None]:
+    values = np.stack(rows)
+    return tied_ranks(np.arange(len(rows)), certainty(values.mean(axis=1), [values], 0.05), 0.05)
+
+
 def test_a_rank_counts_those_that_are_shown_to_be_better() -> None:
-    assert tied_ranks([np.stack([noisy(0.2, seed=1), noisy(0.9, seed=2), noisy(0.5, seed=3)])], 0.05) == [3, 1, 2]
+    assert ranks(noisy(0.2, seed=1), noisy(0.9, seed=2), noisy(0.5, seed=3)) == [3, 1, 2]
 
 
 def test_what_has_no_per_query_values_has_no_rank() -> None:
     unknown = np.full(60, np.nan)
-    assert tied_ranks([np.stack([noisy(0.9, seed=1), unknown, noisy(0.5, seed=3)])], 0.05) == [1, None, 2]
-    assert tied_ranks([np.stack([unknown])], 0.05) == [None]
+    assert ranks(noisy(0.9, seed=1), unknown, noisy(0.5, seed=3)) == [1, None, 2]
+    assert ranks(unknown) == [None]
 
 
 def test_different_hardware_is_said_and_a_librarys_own_setting_is_not(write_run: WriteRun, config: Config) -> None:

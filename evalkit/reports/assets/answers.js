@@ -2,6 +2,12 @@
 "use strict";
 
 const QUESTIONS = { cheapest: "cost_month_usd", smallest: "bytes_per_document", fastest: "query_ms_p95" };
+const COMPARATIVES = { cheapest: "cheaper", smallest: "smaller", fastest: "faster" };
+const BEST = "best quality";
+const STANDARDS = {
+  shown: (row, best) => row === best || (row.loss !== null && row.loss <= DATA.within),
+  possible: (row, best) => row === best || (row.p !== null && row.p > DATA.alpha),
+};
 
 function bestOf(all) {
   return all.reduce((best, row) => (row.quality > (best?.quality ?? -Infinity) ? row : best), null);
@@ -9,14 +15,16 @@ function bestOf(all) {
 
 function answers(all) {
   const best = bestOf(all);
-  if (!best) return [{ question: "best quality", column: null, row: null }];
-  const good = all.filter((row) => row.quality >= (1 - DATA.within) * best.quality);
-  const found = Object.entries(QUESTIONS).map(([question, column]) => {
-    const fitting = good.filter((row) => !Number.isNaN(row.mean(column)));
-    fitting.sort((a, b) => a.mean(column) - b.mean(column) || b.quality - a.quality);
-    return { question, column, row: fitting[0] ?? null };
-  });
-  return [{ question: "best quality", column: null, row: best }, ...found];
+  const found = [{ key: BEST, question: BEST, standard: null, column: null, row: best }];
+  if (!best) return found;
+  for (const [question, column] of Object.entries(QUESTIONS)) {
+    for (const [standard, isGood] of Object.entries(STANDARDS)) {
+      const fitting = all.filter((row) => isGood(row, best) && !Number.isNaN(row.mean(column)));
+      fitting.sort((a, b) => a.mean(column) - b.mean(column) || b.quality - a.quality);
+      found.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null });
+    }
+  }
+  return found;
 }
 
 function words({ column, row }) {
@@ -28,17 +36,38 @@ function words({ column, row }) {
   };
 }
 
-function standing(row, all) {
+function standing({ question, standard, row }, all) {
   const best = bestOf(all);
-  if (row.p === null) return "not tested: per-query values are missing";
+  if (row.p === null) return ["not tested: per-query values are missing"];
   if (row === best) {
-    const others = all.filter((each) => each.p !== null && each.p >= DATA.alpha).length - 1;
-    if (!others) return "every other setting is shown to be worse";
-    return `${others} of ${all.length - 1} other settings can't be told apart from it`;
+    if (standard !== "shown" || all.length < 2) return bestAmong(all);
+    return [`nothing ${COMPARATIVES[question]} is shown to lose at most ${percent(DATA.within)}`];
   }
-  const below = best.quality - row.quality;
-  if (row.p >= DATA.alpha) return `can't be told apart from the best (${below.toFixed(4)} below it)`;
-  return `shown to be ${below.toFixed(4)} worse than the best (${((100 * below) / best.quality).toFixed(1)}%)`;
+  const below = (best.quality - row.quality).toFixed(4);
+  const isAlike = row.p > DATA.alpha;
+  return [
+    isAlike ? `can't be told apart from the best (${below} below it)` : `shown to be worse than the best (${below} below it)`,
+    `loses at most ${atMost(row.loss)}`,
+  ];
+}
+
+function bestAmong(all) {
+  const others = all.length - 1;
+  const compared = all.filter((row) => row.p !== null).length - 1;
+  const alike = all.filter((row) => row.p !== null && row.p > DATA.alpha).length - 1;
+  const found = [];
+  if (!others) return found;
+  if (alike) found.push(`${alike} of ${others} other settings can't be told apart from it`);
+  else if (compared === others) found.push("every other setting is shown to be worse");
+  else if (compared) found.push(`all of the ${compared} others that were compared are shown to be worse`);
+  if (compared < others) found.push(`${others - compared} of ${others} were not compared: per-query values are missing`);
+  const chance = DATA.scopes[state.scope].certainty[state.measure].chance.toFixed(4);
+  if (compared) found.push(`as the best of ${compared + 1} on the same queries it may look up to ${chance} too good`);
+  return found;
+}
+
+function atMost(loss) {
+  return `${(Math.ceil(1000 * loss - 1e-9) / 10).toFixed(1)}%`;
 }
 
 function paretoFront(all, column) {
@@ -56,8 +85,8 @@ function paretoFront(all, column) {
 
 function renderAnswers(all) {
   for (const answer of answers(all)) {
-    const said = { ...words(answer), standing: answer.row ? standing(answer.row, all) : "" };
-    for (const place of document.querySelectorAll(`[data-question="${answer.question}"] [data-part]`)) {
+    const said = { ...words(answer), standing: answer.row ? standing(answer, all).join("; ") : "" };
+    for (const place of document.querySelectorAll(`[data-question="${answer.key}"] [data-part]`)) {
       place.textContent = said[place.dataset.part] ?? "";
     }
   }

@@ -75,10 +75,11 @@ function priceAllPoints() {
 // One row per setting of the chosen scope, as Scope.table makes them: figures are means over its corpora.
 function rows() {
   const scope = DATA.scopes[state.scope];
-  const { low, high, p_as_good: p } = scope.certainty[state.measure];
+  const { low, high, p_as_good: p, loss_at_most: loss } = scope.certainty[state.measure];
   return scope.members.map((members, i) => {
     const mean = (column) => members.reduce((sum, point) => sum + figureOf(column, point), 0) / members.length;
-    return { members, point: members[0], mean, quality: mean(state.measure), low: low[i], high: high[i], p: p[i] };
+    const tested = { low: low[i], high: high[i], p: p[i], loss: loss[i] };
+    return { members, point: members[0], mean, quality: mean(state.measure), ...tested };
   });
 }
 
@@ -106,6 +107,15 @@ function figureText(column, value) {
   const unit = DATA.units[column] ?? "";
   if (unit !== "$") return `${number(value, unit)} ${unit}`.trim();
   return `$${number(value, unit)}${column.includes("_month") ? " a month" : ""}`;
+}
+
+// The twin of percent.py.
+function percent(share) {
+  const value = 100 * share;
+  const room = 0.05 * Math.min(Math.abs(value), Math.abs(100 - value));
+  let digits = 0;
+  while (digits < 6 && Math.abs(Number(value.toFixed(digits)) - value) > room) digits += 1;
+  return `${value.toFixed(digits)}%`;
 }
 
 function intervalText(row) {
