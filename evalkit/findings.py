@@ -29,6 +29,7 @@ UNTIMED = (
 )
 ONE_BY_ONE = "its texts were sent one at a time"
 MEMORY = ("peak_rss_bytes", "peak_gpu_bytes")
+NO_CUTS = "nobody says which texts were cut: the API, or the model's library, does not tell"
 NO_SIZE = "the quantizer does not say (bytes_per_vector)"
 WHY_UNMEASURED = {
     **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
@@ -37,6 +38,7 @@ WHY_UNMEASURED = {
     **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
     "candidates": "no finer copy re-orders what is found",
     **dict.fromkeys(("seconds", "texts_per_second"), ONE_BY_ONE),
+    "truncated_texts": NO_CUTS,
     "threads": "the model's library, or its server, chooses them",
     "overlap@10": "top_k is below 10",
     "overlap@100": "top_k is below 100",
@@ -96,7 +98,8 @@ def why_untimed(embeddings: CorpusEmbeddings) -> dict[str, str]:
 def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings) -> CorpusRecord:
     """What run.json keeps of a corpus and of its two encoding passes."""
     limit = embeddings.documents.meta["max_length"]
-    chunks, cut_chunks = embeddings.chunks.texts, embeddings.documents.truncated.tolist()
+    chunks, are_cut = embeddings.chunks.texts, embeddings.documents.truncated
+    cut_chunks = [False] * len(chunks) if are_cut is None else are_cut.tolist()
     what = "documents" if embeddings.chunks.document is None else "chunks of documents"
     verb = "may be" if embeddings.documents.model["device"] == HOSTED else "are"  # an API's cut is estimated
     truncated = truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, f"{what} {verb}")
@@ -158,12 +161,20 @@ def canary(corpus: str, texts: Texts, side: Embeddings) -> Canary:
     )
 
 
+def truncated_texts(side: Embeddings) -> int | None:
+    """How many texts were cut; null where that is not known: of a hosted model's, only that none may be."""
+    rows = side.meta["truncated_rows"]
+    is_known = rows is not None and not (rows and side.model["device"] == HOSTED)
+    return len(rows) if is_known else None
+
+
 def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, Any]:
     """One row of run.json's ``embeddings``: what results/README.md explains."""
     meta, timing = side.meta, side.timing
     speed = timing.texts_per_second if timing else None
     figures = {
         "tokens": meta["tokens"],
+        "truncated_texts": truncated_texts(side),
         "seconds": None if speed is None else meta["texts"] / speed,
         "texts_per_second": speed,
         "tokens_per_second": timing.tokens_per_second if timing else None,
@@ -177,13 +188,12 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
     untimed = dict.fromkeys(figures, UNTIMED) if timing is None else {}
     if timing and timing.seconds is None:
         untimed = {"tokens_per_second": ONE_BY_ONE}
-    reasons = {**untimed, **{name: WHY_UNMEASURED[name] for name in ("tokens", "verification")}}
+    reasons = {**untimed, **{name: WHY_UNMEASURED[name] for name in ("tokens", "truncated_texts", "verification")}}
     return {
         "model": model,
         "corpus": corpus,
         "side": side.side,
         "texts": meta["texts"],
-        "truncated_texts": len(meta["truncated_rows"]),
         "dims": meta["dims"],
         "cached": side.cached,
         "created_at": meta["created_at"],

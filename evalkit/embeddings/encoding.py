@@ -50,8 +50,10 @@ class Embeddings:
     cached: bool
 
     @property
-    def truncated(self) -> npt.NDArray[np.bool_]:
-        """Per text, whether the model read only its beginning."""
+    def truncated(self) -> npt.NDArray[np.bool_] | None:
+        """Per text, whether the model read only its beginning; null where nobody can tell."""
+        if self.meta["truncated_rows"] is None:
+            return None
         mask = np.zeros(len(self.vectors), dtype=np.bool_)
         mask[self.meta["truncated_rows"]] = True
         return mask
@@ -123,7 +125,10 @@ def embed_side(
         cached = meta is not None and len(shards) == math.ceil(len(texts) / store.shard_texts)
         if meta is None or not cached:
             meta, shards = encode_entry(entry, encoder, side, texts, store.shard_texts, conditions, advance)
-        if isinstance(encoder, HostedEncoder):  # a sample of its texts would cost what no estimate said
+        if isinstance(encoder, HostedEncoder):
+            # From the texts, not from the store: older entries hold estimates that were too small, and unasked zeros.
+            meta = {**meta, "truncated_rows": rows_of(encoder.may_be_cut(texts.texts, side), 0)}
+            # A sample of its texts would cost what no estimate said.
             plan = replace(plan, sample_seconds=0.0)
         timing = timing_of(entry, encoder, side, texts, shards, plan, conditions, is_new=not cached)
         return Embeddings(side, entry.read(), meta, timing, cached)
@@ -162,7 +167,7 @@ def encode_entry(
             "texts": len(rows),
             "seconds": encoded.seconds,
             "tokens": None if encoded.tokens is None else int(encoded.tokens.sum()),
-            "truncated_rows": [first + int(i) for i in np.flatnonzero(encoded.truncated)],
+            "truncated_rows": rows_of(encoded.truncated, first),
             "peak_rss_bytes": memory.peak_rss_bytes,
             "peak_gpu_bytes": encoder.peak_device_bytes(),
         }
@@ -173,7 +178,7 @@ def encode_entry(
             "texts": len(texts),
             "dims": encoder.dims,
             "tokens": total([m["tokens"] for m in done.values()]),
-            "truncated_rows": sorted(row for m in done.values() for row in m["truncated_rows"]),
+            "truncated_rows": all_rows([m["truncated_rows"] for m in done.values()]),
             "max_length": encoder.max_length,
             "model": encoder.description(),
             "verification": encoder.verify(list(texts.texts[:VERIFIED_TEXTS]), side),
@@ -181,6 +186,17 @@ def encode_entry(
         }
     )
     return meta, list(done.values())
+
+
+def rows_of(mask: npt.NDArray[np.bool_] | None, first: int) -> list[int] | None:
+    """Rows of an entry that ``mask`` marks, which begins at row ``first``; null where nothing is known."""
+    return None if mask is None else [first + int(i) for i in np.flatnonzero(mask)]
+
+
+def all_rows(shards: Sequence[list[int] | None]) -> list[int] | None:
+    """The rows of all shards, ascending; null where they are not known of one."""
+    known = [rows for rows in shards if rows is not None]
+    return sorted(row for rows in known for row in rows) if len(known) == len(shards) else None
 
 
 def timing_of(

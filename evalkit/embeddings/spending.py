@@ -11,7 +11,8 @@ from evalkit.embeddings.encoding import entry_key
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
-from evalkit.encoders.hosted import COMPARED_TEXTS, WARM_UP_TEXT, estimated_tokens
+from evalkit.encoders.hosted import COMPARED_TEXTS, WARM_UP_TEXT
+from evalkit.encoders.token_bounds import estimated_tokens
 from evalkit.errors import StoppedAsAskedError, UserError
 
 

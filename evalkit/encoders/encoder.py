@@ -19,14 +19,14 @@ FloatMatrix = npt.NDArray[np.float32]
 @dataclass(frozen=True)
 class Encoded:
     """``vectors`` (n × dims, float32), and per text the ``tokens`` that were read (int64, prompt and special
-    tokens included; null where an API does not tell) and whether it was ``truncated`` (bool).
+    tokens included; null where an API does not tell) and whether it was ``truncated`` (bool; null: nobody can tell).
 
     ``seconds`` is what a server would have taken for all of them together: see encoders.stopwatch.
     """
 
     vectors: FloatMatrix
     tokens: npt.NDArray[np.int64] | None
-    truncated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_] | None
     seconds: float
 
 

@@ -25,11 +25,11 @@ import numpy.typing as npt
 from evalkit.config import ModelConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.stopwatch import covered_seconds
+from evalkit.encoders.token_bounds import estimated_tokens, most_tokens
 from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.encoders.troubles import BadReplyError, is_transient, retry_after_seconds, status_of
 from evalkit.errors import UserError
 
-BYTES_PER_TOKEN = 3  # fewer than English has and about what Chinese has, so that batches rather stay too small
 REMOVED = "<removed>"
 COMPARED_TEXTS = 32
 WARM_UP_TEXT = "warm"
@@ -178,11 +178,20 @@ class HostedEncoder:
                 self.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        limit = (self.max_length if self.vendor.cuts_in_silence else None) or math.inf
-        may_be_cut = np.array([estimated_tokens(text) > limit for text in prompted], dtype=np.bool_)
         tokens = per_text([(rows, answer.reply.tokens) for rows, answer in answers], len(texts))
         seconds = covered_seconds((answer.began, answer.ended) for _, answer in answers)
-        return Encoded(vectors, tokens, may_be_cut, seconds)
+        return Encoded(vectors, tokens, self.may_be_cut(texts, side), seconds)
+
+    def may_be_cut(self, texts: Sequence[str], side: Side) -> npt.NDArray[np.bool_] | None:
+        """Which texts may be longer than is read; none where the API refuses those, null where its ways are unknown."""
+        if self.device == "served":
+            return None
+        if not self.vendor.cuts_in_silence:
+            return np.zeros(len(texts), dtype=np.bool_)
+        if self.max_length is None:
+            return None
+        prompt = getattr(self.config.prompts, side)
+        return np.array([most_tokens(prompt + text) > self.max_length for text in texts], dtype=np.bool_)
 
     def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
         found = np.asarray(vectors, dtype=np.float32)
@@ -326,11 +335,6 @@ def in_order(items: Sequence[tuple[int, Sequence[float]]]) -> list[Sequence[floa
     if sorted(index for index, _ in items) != list(range(len(items))):
         raise BadReplyError("an index is missing or there twice")
     return [vector for _, vector in sorted(items, key=lambda item: item[0])]
-
-
-def estimated_tokens(text: str) -> int:
-    """About how many tokens ``text`` has, rather too many than too few."""
-    return 1 + math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
 
 
 def per_text(tokens: Sequence[tuple[Sequence[int], int | None]], texts: int) -> npt.NDArray[np.int64] | None:

@@ -1,7 +1,8 @@
 """Any model of mteb's registry, loaded and prompted as mteb does it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -9,16 +10,19 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 
 from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.sentence_transformers import token_counts
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import named_tokenizer
 from evalkit.encoders.weights import warn_about_remote_code
 from evalkit.errors import UserError, did_you_mean
 
 BATCH_TEXTS = 32
+Counts = npt.NDArray[np.int64]
 TASK_NAME, TASK_LIKE = "evalkit", "SciFact"  # prompts are those that a model has for retrieval at large
 
 
@@ -60,7 +64,8 @@ class MtebEncoder:
 
     @property
     def max_length(self) -> int | None:
-        length = self.config.max_length or self.meta.max_tokens
+        """What is applied; the registry's word where no sentence-transformers model is inside. Loads the model."""
+        length = self.inner.max_seq_length if self.inner is not None else self.meta.max_tokens
         return int(length) if length and length < math.inf else None
 
     @cached_property
@@ -76,6 +81,7 @@ class MtebEncoder:
             "weights": f"mteb:{self.revision}",
             "side": side,
             "prompt": getattr(self.config.prompts, side),
+            "max_length": self.config.max_length,
             "device": self.runtime.device,
             "libraries": {name: version(name) for name in ("mteb", "torch")},
         }
@@ -97,12 +103,19 @@ class MtebEncoder:
         if self.config.trust_remote_code:
             warn_about_remote_code(self.config)
         try:
-            return mteb.get_model(self.config.name, revision=self.config.revision, device=device)
+            model = mteb.get_model(self.config.name, revision=self.config.revision, device=device)
         except (OSError, ImportError, ValueError) as error:
             raise UserError(
                 f"mteb can't load {self.config.name}: {str(error).splitlines()[0]}",
                 "It may need the model hub or a package of its own.",
             ) from None
+        limit_length(model, self.config)
+        return model
+
+    @cached_property
+    def inner(self) -> Any:
+        """The sentence-transformers model that mteb's wraps; null where it wraps none."""
+        return inside(self.model)
 
     @cached_property
     def task(self) -> Any:
@@ -124,7 +137,7 @@ class MtebEncoder:
         columns = {"text": prompted, **({"query": prompted} if side == "query" else {"title": [""] * len(texts)})}
         batches = DataLoader(Dataset.from_dict(columns), batch_size=BATCH_TEXTS)
         model, task, clock = self.model, self.task, Stopwatch()
-        with clock.running():
+        with read_texts(self.inner) as read, clock.running():
             found = model.encode(
                 batches,
                 task_metadata=task,
@@ -135,8 +148,17 @@ class MtebEncoder:
             )
             vectors = found.float().cpu().numpy() if isinstance(found, torch.Tensor) else found
         advance(len(texts))
-        nothing_known_cut = np.zeros(len(texts), dtype=np.bool_)
-        return Encoded(np.asarray(vectors, dtype=np.float32), None, nothing_known_cut, clock.seconds)
+        tokens, truncated = self.counted(read, len(texts))
+        return Encoded(np.asarray(vectors, dtype=np.float32), tokens, truncated, clock.seconds)
+
+    def counted(self, read: Sequence[Any], texts: int) -> tuple[Counts | None, npt.NDArray[np.bool_] | None]:
+        """Tokens that the model read of each of ``read`` and whether it was cut; null where it can't be known."""
+        tokenizer = getattr(self.inner, "tokenizer", None)
+        if tokenizer is None or len(read) != texts or not all(isinstance(text, str) for text in read):
+            return None, None
+        lengths = token_counts(tokenizer, read)
+        limit = self.max_length or np.iinfo(np.int64).max
+        return np.minimum(lengths, limit), lengths > limit
 
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """Null: mteb's own way is the reference."""
@@ -156,3 +178,48 @@ class MtebEncoder:
             "max_length": self.max_length,
             "threads": self.threads,
         }
+
+
+def inside(model: Any) -> Any:
+    """The SentenceTransformer that ``model`` of mteb wraps; null where it wraps none."""
+    from sentence_transformers import SentenceTransformer
+
+    found = getattr(model, "model", None)
+    return found if isinstance(found, SentenceTransformer) else None
+
+
+def limit_length(model: Any, config: ModelConfig) -> None:
+    """Have ``model`` of mteb read ``config.max_length`` tokens. Raises UserError where nothing here can tell it to."""
+    if config.max_length is None:
+        return
+    inner = inside(model)
+    if inner is None:
+        raise UserError(
+            f"{config.name} has a reader of its own in mteb, whose length can't be set.",
+            "Leave model.max_length=null: it reads what the registry says.",
+        )
+    inner.max_seq_length = config.max_length
+
+
+@contextmanager
+def read_texts(inner: Any) -> Iterator[list[Any]]:
+    """What ``inner`` is given to read meanwhile, in order, with the prompts that mteb or the model put before it."""
+    read: list[Any] = []
+    if inner is None:
+        yield read
+        return
+    encode = inner.encode
+
+    def listening(*args: Any, **options: Any) -> Any:
+        name = options.get("prompt_name") or inner.default_prompt_name
+        prompt = options.get("prompt")
+        before = (inner.prompts.get(name) if prompt is None and name else prompt) or ""
+        sentences = args[0] if args else options.get("inputs", [])
+        read.extend(before + each if isinstance(each, str) else each for each in sentences)
+        return encode(*args, **options)
+
+    inner.encode = listening
+    try:
+        yield read
+    finally:
+        del inner.encode

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 
 from evalkit.config import ModelConfig, RuntimeConfig
@@ -19,7 +20,14 @@ from evalkit.encoders.runtimes import INPUTS, LEAST_COSINE, find_runtime
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
 from evalkit.encoders.torch_device import DTYPES, torch_device
-from evalkit.encoders.weights import ask_hub, check_weights, folder_sha256, local_folder, warn_about_remote_code
+from evalkit.encoders.weights import (
+    ask_hub,
+    at_commit,
+    check_weights,
+    folder_sha256,
+    local_folder,
+    warn_about_remote_code,
+)
 from evalkit.errors import UserError
 from evalkit.images import Image
 
@@ -41,6 +49,8 @@ class SentenceTransformersEncoder:
         self.folder = local_folder(config)
         if self.folder:
             check_weights(config, self.folder)
+        else:
+            self.config = at_commit(config)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         config, runtime = self.config, self.runtime
@@ -169,7 +179,9 @@ class SentenceTransformersEncoder:
         prompt = getattr(self.config.prompts, side)
         is_image = np.array([isinstance(text, Image) for text in texts], dtype=np.bool_)
         lengths = np.full(len(texts), IMAGE_TOKENS, dtype=np.int64)
-        lengths[~is_image] = self.token_counts([text for text in texts if not isinstance(text, Image)], prompt)
+        lengths[~is_image] = token_counts(
+            self.model.tokenizer, [prompt + text for text in texts if not isinstance(text, Image)]
+        )
         limit = self.max_length or int(max(lengths, default=1))
         tokens = np.minimum(lengths, limit)
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
@@ -184,19 +196,6 @@ class SentenceTransformersEncoder:
 
             encode_in_batches(tokens[rows].tolist(), self.budget, encode_batch)
         return Encoded(vectors, None if is_image.any() else tokens, (lengths > limit) & ~is_image, clock.seconds)
-
-    def token_counts(self, texts: Sequence[str], prompt: str) -> Any:
-        """Tokens of every text with prompt and special tokens, before any truncation (int64)."""
-        if not texts:
-            return np.empty(0, dtype=np.int64)
-        tokenizer = self.model.tokenizer
-        prompted = [prompt + text for text in texts]
-        if not callable(tokenizer):  # a static model's, which is not one of transformers
-            encodings = tokenizer.encode_batch(prompted, add_special_tokens=False)
-            return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-        with quiet_transformers():
-            ids = tokenizer(prompted, truncation=False, padding=False)["input_ids"]
-        return np.array([len(i) for i in ids], dtype=np.int64)
 
     def forward(self, texts: list[str], prompt: str, transformer: Any) -> FloatMatrix:
         """One batch through the model (n × dims, float32), copied from the device when it is done."""
@@ -259,6 +258,18 @@ class SentenceTransformersEncoder:
             "token_budget": self.budget.tokens,
             "precision": self.runtime.precision,
         }
+
+
+def token_counts(tokenizer: Any, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Tokens of every text with special tokens, before any truncation (int64)."""
+    if not texts:
+        return np.empty(0, dtype=np.int64)
+    if not callable(tokenizer):  # a static model's, which is not one of transformers
+        encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+    with quiet_transformers():
+        ids = tokenizer(list(texts), truncation=False, padding=False)["input_ids"]
+    return np.array([len(i) for i in ids], dtype=np.int64)
 
 
 def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:

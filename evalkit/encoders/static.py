@@ -16,7 +16,7 @@ from evalkit.config import ModelConfig, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizing import unlimited
-from evalkit.encoders.weights import folder_sha256, hub_folder, local_folder
+from evalkit.encoders.weights import at_commit, folder_sha256, hub_folder, local_folder
 from evalkit.errors import UserError
 
 BATCH_TEXTS = 256
@@ -106,6 +106,8 @@ def model2vec(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
     """A model of Model2Vec: a folder, or from the hub at its pinned revision."""
     needs("model2vec", config)
     folder = local_folder(config)
+    if folder is None:
+        config = at_commit(config)
     weights = f"sha256:{folder_sha256(folder)}" if folder else f"hub:{config.revision}"
 
     def load_engine() -> Engine:

@@ -1,8 +1,10 @@
 """Where a model's files lie on this machine, and what they are: told without loading any of them."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +14,7 @@ from evalkit.config import ModelConfig
 from evalkit.errors import UserError
 
 HUB_TIMEOUT_S = 10.0
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def local_folder(model: ModelConfig) -> Path | None:
@@ -77,6 +80,32 @@ def warn_about_remote_code(model: ModelConfig) -> None:
     sys.stderr.write(
         f"evalkit: warning: {model.name} runs code that its repository ships (model.trust_remote_code=true).\n"
     )
+
+
+def hub_commit(name: str, revision: str | None, hint: str) -> str:
+    """The commit (40 hex digits) that ``revision`` of ``name`` stands for today; null is the branch main.
+
+    Out of the hub's reach it is the commit that the hub's cache has for it. Raises UserError where neither tells.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.file_download import repo_folder_name
+
+    if revision and COMMIT.fullmatch(revision):
+        return revision
+    try:
+        return str(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_S).sha)
+    except Exception as error:  # whichever HTTP client the hub library uses, and its offline mode
+        kept = Path(HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "refs", revision or "main")
+        if kept.is_file():
+            return kept.read_text().strip()
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{name} is neither in the hub's cache nor to be had from the hub: {reason}", hint) from None
+
+
+def at_commit(model: ModelConfig) -> ModelConfig:
+    """``model`` with its hub commit as ``revision``, so that what is stored is not found again once a branch moved."""
+    return replace(model, revision=hub_commit(model.name, model.revision, "Give a copy: model.path=<folder>."))
 
 
 def hub_folder(name: str, revision: str | None, setting: str = "model.path") -> Path:

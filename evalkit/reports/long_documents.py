@@ -58,7 +58,10 @@ def words(gathered: Gathered, point: pd.Series, measure: str) -> str:
         return f"{point['chunking']} {quality}, {chunks:.2f} chunks and {size} per document"
     passes = gathered.runs[point["run"]].about["embeddings"]
     documents = next(p for p in passes if p["corpus"] == point["corpus_name"] and p["side"] == "document")
-    if not documents.get("truncated_texts"):
+    cut = documents.get("truncated_texts")
+    if cut is None:
+        return f"unsplit (how many were cut is not known) {quality}"
+    if cut == 0:
         return f"whole {quality}"
-    of_documents = percent(documents["truncated_texts"] / documents["texts"])
+    of_documents = percent(cut / documents["texts"])
     return f"cut at {documents['runtime']['max_length']:,} tokens ({of_documents} of documents) {quality}"

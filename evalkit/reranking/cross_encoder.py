@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from evalkit.config import RerankerConfig, RuntimeConfig
 from evalkit.encoders.batches import Rows, TokenBudget, encode_in_batches
 from evalkit.encoders.sentence_transformers import LIBRARIES, TOKEN_BUDGETS, quiet_transformers
 from evalkit.encoders.torch_device import DTYPES, torch_device
-from evalkit.encoders.weights import folder_sha256, hub_folder
+from evalkit.encoders.weights import folder_sha256, hub_commit, hub_folder
 from evalkit.errors import UserError
 
 
@@ -40,7 +41,9 @@ class CrossEncoder:
         self.config = config
         self.runtime = runtime
         if config.path is None:
-            self.folder = hub_folder(config.name, config.revision, "reranker.path")
+            hint = "Give a folder with its files: reranker.path=<folder>."
+            self.config = replace(config, revision=hub_commit(config.name, config.revision, hint))
+            self.folder = hub_folder(config.name, self.config.revision, "reranker.path")
             return
         self.folder = Path(config.path).expanduser()
         if not self.folder.is_dir():

@@ -22,7 +22,7 @@ from evalkit.__main__ import main
 from evalkit.composing import compose
 from evalkit.config import ModelConfig
 from evalkit.encoders import load_encoder
-from evalkit.encoders.hosted import estimated_tokens
+from evalkit.encoders.token_bounds import estimated_tokens
 from evalkit.encoders.troubles import retry_after_seconds
 from evalkit.errors import UserError
 from evalkit.gate.output import space_sentence
@@ -227,6 +227,8 @@ def test_a_whole_run_has_its_bill_and_no_key(
     err = capsys.readouterr().err
     assert "texts to send, at most about" in err
     (point,) = read_run(stored_runs(tmp_path / "results")[0]).about["points"]
+    passes = read_run(stored_runs(tmp_path / "results")[0]).about["embeddings"]
+    assert {side["truncated_texts"] for side in passes} == {0}  # refused or, at Google, too short to be cut
     assert point["priced_as"] in ("text-embedding-3-small", "embed-v4.0", "voyage-3.5", "gemini-embedding-001")
     assert point["tokens_per_document"] == 2
     assert point["cost_embed_once_usd"] > 0
@@ -332,7 +334,9 @@ def test_texts_that_an_api_may_cut_in_silence_are_counted(
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     with serve() as server:
         assert main(run_arguments("gemini", server, "model.max_length=4")) == 0
-    corpus = read_run(stored_runs(tmp_path / "results")[0]).about["corpora"][0]
+    about = read_run(stored_runs(tmp_path / "results")[0]).about
+    corpus = about["corpora"][0]
+    assert about["embeddings"][0]["truncated_texts"] is None  # may be is not are
     (finding,) = (f for f in corpus["lint"] if f["check"] == "truncated_documents")
     assert "documents may be cut at the 4 tokens that gemini-embedding-001 reads" in finding["text"]
 

@@ -40,6 +40,11 @@ def test_a_run_of_a_model_that_counts_no_tokens(colours: Path, tmp_path: Path) -
     assert point["tokens_per_second"] is None
     assert "how many tokens" in point["unmeasured"]["tokens_per_second"]
     assert point["revision"]
+    about = read_run(stored_runs(tmp_path / "r")[0]).about
+    for side in about["embeddings"]:
+        assert side["truncated_texts"] is None
+        assert "nobody says which texts were cut" in side["unmeasured"]["truncated_texts"]
+    assert not [f for f in about["corpora"][0]["lint"] if f["check"] == "truncated_documents"]
 
 
 def test_a_prompt_of_the_config_reaches_the_model() -> None:
@@ -63,3 +68,39 @@ def test_a_model_that_ships_code_is_refused_until_it_is_allowed() -> None:
     config = compose("run", ["model=mteb", f"model.name='{ships}'"])
     with pytest.raises(UserError, match="trust_remote_code=true"):
         load_encoder(config.model, config.runtime)
+
+
+@pytest.fixture
+def wrapped(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name of the registry under which mteb gives the tiny model, with a prompt of its own for queries."""
+    import mteb
+    from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+    from sentence_transformers import SentenceTransformer
+
+    def get_model(name: str, **options: object) -> SentenceTransformerEncoderWrapper:
+        model = SentenceTransformer(str(tiny_model), device="cpu")
+        return SentenceTransformerEncoderWrapper(model, model_prompts={"query": "red green blue "})
+
+    monkeypatch.setattr(mteb, "get_model", get_model)
+    return "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def test_max_length_is_applied_and_cut_texts_are_counted_with_mtebs_prompts(wrapped: str, tiny_model: Path) -> None:
+    """Beside it: the same model by sentence-transformers, with mteb's prompt as its own."""
+    texts = ["red", "red green blue " * 2, "red green blue red", "blue " * 12]
+    ours = ["model=mteb", f"model.name='{wrapped}'", "model.native_dims=32", "model.max_length=8"]
+    local = ["model=local", f"model.path={tiny_model}", "model.max_length=8", "model.prompts.query='red green blue '"]
+    for side in ("query", "document"):
+        by_mteb, direct = (load_encoder((c := compose("run", s)).model, c.runtime) for s in (ours, local))
+        found, expected = by_mteb.encode(texts, side), direct.encode(texts, side)
+        assert by_mteb.max_length == by_mteb.inner.max_seq_length == 8
+        np.testing.assert_allclose(found.vectors, expected.vectors, atol=1e-5)
+        assert found.truncated.tolist() == expected.truncated.tolist()
+        assert found.tokens.tolist() == expected.tokens.tolist()
+        assert 0 < found.truncated.sum() < len(texts)
+
+
+def test_a_length_that_can_not_be_applied_is_refused() -> None:
+    config = compose("run", ["model=mteb", f"model.name={RANDOM}", "model.max_length=8"])
+    with pytest.raises(UserError, match="length can't be set"):
+        load_encoder(config.model, config.runtime).encode(["a"], "query")

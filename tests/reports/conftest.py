@@ -70,7 +70,7 @@ def write_run(results: Path) -> WriteRun:
         environment: Mapping[str, Any] = ENVIRONMENT,
         measure: str = "nDCG@10",
         chunking: str = "none",
-        truncated_texts: int = 0,
+        truncated_texts: int | None = 0,
         query_order: Callable[[int], Sequence[int]] = range,
         lint: Sequence[Any] = (),
         created_at: str | None = None,

@@ -74,3 +74,13 @@ def test_without_per_query_values_there_is_no_p(write_run: WriteRun, config: Con
     (line,) = make_report(config()).long_documents
     assert "p = " not in line
     assert f"({CHUNK_SCORES.mean() - CUT_SCORES.mean():+.4f})" in line
+
+
+@pytest.mark.parametrize(("known", "words"), [(0, "whole"), (None, "unsplit (how many were cut is not known)")])
+def test_documents_are_called_whole_only_where_none_was_cut(
+    known: int | None, words: str, write_run: WriteRun, config: Config
+) -> None:
+    write(write_run, "a", "none", CUT_SCORES, truncated_texts=known)
+    write(write_run, "b", CHUNKED, CHUNK_SCORES)
+    (sentence,) = make_report(config()).long_documents
+    assert f": {words} {CUT_SCORES.mean():.4f}" in sentence
