@@ -26,7 +26,7 @@ class Spending:
 
     def __str__(self) -> str:
         cost = "no price is known" if self.usd is None else f"about ${self.usd:,.4f}"
-        return f"{self.texts:,} texts to send, at most about {self.tokens:,} tokens: {cost}"
+        return f"{self.texts:,} texts to send, about {self.tokens:,} tokens: {cost}"
 
 
 def estimate(

@@ -225,7 +225,7 @@ def test_a_whole_run_has_its_bill_and_no_key(
         assert main(run_arguments(model, server)) == 0
         assert len(server.requests) == asked  # the second run sends nothing
     err = capsys.readouterr().err
-    assert "texts to send, at most about" in err
+    assert "texts to send, about" in err
     (point,) = read_run(stored_runs(tmp_path / "results")[0]).about["points"]
     passes = read_run(stored_runs(tmp_path / "results")[0]).about["embeddings"]
     assert {side["truncated_texts"] for side in passes} == {0}  # refused or, at Google, too short to be cut
