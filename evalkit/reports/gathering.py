@@ -19,6 +19,7 @@ from evalkit.reports.identity import (
 )
 from evalkit.reports.labels import labels, short
 from evalkit.reports.same_vectors import same_vectors
+from evalkit.results.record import SETTING as STORED_SETTING
 from evalkit.results.setting import model_parts
 from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stored_runs
 
@@ -116,7 +117,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
         raise KeyError(missing[0])
     depth = points.get("top_k", pd.Series(dtype=object))
     served = points.get("serve_k", depth)  # runs older than serve_k served all of top_k
-    points = with_chunks(points).assign(top_k=depth.astype(str), serve_k=served.astype(str))
+    points = with_means(with_chunks(points), run).assign(top_k=depth.astype(str), serve_k=served.astype(str))
     measured = [str(name) for name in points if name not in WORDS]
     points = points.astype({"dims": int, **dict.fromkeys(measured, float)})
     documents = {c["name"]: c["documents"] for c in about["corpora"]}
@@ -147,6 +148,16 @@ def with_chunks(points: pd.DataFrame) -> pd.DataFrame:
     whole: dict[str, Any] = {"chunking": UNCHUNKED, "chunks_per_document": 1.0}
     whole["bytes_per_document"] = points.get("bytes_per_vector")
     return points.assign(**{name: value for name, value in whole.items() if name not in points})
+
+
+def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:
+    """``points`` with the means of latencies, from the single calls of runs that kept no means yet."""
+    if "query_ms_mean" in points or not (run.folder / "latencies.parquet").is_file():
+        return points
+    calls = run.latencies()
+    calls["query_ms"] = calls["search_ms"] + calls["encode_query_ms"]
+    means = calls.groupby(list(STORED_SETTING), sort=False)[["search_ms", "encode_query_ms", "query_ms"]].mean()
+    return points.merge(means.add_suffix("_mean"), "left", left_on=list(STORED_SETTING), right_index=True)
 
 
 def prices_of(prices: Any) -> dict[str, Any]:

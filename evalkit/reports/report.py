@@ -71,7 +71,7 @@ def make_report(config: ReportConfig) -> Report:
         gathered=gathered,
         queries=queries,
         scopes=found,
-        warnings=tuple(warnings(gathered, queries, config.measure)),
+        warnings=tuple(warnings(gathered, queries, config.measure, config.workload)),
         marks=marks(points["model"].unique(), points["quantization"].unique(), points["dims"].unique().tolist()),
     )
 

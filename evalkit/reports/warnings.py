@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from evalkit.config import WorkloadConfig
 from evalkit.reports.gathering import Gathered
 from evalkit.reports.quality import CorpusQueries
 from evalkit.reports.scopes import common_corpora
@@ -10,7 +11,9 @@ from evalkit.results.provenance import hardware
 SHOWN = 5
 
 
-def warnings(gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: str) -> Iterator[str]:
+def warnings(
+    gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: str, workload: WorkloadConfig
+) -> Iterator[str]:
     """One line each: problems of reading, lint, truncation, missing corpora, different hardware, dependent queries."""
     yield from gathered.problems
     yield from lint(gathered)
@@ -24,6 +27,7 @@ def warnings(gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: 
     if len(untrained):
         yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
     yield from dependence(queries)
+    yield from smaller_corpora(gathered, workload)
 
 
 def lint(gathered: Gathered) -> Iterator[str]:
@@ -67,6 +71,17 @@ def notes(gathered: Gathered) -> Iterator[str]:
                     noted.setdefault(text, {})[measure] = None
     for text, measures in noted.items():
         yield f"{', '.join(measures)}: {text}."
+
+
+def smaller_corpora(gathered: Gathered, workload: WorkloadConfig) -> Iterator[str]:
+    """Where searches were timed among fewer documents than the workload has."""
+    largest = int(gathered.points["documents"].max())
+    if largest < workload.documents:
+        yield (
+            f"Searches were timed among at most {largest:,} documents, the workload has {workload.documents:,}: there "
+            "they take longer (exhaustive ones in proportion), so milliseconds and costs of queries are lower bounds, "
+            "and what is fastest or cheapest may be another index."
+        )
 
 
 def dependence(queries: Mapping[str, CorpusQueries]) -> Iterator[str]:

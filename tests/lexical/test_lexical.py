@@ -136,7 +136,7 @@ def test_baselines_stand_beside_models_in_a_report_and_a_gate(
     model, bm25_run = (str(folder) for folder in stored_runs(tmp_path / "results"))
     where = [f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}", "limits=null"]
     code = main(["gate", f"baseline={bm25_run}", f"candidate={model}", "match=[corpus]", *where])
-    assert code in (0, 1, 2)
+    assert code in (1, 3)  # six queries are too few for a pass
     assert "against" in capsys.readouterr().err
 
 

@@ -120,7 +120,7 @@ def write_run(results: Path) -> WriteRun:
                             query_ids=tuple(ids[i] for i in order),
                             per_query={measure: values[order]},
                             first_relevant_rank=np.ones(count, dtype=np.int64),
-                            latencies_ms={"search_ms": np.ones(3)},
+                            latencies_ms={"search_ms": np.array([1.0, 1.0, 4.0]), "encode_query_ms": np.full(3, 8.0)},
                             ranking=Ranking(np.zeros((0, 0), np.int64), np.zeros((0, 0), np.float32)),
                             document_ids=(),
                         )

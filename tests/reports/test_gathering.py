@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from evalkit.config import ReportConfig
@@ -144,3 +145,27 @@ def test_a_bad_setting_is_refused_with_the_way_out(
     write_run("a", ONE)
     with pytest.raises(UserError, match=said):
         make_report(config(override))
+
+
+def test_means_of_older_runs_come_from_their_single_calls(write_run: WriteRun, config: Config) -> None:
+    folder = write_run("a", {"c": {(64, "float32"): noisy(0.5)}})
+    about = json.loads((folder / "run.json").read_text())
+    for point in about["points"]:
+        for name in ("search_ms_mean", "encode_query_ms_mean", "query_ms_mean"):
+            point.pop(name, None)
+    (folder / "run.json").write_text(json.dumps(about))
+    calls = pd.read_parquet(folder / "latencies.parquet")
+    expected = (calls["search_ms"] + calls["encode_query_ms"]).mean()
+    found = make_report(config()).gathered.points
+    assert found["query_ms_mean"].tolist() == pytest.approx([expected])
+    assert found["cost_queries_month_usd"].notna().all()
+
+
+def test_a_workload_larger_than_the_corpora_makes_costs_of_queries_lower_bounds(
+    write_run: WriteRun, config: Config
+) -> None:
+    write_run("a", {"c": {(64, "float32"): noisy(0.5)}})
+    said = "Searches were timed among at most 1,000 documents, the workload has 5,000"
+    larger, smaller = (make_report(config(f"workload.documents={documents}")) for documents in (5_000, 900))
+    assert any(said in warning for warning in larger.warnings)
+    assert not any("Searches were timed" in warning for warning in smaller.warnings)
