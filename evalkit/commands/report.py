@@ -21,6 +21,6 @@ def main(arguments: list[str]) -> int:
     for problem in report.gathered.problems:
         sys.stderr.write(f"evalkit: {problem}\n")
     for answer in report.answers:
-        sys.stderr.write(f"{answer.question}: {report.words(answer)}\n")
+        sys.stderr.write(f"{answer.title(config.within)}: {report.words(answer)}\n")
     sys.stdout.write(f"{page}\n")
     return 0
