@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evalkit.composing import compose
 from evalkit.config import ApiConfig, ModelConfig, RuntimeConfig
 from evalkit.encoders import Encoder, load_encoder
+from evalkit.encoders import sentence_transformers as by_library
 from evalkit.encoders.hosted import HostedEncoder, Reply
 from evalkit.encoders.static import Engine, StaticEncoder
 from evalkit.encoders.stopwatch import Stopwatch, covered_seconds
@@ -97,7 +98,7 @@ def sentence_transformers(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_mo
     config = ModelConfig(kind="sentence_transformers", name="tiny", path=str(tiny_model))
     made: Any = load_encoder(config, RuntimeConfig(kind="torch", device="cpu"))
     model = made.model
-    monkeypatch.setattr(made, "token_counts", clock.around(made.token_counts, COUNT))
+    monkeypatch.setattr(by_library, "token_counts", clock.around(by_library.token_counts, COUNT))
     monkeypatch.setattr(model, "preprocess", clock.around(model.preprocess, READ))
     monkeypatch.setattr(model[0], "forward", clock.around(model[0].forward, COMPUTE))
     return made
