@@ -12,21 +12,25 @@ from evalkit.embeddings.store import EmbeddingStore
 from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.hosted import COMPARED_TEXTS, WARM_UP_TEXT
-from evalkit.encoders.token_bounds import estimated_tokens
+from evalkit.encoders.token_bounds import estimated_tokens, most_tokens
 from evalkit.errors import StoppedAsAskedError, UserError
 
 
 @dataclass(frozen=True)
 class Spending:
-    """``texts`` that are still to be sent, about how many ``tokens`` they have, and ``usd``; null without a price."""
+    """``texts`` still to be sent, how many ``tokens`` they have, about and at most, and ``usd`` for about as many.
+
+    ``usd`` is null without a price.
+    """
 
     texts: int
     tokens: int
+    most_tokens: int
     usd: float | None
 
     def __str__(self) -> str:
         cost = "no price is known" if self.usd is None else f"about ${self.usd:,.4f}"
-        return f"{self.texts:,} texts to send, about {self.tokens:,} tokens: {cost}"
+        return f"{self.texts:,} texts to send, about {self.tokens:,} tokens (at most {self.most_tokens:,}): {cost}"
 
 
 def estimate(
@@ -37,20 +41,23 @@ def estimate(
     price: float | None,
 ) -> Spending:
     """What ``corpora`` still cost at ``price`` (US dollars per million tokens), timed single queries included."""
-    texts = tokens = 0
+    texts = tokens = most = 0
     for corpus, chunks in corpora:
         sides: tuple[tuple[Side, Texts, int], ...] = (
             ("document", chunks.texts, 0),
             ("query", corpus.queries, latency_calls),
         )
         for side, each, calls in sides:
+            prompt = getattr(encoder.config.prompts, side)
             for text in unstored(store, encoder, side, each, calls):
                 texts += 1
-                tokens += estimated_tokens(text)
+                tokens += estimated_tokens(prompt + text)
+                most += most_tokens(prompt + text)
     if texts:
         texts += encoder.config.api.parallel
         tokens += encoder.config.api.parallel * estimated_tokens(WARM_UP_TEXT)
-    return Spending(texts, tokens, None if price is None else tokens / 1e6 * price)
+        most += encoder.config.api.parallel * most_tokens(WARM_UP_TEXT)
+    return Spending(texts, tokens, most, None if price is None else tokens / 1e6 * price)
 
 
 def unstored(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, calls: int) -> Iterator[str]:

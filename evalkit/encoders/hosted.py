@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.config import ModelConfig
+from evalkit.encoders.budget import Budget
 from evalkit.encoders.encoder import Advance, Encoded, FloatMatrix, Side
 from evalkit.encoders.stopwatch import covered_seconds
 from evalkit.encoders.token_bounds import estimated_tokens, most_tokens
@@ -79,7 +80,7 @@ class HostedEncoder:
         self.api = config.api
         self.vendor = vendor
         self.device = device
-        self.spent_tokens = 0
+        self.budget = Budget(config.name, config.api)
         self.lock = threading.Lock()
         self.connected = False
         self.stopped = threading.Event()  # ends the waiting of requests that are tried again
@@ -243,24 +244,19 @@ class HostedEncoder:
             tokens.try_acquire("tokens", min(sum(map(estimated_tokens, texts)), self.api.tokens_per_minute or 1))
         client = self.client
         began = time.perf_counter()
-        reply = self.vendor.request(client, self.config, texts, side, dims)
+        reserved = self.budget.reserve(texts)
+        try:
+            reply = self.vendor.request(client, self.config, texts, side, dims)
+        except Exception as error:
+            self.budget.fail(reserved, error)
+            raise
         ended = time.perf_counter()
+        self.budget.settle(reserved, reply.tokens)
         if len(reply.vectors) != len(texts):
             raise BadReplyError(f"{len(reply.vectors)} vectors for {len(texts)} texts")
         if not all(map(math.isfinite, itertools.chain.from_iterable(reply.vectors))):
             raise BadReplyError("a vector with NaN or infinity in it")
-        with self.lock:
-            self.spent_tokens += reply.tokens or 0
-            self.check_spending()
         return Answer(reply, began, ended)
-
-    def check_spending(self) -> None:
-        limit, price = self.api.max_usd, self.api.usd_per_million_tokens
-        if limit is not None and price is not None and self.spent_tokens / 1e6 * price > limit:
-            raise UserError(
-                f"{self.config.name} has cost more than model.api.max_usd={limit}.",
-                "What is finished is kept: a higher limit goes on from there.",
-            )
 
     def wait(self, state: Any) -> float:
         """Seconds until the next attempt: what Retry-After says, else exponential with full jitter."""

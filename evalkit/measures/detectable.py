@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from evalkit.measures.resampling import Floats
 
@@ -24,6 +23,8 @@ def detectable_drops(
     at least the normal quantile of ``alpha``; that ratio's variance follows from the first four moments of x (delta
     method). As m moved clusters give no p below 2⁻ᵐ, enough must fall for that too, as if nothing else had moved.
     """
+    from scipy import special
+
     needed = max(critical, float(special.ndtri(1 - alpha)))
     share = smallest_share(scores, differences, tolerances[:, None] * sizes, needed)
     clusters, least = len(sizes), int(np.ceil(np.log2(1 / alpha)))
@@ -38,6 +39,8 @@ def detectable_drops(
 
 def smallest_share(scores: Floats, differences: Floats, allowed: Floats, needed: float) -> Floats:
     """The share of clusters that must lose their whole score, by bisection; infinite where all of them are too few."""
+    from scipy import special
+
     moved = differences != 0
     count = np.maximum(moved.sum(axis=1, keepdims=True), 1)
     weight = moved * (count + 1) / count  # one more cluster that changes than this sample happens to have

@@ -22,7 +22,7 @@ from evalkit.__main__ import main
 from evalkit.composing import compose
 from evalkit.config import ModelConfig
 from evalkit.encoders import load_encoder
-from evalkit.encoders.token_bounds import estimated_tokens
+from evalkit.encoders.token_bounds import estimated_tokens, most_tokens
 from evalkit.encoders.troubles import retry_after_seconds
 from evalkit.errors import UserError
 from evalkit.gate.output import space_sentence
@@ -345,17 +345,20 @@ def test_texts_that_an_api_may_cut_in_silence_are_counted(
 def test_a_bill_that_grows_beyond_the_limit_stops_the_run_and_keeps_what_is_paid(
     run_arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The server counts two tokens a text; a price that makes each cost a dollar lets 20 tokens through, then stops."""
+    """At a dollar per token the first text passes; what could take the bill beyond the limit is never sent."""
     expensive = ["model.api.usd_per_million_tokens=1000000", "store.shard_texts=2", "model.api.parallel=1"]
     with serve() as server:
         limited = run_arguments("openai-small", server, *expensive)
         assert main([*limited, "model.api.max_usd=1000"]) == 0
+    limit = most_tokens(TEXTS[0]) + 1
     with serve() as server:
-        config = compose("run", [*overrides("openai-small", server, *expensive), "model.api.max_usd=7"])
+        config = compose("run", [*overrides("openai-small", server, *expensive), f"model.api.max_usd={limit}"])
         found = load_encoder(config.model, config.runtime)
         found.encode(TEXTS[:1], "document")
-        with pytest.raises(UserError, match="cost more than"):
-            found.encode(TEXTS[1:2], "document")
+        sent = len(server.requests)
+        with pytest.raises(UserError, match="could exceed"):
+            found.encode(TEXTS[:1], "document")
+        assert len(server.requests) == sent
 
 
 @pytest.mark.usefixtures("openai_key")
