@@ -108,13 +108,24 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
         )
     if one["top_k"] != other["top_k"]:
         raise NotComparableError(f"{corpus}: top_k was {one['top_k']} and is {other['top_k']}.", "Use the same top_k.")
-    before, after = (point.get("serve_k", point["top_k"]) for point in (one, other))
-    if before != after:
+    before, after = served(one), served(other)
+    if before != after and (depends_on_depth(one, baseline) or depends_on_depth(other, candidate)):
         older = " (runs older than serve_k served, timed and rescored for all of top_k)" if "serve_k" not in one else ""
         raise NotComparableError(
             f"{corpus}: serve_k was {before} and is {after}{older}.",
             f"Make the baseline anew, or the candidate with serve_k={before}.",
         )
+
+
+def served(point: Mapping[str, Any]) -> int:
+    """For how many results a point was searched and timed; runs older than ``serve_k`` searched for all of top_k."""
+    return int(point.get("serve_k", point["top_k"]))
+
+
+def depends_on_depth(point: Mapping[str, Any], run: StoredRun) -> bool:
+    """Whether the first results of a point depend on how many it was asked for: rescored ones and graphs."""
+    quantization = run.about["config"].get("quantization", {}).get(point["quantization"]) or {}
+    return quantization.get("rescore") is not None or "efSearch" in point["index"]
 
 
 def corpus_record(run: StoredRun, point: Mapping[str, Any]) -> dict[str, Any]:

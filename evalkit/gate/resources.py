@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
-from evalkit.gate.pairing import Pair
+from evalkit.gate.pairing import Pair, served
 from evalkit.measures.holm import holm
 from evalkit.measures.quantiles import Calls, calls_needed, slower_p
 from evalkit.results.objectives import OBJECTIVES, Objective
@@ -112,6 +112,8 @@ def compare(
         reason = "not compared: different hardware"
     elif objective.unit == "$" and not same_terms:
         reason = "not compared: different workload or prices"
+    elif objective.of_search and served(pair.baseline) != served(pair.candidate):
+        reason = f"not compared: timed for {served(pair.baseline)} and {served(pair.candidate)} results"
     elif min(before, after) <= 0:
         reason = "not compared: a figure is 0"
     elif too_few := too_few_calls(objective, old, new):

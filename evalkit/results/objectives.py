@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SEARCH_COSTS = ("cost_month_usd", "cost_queries_month_usd")
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -16,6 +18,11 @@ class Objective:
     higher_is_better: bool
     of_machine: bool = False
     samples: tuple[str, ...] = ()
+
+    @property
+    def of_search(self) -> bool:
+        """Whether it depends on how many results a search was asked for."""
+        return "search_ms" in self.samples or self.column in ("search_queries_per_second", *SEARCH_COSTS)
 
     @property
     def percentile(self) -> int | None:

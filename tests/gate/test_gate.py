@@ -219,6 +219,24 @@ def older(run: StoredRun) -> StoredRun:
     return run
 
 
+def rescored(run: StoredRun) -> StoredRun:
+    """A run whose quantization re-orders candidates."""
+    if run is not None:
+        run.about["config"]["quantization"] = {"x": {"faiss": "BFlat", "rescore": {"store": "float32"}}}
+    return run
+
+
+def test_what_does_not_depend_on_the_served_depth_is_compared_but_for_its_speed(
+    make_run: MakeRun, config: GateConfig
+) -> None:
+    before, after = older(make_run({(8, "x"): SCORES}, top_k=50)), make_run({(8, "x"): SCORES}, top_k=50)
+    decision = decide(config, before, after)
+    assert decision.verdict is Verdict.PASS
+    reasons = {r.column: r.not_compared for r in decision.resources}
+    assert reasons["search_ms_p95"] == reasons["cost_month_usd"] == "not compared: timed for 50 and 10 results"
+    assert reasons["documents_per_second"] == reasons["index_bytes"] == ""
+
+
 def differing(make_run: MakeRun) -> dict[str, tuple[StoredRun, StoredRun]]:
     def run(**options: object) -> StoredRun:
         return make_run({(8, "x"): SCORES}, **options)
@@ -229,8 +247,8 @@ def differing(make_run: MakeRun) -> dict[str, tuple[StoredRun, StoredRun]]:
         "judgments differ": (run(), run(fingerprints={"judgments": "other"})),
         "documents and queries differ": (run(), run(fingerprints={"documents": "o", "queries": "o"})),
         "top_k was 10 and is 50": (run(), run(top_k=50)),
-        "serve_k was 10 and is 5": (run(), run(serve_k=5)),
-        "serve_k was 50 and is 10 .runs older than serve_k": (older(run(top_k=50)), run(top_k=50)),
+        "serve_k was 10 and is 5": (rescored(run()), rescored(run(serve_k=5))),
+        "serve_k was 50 and is 10 .runs older than serve_k": (older(rescored(run(top_k=50))), rescored(run(top_k=50))),
         "no point of the candidate answers": (run(), make_run({(16, "x"): SCORES})),
         "the candidate did not measure nDCG@10": (run(), run(measures=["R@10"])),
         "different queries": (run(), make_run({(8, "x"): SCORES[:150]})),

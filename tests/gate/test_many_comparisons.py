@@ -47,9 +47,9 @@ def test_two_stored_runs_of_80_points_and_two_measures_through_the_command(make_
     make_run({setting: np.zeros(300) for setting in scores}, name="after", measures=measures)
     arguments = ["gate", "baseline=before", "candidate=after", "measures=[nDCG@10,R@100]", "results_dir=results"]
     code = f"""
-import resource
 from evalkit.__main__ import main
-print(main({arguments}), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+from evalkit.measures.memory import peak_rss_since_reset_bytes
+print(main({arguments}), peak_rss_since_reset_bytes())
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
