@@ -112,7 +112,7 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
     if before != after and (depends_on_depth(one, baseline) or depends_on_depth(other, candidate)):
         older = " (runs older than serve_k served, timed and rescored for all of top_k)" if "serve_k" not in one else ""
         raise NotComparableError(
-            f"{corpus}: serve_k was {before} and is {after}{older}.",
+            f"{pair.name}: serve_k was {before} and is {after}{older}.",
             f"Make the baseline anew, or the candidate with serve_k={before}.",
         )
 
