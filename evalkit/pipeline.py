@@ -61,7 +61,7 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
     if config.runtime.kind == AUTO:
         encoder = load_encoder(model, choose_runtime(model, config.runtime, chunked[0][1].texts.texts, store.path))
-    if isinstance(encoder, HostedEncoder) and encoder.device == HOSTED:
+    if isinstance(encoder, HostedEncoder) and (encoder.device == HOSTED or model.api.dry_run):
         price = model.api.usd_per_million_tokens
         agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, model.api)
     for corpus, chunks in chunked:

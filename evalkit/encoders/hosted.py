@@ -243,8 +243,8 @@ class HostedEncoder:
         if tokens:
             tokens.try_acquire("tokens", min(sum(map(estimated_tokens, texts)), self.api.tokens_per_minute or 1))
         client = self.client
-        began = time.perf_counter()
         reserved = self.budget.reserve(texts)
+        began = time.perf_counter()
         try:
             reply = self.vendor.request(client, self.config, texts, side, dims)
         except Exception as error:

@@ -286,6 +286,18 @@ def openai_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("openai_key")
+def test_a_dry_run_of_a_server_of_ones_own_sends_no_text_either(
+    run_arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve() as server:
+        words = run_arguments("openai-small", server, "model.api.dry_run=true")
+        own = ["model=openai_compatible", "model.name=ours", f"model.url={server.url}/v1", *words[2:]]
+        assert main(own) == 0
+        assert server.requests == []
+    assert "dry run, nothing was sent" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("openai_key")
 @pytest.mark.parametrize(
     ("settings", "code", "said"),
     [
