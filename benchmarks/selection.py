@@ -19,11 +19,14 @@ from evalkit.results.store import read_run
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 COUNTS = (2, 5, 10, 20, 65, 200)
 GAP = 0.05
+CLUSTER = 5
+CLUSTERED = "equal, 60 clusters of 5 queries"
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--run", help="a run's folder with many settings of one corpus")
+    arguments.add_argument("--corpus", help="which of the run's corpora; the first one by default")
     arguments.add_argument("--measure", default="nDCG@10")
     arguments.add_argument("--alpha", type=float, default=0.05)
     arguments.add_argument("--trials", type=int, default=300)
@@ -33,16 +36,18 @@ def main() -> None:
         "equal, 50 queries": lambda rng, settings: scores(rng, settings, 50),
         "equal, 20 queries": lambda rng, settings: scores(rng, settings, 20),
         "equal, 2 % of 300 queries differ": lambda rng, settings: sparse(rng, settings, 300, 0.02),
+        CLUSTERED: lambda rng, settings: clustered(rng, settings, 300),
+        "the same, taken for independent": lambda rng, settings: clustered(rng, settings, 300),
     }
     if options.run:
-        real = real_scores(Path(options.run), options.measure)
+        real = real_scores(Path(options.run), options.corpus, options.measure)
         cases |= {
             "real, settings swapped": lambda rng, settings: swapped(rng, drawn(rng, real, settings)),
             "real, means made equal": lambda rng, settings: drawn(rng, levelled(real), settings),
             "real, means made equal, 50 queries": lambda rng, settings: drawn(rng, levelled(real), settings, 50),
         }
     rows = [
-        {"what": what, "settings": count, **alarms(draw, count, options)}
+        {"what": what, "settings": count, **alarms(draw, count, options, CLUSTER if what == CLUSTERED else 1)}
         for what, draw in cases.items()
         for count in COUNTS
         if "real" not in what or count <= len(real)
@@ -63,9 +68,16 @@ def sparse(rng: np.random.Generator, settings: int, queries: int, share: float) 
     )
 
 
-def real_scores(run: Path, measure: str) -> np.ndarray:
+def clustered(rng: np.random.Generator, settings: int, queries: int) -> np.ndarray:
+    """Queries in fives that a setting answers well or badly together."""
+    together = np.repeat(rng.normal(size=(settings, queries // CLUSTER)), CLUSTER, axis=1)
+    noisy = rng.normal(size=queries) + 0.4 * together + 0.4 * rng.normal(size=(settings, queries))
+    return np.select([noisy > 0.5, noisy > -0.2, noisy > -0.5], [1, 0.63, 0.39], 0.0)
+
+
+def real_scores(run: Path, corpus: str | None, measure: str) -> np.ndarray:
     queries = read_run(run).queries()
-    one = queries[queries["corpus"] == queries["corpus"].iloc[0]]
+    one = queries[queries["corpus"] == (corpus or queries["corpus"].iloc[0])]
     return one.pivot_table(index=list(SETTING), columns="query_id", values=measure).to_numpy()
 
 
@@ -82,8 +94,8 @@ def swapped(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
     return rng.permuted(values, axis=0)
 
 
-def p_values(values: np.ndarray, alpha: float) -> np.ndarray:
-    sums = weighted_sums([values], [np.arange(values.shape[1])])
+def p_values(values: np.ndarray, alpha: float, cluster: int = 1) -> np.ndarray:
+    sums = weighted_sums([values], [np.arange(values.shape[1]) // cluster])
     best = int(np.argmax(values.mean(axis=1)))
     return largest_difference(sums, alpha).p(statistics(sums, np.arange(len(values)), best))
 
@@ -97,9 +109,9 @@ def trials(settings: int, options: argparse.Namespace) -> int:
     return max(40, options.trials * 20 // max(20, settings))
 
 
-def alarms(draw: Draw, settings: int, options: argparse.Namespace) -> dict[str, object]:
+def alarms(draw: Draw, settings: int, options: argparse.Namespace, cluster: int) -> dict[str, object]:
     rng = np.random.default_rng(settings)
-    smallest = [p_values(draw(rng, settings), options.alpha).min() for _ in range(trials(settings, options))]
+    smallest = [p_values(draw(rng, settings), options.alpha, cluster).min() for _ in range(trials(settings, options))]
     return {**rate([bool(p <= options.alpha) for p in smallest]), "wanted": f"≤ {options.alpha}"}
 
 
