@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.record import SETTING
 from evalkit.results.store import StoredRun
@@ -82,11 +79,6 @@ def pairs(
 def shortened(names: Sequence[str]) -> str:
     """The first six of ``names``."""
     return "; ".join(names[:NAMED]) + ("; …" if len(names) > NAMED else "")
-
-
-def rows_of(frame: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a run's table that belong to one of its points."""
-    return frame[np.logical_and.reduce([frame[key] == point[key] for key in SETTING])]
 
 
 def describe(match: Sequence[str], setting: Sequence[Any]) -> str:

@@ -10,7 +10,7 @@ from evalkit.config import GateConfig
 from evalkit.gate.pairing import Pair
 from evalkit.gate.scores import CorpusScores, Side, corpus_scores
 from evalkit.measures.resampling import Floats
-from evalkit.measures.significance import Comparisons, Evidence, weigh
+from evalkit.measures.significance import Comparisons, Evidence, score_changes, weigh
 from evalkit.results.store import StoredRun
 
 EXTREMES = 10
@@ -96,7 +96,7 @@ def result(
 ) -> QualityResult:
     pair, measure = case
     before, after = scores.baseline.scores[measure][pair], scores.candidate.scores[measure][pair]
-    change = after - before
+    change = score_changes(before, after)
     order = np.argsort(change, kind="stable") if in_detail else np.empty(0, dtype=np.int64)
     worst, best = order[change[order] < 0][:EXTREMES], order[change[order] > 0][::-1][:EXTREMES]
     return QualityResult(

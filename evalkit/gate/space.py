@@ -56,11 +56,6 @@ class SpaceResult:
     def index_can_stay(self) -> bool:
         return self.space in INDEX_STAYS
 
-    @property
-    def queries_changed(self) -> bool:
-        """Whether the same queries have other vectors, in a space of the same width."""
-        return self.smallest_query_cosine is not None and self.smallest_query_cosine < SAME_COSINE
-
 
 def compare_spaces(baseline: StoredRun, candidate: StoredRun) -> list[SpaceResult]:
     """One result per corpus that both runs evaluated."""

@@ -15,7 +15,6 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.depth import check_depth
 
 KNOWN_MEASURES = ("nDCG@10", "nDCG@100", "R@10", "R@100", "RR@10", "AP@100", "P@10", "Success@10")
-PROVIDER_WITHOUT_TOOLS = "pytrec_eval"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from evalkit.measures.detectable import detectable_drops
 from evalkit.measures.intervals import bca_intervals
 from evalkit.measures.resampling import Codes, Floats, SignFlips, Signs, cluster_sums, sign_flips
 
+LEAST_CHANGE = 1e-9  # of a score: less is rounding, and no query has moved
 SLACK = 1e-5  # of a statistic in float32: what differs by less is a tie
 ROWS = 1_000  # comparisons whose intervals are worked out together, to bound the memory
 MOST_DRAWN = 10_000  # resamples of an interval, whose ends are not as far out in the tail as a p-value may be
@@ -33,6 +34,11 @@ class Comparisons:
     candidate: Floats
     tolerances: Floats
     clusters: Codes
+
+    @property
+    def changes(self) -> Floats:
+        """Candidate minus baseline (comparisons × queries)."""
+        return score_changes(self.baseline, self.candidate)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,15 @@ class FlipTests:
     critical: float
 
 
+def score_changes(baseline: Floats, candidate: Floats) -> Floats:
+    """Candidate minus baseline, 0 where only the last digits differ.
+
+    The statistic knows no scale: were rounding a change, a drop of 10⁻¹⁶ in every query would be shown for certain.
+    """
+    differences = candidate - baseline
+    return np.where(np.abs(differences) < LEAST_CHANGE, 0.0, differences)
+
+
 def weigh(corpora: Sequence[Comparisons], alpha: float, resamples: int) -> list[list[Evidence]]:
     """The evidence of every comparison, by corpus.
 
@@ -78,7 +93,7 @@ def weigh(corpora: Sequence[Comparisons], alpha: float, resamples: int) -> list[
     changes, losses = [], []
     for c, size in zip(corpora, sizes, strict=True):
         allowed = c.tolerances[:, None] * size
-        changes.append((cluster_sums(c.candidate - c.baseline, c.clusters) + allowed).astype(np.float32))
+        changes.append((cluster_sums(c.changes, c.clusters) + allowed).astype(np.float32))
         losses.append((allowed - cluster_sums(c.baseline, c.clusters)).astype(np.float32))
     tests = flip_tests(changes, losses, sign_flips([len(size) for size in sizes], resamples), alpha)
     del changes, losses
@@ -99,7 +114,7 @@ def evidence_of(
     c: Comparisons, sizes: Floats, rows: slice, tests: FlipTests, alpha: float, resamples: int
 ) -> list[Evidence]:
     """The evidence of the comparisons of one corpus, whose tests are the ``rows`` of all."""
-    differences = cluster_sums(c.candidate - c.baseline, c.clusters)
+    differences = cluster_sums(c.changes, c.clusters)
     scores = cluster_sums(c.baseline, c.clusters)
     bounds = bca_intervals(differences, sizes, 1 - 2 * alpha, min(resamples, MOST_DRAWN))
     drops = detectable_drops(scores, differences, sizes, c.tolerances, alpha, tests.critical)

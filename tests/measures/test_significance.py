@@ -92,6 +92,13 @@ def test_equal_comparisons_cost_nothing() -> None:
         assert found.p_drop_adjusted == pytest.approx(alone.p_drop)
 
 
+def test_what_only_the_last_digits_differ_by_is_no_drop() -> None:
+    scores = np.random.default_rng(9).random((1, 300))
+    rounded = Comparisons(scores, scores * (1 - 1e-15) - 1e-16, np.zeros(1), np.arange(300))
+    evidence = weigh([rounded], 0.05, 2_000)[0][0]
+    assert (evidence.p_drop_adjusted, evidence.mean) == (1, 0)
+
+
 def test_m_moved_queries_give_no_p_below_2_to_the_minus_m() -> None:
     for moved in (1, 3, 5):
         d = np.zeros(1_185)
