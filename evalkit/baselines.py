@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import psutil
 
 from evalkit.config import ModelConfig, RunConfig
 from evalkit.corpora import Corpus
+from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.chunking import WHOLE
 from evalkit.findings import corpus_facts
 from evalkit.lexical import Retriever, load_retriever
@@ -17,12 +17,20 @@ from evalkit.lexical.fusion import fuse
 from evalkit.lexical.retriever import best
 from evalkit.measures.cost import CPU, tariff
 from evalkit.measures.latency import percentiles_ms, time_calls_ms
+from evalkit.measures.laws import added, why_not_at_workload
+from evalkit.measures.laws import read as read_laws
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.quality import Judge
 from evalkit.reranking import Reranking
+from evalkit.results.provenance import cpu
 from evalkit.results.record import Canary, CorpusRecord, Measured
-from evalkit.scoring import NO_OVERLAP, Contest, derived, measured
+from evalkit.scaling.at_size import TIMED
+from evalkit.scaling.cache_size import last_level_cache
+from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
+from evalkit.scaling.lexical import growing
+from evalkit.scaling.lexical import measure as measure_at_size
+from evalkit.scoring import NO_OVERLAP, NO_OVERLAP_AT_SIZE, Contest, derived, measured
 from evalkit.search.ranking import Ranking, tie_order, without
 
 LATENCY_CALLS = 200
@@ -32,19 +40,19 @@ LARGEST = ("peak_rss_bytes", "search_peak_rss_bytes")
 RATES = ("search_queries_per_second", "documents_per_second")
 NO_VECTORS = "there are no vectors"
 REASONS = {
-    **dict.fromkeys(("overlap@10", "overlap@100"), NO_VECTORS),
+    **dict.fromkeys((*NO_OVERLAP, *NO_OVERLAP_AT_SIZE), NO_VECTORS),
     **dict.fromkeys(LOAD, "clients at once are measured for vectors alone"),
     **dict.fromkeys(("tokens_per_second", "tokens_per_document", "tokens_per_query"), "it reads no text"),
     "peak_gpu_bytes": "it does not run on a CUDA device",
 }
-FUSED_REASONS = dict.fromkeys(NO_OVERLAP, "fused rankings are no search of vectors")
+FUSED_REASONS = dict.fromkeys((*NO_OVERLAP, *NO_OVERLAP_AT_SIZE), "fused rankings are no search of vectors")
 
 
 def evaluate_lexical(
     config: RunConfig, corpora: list[Corpus], measures: Any, reranking: Reranking | None
 ) -> Iterator[CorpusRecord | Measured]:
     """For each corpus a CorpusRecord, its one point, and that point re-ordered."""
-    prices = tariff(config.pricing, config.workload, config.model.name, CPU, psutil.cpu_count() or 1)
+    prices = tariff(config.pricing, config.workload, config.model.name, CPU, cpu())
     for corpus in corpora:
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
         retriever, found = lexical_point(contest, config.model, config.served)
@@ -116,6 +124,8 @@ def point(
         "peak_gpu_bytes": None,
         "tokens_per_document": None if retriever.tokens is None else retriever.tokens / documents,
         "tokens_per_query": None if None in counts else float(np.mean([count or 0 for count in counts])),
+        "encode_cores": 1,
+        "search_cores": 1.0,
     }
     setting = {
         "model": model.name,
@@ -128,7 +138,24 @@ def point(
         "metric": model.kind,
         "chunking": WHOLE,
     }
-    return measured(contest, setting, ranking, NO_OVERLAP, figures, latencies_ms, REASONS)
+    at_size = kept_at_size(contest, model, retriever, texts, asked)
+    laws = {name: [law] for name, law in {**at_size.laws, **growing(retriever, build_seconds)}.items()}
+    reasons = {**REASONS, **why_not_at_workload(at_size.why)}
+    return measured(contest, setting, ranking, NO_OVERLAP, figures, latencies_ms, laws, reasons)
+
+
+def kept_at_size(contest: Contest, model: ModelConfig, retriever: Retriever, texts: list[str], asked: int) -> AtSize:
+    """The laws of searching that the store has of this retriever and corpus, else measured now."""
+    config = contest.config
+    if not config.at_workload_seconds:
+        return AtSize(why=dict.fromkeys(TIMED, NOT_ASKED))
+    identity = {"lexical": retriever.revision(), "corpus": contest.corpus.fingerprint, "depth": asked}
+    seconds, cache_bytes = config.at_workload_seconds, last_level_cache()[0]
+
+    def new() -> list[AtSize]:
+        return [measure_at_size(retriever, texts, asked, seconds, cache_bytes)]
+
+    return kept(EmbeddingStore(config.store.path).path, {**belongs_to(config), **identity}, 1, new)[0]
 
 
 def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
@@ -152,9 +179,10 @@ def fused(contest: Contest, dense: Measured, lexical: Measured) -> Measured:
     figures["bytes_per_vector"] = None if per_document is None else per_document / a["chunks_per_document"]
     if a["tokens_per_second"] is not None:
         figures["tokens_per_second"] = figures["documents_per_second"] * a["tokens_per_document"]
-    reasons = {**REASONS, **FUSED_REASONS}
+    laws = added(read_laws(dense.point.laws), read_laws(lexical.point.laws))
+    reasons = {**lexical.point.unmeasured, **REASONS, **FUSED_REASONS}
     stage = lexical.point.index
-    return derived(contest, dense, stage, "reciprocal_rank", ranking, figures, latencies_ms, reasons)
+    return derived(contest, dense, stage, "reciprocal_rank", ranking, figures, latencies_ms, laws, reasons)
 
 
 def rank(retriever: Retriever, texts: list[str], contest: Contest) -> tuple[Ranking, float]:

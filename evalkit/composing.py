@@ -19,7 +19,16 @@ from evalkit.errors import UserError, did_you_mean
 
 TAKEN_OVER = (
     *("model", "corpus", "quantization", "index", "chunking", "reranker", "runtime", "dims", "measures", "top_k"),
-    *("serve_k", "memory_gb", "search_device", "load_seconds", "data_dir", "pricing", "workload"),
+    *(
+        "serve_k",
+        "memory_gb",
+        "search_device",
+        "load_seconds",
+        "at_workload_seconds",
+        "data_dir",
+        "pricing",
+        "workload",
+    ),
 )
 
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""

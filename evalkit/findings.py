@@ -11,8 +11,9 @@ from evalkit.corpora.digests import BYTES, digests
 from evalkit.corpora.lint import truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.encoders import Encoder
-from evalkit.measures.cost import HOSTED
+from evalkit.measures.cost import CPU, HOSTED
 from evalkit.measures.latency import STATISTICS
+from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import NO_PEAK_RSS
 from evalkit.results.record import Canary, CorpusRecord
@@ -30,12 +31,15 @@ UNTIMED = (
 ONE_BY_ONE = "its texts were sent one at a time"
 MEMORY = ("peak_rss_bytes", "peak_gpu_bytes")
 NO_CUTS = "nobody says which texts were cut: the API, or the model's library, does not tell"
+NO_CORES = "the model ran on a GPU or behind an API, or its library chooses its threads"
 NO_SIZE = "the quantizer does not say (bytes_per_vector)"
 WHY_UNMEASURED = {
     **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
     **dict.fromkeys(LOAD, "load_seconds=0 leaves out the clients at once"),
-    **dict.fromkeys(("index_bytes", "bytes_per_vector", "bytes_per_document"), NO_SIZE),
+    **dict.fromkeys(("index_bytes", "index_bytes_at_workload", "bytes_per_vector", "bytes_per_document"), NO_SIZE),
     **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
+    "encode_cores": NO_CORES,
+    "search_cores": NO_SPEED,
     "candidates": "no finer copy re-orders what is found",
     **dict.fromkeys(("seconds", "texts_per_second"), ONE_BY_ONE),
     "truncated_texts": NO_CUTS,
@@ -70,6 +74,13 @@ def encoding_speed(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
     }
 
 
+def encoding_cores(embeddings: CorpusEmbeddings) -> int | None:
+    """How many cores encoding keeps busy: the encoder's threads; null where that isn't known, or is no CPU's matter."""
+    timing, device = embeddings.documents.timing, embeddings.documents.model["device"]
+    threads = timing.conditions.settings.get("threads") if timing and device == CPU else None
+    return None if threads is None else int(threads)
+
+
 def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
     """The mean number of tokens that the model read of a document (all its chunks) and of a query, prompts included."""
     sides = (
@@ -88,9 +99,10 @@ def why_untimed(embeddings: CorpusEmbeddings) -> dict[str, str]:
     """Why figures of encoding are null where nothing was timed on this machine."""
     of_documents = ("documents_per_second", "tokens_per_second", *MEMORY)
     of_queries = tuple(f"{what}_ms_{s}" for what in ("encode_query", "query") for s in STATISTICS)
+    of_queries += tuple(name for name in AT_WORKLOAD if name.startswith("query_ms"))
     is_timed = embeddings.documents.timing is not None
     return {
-        **({} if is_timed else dict.fromkeys(of_documents, UNTIMED)),
+        **({} if is_timed else dict.fromkeys((*of_documents, "encode_cores"), UNTIMED)),
         **({} if len(embeddings.queries.latency_ms) else dict.fromkeys(of_queries, UNTIMED)),
     }
 

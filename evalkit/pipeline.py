@@ -26,7 +26,9 @@ from evalkit.measures.cost import HOSTED, tariff
 from evalkit.measures.depth import check_relevant
 from evalkit.measures.quality import Judge, parse_measures
 from evalkit.reranking import load_reranking
+from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, Measured
+from evalkit.scaling.vectors import CorpusLaws
 from evalkit.scoring import Contest
 from evalkit.search import check_breadth, chunks_for, empty, operating_points
 from evalkit.search.devices import check_device
@@ -69,11 +71,12 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         embeddings = embed(store, encoder, corpus, timed.latency_calls, progress, chunks, timed.timing_seconds)
         record = corpus_record(encoder, corpus, embeddings)
         yield reranking.noted(record) if reranking else record
-        device, cores = embeddings.documents.model["device"], psutil.cpu_count() or 1
-        prices = tariff(config.pricing, config.workload, model.name, device, cores)
+        device = embeddings.documents.model["device"]
+        prices = tariff(config.pricing, config.workload, model.name, device, cpu())
         contest = Contest(config, corpus, Judge(measures, corpus.qrels), prices)
         lexical = lexical_point(contest, BM25, config.top_k)[1] if config.model.fuse else None
-        subject = Subject(contest, encoder, embeddings, lexical, reranking)
+        laws = CorpusLaws(config, embeddings.documents.vectors, store.path)
+        subject = Subject(contest, encoder, embeddings, lexical, reranking, laws)
         advance = progress(f"{corpus.name} settings", len(all_dims) * len(config.quantization) * len(config.index))
         for dims in all_dims:
             yield from points_at(subject, dims, advance)

@@ -11,11 +11,13 @@ from evalkit.corpora import Corpus
 from evalkit.findings import unmeasured
 from evalkit.measures.cost import Tariff, costs, why_no_cost
 from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.laws import Laws, as_json, at_workload
 from evalkit.measures.quality import Judge
 from evalkit.results.record import Measured, Point
 from evalkit.search.ranking import Ranking
 
 NO_OVERLAP = {"overlap@10": None, "overlap@100": None}
+NO_OVERLAP_AT_SIZE = {"overlap@10_at_size": None, "overlap_size": None}
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,14 @@ def measured(
     overlap: Mapping[str, Any],
     figures: Mapping[str, Any],
     latencies_ms: Mapping[str, Any],
-    reasons: Mapping[str, str] | None = None,
+    laws: Laws,
+    reasons: Mapping[str, str],
 ) -> Measured:
     """The point that ``setting`` names by model, revision, dims, dims_trained, quantization, index, candidates, metric
     and chunking.
 
-    ``overlap`` has one value per query, or null, for each column; ``reasons`` say why figures of this kind of model
-    are null.
+    ``overlap`` has one value per query, or null, for each column; ``laws`` say what its figures are at the workload's
+    size; ``reasons`` why figures of this kind of model are null.
     """
     corpus, config = contest.corpus, contest.config
     found = rankings_by_id(ranking, corpus)
@@ -55,8 +58,10 @@ def measured(
     every = {
         **quality.mean,
         **{name: None if each is None else float(each.mean()) for name, each in overlap.items()},
+        **NO_OVERLAP_AT_SIZE,
         **figures,
     }
+    every |= at_workload(laws, every, config.workload.documents)
     every |= cost_figures(every, contest)
     point = Point(
         **setting,
@@ -67,10 +72,9 @@ def measured(
         queries=len(corpus.queries),
         priced_as=contest.prices.priced_as,
         figures=every,
-        unmeasured=unmeasured(
-            {**every, "candidates": setting["candidates"]}, {**why_no_cost(every), **(reasons or {})}
-        ),
+        unmeasured=unmeasured({**every, "candidates": setting["candidates"]}, {**why_no_cost(every), **reasons}),
         notes=deeper_than_served(every, contest),
+        laws=as_json(laws),
     )
     return Measured(
         point=point,
@@ -92,6 +96,7 @@ def derived(
     ranking: Ranking,
     figures: Mapping[str, Any],
     latencies_ms: Mapping[str, Any],
+    laws: Laws,
     reasons: Mapping[str, str],
 ) -> Measured:
     """The point that a later ``stage`` makes of ``found``: another ranking, and ``figures`` in the place of its own."""
@@ -100,7 +105,7 @@ def derived(
     kept = {**found.point.figures, **figures}
     for name, calls in timed.items():
         kept |= percentiles_ms(name, calls)
-    judged_anew = (*found.per_query, *(name for name in kept if name.startswith(("overlap@", "cost_"))))
+    judged_anew = (*found.per_query, *(name for name in kept if name.startswith(("overlap", "cost_"))))
     point = found.point
     setting = {
         **{name: getattr(point, name) for name in ("model", "revision", "dims", "dims_trained", "quantization")},
@@ -111,7 +116,7 @@ def derived(
     }
     left = {name: value for name, value in kept.items() if name not in judged_anew}
     known = {name: why for name, why in point.unmeasured.items() if name in left}
-    return measured(contest, setting, ranking, NO_OVERLAP, left, latencies_ms, {**reasons, **known})
+    return measured(contest, setting, ranking, NO_OVERLAP, left, latencies_ms, laws, {**reasons, **known})
 
 
 def deeper_than_served(figures: Mapping[str, Any], contest: Contest) -> dict[str, str]:
@@ -125,7 +130,7 @@ def deeper_than_served(figures: Mapping[str, Any], contest: Contest) -> dict[str
 
 def cost_figures(figures: Mapping[str, Any], contest: Contest) -> dict[str, float | None]:
     """The columns ``cost_…_usd`` of a point; null where one of the figures or prices behind them is missing."""
-    found = costs(figures, len(contest.corpus.documents), contest.config.workload, contest.prices)
+    found = costs(figures, contest.config.workload, contest.prices)
     return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
 
 

@@ -53,6 +53,7 @@ def check(config: RunConfig) -> None:
     for name, value, least in (
         ("memory_gb", config.memory_gb, 0),
         ("load_seconds", config.load_seconds, 0),
+        ("at_workload_seconds", config.at_workload_seconds, 0),
         ("store.max_gb", config.store.max_gb, 0),
         ("top_k", config.top_k, 1),
         ("runtime.latency_calls", config.runtime.latency_calls, 1),

@@ -12,14 +12,24 @@ from evalkit.baselines import fused
 from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.encoders import Advance, Encoder
-from evalkit.findings import SEARCH_SPEED, encoding_memory, encoding_speed, revision, tokens_per_text, why_untimed
-from evalkit.measures.latency import percentiles_ms, time_calls_ms
+from evalkit.findings import (
+    SEARCH_SPEED,
+    encoding_cores,
+    encoding_memory,
+    encoding_speed,
+    revision,
+    tokens_per_text,
+    why_untimed,
+)
+from evalkit.measures.latency import BusyCores, percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.load import ladder
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.quality import overlap_at
 from evalkit.reranking import Reranking
 from evalkit.results.record import Measured
+from evalkit.scaling.kept import AtSize
+from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
 from evalkit.scoring import Contest, measured
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
 from evalkit.search.devices import CPU
@@ -36,6 +46,7 @@ class Subject:
     """One corpus encoded by one model: what every point of it is derived from and judged by.
 
     ``lexical`` is BM25's point, where each point of vectors is fused with it; ``reranking`` re-orders what each finds.
+    ``laws`` say what a setting takes among more vectors.
     """
 
     contest: Contest
@@ -43,6 +54,7 @@ class Subject:
     embeddings: CorpusEmbeddings
     lexical: Measured | None
     reranking: Reranking | None
+    laws: CorpusLaws
 
 
 def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measured]:
@@ -55,9 +67,12 @@ def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measure
     settings = product(config.quantization.items(), config.index.items())
     for (quantization_name, quantization), (index_name, index) in settings:
         searcher = build_searcher(subject, dims, quantization, index, config.search_device)
-        for point in operating_points(index_name, index, quantization, config.served):
+        points = list(operating_points(index_name, index, quantization, config.served))
+        at_sizes = subject.laws.of(quantization, index, searcher, points, queries)
+        for point, at_size in zip(points, at_sizes, strict=True):
             placed = searcher.at(point)
-            asked = partial(measure, subject, dims, quantization_name, point.name, placed, queries, exact)
+            named = (quantization_name, point.name)
+            asked = partial(measure, subject, dims, *named, placed, queries, exact, at_size, index)
             yield from with_stages(subject, asked)
         advance(1)
 
@@ -102,11 +117,14 @@ def measure(
     searcher: Searcher | DocumentSearcher,
     queries: Any,
     exact: Ranking,
+    at_size: AtSize,
+    index_config: IndexConfig,
     asked: int,
 ) -> Measured:
     """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory.
 
-    ``asked`` is how many results a search asks for; the ranking goes on behind them.
+    ``asked`` is how many results a search asks for; the ranking goes on behind them. ``at_size`` is what the index
+    alone takes among more vectors.
     """
     contest, encoder, embeddings = subject.contest, subject.encoder, subject.embeddings
     config = contest.config
@@ -122,10 +140,13 @@ def measure(
         "build_seconds": searcher.built.seconds,
         "training_vectors": searcher.built.training_vectors,
         **speed,
+        "overlap@10_at_size": at_size.overlap,
+        "overlap_size": at_size.overlap_size,
         "search_peak_rss_bytes": memory.peak_rss_bytes,
         **encoding_speed(embeddings),
         **encoding_memory(embeddings.documents),
         **tokens_per_text(embeddings),
+        "encode_cores": encoding_cores(embeddings),
     }
     setting = {
         "model": encoder.config.name,
@@ -138,8 +159,10 @@ def measure(
         "metric": searcher.index.metric,
         "chunking": chunks.name,
     }
-    overlap, reasons = overlaps(ranking, exact, config.top_k), why_untimed(embeddings)
-    return measured(contest, setting, ranking, overlap, figures, latencies_ms, reasons)
+    overlap = overlaps(ranking, exact, config.top_k)
+    laws = point_laws(at_size, searcher, index_config, queries, figures, asked)
+    reasons = {**why_untimed(embeddings), **why_not_at_size(at_size)}
+    return measured(contest, setting, ranking, overlap, figures, latencies_ms, laws, reasons)
 
 
 def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
@@ -163,13 +186,17 @@ def search_speed(
     encode_ms = np.resize(known_ms, latency_calls)
     of_encoding = percentiles_ms("encode_query", encode_ms)
     if searcher.on_disk:
-        return {**dict.fromkeys((*SEARCH_SPEED, *LOAD)), **of_encoding}, {"search_ms": [], "encode_query_ms": []}
+        return {**dict.fromkeys((*SEARCH_SPEED, *LOAD, "search_cores")), **of_encoding}, {
+            "search_ms": [],
+            "encode_query_ms": [],
+        }
     single = [queries[i : i + 1] for i in range(len(queries))]
 
     def find_one(i: int) -> object:
         return searcher.find(single[i % len(single)], asked)
 
-    search_ms = time_calls_ms(find_one, latency_calls)
+    with BusyCores() as cores:
+        search_ms = time_calls_ms(find_one, latency_calls)
     batch_ms = time_calls_ms(lambda i: searcher.find(queries, asked), BATCH_REPEATS)
     loaded = config.load_seconds and asked == config.served
     of_load = ladder(find_one, config.load_seconds, one_thread) if loaded else dict.fromkeys(LOAD)
@@ -179,6 +206,7 @@ def search_speed(
         **of_encoding,
         **percentiles_ms("query", search_ms + encode_ms),
         **of_load,
+        "search_cores": cores.mean,
     }
     return speed, {"search_ms": search_ms, "encode_query_ms": encode_ms}
 

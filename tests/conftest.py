@@ -147,4 +147,5 @@ def tiny_run(tiny_model: Path, colours: Path, tmp_path: Path) -> list[str]:
         "top_k=10",
         "measures=[nDCG@10,R@10,RR@10]",
         "runtime.latency_calls=5",
+        "at_workload_seconds=0",
     ]

@@ -21,6 +21,7 @@ FLOORS = {
     "search": {"config"},
     "gate": {"config", "measures", "results"},
     "lexical": {"config", "search"},
+    "scaling": {"config", "lexical", "measures", "results", "search"},
     "reranking": {"config", "embeddings", "encoders", "measures", "results", "scoring", "search"},
     "reports": {"config", "measures", "results", "validation"},
 }

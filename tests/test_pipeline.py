@@ -59,7 +59,7 @@ def test_a_run_is_one_folder_with_everything_in_it(
     points = run.points()
     assert set(points) >= {*POINT_COLUMNS, "nDCG@10", "R@10", "RR@10"}
     assert "unmeasured" not in points
-    assert set(about["points"][0]) == {*points.columns, "unmeasured", "notes"}
+    assert set(about["points"][0]) == {*points.columns, "unmeasured", "notes", "laws"}
 
 
 def test_what_is_null_has_a_reason(tiny_run: list[str], tmp_path: Path) -> None:

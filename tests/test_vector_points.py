@@ -19,7 +19,7 @@ def test_a_stage_is_given_a_search_for_as_many_as_it_reads(monkeypatch: pytest.M
     contest: Any = SimpleNamespace(config=RunConfig(top_k=200))
     nothing: Any = None
     lexical: Any = "bm25"
-    subject = Subject(contest, nothing, nothing, lexical, reranking)
+    subject = Subject(contest, nothing, nothing, lexical, reranking, nothing)
     asked: Any = lambda k: f"search for {k}"  # noqa: E731
     assert list(with_stages(subject, asked)) == [
         "search for 10",

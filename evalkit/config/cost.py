@@ -7,12 +7,16 @@ from omegaconf import MISSING
 
 @dataclass
 class MachinePrice:
-    """A machine for rent. ``cores`` are those of one chosen by its CPU, ``gpu`` a word of its device's name."""
+    """A machine for rent. ``cores`` are those of one chosen by its CPU, ``gpu`` a word of its device's name.
+
+    ``ram_gb`` (of 10⁹ bytes) comes with it, null where that isn't known.
+    """
 
     name: str = MISSING
     usd_per_hour: float = MISSING
     cores: int | None = None
     gpu: str | None = None
+    ram_gb: float | None = None
     priced_on: str | None = None
     read_on: str | None = None
     source: str | None = None
@@ -20,10 +24,11 @@ class MachinePrice:
 
 @dataclass
 class StoragePrice:
-    """Something that an index is kept in; a GB is 10⁹ bytes."""
+    """Something that an index is kept in; a GB is 10⁹ bytes. ``in_machines``: a paid machine comes with some of it."""
 
     name: str = MISSING
     usd_per_gb_month: float = MISSING
+    in_machines: bool = False
     priced_on: str | None = None
     read_on: str | None = None
     source: str | None = None

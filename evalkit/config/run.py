@@ -62,6 +62,7 @@ class RunConfig:
     memory_gb: float = 1.0
     search_device: str = "cpu"
     load_seconds: float = 0.0
+    at_workload_seconds: float = 1.0
     data_dir: str = "data"
     results_dir: str = "results"
 

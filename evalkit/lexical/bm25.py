@@ -1,6 +1,7 @@
 """BM25 in Lucene's variant by bm25s, with the stemmer and stopwords of the language: mteb's baseline for English."""
 
 from collections.abc import Sequence
+from copy import copy
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -32,6 +33,7 @@ class BM25:
         self.stopwords = language if language != "da" else "danish"
         self.stemmer = Stemmer.Stemmer(STEMMERS[language])
         self.engine = bm25s.BM25(method="lucene", k1=k1, b=b)
+        self.documents = len(documents)
         words = self.tokenize(list(documents))
         self.tokens = sum(len(ids) for ids in words.ids)
         self.engine.index(words, show_progress=False)
@@ -60,6 +62,21 @@ class BM25:
             return np.zeros(self.engine.scores["num_docs"], dtype=np.float32)
         found: Scores = self.engine.get_scores(known)
         return found
+
+    def repeated(self, copies: int) -> "BM25":
+        """Weights stay what they are: copies change neither the share of documents with a word nor their lengths."""
+        kept = self.engine.scores
+        many = copy(self)
+        many.documents = self.documents * copies
+        many.engine = copy(self.engine)
+        many.engine.scores = {
+            **kept,
+            "data": np.repeat(kept["data"], copies),
+            "indices": (kept["indices"][:, None] * copies + np.arange(copies)).ravel().astype(kept["indices"].dtype),
+            "indptr": (kept["indptr"].astype(np.int64) * copies).astype(kept["indptr"].dtype),
+            "num_docs": many.documents,
+        }
+        return many
 
     def revision(self) -> str:
         return f"bm25s {version('bm25s')} {self.options}"

@@ -15,7 +15,7 @@ class Random:
     bytes_per_document = 0.0
     tokens = None
 
-    def __init__(self, documents: Sequence[str], seed: int = 0) -> None:
+    def __init__(self, documents: Sequence[object], seed: int = 0) -> None:
         self.documents = len(documents)
         self.seed = seed
 
@@ -28,6 +28,9 @@ class Random:
     def scores(self, read: int) -> Scores:
         drawn = np.random.default_rng(read).random(self.documents, dtype=np.float32)
         return np.maximum(drawn, np.finfo(np.float32).tiny)  # 0 would mean that nothing matches
+
+    def repeated(self, copies: int) -> "Random":
+        return Random(range(self.documents * copies), self.seed)
 
     def revision(self) -> str:
         return f"seed {self.seed}"

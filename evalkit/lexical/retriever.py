@@ -17,9 +17,11 @@ KINDS = {"bm25": "evalkit.lexical.bm25:BM25", "random": "evalkit.lexical.random:
 class Retriever(Protocol):
     """Built from the documents when it is made. ``tokens`` counts those of all documents, null where it reads none.
 
-    ``index_bytes`` is everything kept, ``bytes_per_document`` the part of it that grows with the documents.
+    ``documents`` is how many there are, ``index_bytes`` everything kept, ``bytes_per_document`` the part of it that
+    grows with them.
     """
 
+    documents: int
     index_bytes: int
     bytes_per_document: float
     tokens: int | None
@@ -34,6 +36,10 @@ class Retriever(Protocol):
 
     def scores(self, read: Any) -> Scores:
         """One score per document (float32); 0 means that nothing matches."""
+        ...
+
+    def repeated(self, copies: int) -> "Retriever":
+        """The same over so many copies of each document."""
         ...
 
     def revision(self) -> str:

@@ -21,14 +21,14 @@ CPU, HOSTED = "cpu", "hosted"
 NEEDS = {
     "cost_embed_once_usd": ("tokens_per_document", "tokens_per_second"),
     "cost_embed_month_usd": ("tokens_per_document", "tokens_per_second"),
-    "cost_storage_month_usd": ("index_bytes", "bytes_per_document"),
-    "cost_queries_month_usd": ("tokens_per_query", "query_ms_mean", "search_ms_mean"),
+    "cost_storage_month_usd": ("index_bytes_at_workload",),
+    "cost_queries_month_usd": ("tokens_per_query", "encode_query_ms_mean", "search_ms_mean_at_workload"),
     "cost_month_usd": (
         "tokens_per_document",
         "tokens_per_second",
-        "index_bytes",
-        "bytes_per_document",
-        "query_ms_mean",
+        "index_bytes_at_workload",
+        "encode_query_ms_mean",
+        "search_ms_mean_at_workload",
     ),
 }
 FIGURES = tuple(NEEDS)
@@ -41,12 +41,16 @@ class Tariff:
     """The prices that a model's figures are multiplied by.
 
     ``machine`` is the priced machine that the measuring one is taken for; ``usd_per_hour`` is NaN where none is like
-    it. ``hosted`` names a model that is paid by the token, ``usd_per_million_tokens`` is NaN where no price is known.
+    it. ``cores`` are the measuring machine's physical ones, ``ram_gb`` what a paid machine holds of the index for
+    nothing. ``hosted`` names a model that is paid by the token, ``usd_per_million_tokens`` is NaN where no price is
+    known.
     """
 
     machine: str
     usd_per_hour: float
     usd_per_gb_month: float
+    cores: int
+    ram_gb: float = 0.0
     hosted: str | None = None
     usd_per_million_tokens: float = float("nan")
 
@@ -56,8 +60,8 @@ class Tariff:
         return self.hosted or self.machine
 
 
-def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device: str, cores: int) -> Tariff:
-    """The prices for figures of ``model`` that were measured on ``device`` of a machine of so many logical ``cores``.
+def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device: str, cpu: Mapping[str, Any]) -> Tariff:
+    """The prices for figures of ``model`` that were measured on ``device`` of a machine with ``cpu`` (of provenance).
 
     Raises UserError where the config names a machine or a kind of storage that it gives no price for.
     """
@@ -69,14 +73,17 @@ def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device:
         raise UserError(
             f"workload.storage={workload.storage} has no price.", did_you_mean(workload.storage, pricing.storage)
         )
+    cores = int(cpu["logical_cores"] or 1)
     key = nearest_machine(pricing, device, cores) if pricing.machine == AUTO else pricing.machine
     listed = MachinePrice(name="this machine", usd_per_hour=float("nan")) if key is None else pricing.machines[key]
-    own_price = pricing.usd_per_hour
+    own_price, storage = pricing.usd_per_hour, pricing.storage[workload.storage]
     prices = {m.name: m.usd_per_million_tokens for m in pricing.models.values()}
     return Tariff(
         machine=listed.name,
         usd_per_hour=listed.usd_per_hour if own_price is None else own_price,
-        usd_per_gb_month=pricing.storage[workload.storage].usd_per_gb_month,
+        usd_per_gb_month=storage.usd_per_gb_month,
+        cores=int(cpu.get("physical_cores") or cores),
+        ram_gb=(listed.ram_gb or 0.0) if storage.in_machines else 0.0,
         hosted=model if device == HOSTED else None,
         usd_per_million_tokens=prices.get(model, float("nan")) if device == HOSTED else float("nan"),
     )
@@ -92,10 +99,11 @@ def nearest_machine(pricing: PricingConfig, device: str, cores: int) -> str | No
     return min(of_cpu, key=lambda key: of_cpu[key], default=None)
 
 
-def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, prices: Tariff) -> dict[str, Any]:
+def costs(figures: Mapping[str, Any], workload: WorkloadConfig, prices: Tariff) -> dict[str, Any]:
     """The columns ``cost_…_usd``; NaN where a figure or price that they need is missing.
 
-    ``figures`` are those of a point, or the columns of many points as arrays, measured on a corpus of ``documents``.
+    ``figures`` are those of a point, or the columns of many points as arrays. A machine is paid by the share of its
+    cores that are busy, all of it where that isn't known.
     """
 
     def figure(name: str) -> Numbers:
@@ -110,24 +118,29 @@ def costs(figures: Mapping[str, Any], documents: Any, workload: WorkloadConfig, 
         )
     )
     tokens = workload.documents * tokens_per_document
+
+    def share_of_machine(cores: Numbers) -> Numbers:
+        return np.where(np.isnan(cores), 1.0, np.minimum(cores / prices.cores, 1.0))
+
     if prices.hosted is None:
         seconds = tokens / figure("tokens_per_second")
         if workload.tokens_per_document is None:  # a model that counts no tokens still has its speed on documents
             seconds = np.where(np.isnan(seconds), workload.documents / figure("documents_per_second"), seconds)
-        once: Numbers = seconds / 3600 * prices.usd_per_hour
+        once: Numbers = seconds / 3600 * prices.usd_per_hour * share_of_machine(figure("encode_cores"))
         of_query_tokens: Numbers = 0.0
-        busy_ms = workload.queries_per_month * figure("query_ms_mean")
+        encode_ms = figure("encode_query_ms_mean") * share_of_machine(figure("encode_cores"))
     else:
         once = tokens / 1e6 * prices.usd_per_million_tokens
         of_query_tokens = workload.queries_per_month * tokens_per_query / 1e6 * prices.usd_per_million_tokens
-        busy_ms = workload.queries_per_month * figure("search_ms_mean")
+        encode_ms = 0.0
+    search_ms = figure("search_ms_mean_at_workload") * share_of_machine(figure("search_cores"))
+    busy_hours = workload.queries_per_month * (encode_ms + search_ms) / MS_PER_HOUR
+    hours = np.maximum(busy_hours, workload.machine_hours_per_month * workload.replicas)
     yearly_share = 1 / workload.write_off_months + workload.reembeddings_per_year / 12
     embed_month = once * (yearly_share + workload.changed_documents_per_month / workload.documents)
-    per_document = figure("bytes_per_document")
-    fixed_bytes = figure("index_bytes") - documents * per_document
-    kept_bytes = workload.replicas * (fixed_bytes + workload.documents * per_document)
-    storage = kept_bytes / 1e9 * prices.usd_per_gb_month
-    hours = np.maximum(busy_ms / MS_PER_HOUR, workload.machine_hours_per_month * workload.replicas)
+    kept_gb = workload.replicas * figure("index_bytes_at_workload") / 1e9
+    paid_gb = np.nan_to_num(hours) / HOURS_PER_MONTH * prices.ram_gb
+    storage = np.maximum(kept_gb - paid_gb, 0.0) * prices.usd_per_gb_month
     queries = of_query_tokens + hours * prices.usd_per_hour
     found = (once, embed_month, storage, queries, embed_month + storage + queries)
     return dict(zip(FIGURES, found, strict=True))

@@ -31,3 +31,27 @@ def time_calls_ms(call: Callable[[int], object], calls: int) -> npt.NDArray[np.f
         call(i)
         samples[i] = (time.perf_counter() - started) * 1000
     return samples
+
+
+class BusyCores:
+    """A context manager that tells how many cores this process kept busy meanwhile, on average (``mean``)."""
+
+    def __enter__(self) -> "BusyCores":
+        self.began = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        wall, cpu = time.perf_counter() - self.began[0], time.process_time() - self.began[1]
+        self.mean = max(cpu / max(wall, 1e-9), 0.0)
+
+
+def time_within_ms(call: Callable[[int], object], seconds: float, least: int, most: int) -> npt.NDArray[np.float64]:
+    """Milliseconds of at least ``least`` calls one after another, and of up to ``most`` within ``seconds``."""
+    call(0)
+    until = time.perf_counter() + seconds
+    samples: list[float] = []
+    while len(samples) < least or (len(samples) < most and time.perf_counter() < until):
+        started = time.perf_counter()
+        call(len(samples))
+        samples.append((time.perf_counter() - started) * 1000)
+    return np.array(samples)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ from evalkit.reports.words import figure
 from evalkit.results.percent import percent
 
 Bools = npt.NDArray[np.bool_]
-QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95"}
+QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95_at_workload"}
 COMPARATIVES = {"cheapest": "cheaper", "smallest": "smaller", "fastest": "faster"}
+MODELLED = ("cost_month_usd", "query_ms_p95_at_workload")  # what depends on the workload's number of documents
 BEST = "best quality"
 SHOWN, POSSIBLE = "shown", "possible"  # to lose little at most; to be as good, as nothing shows the contrary
 TITLES = {SHOWN: "{question} shown to lose at most {within}", POSSIBLE: "{question} that may be just as good"}
@@ -86,8 +88,27 @@ def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Ce
         setting=setting_name(setting["model"], setting["dims"], setting["quantization"], setting["index"]),
         figure=figure(answer.column, setting[answer.column]) if answer.column else "",
         quality=f"{config.measure} {quality.mean[row]:.4f}{interval}",
-        standing="; ".join(standing(answer, row, quality, config)),
+        standing="; ".join(
+            (*standing(answer, row, quality, config), *modelled(answer.column, setting, config), *at_size(setting))
+        ),
     )
+
+
+def modelled(column: str | None, setting: "pd.Series[Any]", config: ReportConfig) -> Iterator[str]:
+    """The sizes that the figure was modelled from, if it was."""
+    if column in MODELLED and not np.isnan(setting["modelled_to"]):
+        sizes = f"{setting['modelled_from']:,.0f} – {setting['modelled_to']:,.0f}"
+        yield f"modelled for {config.workload.documents:,} documents from {sizes}"
+
+
+def at_size(setting: "pd.Series[Any]") -> Iterator[str]:
+    """At which size an approximate index was measured, as it finds less among more."""
+    overlap, size = (setting.get(name, np.nan) for name in ("overlap@10_at_size", "overlap_size"))
+    if not np.isnan(size):
+        yield (
+            f"quality measured among {setting['documents']:,.0f} documents; among {size:,.0f} vectors it finds "
+            f"{percent(overlap)} of what exact search does"
+        )
 
 
 def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig) -> Iterator[str]:

@@ -10,7 +10,7 @@ from evalkit.reports.words import unit_of
 from evalkit.results.files import write_text
 from evalkit.results.objectives import OBJECTIVES
 
-INTERNAL = ["run", "device", "unsplit_model"]
+INTERNAL = ["run", "device", "unsplit_model", "laws", "cores", "ram_gb"]
 
 
 def write_files(report: Report, folder: Path) -> Path:

@@ -1,15 +1,17 @@
 """Runs on disk to one table of points: the newest of each setting, all priced alike. What can't be read is said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evalkit.config import ReportConfig
 from evalkit.errors import UserError
 from evalkit.measures.cost import costs, tariff
+from evalkit.measures.laws import COLUMNS, SIZE, Law, at_workload, read, sizes
 from evalkit.reports.identity import (
     MODEL_PARTS,
     UNCHUNKED,
@@ -19,6 +21,7 @@ from evalkit.reports.identity import (
 )
 from evalkit.reports.labels import labels, short
 from evalkit.reports.same_vectors import same_vectors
+from evalkit.results.record import BESIDE_FIGURES
 from evalkit.results.record import SETTING as STORED_SETTING
 from evalkit.results.setting import model_parts
 from evalkit.results.store import BASELINES, StoredRun, find_run, read_run, stored_runs
@@ -38,8 +41,8 @@ class Gathered:
     """``points``: one row per point with its setting, figures and costs; ``run`` is the position in ``runs``.
 
     ``model``, ``corpus``, ``quantization`` and ``index`` are labels, short and unique: what a run calls them is in
-    ``…_name``. ``unsplit_model`` is the same for all ways to split its documents. ``problems`` say what was left out
-    and why.
+    ``…_name``, and ``laws`` are a column of measures.laws.Laws. ``unsplit_model`` is the same for all ways to split its
+    documents. ``problems`` say what was left out and why.
     """
 
     points: pd.DataFrame
@@ -112,7 +115,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     Raises KeyError for missing columns.
     """
     about = run.about
-    points = pd.DataFrame(about["points"]).drop(columns=["unmeasured", "notes"], errors="ignore")
+    points = pd.DataFrame(about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
     if missing := [name for name in NEEDED if name not in points]:
         raise KeyError(missing[0])
     depth = points.get("top_k", pd.Series(dtype=object))
@@ -133,12 +136,12 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
         index_meaning=[index_meaning(about, name) for name in points["index"]],
         **of_models,
     )
-    priced = []
-    cores = about["environment"]["cpu"]["logical_cores"]
+    points = with_laws(points, [point.get("laws") for point in about["points"]], config.workload.documents)
+    priced, cpu = [], about["environment"]["cpu"]
     for (model, device), group in points.groupby(["model_name", "device"], sort=False):
-        prices = tariff(config.pricing, config.workload, str(model), str(device), cores)
+        prices = tariff(config.pricing, config.workload, str(model), str(device), cpu)
         figures = {str(name): group[name] for name in group}
-        found = costs(figures, group["documents"], config.workload, prices)
+        found = costs(figures, config.workload, prices)
         priced.append(group.assign(**found, priced_as=prices.priced_as, machine=prices.machine, **prices_of(prices)))
     return pd.concat(priced).sort_index()
 
@@ -160,8 +163,31 @@ def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:
     return points.merge(means.add_suffix("_mean"), "left", left_on=list(STORED_SETTING), right_index=True)
 
 
+def with_laws(points: pd.DataFrame, stored: Sequence[Any], documents: int) -> pd.DataFrame:
+    """``points`` with ``laws``, what those say at so many ``documents``, and the least and most vectors behind them.
+
+    Of runs that kept no laws yet, only the bytes that are stored are known.
+    """
+    rows: list[dict[Any, Any]] = points.to_dict("records")
+    laws = [read(each) if each is not None else bytes_alone(row) for each, row in zip(stored, rows, strict=True)]
+    found = [at_workload(each, row, documents) for each, row in zip(laws, rows, strict=True)]
+    figures = pd.DataFrame(found, points.index, COLUMNS).astype(float)
+    return points.assign(
+        **{name: figures[name] for name in COLUMNS},
+        laws=pd.Series(laws, points.index, dtype=object),
+        modelled_from=[min(sizes(each), default=np.nan) for each in laws],
+        modelled_to=[max(sizes(each), default=np.nan) for each in laws],
+    )
+
+
+def bytes_alone(row: Mapping[str, Any]) -> dict[str, list[Law]]:
+    total, each = row.get("index_bytes", np.nan), row.get("bytes_per_document", np.nan)
+    known = total == total and each == each
+    return {SIZE: [Law({"one": total - row["documents"] * each, "vectors": each})]} if known else {}
+
+
 def prices_of(prices: Any) -> dict[str, Any]:
-    numbers = ("usd_per_hour", "usd_per_gb_month", "usd_per_million_tokens")
+    numbers = ("usd_per_hour", "usd_per_gb_month", "usd_per_million_tokens", "cores", "ram_gb")
     return {"is_hosted": prices.hosted is not None, **{name: getattr(prices, name) for name in numbers}}
 
 

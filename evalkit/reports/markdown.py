@@ -10,7 +10,7 @@ from evalkit.reports.words import figure, number
 from evalkit.results.markdown import escaped, table
 from evalkit.results.percent import percent
 
-FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95")
+FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload")
 
 
 def markdown(report: Report) -> str:

@@ -13,14 +13,16 @@ import pandas as pd
 
 from evalkit.errors import UserError
 from evalkit.measures.cost import FIGURES as COSTS
+from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
+from evalkit.measures.laws import FIGURES, Law, Laws
 from evalkit.reports.report import Report
 from evalkit.reports.scopes import Scope
 from evalkit.reports.words import DIGITS, unit_of
 from evalkit.results.objectives import OBJECTIVES
 
 KEYS = ("model", "corpus", "quantization", "index")
-COST_INPUTS = ("tokens_per_document", "tokens_per_query", "search_ms_mean", "documents", "usd_per_hour")
-OTHERS = ("dims", "dims_trained", "encode_query_ms_p50", "search_ms_p50", "is_hosted")
+COST_INPUTS = ("tokens_per_document", "tokens_per_query", "encode_cores", "search_cores", "cores", "ram_gb")
+OTHERS = ("dims", "dims_trained", "is_hosted", "documents", "overlap_size", "modelled_from", "modelled_to")
 LARGEST_QUERY_VALUES = 400_000
 LONGEST_QUERY_TEXT, ALL_QUERY_TEXTS = 300, 300_000
 UNKNOWN, SCALE = 65_535, 10_000
@@ -32,21 +34,27 @@ def page_data(report: Report) -> dict[str, Any]:
     overlaps = [name for name in points if str(name).startswith("overlap@")]
     numeric = [*report.gathered.measures, *overlaps, *OBJECTIVES, *COST_INPUTS, *OTHERS]
     numbered = {key: pd.factorize(points[key]) for key in (*KEYS, "machine", "priced_as")}
-    config = report.config
+    config, modelled = report.config, [*AT_WORKLOAD, *COSTS]
     return {
         "measure": config.measure,
         "cost": config.cost,
         "within": config.within,
         "alpha": config.alpha,
         "measures": list(report.gathered.measures),
-        "costs": list(COSTS),
+        "modelled": modelled,
+        "law_figures": list(FIGURES),
+        "laws": [laws_data(laws) for laws in points["laws"]],
         "units": {name: unit_of(name) for name in OBJECTIVES},
         "higher_is_better": [name for name, objective in OBJECTIVES.items() if objective.higher_is_better],
         "digits": DIGITS,
         "names": {key: [str(name) for name in names] for key, (_, names) in numbered.items()},
         "columns": {
             **{key: codes.tolist() for key, (codes, _) in numbered.items()},
-            **{name: rounded(points[name]) for name in dict.fromkeys(numeric) if name in points},
+            **{
+                name: rounded(points[name])
+                for name in dict.fromkeys(numeric)
+                if name in points and name not in modelled
+            },
         },
         "scopes": [scope_data(scope) for scope in report.scopes],
         "marks": report.marks.as_json(),
@@ -63,6 +71,17 @@ def rounded(values: "pd.Series[Any] | npt.NDArray[np.float64]", digits: int = 7)
         short = float(f"{value:.{digits}g}")
         found.append(None if value != value else int(short) if short.is_integer() else short)
     return found
+
+
+def laws_data(laws: Laws) -> list[list[list[Any]]]:
+    """Per figure its laws, each as data.js reads it: terms, where it holds from, and what was measured below that."""
+    return [[law_data(law) for law in laws.get(name, ())] for name in FIGURES]
+
+
+def law_data(law: Law) -> list[Any]:
+    terms = dict(zip(law.terms, rounded(np.array(list(law.terms.values()))), strict=True))
+    ends = rounded(np.array([law.vectors_per_document, law.holds_from, law.own_vectors, law.own]))
+    return [{term: factor for term, factor in terms.items() if factor}, *ends[: 4 if law.holds_from else 1]]
 
 
 def scope_data(scope: Scope) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from evalkit.reports.gathering import SETTING, Gathered
 from evalkit.reports.labels import SEPARATOR
 from evalkit.reports.quality import Certainty, CorpusQueries, certainty
 
+OF_ONE_POINT = ("run", "dims", "candidates", "overlap_size", "modelled_from", "modelled_to")
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -31,7 +33,7 @@ class Scope:
     def table(self, points: pd.DataFrame) -> pd.DataFrame:
         """One row per setting: its keys, and the mean over the corpora of every figure."""
         first = points.iloc[[rows[0] for rows in self.members]].reset_index(drop=True)
-        numeric = [str(name) for name in points.select_dtypes("number") if name not in ("run", "dims", "candidates")]
+        numeric = [str(name) for name in points.select_dtypes("number") if name not in OF_ONE_POINT]
         first[numeric] = points[numeric].to_numpy(dtype=np.float64)[np.asarray(self.members)].mean(axis=1)
         return first
 

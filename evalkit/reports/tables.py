@@ -9,6 +9,7 @@ import numpy as np
 
 from evalkit.measures.cost import FIGURES as COSTS
 from evalkit.measures.cost import crossing
+from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
 from evalkit.reports.figure import Axis
 from evalkit.reports.ranking import rank_models
 from evalkit.reports.report import Report
@@ -16,7 +17,7 @@ from evalkit.reports.words import number, unit_of
 
 TABLE_FIGURES = (
     *("overlap@10", "chunks_per_document", "bytes_per_document", "index_bytes"),
-    *("documents_per_second", "search_ms_p50", "query_ms_p95"),
+    *("documents_per_second", "search_ms_p50", "query_ms_p95_at_workload"),
 )
 TABLE_ROWS = 5_000
 HEAT_STEPS = 8
@@ -117,11 +118,11 @@ def table_figures(report: Report) -> list[str]:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the table of points. ``sort`` is what it is sorted by, ``cost`` the column that a what-if changes."""
+    """A cell of the table of points: ``sort`` is what it is sorted by, ``modelled`` a column that a what-if changes."""
 
     text: str
     sort: str | None = None
-    cost: str | None = None
+    modelled: str | None = None
 
 
 def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
@@ -133,7 +134,7 @@ def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
     named = {name: [Cell(value) for value in best[name]] for name in ("model", "corpus", "quantization", "index")}
     columns = [named["model"], named["corpus"], dims, named["quantization"], named["index"]]
     for name in (*report.gathered.measures, *table_figures(report), *COSTS):
-        unit, cost = unit_of(name), name if name in COSTS else None
+        unit, modelled = unit_of(name), name if name in (*AT_WORKLOAD, *COSTS) else None
         values = best[name].to_numpy(dtype=np.float64).tolist()
-        columns.append([Cell(number(v, unit), "" if np.isnan(v) else f"{v:.7g}", cost) for v in values])
+        columns.append([Cell(number(v, unit), "" if np.isnan(v) else f"{v:.7g}", modelled) for v in values])
     return list(zip(best.index.tolist(), zip(*columns, strict=True), strict=True))

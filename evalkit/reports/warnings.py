@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+import pandas as pd
+
 from evalkit.config import WorkloadConfig
 from evalkit.reports.gathering import Gathered
 from evalkit.reports.quality import CorpusQueries
@@ -27,7 +29,7 @@ def warnings(
     if len(untrained):
         yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
     yield from dependence(queries)
-    yield from smaller_corpora(gathered, workload)
+    yield from without_laws(gathered.points, workload.documents)
 
 
 def lint(gathered: Gathered) -> Iterator[str]:
@@ -73,14 +75,15 @@ def notes(gathered: Gathered) -> Iterator[str]:
         yield f"{', '.join(measures)}: {text}."
 
 
-def smaller_corpora(gathered: Gathered, workload: WorkloadConfig) -> Iterator[str]:
-    """Where searches were timed among fewer documents than the workload has."""
-    largest = int(gathered.points["documents"].max())
-    if largest < workload.documents:
+def without_laws(points: pd.DataFrame, documents: int) -> Iterator[str]:
+    """Points of which it isn't known how long a search takes at the workload's size."""
+    lacking = points[points["search_ms_mean_at_workload"].isna()]
+    if len(lacking):
+        names = list(lacking["index"].unique())
+        more = f" and {len(names) - SHOWN} others" if len(names) > SHOWN else ""
         yield (
-            f"Searches were timed among at most {largest:,} documents, the workload has {workload.documents:,}: there "
-            "they take longer (exhaustive ones in proportion), so milliseconds and costs of queries are lower bounds, "
-            "and what is fastest or cheapest may be another index."
+            f"{len(lacking)} of {len(points)} points ({', '.join(names[:SHOWN])}{more}) have no milliseconds for "
+            f"{documents:,} documents, and so no monthly cost: their run.json says why (unmeasured)."
         )
 
 

@@ -13,20 +13,22 @@ from evalkit.embeddings.encoding import Progress
 from evalkit.embeddings.timing import Conditions
 from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.laws import BATCH, added, constant, read
 from evalkit.measures.load import FIGURES as LOAD
 from evalkit.measures.memory import PeakMemory
 from evalkit.reranking.cross_encoder import CrossEncoder
 from evalkit.reranking.scores import ScoreStore
 from evalkit.results.record import CorpusRecord, Measured
-from evalkit.scoring import NO_OVERLAP, Contest, derived
+from evalkit.scoring import NO_OVERLAP, NO_OVERLAP_AT_SIZE, Contest, derived
 from evalkit.search.ranking import Ranking, Rows, Scores, behind, order, tie_order
 
 Milliseconds = npt.NDArray[np.float64]
 
 KINDS = {"cross_encoder": CrossEncoder}
 REASONS = {
-    **dict.fromkeys(NO_OVERLAP, "re-ordered rankings are no search of vectors"),
+    **dict.fromkeys((*NO_OVERLAP, *NO_OVERLAP_AT_SIZE), "re-ordered rankings are no search of vectors"),
     **dict.fromkeys(LOAD, "clients at once are measured for vectors alone"),
+    "search_cores": "searching and re-ordering keep different numbers of cores busy",
     "search_peak_rss_bytes": "every score of the reranker was there from an earlier run",
 }
 
@@ -72,6 +74,7 @@ class Reranking:
         figures = {
             **dict.fromkeys(LOAD),
             **percentiles_ms("rerank", calls_ms),
+            "search_cores": None,
             "rerank_truncated": truncated / max(1, int((rows >= 0).sum())),
             "search_peak_rss_bytes": max(known_peaks, default=None),
             "search_queries_per_second": with_calls(found.point.figures["search_queries_per_second"], calls_ms),
@@ -80,7 +83,9 @@ class Reranking:
         latencies_ms = {**found.latencies_ms, "search_ms": search_ms + np.resize(calls_ms, len(search_ms))}
         whole = Ranking(found.ranking.rows, found.ranking.scores)
         ranking = reordered(whole, scores, tie_order(corpus.documents.ids))
-        return derived(contest, found, self.name, "cross_encoder", ranking, figures, latencies_ms, REASONS)
+        of_calls = percentiles_ms("search", calls_ms)
+        laws = added(read(found.point.laws), constant({**of_calls, BATCH: float(calls_ms.mean())}))
+        return derived(contest, found, self.name, "cross_encoder", ranking, figures, latencies_ms, laws, REASONS)
 
     def pair_scores(self, corpus: str, query: str, documents: Sequence[str]) -> list[tuple[float, bool]]:
         """(score, truncated) of ``query`` with each of ``documents``; what is not known yet is scored in one call."""

@@ -35,11 +35,7 @@ def environment() -> dict[str, Any]:
 def machine() -> dict[str, Any]:
     """CPU, memory, GPU and thread settings of the moment: the part of the environment that timings depend on."""
     return {
-        "cpu": {
-            "model": cpu_model(),
-            "logical_cores": psutil.cpu_count(),
-            "physical_cores": psutil.cpu_count(logical=False),
-        },
+        "cpu": cpu(),
         "ram_bytes": psutil.virtual_memory().total,
         "gpu": gpus(),
         "threads": {"faiss": faiss_threads(), **{v: os.environ.get(v) for v in THREAD_VARIABLES}},
@@ -52,6 +48,14 @@ def hardware(environment: Mapping[str, Any]) -> str:
     threads = {name: value for name, value in environment["threads"].items() if name != TOKENIZERS}
     depends = [environment["cpu"], environment["gpu"], memory_gb, threads]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def cpu() -> dict[str, Any]:
+    return {
+        "model": cpu_model(),
+        "logical_cores": psutil.cpu_count(),
+        "physical_cores": psutil.cpu_count(logical=False),
+    }
 
 
 def cpu_model() -> str | None:

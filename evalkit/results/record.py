@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 SCHEMA_VERSION = 1
 SETTING = ("corpus", "dims", "quantization", "index")
+BESIDE_FIGURES = ("unmeasured", "notes", "laws")
 
 
 class Lint(Protocol):
@@ -39,7 +40,8 @@ class Point:
     says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
     ``metric`` is what the index searched by, ``priced_as`` whose price its costs were worked out with, ``chunking`` how
     documents were split before they were encoded. ``serve_k`` is how many results a user is given, ``candidates`` how
-    many a rescoring store re-orders (null without one). ``notes`` say what must be known of single figures.
+    many a rescoring store re-orders (null without one). ``notes`` say what must be known of single figures, ``laws``
+    how figures grow with the documents (measures.laws.as_json).
     """
 
     model: str
@@ -60,11 +62,13 @@ class Point:
     figures: Mapping[str, float | int | None]
     unmeasured: Mapping[str, str]
     notes: Mapping[str, str] = field(default_factory=dict)
+    laws: Mapping[str, Any] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One flat row of points.parquet."""
         values = asdict(self)
-        del values["unmeasured"], values["notes"]
+        for name in BESIDE_FIGURES:
+            del values[name]
         figures = values.pop("figures")
         return {**values, **figures}
 

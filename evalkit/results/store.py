@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.baselines import check_sums
-from evalkit.results.record import SCHEMA_VERSION, SETTING, Canary, CorpusRecord, Measured, Point
+from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION, SETTING, Canary, CorpusRecord, Measured, Point
 
 PARTIAL = ".partial"
 BASELINES = "baselines"
@@ -24,7 +24,7 @@ WHY_MISSING = {
     "rankings": "The run was made with save_rankings=false.",
     "query_texts": "The run was made with save_query_texts=false.",
 }
-NULLABLE = ("candidates", "peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
+NULLABLE = ("candidates", "overlap_size", "peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes", "index_bytes")
 
 
 class RunWriter:
@@ -92,7 +92,7 @@ class RunWriter:
             "models": list(models.values()),
             "corpora": [r.corpus_entry() for r in self.records],
             "embeddings": [e for r in self.records for e in r.embeddings],
-            "points": [{**p.row(), "unmeasured": dict(p.unmeasured), "notes": dict(p.notes)} for p in self.points],
+            "points": [{**p.row(), **{name: getattr(p, name) for name in BESIDE_FIGURES}} for p in self.points],
         }
         text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
         (self.partial / "run.json").write_text(text + "\n", encoding="utf-8")
@@ -101,7 +101,8 @@ class RunWriter:
 
 
 def points_frame(points: list[Point]) -> pd.DataFrame:
-    frame = pd.DataFrame([p.row() for p in points]).astype(dict.fromkeys(NULLABLE, "Int64"))
+    frame = pd.DataFrame([p.row() for p in points])
+    frame = frame.astype({name: "Int64" for name in NULLABLE if name in frame})
     nothing = [name for name in frame.columns if frame[name].isna().all() and name not in NULLABLE]
     return frame.astype(dict.fromkeys(nothing, "float64"))
 

@@ -33,7 +33,7 @@ COSTS = (
     Column("index_bytes", "index size", lambda v: decimal(int(v)), False),
     Column("search_queries_per_second", "queries/s", "{:,.0f}".format, True),
     Column("search_ms_p50", "search p50 ms", "{:.2f}".format, False),
-    Column("query_ms_p95", "query p95 ms", "{:.1f}".format, False),
+    Column("query_ms_p95_at_workload", "p95 ms at workload", "{:.1f}".format, False),
     Column("cost_month_usd", "$/month", "{:,.2f}".format, False),
 )
 

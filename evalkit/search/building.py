@@ -76,7 +76,7 @@ def train_and_fill(parts: Sequence[VectorIndex], documents: Vectors) -> Built:
     sample = documents.sample() if learners else np.empty((0, documents.dims), dtype=np.float32)
     for part in learners:
         part.train(sample)
-    seconds = time.perf_counter() - started
+    training_seconds = time.perf_counter() - started
     empty_bytes = total_bytes(parts)
     started = time.perf_counter()
     for _, block in documents.blocks():
@@ -84,10 +84,10 @@ def train_and_fill(parts: Sequence[VectorIndex], documents: Vectors) -> Built:
             part.add(block)
     for part in parts:
         part.finish()
-    seconds += time.perf_counter() - started
+    seconds = training_seconds + time.perf_counter() - started
     index_bytes = total_bytes(parts)
     per_vector = None if index_bytes is None or empty_bytes is None else (index_bytes - empty_bytes) / len(documents)
-    return Built(seconds, len(sample), index_bytes, per_vector)
+    return Built(seconds, training_seconds, len(sample), index_bytes, per_vector)
 
 
 def total_bytes(parts: Sequence[VectorIndex]) -> int | None:

@@ -49,6 +49,8 @@ def vector_index(
         ) from None
     if binary:
         made: FloatIndex | BinaryIndex = BinaryIndex(binary_index(padded, string), dims)
+        if hasattr(made.index, "cp"):
+            made.index.cp.min_points_per_centroid = 1  # training_vectors says how many; no warning on stderr
     else:
         made = FloatIndex(float_index(padded, string))
         silence_warnings(made.index)

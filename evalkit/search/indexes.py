@@ -72,13 +72,13 @@ class FloatIndex(VectorIndex):
             self.metric = "hamming" if isinstance(faiss.downcast_index(index), faiss.IndexLSH) else "l2"
 
     def train(self, documents: FloatMatrix) -> None:
-        self.index.train(self.padded(documents))
+        self.index.train(self.as_stored(documents))
 
     def add(self, documents: FloatMatrix) -> None:
-        self.index.add(self.padded(documents))
+        self.index.add(self.as_stored(documents))
 
     def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        scores, rows = self.index.search(self.padded(queries), k)
+        scores, rows = self.index.search(self.as_stored(queries), k)
         return (-scores if self.lower_is_better else scores), rows
 
     def set_parameter(self, name: str, value: int) -> None:
@@ -91,7 +91,8 @@ class FloatIndex(VectorIndex):
         vectors: FloatMatrix = self.index.reconstruct_batch(rows.ravel())
         return vectors.reshape(*rows.shape, -1)
 
-    def padded(self, vectors: FloatMatrix) -> FloatMatrix:
+    def as_stored(self, vectors: FloatMatrix) -> FloatMatrix:
+        """``vectors`` filled up to the width of the index."""
         missing = self.index.d - vectors.shape[1]
         return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
 
@@ -113,7 +114,7 @@ class RefinedIndex:
     def search(self, queries: FloatMatrix, k: int, candidates: int) -> tuple[Scores, Rows]:
         """The best ``k`` of as many ``candidates``: (scores, rows), each queries × k."""
         self.index.k_factor = (candidates + 0.5) / k  # FAISS cuts k × k_factor down to a whole number, in float32
-        scores, rows = self.index.search(self.coarse.padded(queries), k)
+        scores, rows = self.index.search(self.coarse.as_stored(queries), k)
         return scores, rows
 
 
@@ -128,14 +129,18 @@ class BinaryIndex(VectorIndex):
         self.needs_training = not index.is_trained
 
     def train(self, documents: FloatMatrix) -> None:
-        self.index.train(sign_bits(documents))
+        self.index.train(self.as_stored(documents))
 
     def add(self, documents: FloatMatrix) -> None:
-        self.index.add(sign_bits(documents))
+        self.index.add(self.as_stored(documents))
 
     def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        hamming, rows = self.index.search(sign_bits(queries), k)
+        hamming, rows = self.index.search(self.as_stored(queries), k)
         return hamming.astype(np.float32) * np.float32(-2 / self.dims) + np.float32(1), rows
+
+    def as_stored(self, vectors: FloatMatrix) -> npt.NDArray[np.uint8]:
+        """Their sign bits."""
+        return sign_bits(vectors)
 
     def set_parameter(self, name: str, value: int) -> None:
         owner = self.index.hnsw if hasattr(self.index, "hnsw") else self.index

@@ -37,10 +37,12 @@ class Built:
 
     ``bytes_per_vector`` counts everything kept per document, a rescoring store included; ``index_bytes`` is all of it
     as serialized, codebooks and headers too; both are null where an own quantizer does not tell. ``training_vectors``
-    is how many documents codebooks and ranges were learned from, 0 where nothing is learned.
+    is how many documents codebooks and ranges were learned from, 0 where nothing is learned, ``training_seconds`` the
+    part of ``seconds`` that this took.
     """
 
     seconds: float
+    training_seconds: float
     training_vectors: int
     index_bytes: int | None
     bytes_per_vector: float | None

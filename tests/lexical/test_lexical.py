@@ -19,6 +19,7 @@ from evalkit.errors import UserError
 from evalkit.lexical import load_retriever
 from evalkit.lexical.fusion import fuse
 from evalkit.lexical.retriever import best
+from evalkit.measures.laws import read
 from evalkit.results.store import StoredRun, read_run, stored_runs
 from evalkit.search.ranking import Ranking, tie_order
 
@@ -164,6 +165,7 @@ def test_fusion_is_reciprocal_ranks_by_hand() -> None:
 
 
 def test_a_hybrid_point_adds_bytes_and_times_and_fuses_rankings(tiny_run: list[str], tmp_path: Path) -> None:
+    tiny_run = [*tiny_run, "at_workload_seconds=0.05"]
     assert main([*tiny_run, "model.fuse=bm25", "dims=[8,32]"]) == 0
     both = read_run(stored_runs(tmp_path / "results")[0])
     assert main(["model=bm25", *(word for word in tiny_run if not word.startswith("model"))]) == 0
@@ -178,6 +180,12 @@ def test_a_hybrid_point_adds_bytes_and_times_and_fuses_rankings(tiny_run: list[s
     assert fused_point["search_ms_p50"] > dense["search_ms_p50"]
     assert fused_point["nDCG@10"] >= min(dense["nDCG@10"], lexical["nDCG@10"])
     assert fused_point["cost_month_usd"] > dense["cost_month_usd"]
+    workload, statistics = both.about["config"]["workload"]["documents"], ("mean", "p50", "p95")
+    for name in (f"search_ms_{statistic}" for statistic in statistics):
+        laws = [read(point["laws"])[name] for point in (dense, lexical, fused_point)]
+        of_dense_ms, _, of_fused_ms = (sum(law.at(workload) for law in each) for each in laws)
+        assert of_fused_ms == fused_point[f"{name}_at_workload"] > dense[f"{name}_at_workload"] == of_dense_ms
+        assert len(laws[2]) == len(laws[0]) + len(laws[1])
     assert set(fused_point["unmeasured"]) == {name for name, value in fused_point.items() if value is None}
 
     def lists(run: StoredRun, dims: int, index: str) -> pd.Series:

@@ -10,6 +10,7 @@ import pytest
 
 from evalkit.composing import compose
 from evalkit.config import ReportConfig
+from evalkit.measures.laws import Law, as_json
 from evalkit.results.record import Canary, CorpusRecord, Measured, Point
 from evalkit.results.store import RunWriter
 from evalkit.search.ranking import Ranking
@@ -27,11 +28,15 @@ FIGURES = {
     "tokens_per_second": 5_000.0,
     "tokens_per_document": 200.0,
     "tokens_per_query": 12.0,
+    "encode_query_ms_mean": 8.4,
     "encode_query_ms_p50": 8.0,
-    "search_ms_mean": 1.0,
+    "encode_query_ms_p95": 9.5,
+    "encode_cores": 2,
+    "search_cores": 1.0,
+    "search_ms_mean": 1.1,
     "search_ms_p50": 1.0,
     "search_ms_p95": 1.5,
-    "query_ms_mean": 9.0,
+    "query_ms_mean": 9.5,
     "query_ms_p50": 9.0,
     "query_ms_p95": 11.0,
     "bytes_per_vector": 384.0,
@@ -42,6 +47,13 @@ FIGURES = {
     "peak_rss_bytes": 10**9,
     "search_peak_rss_bytes": None,
     "peak_gpu_bytes": None,
+}
+LAWS = {
+    "search_ms_mean": [Law({"one": 0.3, "vectors": 2e-6}, (DOCUMENTS, 40_000, 80_000), 40_000, DOCUMENTS, 1.1)],
+    "search_ms_p50": [Law({"one": 0.2, "vectors": 2e-6}, (DOCUMENTS, 40_000, 80_000), 40_000, DOCUMENTS, 1.0)],
+    "search_ms_p95": [Law({"one": 0.4, "vectors": 3e-6}, (DOCUMENTS, 40_000, 80_000), 40_000, DOCUMENTS, 1.5)],
+    "batch_ms": [Law({"vectors": 1e-6})],
+    "build_seconds": [Law({"trained": 1e-5, "vectors": 2e-6})],
 }
 Setting = tuple[int, str]  # dims, quantization
 Scores = Mapping[Setting, Sequence[float]]
@@ -113,6 +125,7 @@ def write_run(results: Path) -> WriteRun:
                         *("inner_product", chunking, top_k, serve_k, None, count, "a machine"),
                         figures=of_point,
                         unmeasured={},
+                        laws=laws(of_point),
                     )
                     writer.add(
                         Measured(
@@ -136,6 +149,12 @@ def write_run(results: Path) -> WriteRun:
             )
 
     return write
+
+
+def laws(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """``LAWS``, and bytes that grow with the documents."""
+    each = figures["bytes_per_document"]
+    return as_json({**LAWS, "index_bytes": [Law({"one": figures["index_bytes"] - DOCUMENTS * each, "vectors": each})]})
 
 
 @pytest.fixture

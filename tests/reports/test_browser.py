@@ -1,6 +1,7 @@
 """The page in a real browser: no error and no request, and what a reader does has the effect that Python works out."""
 
 import csv
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from evalkit.config import ReportConfig
+from evalkit.measures.laws import TERMS, Law
 from evalkit.reports.files import write_files
+from evalkit.reports.page_data import law_data
 from evalkit.reports.report import Report, make_report
 from tests.reports.conftest import WriteRun, noisy
 
@@ -51,7 +54,11 @@ def report(write_run: WriteRun, config: Config, tmp_path: Path) -> Report:
                 "bytes_per_document": setting[0] * BYTES[setting[1]],
                 "index_bytes": 1_000 * setting[0] * BYTES[setting[1]],
                 "tokens_per_second": None if setting == (64, "binary") else speed,  # priced by its documents
-                "query_ms_p95": 10 + setting[0] / 100,
+                "encode_query_ms_p95": 10 + setting[0] / 100,
+                "encode_query_ms_mean": 7 + setting[0] / 100,
+                "encode_cores": None if setting[1] == "int8" else 1,
+                "overlap@10_at_size": 0.975 if setting[1] == "int8" else None,
+                "overlap_size": 16_384 if setting[1] == "int8" else None,
             },
         )
     return make_report(config())
@@ -108,6 +115,8 @@ def test_the_scripts_say_what_python_said(opened: Any, report: Report) -> None:
     "workload",
     [
         {"documents": 50_000_000},
+        {"documents": 20_000},
+        {"documents": 500},
         {"queries_per_month": 123_456_789, "replicas": 3},
         {"machine_hours_per_month": 730, "write_off_months": 36},
         {"tokens_per_document": 17.5, "tokens_per_query": 3, "reembeddings_per_year": 4},
@@ -124,6 +133,16 @@ def test_a_what_if_costs_what_python_says(workload: dict[str, float], opened: An
     keys = ["model", "corpus", "dims", "quantization", "index"]
     wanted = {tuple(map(str, key)): cost for *key, cost in points[[*keys, "cost_month_usd"]].itertuples(index=False)}
     assert found == {key: pytest.approx(cost, abs=0.00501, nan_ok=True) for key, cost in wanted.items()}
+
+
+@pytest.mark.parametrize("documents", [1, 5, 500, 1_000, 20_000, 40_000, 10**8])
+def test_every_term_of_a_law_is_the_same_in_both(documents: int, opened: Any) -> None:
+    for number, term in enumerate(TERMS):
+        law = Law(
+            {term: 0.37, "one": number}, (), holds_from=40_000, own_vectors=700, own=1.25, vectors_per_document=1.5
+        )
+        found = opened.evaluate(f"lawAt({json.dumps(law_data(law))}, {documents})")
+        assert found == pytest.approx(law.at(documents), rel=1e-6)
 
 
 def test_prices_can_be_changed_and_reset(opened: Any, config: Config, report: Report) -> None:

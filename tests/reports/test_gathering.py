@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -95,9 +97,7 @@ def test_a_run_without_its_per_query_values_is_shown_without_intervals(
 def test_a_run_with_fewer_columns_is_still_ranked(write_run: WriteRun, config: Config) -> None:
     write_run("good", ONE)
     lacking = write_run("old", ONE, model="n")
-    edited(
-        lacking, lambda about: [p.pop(name) for p in about["points"] for name in ("tokens_per_second", "index_bytes")]
-    )
+    edited(lacking, lambda about: [p.pop(name) for p in about["points"] for name in ("tokens_per_second", "laws")])
     points = gather(config()).points.set_index("model")
     assert points["cost_month_usd"].isna().to_dict() == {"m": False, "n": True}
     assert points["nDCG@10"].notna().all()
@@ -158,14 +158,36 @@ def test_means_of_older_runs_come_from_their_single_calls(write_run: WriteRun, c
     expected = (calls["search_ms"] + calls["encode_query_ms"]).mean()
     found = make_report(config()).gathered.points
     assert found["query_ms_mean"].tolist() == pytest.approx([expected])
-    assert found["cost_queries_month_usd"].notna().all()
 
 
-def test_a_workload_larger_than_the_corpora_makes_costs_of_queries_lower_bounds(
+def test_costs_follow_the_laws_to_the_size_of_the_reports_own_workload(write_run: WriteRun, config: Config) -> None:
+    """0.3 ms and 2 ns per vector of one core of two, and 8.4 ms of both cores."""
+    write_run("a", ONE)
+    for documents in (1_000_000, 100_000_000):
+        found = gather(config(f"workload.documents={documents}", "pricing.usd_per_hour=1")).points.iloc[0]
+        search_ms = 0.3 + documents * 2e-6
+        assert found["search_ms_mean_at_workload"] == pytest.approx(search_ms)
+        assert found["query_ms_p95_at_workload"] == pytest.approx(0.4 + documents * 3e-6 + 9.5)
+        assert found["cost_queries_month_usd"] == pytest.approx((8.4 + search_ms / 2) * 1e6 / 3.6e6)
+
+
+def test_a_run_without_laws_has_bytes_and_no_cost_of_queries_and_that_is_said(
     write_run: WriteRun, config: Config
 ) -> None:
-    write_run("a", {"c": {(64, "float32"): noisy(0.5)}})
-    said = "Searches were timed among at most 1,000 documents, the workload has 5,000"
-    larger, smaller = (make_report(config(f"workload.documents={documents}")) for documents in (5_000, 900))
-    assert any(said in warning for warning in larger.warnings)
-    assert not any("Searches were timed" in warning for warning in smaller.warnings)
+    folder = write_run("a", ONE)
+    edited(folder, lambda about: [point.pop("laws") for point in about["points"]])
+    report = make_report(config("workload.documents=5000"))
+    (point,) = report.gathered.points.to_dict("records")
+    assert point["index_bytes_at_workload"] == 387_072 + 4_000 * 384
+    assert (np.isnan(point["cost_queries_month_usd"]), point["cost_storage_month_usd"] > 0) == (True, True)
+    said = "1 of 1 points (flat) have no milliseconds for 5,000 documents, and so no monthly cost"
+    assert any(said in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("law", [{"terms": {"eval": 1}}, {"nothing": 1}, "import os", {"terms": {"one": "1"}}])
+def test_a_law_that_is_none_leaves_its_run_out(law: Any, write_run: WriteRun, config: Config) -> None:
+    write_run("good", ONE, model="n")
+    edited(write_run("bad", ONE), lambda about: about["points"][0].update(laws={"search_ms_mean": [law]}))
+    found = gather(config())
+    assert found.points["model"].tolist() == ["n"]
+    assert found.problems[0].startswith("bad is left out")

@@ -107,7 +107,7 @@ def test_every_point_is_there_twice_and_the_second_is_in_the_models_order(
 
 
 def test_what_it_takes_is_added_to_the_search(reranked_run: list[str], tmp_path: Path) -> None:
-    found = run(reranked_run, tmp_path)
+    found = run([*reranked_run, "at_workload_seconds=0.05"], tmp_path)
     alone, after = found.about["points"]
     assert found.about["models"][0]["reranker"]["weights"].startswith("sha256:")
     assert after["metric"] == "cross_encoder"
@@ -117,6 +117,9 @@ def test_what_it_takes_is_added_to_the_search(reranked_run: list[str], tmp_path:
     assert after["query_ms_p50"] > after["rerank_ms_p50"]
     assert after["search_queries_per_second"] < alone["search_queries_per_second"]
     assert after["cost_queries_month_usd"] > alone["cost_queries_month_usd"]
+    for statistic in ("mean", "p50", "p95"):
+        added = after[f"search_ms_{statistic}_at_workload"] - alone[f"search_ms_{statistic}_at_workload"]
+        assert added == pytest.approx(after[f"rerank_ms_{statistic}"], rel=0.2)  # beside a deeper search
     assert after["bytes_per_document"] == alone["bytes_per_document"]
     assert (after["overlap@10"], "no search of vectors" in after["unmeasured"]["overlap@10"]) == (None, True)
     assert [name for name, value in after.items() if value is None and name not in after["unmeasured"]] == []

@@ -1,8 +1,9 @@
 // The answer in words and the Pareto front: twins of answers.py, for the reader's own prices and volumes.
 "use strict";
 
-const QUESTIONS = { cheapest: "cost_month_usd", smallest: "bytes_per_document", fastest: "query_ms_p95" };
+const QUESTIONS = { cheapest: "cost_month_usd", smallest: "bytes_per_document", fastest: "query_ms_p95_at_workload" };
 const COMPARATIVES = { cheapest: "cheaper", smallest: "smaller", fastest: "faster" };
+const MODELLED = ["cost_month_usd", "query_ms_p95_at_workload"];
 const BEST = "best quality";
 const STANDARDS = {
   shown: (row, best) => row === best || (row.loss !== null && row.loss <= DATA.within),
@@ -34,6 +35,26 @@ function words({ column, row }) {
     figure: column ? figureText(column, row.mean(column)) : "",
     quality: `${state.measure} ${row.quality.toFixed(4)}${intervalText(row)}`,
   };
+}
+
+function modelledFrom(column, row) {
+  const [from, to] = ["modelled_from", "modelled_to"].map((name) => measured(name, row.point));
+  if (!MODELLED.includes(column) || Number.isNaN(to)) return [];
+  return [`modelled for ${whole(state.workload.documents)} documents from ${whole(from)} – ${whole(to)}`];
+}
+
+function atSize(row) {
+  const size = measured("overlap_size", row.point);
+  if (Number.isNaN(size)) return [];
+  const share = percent(row.mean("overlap@10_at_size"));
+  return [
+    `quality measured among ${whole(row.mean("documents"))} documents; among ${whole(size)} vectors it finds ` +
+      `${share} of what exact search does`,
+  ];
+}
+
+function whole(value) {
+  return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
 }
 
 function standing({ question, standard, row }, all) {
@@ -85,7 +106,7 @@ function paretoFront(all, column) {
 
 function renderAnswers(all) {
   for (const answer of answers(all)) {
-    const said = { ...words(answer), standing: answer.row ? standing(answer, all).join("; ") : "" };
+    const said = { ...words(answer), standing: answer.row ? [...standing(answer, all), ...modelledFrom(answer.column, answer.row), ...atSize(answer.row)].join("; ") : "" };
     for (const place of document.querySelectorAll(`[data-question="${answer.key}"] [data-part]`)) {
       place.textContent = said[place.dataset.part] ?? "";
     }

@@ -23,7 +23,7 @@ const state = {
   hidden: { model: new Set(), dims: new Set(), quantization: new Set(), index: new Set() },
 };
 
-let costsOfPoints = {};
+let modelledOfPoints = {};
 
 function nameOf(column, point) {
   return column === "dims" ? String(COLUMNS.dims[point]) : DATA.names[column][COLUMNS[column][point]];
@@ -34,13 +34,56 @@ function measured(column, point) {
 }
 
 function figureOf(column, point) {
-  return costsOfPoints[column] ? costsOfPoints[column][point] : measured(column, point);
+  return modelledOfPoints[column] ? modelledOfPoints[column][point] : measured(column, point);
+}
+
+// The twin of TERMS in measures/laws.py: what a law is the sum of, by the number of vectors.
+const TRAINING_ROWS = 100000;
+const TERMS = {
+  one: () => 1,
+  root: (n) => Math.sqrt(n),
+  root_log: (n) => Math.sqrt(n) * Math.log(n),
+  vectors: (n) => n,
+  log: (n) => Math.log(n),
+  vectors_log: (n) => n * Math.log(n),
+  vectors_root: (n) => n * Math.sqrt(n),
+  trained: (n) => Math.min(n, TRAINING_ROWS),
+  trained_root: (n) => Math.min(n, TRAINING_ROWS) * Math.sqrt(n),
+};
+
+// The twin of Law.at.
+function lawAt([terms, perDocument, holdsFrom = 0, ownVectors = 0, own = 0], documents) {
+  const vectors = documents * perDocument;
+  const sum = (n) => Object.entries(terms).reduce((total, [term, factor]) => total + factor * TERMS[term](n), 0);
+  if (vectors >= holdsFrom) return sum(vectors);
+  if (vectors <= ownVectors) return own;
+  return own + ((vectors - ownVectors) / (holdsFrom - ownVectors)) * (sum(holdsFrom) - own);
+}
+
+// The twin of at_workload in measures/laws.py: figures at the workload's size.
+function atWorkload(point) {
+  const total = (name) => {
+    const laws = DATA.laws[point][DATA.law_figures.indexOf(name)];
+    return laws.length ? laws.reduce((sum, law) => sum + lawAt(law, state.workload.documents), 0) : NaN;
+  };
+  const found = {
+    search_queries_per_second_at_workload: 1000 / total("batch_ms"),
+    build_seconds_at_workload: total("build_seconds"),
+    index_bytes_at_workload: total("index_bytes"),
+  };
+  for (const statistic of ["mean", "p50", "p95"]) {
+    const searchMs = total(`search_ms_${statistic}`);
+    found[`search_ms_${statistic}_at_workload`] = searchMs;
+    found[`query_ms_${statistic}_at_workload`] = searchMs + measured(`encode_query_ms_${statistic}`, point);
+  }
+  return found;
 }
 
 // The formulas of docs/cost.md, for one point.
-function costs(point) {
+function costs(point, modelled) {
   const { workload, prices } = state;
-  const figure = (column) => measured(column, point);
+  const figure = (column) => modelled[column] ?? measured(column, point);
+  const share = (cores) => (Number.isNaN(cores) ? 1 : Math.min(cores / figure("cores"), 1));
   const perHour = prices.usd_per_hour[nameOf("machine", point)] ?? NaN;
   const hosted = prices.usd_per_million_tokens[nameOf("priced_as", point)] ?? NaN;
   const tokens = workload.documents * (workload.tokens_per_document ?? figure("tokens_per_document"));
@@ -49,14 +92,18 @@ function costs(point) {
   const ofTokens = tokens / figure("tokens_per_second");
   const isCounted = !Number.isNaN(ofTokens) || workload.tokens_per_document !== null;
   const seconds = isCounted ? ofTokens : workload.documents / figure("documents_per_second");
-  const once = isHosted ? (tokens / 1e6) * hosted : (seconds / 3600) * perHour;
-  const busyMs = workload.queries_per_month * figure(isHosted ? "search_ms_mean" : "query_ms_mean");
+  const ofEncoding = share(figure("encode_cores"));
+  const once = isHosted ? (tokens / 1e6) * hosted : (seconds / 3600) * perHour * ofEncoding;
+  const encodeMs = isHosted ? 0 : figure("encode_query_ms_mean") * ofEncoding;
+  const searchMs = figure("search_ms_mean_at_workload") * share(figure("search_cores"));
+  const busyHours = (workload.queries_per_month * (encodeMs + searchMs)) / MS_PER_HOUR;
+  const always = workload.machine_hours_per_month * workload.replicas;
+  const hours = Number.isNaN(busyHours) ? NaN : Math.max(busyHours, always);
   const shares = 1 / workload.write_off_months + workload.reembeddings_per_year / 12;
   const embed = once * (shares + workload.changed_documents_per_month / workload.documents);
-  const fixedBytes = figure("index_bytes") - figure("documents") * figure("bytes_per_document");
-  const bytes = workload.replicas * (fixedBytes + workload.documents * figure("bytes_per_document"));
-  const storage = (bytes / 1e9) * prices.usd_per_gb_month;
-  const hours = Math.max(busyMs / MS_PER_HOUR, workload.machine_hours_per_month * workload.replicas);
+  const keptGb = (workload.replicas * figure("index_bytes_at_workload")) / 1e9;
+  const paidGb = ((hours || 0) / HOURS_PER_MONTH) * figure("ram_gb");
+  const storage = Math.max(keptGb - paidGb, 0) * prices.usd_per_gb_month;
   const queries = (isHosted ? (queryTokens / 1e6) * hosted : 0) + hours * perHour;
   return {
     cost_embed_once_usd: once,
@@ -67,9 +114,12 @@ function costs(point) {
   };
 }
 
-function priceAllPoints() {
-  const found = COLUMNS.dims.map((_, point) => costs(point));
-  costsOfPoints = Object.fromEntries(DATA.costs.map((column) => [column, found.map((each) => each[column])]));
+function modelAllPoints() {
+  const found = COLUMNS.dims.map((_, point) => {
+    const modelled = atWorkload(point);
+    return { ...modelled, ...costs(point, modelled) };
+  });
+  modelledOfPoints = Object.fromEntries(DATA.modelled.map((column) => [column, found.map((each) => each[column])]));
 }
 
 // One row per setting of the chosen scope, as Scope.table makes them: figures are means over its corpora.

@@ -10,7 +10,7 @@ function render() {
   renderCrossings();
   renderRetained(all);
   renderThroughput(all);
-  renderBars("latency", all, ["encode_query_ms_p50", "search_ms_p50"]);
+  renderBars("latency", all, ["encode_query_ms_p50", "search_ms_p50_at_workload"]);
   renderBars("parts", all, ["cost_embed_month_usd", "cost_storage_month_usd", "cost_queries_month_usd"]);
 }
 
@@ -34,7 +34,7 @@ function take(input) {
 
 function whatIf(...inputs) {
   if (inputs.map(take).some(Boolean)) {
-    priceAllPoints();
+    modelAllPoints();
     render();
   }
 }
@@ -86,6 +86,6 @@ function listen() {
 }
 
 document.documentElement.classList.add("js");
-priceAllPoints();
+modelAllPoints();
 render();
 listen();

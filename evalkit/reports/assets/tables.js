@@ -13,9 +13,9 @@ function renderTable() {
     const name = `${settingName(point)} ${nameOf("corpus", point)}`.toLowerCase();
     row.hidden = !isShown(point) || !corpora.has(nameOf("corpus", point)) || !name.includes(state.find);
     shown += !row.hidden;
-    for (const cell of row.querySelectorAll("[data-cost]")) {
-      const value = figureOf(cell.dataset.cost, point);
-      cell.textContent = number(value, "$");
+    for (const cell of row.querySelectorAll("[data-modelled]")) {
+      const value = figureOf(cell.dataset.modelled, point);
+      cell.textContent = number(value, DATA.units[cell.dataset.modelled] ?? "");
       cell.dataset.sort = Number.isNaN(value) ? "" : value;
     }
   }
@@ -26,7 +26,7 @@ function csv() {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const named = ["model", "corpus", "dims", "quantization", "index"];
   const numeric = Object.keys(COLUMNS).filter((column) => ![...named, "machine", "priced_as"].includes(column));
-  const header = [...named, ...numeric, ...DATA.costs.filter((column) => !numeric.includes(column))];
+  const header = [...named, ...numeric, ...DATA.modelled.filter((column) => !numeric.includes(column))];
   const lines = [...document.querySelectorAll("#points tbody tr:not([hidden])")].map(({ dataset }) => {
     const point = Number(dataset.point);
     const values = header.slice(named.length).map((column) => figureOf(column, point));

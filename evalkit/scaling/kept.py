@@ -1,0 +1,73 @@
+"""Laws in the store: measured when they are new, and read by later runs on the same machine with the same threads."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalkit.config import RunConfig
+from evalkit.measures.laws import Law
+from evalkit.results.provenance import hardware, machine
+from evalkit.scaling.cache_size import last_level_cache
+
+FOLDER, VERSION = "laws", 1
+NOT_ASKED = "at_workload_seconds=0 leaves it out"
+
+
+@dataclass(frozen=True)
+class AtSize:
+    """Of one operating point: ``laws`` of measures.laws.FIGURES, and ``own``, what the index alone took on the corpus.
+
+    ``overlap`` is the share of exact search's first 10 that it finds among ``overlap_size`` filler vectors. ``why``
+    says of each figure that is missing why it is.
+    """
+
+    laws: Mapping[str, Law] = field(default_factory=dict)
+    own: Mapping[str, float] = field(default_factory=dict)
+    overlap: float | None = None
+    overlap_size: int | None = None
+    why: Mapping[str, str] = field(default_factory=dict)
+
+
+def belongs_to(config: RunConfig) -> dict[str, Any]:
+    """What every law depends on: the machine with its threads and cache, and how long and how large it may measure."""
+    return {
+        "version": VERSION,
+        "hardware": hardware(machine()),
+        "cache_bytes": last_level_cache()[0],
+        "seconds": config.at_workload_seconds,
+        "memory_gb": config.memory_gb,
+    }
+
+
+def kept(store: Path, key: Mapping[str, Any], points: int, measure: Callable[[], list[AtSize]]) -> list[AtSize]:
+    """Of so many operating points: what ``store`` has under ``key``, else what ``measure`` gives, which is kept."""
+    file = store / FOLDER / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.json"
+    found = read_kept(file)
+    if found is None or len(found) != points:
+        found = measure()
+        write(file, {"key": key, "points": [asdict(each) for each in found]})
+    return found
+
+
+def read_kept(file: Path) -> list[AtSize] | None:
+    """Null where nothing is kept that can be read."""
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))["points"]
+        return [AtSize(**{**each, "laws": {name: Law(**law) for name, law in each["laws"].items()}}) for each in stored]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write(file: Path, value: Any) -> None:
+    """Whole or not at all; a folder that can't be written keeps nothing."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as partial:
+            json.dump(value, partial, indent=1)
+        Path(partial.name).replace(file)
+    except OSError:
+        return

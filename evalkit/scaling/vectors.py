@@ -1,0 +1,180 @@
+"""The laws of every setting of vectors, and those of its points: per document, with what comes after the index."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
+from evalkit.measures.laws import BATCH, BUILD, SIZE, Law, why_not_at_workload
+from evalkit.scaling.at_size import OVERLAP, TIMED, Question, measure
+from evalkit.scaling.cache_size import last_level_cache
+from evalkit.scaling.filler import Filler
+from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
+from evalkit.scaling.larger import Setting, innermost, nlist_of
+from evalkit.search.devices import CPU
+from evalkit.search.documents import DocumentSearcher, chunks_for
+from evalkit.search.indexes import BinaryIndex, OwnIndex, VectorIndex
+from evalkit.search.operating import OperatingPoint
+from evalkit.search.ranking import Rows, Scores
+from evalkit.search.searcher import Searcher
+from evalkit.search.vectors import FloatMatrix
+
+LEAST_DOCUMENTS = 8
+COUNTED_QUERIES = 20
+LIST_BYTES = 8  # the length that is kept of every list
+ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
+ON_DEVICE = "searches on a GPU are timed among the corpus's documents alone"
+OWN = "a quantizer of one's own is timed among the corpus's documents alone"
+FEW = f"fewer than {LEAST_DOCUMENTS} vectors say too little of how others would lie"
+
+
+@dataclass(frozen=True)
+class CorpusLaws:
+    """Where the laws of one corpus's settings come from: its ``vectors`` (n × native dims), the store at ``path``."""
+
+    config: RunConfig
+    vectors: Any
+    path: Path
+
+    @cached_property
+    def filler(self) -> Filler:
+        return Filler(self.vectors)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the vectors' number and distribution, by some of them."""
+        drawn = np.linspace(0, len(self.vectors) - 1, 64).astype(np.int64)
+        some = np.ascontiguousarray(self.vectors[drawn], dtype=np.float32)
+        return f"{len(self.vectors)}:{hashlib.sha256(some.tobytes()).hexdigest()}"
+
+    def of(
+        self,
+        quantization: QuantizationConfig,
+        index: IndexConfig,
+        searcher: Searcher | DocumentSearcher,
+        points: Sequence[OperatingPoint],
+        queries: FloatMatrix,
+    ) -> list[AtSize]:
+        """One for each of ``points`` of a built ``searcher``: those that are kept, else measured now and kept."""
+        import faiss
+
+        vectors = searcher.chunks if isinstance(searcher, DocumentSearcher) else searcher
+        if reason := self.why_none(vectors):
+            return [AtSize(why=dict.fromkeys((*TIMED, BUILD, OVERLAP), reason))] * len(points)
+        setting = Setting(vectors, quantization, index, self.filler, queries.shape[1])
+        served = self.config.served
+        if isinstance(searcher, DocumentSearcher):
+            served = chunks_for(served, len(searcher.document), len(searcher.place))
+        key = {
+            **belongs_to(self.config),
+            "vectors": self.fingerprint,
+            "faiss": faiss.__version__,
+            "dims": setting.dims,
+            "quantization": asdict(quantization),
+            "index": asdict(index),
+            "depth": served,
+        }
+        question = Question(
+            setting=setting,
+            points=points,
+            queries=queries,
+            depth=served,
+            seconds=self.config.at_workload_seconds,
+            cache_bytes=last_level_cache()[0],
+            memory_bytes=self.config.memory_gb * 1e9,
+        )
+        return kept(self.path, key, len(points), lambda: measure(question))
+
+    def why_none(self, searcher: Searcher) -> str:
+        if not self.config.at_workload_seconds:
+            return NOT_ASKED
+        if searcher.on_disk:
+            return ON_DISK
+        if isinstance(searcher.index, OwnIndex):
+            return OWN
+        if self.config.search_device != CPU:
+            return ON_DEVICE
+        return FEW if searcher.documents < LEAST_DOCUMENTS else ""
+
+
+def point_laws(
+    at_size: AtSize,
+    searcher: Searcher | DocumentSearcher,
+    index: IndexConfig,
+    queries: FloatMatrix,
+    figures: Mapping[str, Any],
+    asked: int,
+) -> dict[str, list[Law]]:
+    """The laws of one operating point by documents.
+
+    What the index alone takes grows; what comes on top of it on the corpus (re-ordering candidates, ranking documents
+    by their chunks, a deeper search) is taken to stay. Documents in chunks take as many searches of chunks each as on
+    the corpus.
+    """
+    vectors = searcher.chunks if isinstance(searcher, DocumentSearcher) else searcher
+    laws = {name: [law] for name, law in at_size.laws.items() if name == BUILD}
+    if (bytes_law := size_law(vectors, index)) is not None:
+        laws[SIZE] = [bytes_law]
+    if BATCH in at_size.laws and figures["search_queries_per_second"] is not None:
+        searches = searches_per_query(searcher, queries, asked)
+        on_corpus = {**figures, BATCH: 1000 / figures["search_queries_per_second"]}
+        for name in TIMED:
+            on_top = on_corpus[name] - searches * at_size.own[name]
+            laws[name] = [at_size.laws[name].times(searches), Law({"one": max(0.0, on_top)})]
+    each = figures["chunks_per_document"]
+    return {name: [replace(law, vectors_per_document=each) for law in parts] for name, parts in laws.items()}
+
+
+def why_not_at_size(at_size: AtSize) -> dict[str, str]:
+    """Why columns of a point that belong to other sizes are null."""
+    overlap = dict.fromkeys(("overlap_size", OVERLAP), at_size.why.get(OVERLAP, ""))
+    return {**why_not_at_workload(at_size.why), **(overlap if OVERLAP in at_size.why else {})}
+
+
+def size_law(searcher: Searcher, index: IndexConfig) -> Law | None:
+    """Bytes that are kept: so many for each vector and for each list; null where the index doesn't tell."""
+    built, native = searcher.built, innermost(searcher.index)
+    if built.index_bytes is None or built.bytes_per_vector is None:
+        return None
+    nlist, each, of_list = nlist_of(searcher.index), built.bytes_per_vector, 0.0
+    if nlist:
+        each -= LIST_BYTES * nlist / searcher.documents  # an index without vectors keeps no lengths
+        of_list = LIST_BYTES + (native.d / 8 if isinstance(searcher.index, BinaryIndex) else 4 * native.d)
+    terms = {"one": built.index_bytes - searcher.documents * each, "vectors": each}
+    if nlist and not index.nlist:
+        terms |= {"one": terms["one"] - nlist * of_list, "root": of_list}
+    return Law(terms)
+
+
+def searches_per_query(searcher: Searcher | DocumentSearcher, queries: FloatMatrix, asked: int) -> float:
+    """How many searches of chunks one query takes: those of documents go deeper until they are settled."""
+    if not isinstance(searcher, DocumentSearcher):
+        return 1.0
+    counted = Counted(searcher.index)
+    counting = replace(searcher, chunks=replace(searcher.chunks, index=counted, refined=None))
+    some = queries[:COUNTED_QUERIES]
+    counting.find(some, asked)
+    return max(1.0, counted.queries / len(some))
+
+
+class Counted(VectorIndex):
+    """An index that counts the queries that it is asked."""
+
+    def __init__(self, index: VectorIndex) -> None:
+        self.index = index
+        self.queries = 0
+
+    def add(self, documents: FloatMatrix) -> None:
+        self.index.add(documents)
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        self.queries += len(queries)
+        return self.index.search(queries, k)
+
+    def serialized_bytes(self) -> int | None:
+        return self.index.serialized_bytes()
