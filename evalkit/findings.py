@@ -8,8 +8,9 @@ import numpy as np
 
 from evalkit.corpora import Corpus, Texts
 from evalkit.corpora.digests import BYTES, digests
-from evalkit.corpora.lint import truncation
+from evalkit.corpora.lint import Finding, changed_vectors, truncation
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
+from evalkit.embeddings.canary import canary_rows
 from evalkit.encoders import Encoder
 from evalkit.measures.cost import CPU, HOSTED
 from evalkit.measures.latency import STATISTICS
@@ -19,7 +20,6 @@ from evalkit.measures.memory import NO_PEAK_RSS
 from evalkit.results.record import Canary, CorpusRecord
 from evalkit.search import cut
 
-CANARY_TEXTS = 256
 SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_{s}" for what in ("search", "query") for s in STATISTICS))
 SERVED = "served"  # behind an API like a hosted model, and without a bill
 NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
@@ -115,7 +115,11 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
     what = "documents" if embeddings.chunks.document is None else "chunks of documents"
     verb = "may be" if embeddings.documents.model["device"] == HOSTED else "are"  # an API's cut is estimated
     truncated = truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, f"{what} {verb}")
-    findings = [*corpus.findings, *truncated]
+    changed = [
+        *changes(encoder.config.name, what, chunks, embeddings.documents),
+        *changes(encoder.config.name, "queries", corpus.queries, embeddings.queries),
+    ]
+    findings = [*corpus.findings, *truncated, *changed]
     config = encoder.config
     return CorpusRecord(
         model={
@@ -159,16 +163,26 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
     }
 
 
+def changes(model: str, what: str, texts: Texts, side: Embeddings) -> list[Finding]:
+    """The finding that the API gives other vectors today than the store has, if it does."""
+    check = side.check
+    if check is None:
+        return []
+    ids = [texts.ids[row] for row in check.changed_rows]
+    return changed_vectors(ids, len(check.rows), float(check.cosines.min()), model, what)
+
+
 def canary(corpus: str, texts: Texts, side: Embeddings) -> Canary:
-    """The vectors of at most 256 texts, chosen by the hash of the text: the same ones whatever the files' order."""
-    sha = digests((text,) for text in texts.texts)
-    rows = np.sort(np.argsort(sha, kind="stable")[:CANARY_TEXTS])
-    vectors = cut(side.vectors[rows], side.vectors.shape[1])
+    """The vectors of the canary's texts; of a model behind an API those that it gives today, where it was asked."""
+    rows = canary_rows(texts)
+    found = side.check.vectors if side.check else side.vectors[rows]
+    sha = digests((texts.texts[row],) for row in rows.tolist())
+    vectors = cut(found, found.shape[1])
     return Canary(
         corpus=corpus,
         side=side.side,
         ids=tuple(texts.ids[row] for row in rows),
-        text_sha256=tuple(sha[row].ljust(BYTES, b"\0").hex() for row in rows),
+        text_sha256=tuple(each.ljust(BYTES, b"\0").hex() for each in sha),
         vectors=vectors.astype(np.float16),
     )
 
@@ -178,6 +192,11 @@ def truncated_texts(side: Embeddings) -> int | None:
     rows = side.meta["truncated_rows"]
     is_known = rows is not None and not (rows and side.model["device"] == HOSTED)
     return len(rows) if is_known else None
+
+
+def checked_at(side: Embeddings) -> str:
+    """When an API last gave vectors of these texts: at the check of the canary, else as all of them were made."""
+    return side.check.checked_at if side.check else str(side.meta["created_at"])
 
 
 def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, Any]:
@@ -210,7 +229,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "cached": side.cached,
         "created_at": meta["created_at"],
         "runtime": side.model,
-        **({"checked_at": meta["created_at"]} if side.model["device"] in (HOSTED, SERVED) else {}),
+        **({"checked_at": checked_at(side)} if side.model["device"] in (HOSTED, SERVED) else {}),
         **figures,
         "unmeasured": unmeasured(figures, reasons),
     }

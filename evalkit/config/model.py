@@ -20,7 +20,8 @@ class ApiConfig:
     """How a model behind an HTTP API is called, and how far a bill may go. Null means no limit.
 
     ``native_dims`` asks the API for vectors of the model's ``native_dims`` instead of its full width; ``compare_dims``
-    lists widths at which the API's own cut is compared with the local one.
+    lists widths at which the API's own cut is compared with the local one. ``check_canary`` sends a few hundred texts
+    whose vectors are in the store again, to see whether the API still gives the same.
     """
 
     key_variable: str | None = None
@@ -39,6 +40,7 @@ class ApiConfig:
     max_usd: float | None = None
     usd_per_million_tokens: float | None = None
     dry_run: bool = False
+    check_canary: bool = True
 
 
 @dataclass

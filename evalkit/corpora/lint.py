@@ -140,3 +140,15 @@ def truncation(
     cut = [id_ for id_, was_cut in zip(ids, truncated, strict=True) if was_cut]
     message = f"{words} cut at the {max_length:,} tokens that {model} reads"
     return [finding("truncated_documents", cut, len(ids), message)] if cut else []
+
+
+def changed_vectors(ids: Sequence[str], total: int, smallest_cosine: float, model: str, what: str) -> list[Finding]:
+    """The finding that ``model``'s API gives other vectors for ``ids``, of ``total`` texts, than were stored, if any.
+
+    ``what`` says what the texts are, ``smallest_cosine`` how far old and new vectors are from each other at most.
+    """
+    message = (
+        f"{what} sent again have other vectors than in the store (lowest cosine {smallest_cosine:.4f}): "
+        f"{model} changed, and figures are of the older model; prune the store or set another store.path"
+    )
+    return [finding("changed_vectors", ids, total, message)] if ids else []

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.corpora import Corpus, Texts
+from evalkit.embeddings.canary import CanaryCheck, check_canary
 from evalkit.embeddings.chunking import Chunks, whole
 from evalkit.embeddings.store import EmbeddingStore, Entry
 from evalkit.embeddings.timing import (
@@ -40,7 +41,8 @@ class Embeddings:
     """The stored matrix of one side of one corpus by one encoder (n × native dims, float32, not yet unit length).
 
     ``meta`` holds what the pass that made it says of the vectors, ``cached`` that it was an earlier run's. ``timing``
-    is what encoding takes on this machine with these threads; null where that was not measured.
+    is what encoding takes on this machine with these threads; null where that was not measured. ``check`` is what an
+    API gives today in the place of some cached vectors; null where nothing was cached, or the API was not asked.
     """
 
     side: Side
@@ -48,6 +50,7 @@ class Embeddings:
     meta: dict[str, Any]
     timing: Timing | None
     cached: bool
+    check: CanaryCheck | None = None
 
     @property
     def truncated(self) -> npt.NDArray[np.bool_] | None:
@@ -131,7 +134,11 @@ def embed_side(
             # A sample of its texts would cost what no estimate said.
             plan = replace(plan, sample_seconds=0.0)
         timing = timing_of(entry, encoder, side, texts, shards, plan, conditions, is_new=not cached)
-        return Embeddings(side, entry.read(), meta, timing, cached)
+        vectors = entry.read()
+    check = None
+    if cached and isinstance(encoder, HostedEncoder) and encoder.api.check_canary:
+        check = check_canary(encoder, side, texts, vectors)
+    return Embeddings(side, vectors, meta, timing, cached, check)
 
 
 def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> dict[str, Any]:

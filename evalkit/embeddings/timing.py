@@ -105,7 +105,7 @@ def is_enough(timing: Timing | None, texts: int, plan: TimingPlan) -> bool:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def timing_file(entry: Entry, conditions: Conditions) -> Path:

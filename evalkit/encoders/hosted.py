@@ -148,11 +148,15 @@ class HostedEncoder:
         requests, tokens = (limit and Limiter(StateBucket([Rate(limit, Duration.MINUTE)])) for limit in limits)
         return requests, tokens
 
+    def make_client(self) -> None:
+        """The client and the limiters, made once and not by each of the threads."""
+        self.client, self.limiters  # noqa: B018
+
     def load(self) -> None:
         """Send one word over each connection, so that none is made while the clock runs."""
         if self.connected:
             return
-        self.client, self.limiters  # noqa: B018  (made here once, not by each of the threads)
+        self.make_client()
         with ThreadPoolExecutor(self.api.parallel) as pool:
             list(pool.map(lambda word: self.send([word], "document", None), [WARM_UP_TEXT] * self.api.parallel))
         self.connected = True
@@ -164,6 +168,7 @@ class HostedEncoder:
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
         answers: list[tuple[Sequence[int], Answer]] = []
         self.stopped.clear()
+        self.make_client()
         with ThreadPoolExecutor(self.api.parallel) as pool:
             sent = {
                 pool.submit(self.send, [prompted[row] for row in rows], side, asked): rows

@@ -4,16 +4,16 @@ Vectors of documents decide, since they are what an index holds; changed vectors
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
 from evalkit.gate.pairing import corpus_record
-from evalkit.results.canaries import Matrix, cosines, shared_texts, unit_vectors
+from evalkit.results.canaries import SAME_COSINE, Matrix, cosines, shared_texts, unit_vectors
 from evalkit.results.setting import model_parts
 from evalkit.results.store import StoredRun
 
-SAME_COSINE = 0.999
 DRIFTED_COSINE = 0.9
 DEPTH = 10
 SAME, DRIFTED, DIFFERENT, UNKNOWN = "same space", "drifted", "different space", "unknown"
@@ -35,7 +35,7 @@ class SpaceResult:
     of new queries among new documents that they also find among old documents, over the canary's texts alone.
     ``reembed_seconds`` is what encoding all documents took the candidate, ``reembed_usd`` what embedding the documents
     of its workload once costs. ``not_checked_since`` is the day (UTC) when vectors of a hosted model were made that the
-    candidate took from the store: how its API answers today is not known. Empty for all others.
+    candidate took from the store unchecked: how its API answers today is not known. Empty for all others.
     """
 
     corpus: str
@@ -102,10 +102,17 @@ def compare_space(
 
 
 def not_checked_since(candidate: StoredRun, corpus: str) -> str:
-    """The first day of what was cached of a model behind an API; nothing tells of other models' cached vectors."""
-    passes = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus]
-    days = [e["checked_at"][:10] for e in passes if e.get("checked_at") and e["cached"]]
-    return min(days, default="")
+    """The first day of what a model behind an API gave before the run began and was not asked for again.
+
+    Nothing tells of other models' cached vectors.
+    """
+    cached = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus and e.get("checked_at") and e["cached"]]
+    return min((e["checked_at"][:10] for e in cached if is_before(e["checked_at"], candidate)), default="")
+
+
+def is_before(moment: str, run: StoredRun) -> bool:
+    """Whether ``moment`` (ISO 8601) is before the ``run`` began."""
+    return datetime.fromisoformat(moment) < datetime.fromisoformat(run.about["created_at"])
 
 
 def space_of(smallest: float, mean: float, smallest_query: float | None) -> str:

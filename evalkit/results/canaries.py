@@ -6,6 +6,7 @@ import pandas as pd
 
 Matrix = npt.NDArray[np.float32]
 TEXT = ["corpus", "side", "id", "text_sha256"]
+SAME_COSINE = 0.999  # vectors of one text that are nearer are of one model
 
 
 def shared_texts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:

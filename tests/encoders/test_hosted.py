@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,17 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.composing import compose
 from evalkit.config import ModelConfig
+from evalkit.corpora.digests import digest
 from evalkit.encoders import load_encoder
 from evalkit.encoders.token_bounds import estimated_tokens, most_tokens
 from evalkit.encoders.troubles import retry_after_seconds
 from evalkit.errors import UserError
 from evalkit.gate.output import space_sentence
 from evalkit.gate.space import compare_spaces
-from evalkit.results.store import read_run, stored_runs
-from tests.encoders.embedding_server import DIMS, Fault, Server, serve, vector_of
+from evalkit.results.canaries import unit_vectors
+from evalkit.results.store import StoredRun, read_run, stored_runs
+from tests.conftest import WORDS, WriteBeir
+from tests.encoders.embedding_server import DIMS, Fault, Server, Vectors, serve, vector_of
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "secret-key-4711"
@@ -39,6 +43,7 @@ MODELS = {
     "gemini": ("google.genai", "GEMINI_API_KEY", ""),
 }
 QUICK = ["model.api.first_wait_seconds=0.01", "model.api.tokens_per_minute=null", "model.api.requests_per_minute=null"]
+UNCHECKED = "model.api.check_canary=false"
 TEXTS = [f"text number {i} ü" for i in range(23)]
 
 
@@ -221,9 +226,12 @@ def test_a_whole_run_has_its_bill_and_no_key(
 ) -> None:
     with serve() as server:
         assert main(run_arguments(model, server)) == 0
-        asked = len(server.requests)
+        server.requests.clear()
         assert main(run_arguments(model, server)) == 0
-        assert len(server.requests) == asked  # the second run sends nothing
+        assert len(server.texts) == 12 + 6  # the second run sends the canary's texts alone
+        server.requests.clear()
+        assert main(run_arguments(model, server, UNCHECKED)) == 0
+        assert server.requests == []
     err = capsys.readouterr().err
     assert "texts to send, about" in err
     (point,) = read_run(stored_runs(tmp_path / "results")[0]).about["points"]
@@ -242,14 +250,136 @@ def test_a_gate_says_since_when_vectors_from_the_store_were_not_checked(
     run_arguments: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     with serve() as server:
-        for _ in range(2):
-            assert main(run_arguments("openai-small", server)) == 0
-    first, second = map(read_run, stored_runs(tmp_path / "results"))
-    made = first.about["embeddings"][0]["checked_at"]
-    assert second.about["embeddings"][0]["checked_at"] == made
-    for candidate, is_said in ((first, False), (second, True)):
+        for settings in ([], [UNCHECKED], []):
+            assert main(run_arguments("openai-small", server, *settings)) == 0
+    first, unchecked, checked = map(read_run, stored_runs(tmp_path / "results"))
+    made, same, later = (run.about["embeddings"][0]["checked_at"] for run in (first, unchecked, checked))
+    assert made == same < later
+    assert checked.about["embeddings"][0]["created_at"] == made
+    assert not changed_vectors(checked)
+    for candidate, is_said in ((first, False), (unchecked, True), (checked, False)):
         (space,) = compare_spaces(first, candidate)
+        assert space.space == "same space"
         assert (f"was not checked since {made[:10]}" in space_sentence(space)) is is_said
+
+
+def changed_vectors(run: StoredRun) -> list[dict[str, Any]]:
+    return [found for found in run.about["corpora"][0]["lint"] if found["check"] == "changed_vectors"]
+
+
+def turned(vectors: Vectors) -> Vectors:
+    """What a model gives that is not the one it was."""
+    return [vector[::-1] for vector in vectors]
+
+
+def unit_rows(vectors: Vectors) -> np.ndarray:
+    return np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_an_api_that_changed_in_silence_is_a_finding_and_the_gate_sees_it(
+    run_arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["model.api.parallel=1"]
+    with serve() as server:
+        assert main(run_arguments("openai-small", server, *arguments)) == 0
+        stored = {file: file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()}
+        server.faults += [Fault(change=turned)] * 2
+        assert main(run_arguments("openai-small", server, *arguments)) == 0
+        assert {file: file.read_bytes() for file in (tmp_path / "store").rglob("*") if file.is_file()} == stored
+        server.faults += [None, Fault(change=turned)]  # documents as before, queries are not
+        assert main(run_arguments("openai-small", server, *arguments)) == 0
+    first, second, third = map(read_run, stored_runs(tmp_path / "results"))
+    documents, queries = changed_vectors(second)
+    assert [(each["count"], each["total"]) for each in (documents, queries)] == [(12, 12), (6, 6)]
+    texts = {f"d{i}": f"{a} {b}" for i, (a, b) in enumerate(pairwise(WORDS[:13]))}
+    old = unit_rows([vector_of(text) for text in texts.values()])
+    lowest = (old * old[:, ::-1]).sum(axis=1).min()
+    said = f"12 of 12 documents sent again have other vectors than in the store (lowest cosine {lowest:.4f})"
+    assert said in documents["text"]
+    assert said in capsys.readouterr().err
+    kept = second.canary().query("side == 'document'")
+    fresh = unit_rows([vector_of(texts[id_])[::-1] for id_ in kept["id"]])
+    np.testing.assert_allclose(unit_vectors(kept["vector"]), fresh, atol=1e-3)
+    assert second.about["points"][0]["nDCG@10"] == first.about["points"][0]["nDCG@10"]
+    (space,) = compare_spaces(first, second)
+    assert (space.index_can_stay, space.not_checked_since) == (False, "")
+    assert "a library, runtime or hosted model changed" in space.alarm
+    (space,) = compare_spaces(first, third)
+    assert (space.space, space.not_checked_since) == ("queries changed", "")
+    assert [found["text"].split(" sent ")[0] for found in changed_vectors(third)] == ["6 of 6 queries"]
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_the_check_of_stored_vectors_sends_the_canarys_texts_as_estimated(
+    write_beir: WriteBeir,
+    run_arguments: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The 256 of 300 documents with the smallest hashes, and both queries, each with its prompt; no first words."""
+    documents = {f"d{i}": f"document number {i}" for i in range(300)}
+    queries = {"q0": "one", "q1": "two"}
+    large = write_beir(documents, queries, [("q0", "d0", 1), ("q1", "d1", 1)], "large")
+    with serve() as server:
+        arguments = run_arguments("openai-small", server, f"corpus.beir.path={large}", "model.prompts.query='q: '")
+        assert main(arguments) == 0
+        server.requests.clear()
+        capsys.readouterr()
+        assert main([*arguments, "model.api.dry_run=true"]) == 0
+        said = capsys.readouterr().err
+        assert server.requests == []
+        assert main(arguments) == 0
+        sent = sorted(server.texts)
+    chosen = sorted(documents.values(), key=lambda text: digest([text]))[:256]
+    assert sent == sorted([*chosen, "q: one", "q: two"])
+    about = sum(map(estimated_tokens, sent))
+    assert f"258 texts to send, about {about:,} tokens" in said
+    assert "258 of them to check stored vectors; dry run, nothing was sent" in said
+    kept = read_run(stored_runs(tmp_path / "results")[1]).canary()
+    assert sorted(kept["id"]) == sorted([*(id_ for id_, text in documents.items() if text in chosen), *queries])
+
+
+@pytest.mark.usefixtures("openai_key")
+def test_only_the_side_that_is_stored_is_checked(
+    run_arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another query prompt: 4 first words, 6 queries and 10 + 3 timed calls; and 12 documents once more."""
+    with serve() as server:
+        assert main(run_arguments("openai-small", server)) == 0
+        server.requests.clear()
+        capsys.readouterr()
+        assert main(run_arguments("openai-small", server, "model.prompts.query='q: '")) == 0
+        assert len(server.texts) == 4 + 6 + 13 + 12
+    assert "35 texts to send" in (said := capsys.readouterr().err)
+    assert "12 of them to check stored vectors" in said
+
+
+@pytest.mark.usefixtures("openai_key")
+@pytest.mark.parametrize("trouble", ["down", "no key", "no money"])
+def test_stored_vectors_that_cannot_be_checked_are_said_and_nothing_is_lost(
+    trouble: str,
+    run_arguments: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serve() as server:
+        assert main(run_arguments("openai-small", server)) == 0
+        before = sorted(tmp_path.rglob("*"))
+        server.faults += [Fault(status=503)] * 99
+        settings = ["model.api.attempts=2"]
+        if trouble == "no key":
+            monkeypatch.delenv("OPENAI_API_KEY")
+        if trouble == "no money":
+            settings += ["model.api.max_usd=0"]
+        assert main(run_arguments("openai-small", server, *settings)) == 2
+        said = capsys.readouterr().err
+        assert {"down": "HTTP 503", "no key": "OPENAI_API_KEY", "no money": "Nothing was sent"}[trouble] in said
+        assert "model.api.check_canary=false" in said
+        assert sorted(tmp_path.rglob("*")) == before
+        assert main(run_arguments("openai-small", server, *settings, UNCHECKED)) == 0
+    assert len(stored_runs(tmp_path / "results")) == 2
 
 
 @pytest.mark.usefixtures("openai_key")
@@ -258,9 +388,9 @@ def test_texts_are_not_sent_again_only_to_be_timed_under_other_settings(
 ) -> None:
     with serve() as server:
         assert main(run_arguments("openai-small", server)) == 0
-        asked = len(server.requests)
+        server.requests.clear()
         assert main(run_arguments("openai-small", server, "model.api.parallel=2")) == 0
-        assert len(server.requests) == asked
+        assert len(server.texts) == 12 + 6  # the canary's
     (point,) = read_run(stored_runs(tmp_path / "results")[1]).about["points"]
     assert (point["documents_per_second"], point["query_ms_p50"]) == (None, None)
     assert "a hosted model whose texts are not sent again" in point["unmeasured"]["query_ms_p50"]

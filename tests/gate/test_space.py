@@ -11,7 +11,7 @@ from evalkit.composing import compose
 from evalkit.config import GateConfig
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import as_json, space_sentence
-from evalkit.gate.space import compare_spaces
+from evalkit.gate.space import compare_spaces, not_checked_since
 from evalkit.results.store import read_run, stored_runs
 from tests.gate.conftest import MakeRun, unit
 
@@ -79,3 +79,25 @@ def test_another_query_prompt_of_a_real_model_lets_the_index_stay(tiny_run: list
     (space,) = compare_spaces(*map(read_run, stored_runs(tmp_path / "results")))
     assert (space.space, space.alarm) == ("queries changed", "")
     assert space.smallest_cosine == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("passes", "day"),
+    [
+        ([(True, "2026-03-01T09:59:59+00:00")], "2026-03-01"),
+        ([(True, "2026-03-01T10:00:00.001+00:00")], ""),
+        ([(True, "2026-03-01T10:00:01+00:00"), (True, "2026-02-01T00:00:00+00:00")], "2026-02-01"),
+        ([(False, "2026-03-01T10:00:00+00:00")], ""),  # made by this run; older ones kept whole seconds
+        ([(True, None)], ""),
+    ],
+)
+def test_what_was_asked_for_since_the_run_began_is_checked(
+    passes: list[tuple[bool, str | None]], day: str, make_run: MakeRun
+) -> None:
+    run = make_run({(8, "x"): SCORES})
+    run.about["created_at"] = "2026-03-01T10:00:00.001+00:00"
+    run.about["embeddings"] = [
+        {"corpus": "c", "side": "query", "cached": cached, **({"checked_at": at} if at else {})}
+        for cached, at in passes
+    ]
+    assert not_checked_since(run, "c") == day

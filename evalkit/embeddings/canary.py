@@ -1,0 +1,77 @@
+"""The canary: a few texts of a side, the same ones in every run, whose vectors show that a model has changed.
+
+What a model behind an API gave once and the store kept says nothing of what that API gives today. So the canary's
+texts are sent once more, and nothing of it is stored.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.corpora import Texts
+from evalkit.corpora.digests import digests
+from evalkit.embeddings.timing import now
+from evalkit.encoders import Side
+from evalkit.encoders.encoder import FloatMatrix
+from evalkit.encoders.hosted import HostedEncoder
+from evalkit.errors import UserError
+from evalkit.results.canaries import SAME_COSINE
+
+CANARY_TEXTS = 256
+LEAVE_OUT = "Stored vectors are kept; model.api.check_canary=false takes them unchecked."
+
+
+@dataclass(frozen=True)
+class CanaryCheck:
+    """What an API gives at ``checked_at`` (UTC) for the canary's texts of one side whose vectors were in the store.
+
+    ``vectors`` are the API's (n × native dims, float32), ``cosines`` those between them and the stored ones; both in
+    the order of ``rows``, where the texts are among all of their side.
+    """
+
+    rows: npt.NDArray[np.int64]
+    vectors: FloatMatrix
+    cosines: npt.NDArray[np.float32]
+    checked_at: str
+
+    @property
+    def changed_rows(self) -> list[int]:
+        """The rows of the texts for which the API gives another vector than it gave."""
+        return [int(row) for row in self.rows[self.cosines < SAME_COSINE]]
+
+
+def canary_rows(texts: Texts) -> npt.NDArray[np.int64]:
+    """Where the canary's texts are among ``texts``: at most 256, by the texts' hashes, whatever the files' order."""
+    sha = digests((text,) for text in texts.texts)
+    return np.sort(np.argsort(sha, kind="stable")[:CANARY_TEXTS])
+
+
+def canary_texts(texts: Texts) -> list[str]:
+    return [texts.texts[row] for row in canary_rows(texts).tolist()]
+
+
+def check_canary(encoder: HostedEncoder, side: Side, texts: Texts, stored: FloatMatrix) -> CanaryCheck:
+    """Encode the canary's texts once more and compare with their ``stored`` vectors.
+
+    Raises UserError where the API gives no vectors, or those of another width.
+    """
+    rows = canary_rows(texts)
+    try:
+        vectors = encoder.encode([texts.texts[row] for row in rows.tolist()], side).vectors
+    except UserError as error:
+        problem = f"whether the stored vectors are still what the API gives can't be checked: {error.problem}"
+        raise UserError(problem, f"{error.hint} {LEAVE_OUT}".lstrip()) from None
+    return CanaryCheck(rows, vectors, row_cosines(vectors, stored[rows]), now())
+
+
+def row_cosines(some: FloatMatrix, others: FloatMatrix) -> npt.NDArray[np.float32]:
+    """The cosine of each row of ``some`` and the same row of ``others``; 0 where one has no direction."""
+
+    def unit(vectors: FloatMatrix) -> FloatMatrix:
+        wide = np.asarray(vectors, dtype=np.float32)
+        scaled: FloatMatrix = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return scaled
+
+    found: npt.NDArray[np.float32] = np.einsum("ij,ij->i", unit(some), unit(others))
+    return found
