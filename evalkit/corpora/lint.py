@@ -148,7 +148,7 @@ def changed_vectors(ids: Sequence[str], total: int, smallest_cosine: float, mode
     ``what`` says what the texts are, ``smallest_cosine`` how far old and new vectors are from each other at most.
     """
     message = (
-        f"{what} sent again have other vectors than in the store (lowest cosine {smallest_cosine:.4f}): "
+        f"{what} sent again have other vectors than in the store (lowest cosine {smallest_cosine:.5f}): "
         f"{model} changed, and figures are of the older model; prune the store or set another store.path"
     )
     return [finding("changed_vectors", ids, total, message)] if ids else []

