@@ -1,6 +1,6 @@
 """Did it get slower, larger or dearer? Ratios against limits; timings only where the hardware is the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,17 +74,35 @@ def compare_resources(
     for column in limits:
         if column not in OBJECTIVES:
             raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, OBJECTIVES))
-    runs = (*baselines, *candidates)
-    same_hardware = len({hardware(run.about["environment"]) for run in runs}) == 1
-    same_terms = all(terms(run) == terms(runs[0]) for run in runs)
+    reasons = {column: not_comparable(OBJECTIVES[column], (*baselines, *candidates)) for column in limits}
     before, after = Measurements(baselines), Measurements(candidates)
     compared = [
-        compare(pair, OBJECTIVES[column], limit, before, after, same_hardware, same_terms)
+        compare(pair, OBJECTIVES[column], limit, before, after, reasons[column])
         for pair in all_pairs
         for column, limit in limits.items()
         if limit is not None
     ]
     return judged(compared, config.alpha)
+
+
+def not_comparable(objective: Objective, runs: Sequence[StoredRun]) -> str:
+    """Why a figure of these ``runs`` says nothing of the settings, whatever it is; empty where it does."""
+    if objective.of_machine and differ(runs, lambda run: hardware(run.about["environment"])):
+        return "not compared: different hardware"
+    if objective.of_workload and differ(runs, terms):
+        return "not compared: different workload or prices"
+    if objective.column == "search_peak_rss_bytes" and differ(runs, encoded_anew):
+        return "not compared: some of the runs held the model in memory, others took all vectors from the store"
+    return ""
+
+
+def differ(runs: Sequence[StoredRun], what: Callable[[StoredRun], Any]) -> bool:
+    return any(what(run) != what(runs[0]) for run in runs)
+
+
+def encoded_anew(run: StoredRun) -> bool:
+    """Whether any text was encoded, and so the model was in memory afterwards."""
+    return any(not each.get("cached", False) for each in run.about["embeddings"])
 
 
 def terms(run: StoredRun) -> tuple[Any, Any]:
@@ -98,20 +116,20 @@ def compare(
     limit: float,
     baselines: Measurements,
     candidates: Measurements,
-    same_hardware: bool,
-    same_terms: bool,
+    why_not: str,
 ) -> ResourceResult:
-    """The ratio of one figure, and where it is a percentile of latencies the p of its test, not adjusted yet."""
+    """The ratio of one figure, and where it is a percentile of latencies the p of its test, not adjusted yet.
+
+    ``why_not`` says why the figure is not compared at all, if it isn't.
+    """
     before = baselines.median(pair.baseline, objective.column)
     after = candidates.median(pair.candidate, objective.column)
     old, new = baselines.calls(pair.baseline, objective), candidates.calls(pair.candidate, objective)
     worsening, p, reason = None, None, ""
     if before is None or after is None:
         reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
-    elif objective.of_machine and not same_hardware:
-        reason = "not compared: different hardware"
-    elif objective.unit == "$" and not same_terms:
-        reason = "not compared: different workload or prices"
+    elif why_not:
+        reason = why_not
     elif objective.of_search and served(pair.baseline) != served(pair.candidate):
         reason = f"not compared: timed for {served(pair.baseline)} and {served(pair.candidate)} results"
     elif min(before, after) <= 0:

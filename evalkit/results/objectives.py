@@ -25,6 +25,11 @@ class Objective:
         return self.column.startswith(OF_SEARCH)
 
     @property
+    def of_workload(self) -> bool:
+        """Whether it depends on the workload, and a cost on prices."""
+        return self.unit == "$" or self.column.endswith("_at_workload")
+
+    @property
     def percentile(self) -> int | None:
         """The percentile of ``samples`` that the column holds, as its name says: 95 of ``search_ms_p95``."""
         return int(self.column.rpartition("_p")[2]) if self.samples else None

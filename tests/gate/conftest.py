@@ -73,6 +73,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         chunking: str = "none",
         prompts: Mapping[str, str] | None = None,
         clusters: Sequence[str] | None = None,
+        cached: bool = False,
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -82,7 +83,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             model={"name": model, "revision": "r", "prompts": dict(prompts or {})},
             corpus=corpus,
             findings=(),
-            embeddings=({"corpus": "c", "side": "document", "seconds": 12.0},),
+            embeddings=({"corpus": "c", "side": "document", "seconds": 12.0, "cached": cached},),
             canaries=canaries(unit(60, 16) if vectors is None else vectors),
         )
         with RunWriter(tmp_path / "results", name or f"run{count}", save_rankings=False) as writer:
@@ -108,9 +109,9 @@ def make_run(tmp_path: Path) -> MakeRun:
                     priced_as="a machine",
                     figures={
                         **dict.fromkeys(measures, float(array.mean())),
-                        **every,
                         "peak_gpu_bytes": None,
                         "search_peak_rss_bytes": None,
+                        **every,
                     },
                     unmeasured={"peak_gpu_bytes": WHY_UNMEASURED["peak_gpu_bytes"]},
                 )

@@ -133,6 +133,30 @@ def test_costs_count_only_for_the_same_workload_and_prices(make_run: MakeRun, co
     assert reasons["cost_month_usd"] == "not compared: different workload or prices"
 
 
+def test_figures_at_the_workload_count_only_for_the_same_workload(make_run: MakeRun) -> None:
+    def run(ms: float, documents: int = 1_000) -> StoredRun:
+        figures = {"search_ms_p95_at_workload": ms}
+        return make_run({(8, "x"): SCORES}, figures=figures, workload={"documents": documents})
+
+    limited = compose("gate", ["baseline=x", "+limits.search_ms_p95_at_workload=1.5"])
+    assert decide(limited, run(1.0), run(3.0)).verdict is Verdict.REGRESSION
+    reasons = {r.column: r.not_compared for r in decide(limited, run(1.0), run(3.0, documents=3_000)).resources}
+    assert reasons["search_ms_p95_at_workload"] == "not compared: different workload or prices"
+
+
+def test_memory_while_searching_counts_only_where_both_or_neither_held_the_model(make_run: MakeRun) -> None:
+    limited = compose("gate", ["baseline=x", "+limits.search_peak_rss_bytes=1.5"])
+
+    def reason(baseline_cached: bool, candidate_cached: bool) -> str:
+        baseline = make_run({(8, "x"): SCORES}, figures={"search_peak_rss_bytes": 10**8}, cached=baseline_cached)
+        candidate = make_run({(8, "x"): SCORES}, figures={"search_peak_rss_bytes": 10**9}, cached=candidate_cached)
+        found = decide(limited, baseline, candidate).resources
+        return next(r.not_compared for r in found if r.column == "search_peak_rss_bytes")
+
+    assert reason(False, False) == reason(True, True) == ""
+    assert "held the model in memory" in reason(True, False)
+
+
 def test_a_ratio_of_latencies_that_chance_explains_does_not_count(make_run: MakeRun, config: GateConfig) -> None:
     baseline = make_run({(8, "x"): SCORES})
     outliers = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0})  # the same calls, another p95
