@@ -38,7 +38,14 @@ def test_a_text_alone_is_encoded_as_in_a_batch() -> None:
 
 def test_a_real_corpus_without_torch(shared_data: Path, tmp_path: Path) -> None:
     places = [f"corpus.beir.path={shared_data / 'xquad-en'}", f"results_dir={tmp_path / 'r'}"]
-    run = ["model=minilm-int8", "corpus=beir", *places, f"store.path={tmp_path / 's'}", "runtime.latency_calls=20"]
+    run = [
+        "model=minilm-int8",
+        "corpus=beir",
+        *places,
+        f"store.path={tmp_path / 's'}",
+        "runtime.latency_calls=20",
+        "at_workload_seconds=0",
+    ]
     assert main(run) == 0
     (point,) = read_run(stored_runs(tmp_path / "r")[0]).about["points"]
     assert point["nDCG@10"] == pytest.approx(0.94357, abs=0.01)
