@@ -150,7 +150,7 @@ def kept_at_size(contest: Contest, model: ModelConfig, retriever: Retriever, tex
     if not config.at_workload_seconds:
         return AtSize(why=dict.fromkeys(TIMED, NOT_ASKED))
     identity = {"lexical": retriever.revision(), "corpus": contest.corpus.fingerprint, "depth": asked}
-    seconds, cache_bytes = config.at_workload_seconds, last_level_cache()[0]
+    seconds, cache_bytes = config.at_workload_seconds, last_level_cache()
 
     def new() -> list[AtSize]:
         return [measure_at_size(retriever, texts, asked, seconds, cache_bytes)]

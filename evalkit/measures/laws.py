@@ -70,6 +70,16 @@ class Law:
         return replace(self, terms=terms, own=factor * self.own)
 
 
+def law_of(terms: Mapping[str, float], sizes: Sequence[int], holds_from: float, own_vectors: float, own: float) -> Law:
+    """A law beyond ``holds_from``, and below it the line to what was measured on the corpus.
+
+    A corpus that is itself that large says nothing of fewer vectors: then the line goes to the part that doesn't grow.
+    """
+    if own_vectors < holds_from:
+        return Law(terms, sizes, holds_from, own_vectors, own)
+    return Law(terms, sizes, holds_from, 0.0, max(0.0, terms["one"]))
+
+
 Laws = Mapping[str, Sequence[Law]]  # of FIGURES; a point's are those of its stages, which add up
 
 

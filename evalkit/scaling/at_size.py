@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.measures.latency import percentiles_ms, time_within_ms
-from evalkit.measures.laws import BATCH, BUILD, SEARCH, TRAINING_ROWS, Law, fitted
+from evalkit.measures.laws import BATCH, BUILD, SEARCH, TRAINING_ROWS, Law, fitted, law_of
 from evalkit.measures.quality import overlap_at
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.larger import Kind, RoughLists, Setting, double, nlist_of, searched_share
@@ -102,10 +102,7 @@ class Timings:
     def laws(self, point: OperatingPoint, terms: Mapping[str, Mapping[str, float]], holds_from: int) -> dict[str, Law]:
         """Of every timed figure by its ``terms``."""
         documents, sizes = self.question.documents, sorted(self.of(point))
-        return {
-            name: Law(terms[name], sizes, holds_from, min(documents, holds_from), self.own(point)[name])
-            for name in TIMED
-        }
+        return {name: law_of(terms[name], sizes, holds_from, documents, self.own(point)[name]) for name in TIMED}
 
 
 def timed(index: VectorIndex, question: Question, depth: int) -> Figures:
@@ -173,7 +170,7 @@ def exhaustive_laws(measured: Mapping[int, Figures], own_vectors: int, holds_fro
         values = [measured[n][name] for n in beyond]
         fixed, each = fitted([(1, n) for n in beyond], values, most_fixed=measured[sizes[0]][name])
         terms = {"one": fixed, "vectors": each}
-        laws[name] = Law(terms, sizes, holds_from, min(own_vectors, holds_from), own[name])
+        laws[name] = law_of(terms, sizes, holds_from, own_vectors, own[name])
     return laws
 
 

@@ -10,15 +10,15 @@ ASSUMED_BYTES = 32 * 2**20
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
-def last_level_cache() -> tuple[int, bool]:
-    """(bytes of the largest cache of the first core, whether that is known); 32 MiB where no system tells."""
+def last_level_cache() -> int:
+    """Bytes of the largest cache of the first core; 32 MiB where no system tells."""
     listed = [kib_or_mib(file.read_text(encoding="ascii")) for file in CACHES.glob("index*/size")]
     for name in ("LEVEL3_CACHE_SIZE", "LEVEL2_CACHE_SIZE"):
         if not any(listed):
             listed.append(kib_or_mib(output_of("getconf", name) or ""))
     if not any(listed):
         listed.append(kib_or_mib(output_of("sysctl", "-n", "hw.l2cachesize") or ""))
-    return (max(listed), True) if any(listed) else (ASSUMED_BYTES, False)
+    return max(listed) if any(listed) else ASSUMED_BYTES
 
 
 def kib_or_mib(text: str) -> int:

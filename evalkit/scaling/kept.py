@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalkit.config import RunConfig
 from evalkit.measures.laws import Law
+from evalkit.results.files import write_text
 from evalkit.results.provenance import hardware, machine
 from evalkit.scaling.cache_size import last_level_cache
 
@@ -37,7 +38,7 @@ def belongs_to(config: RunConfig) -> dict[str, Any]:
     return {
         "version": VERSION,
         "hardware": hardware(machine()),
-        "cache_bytes": last_level_cache()[0],
+        "cache_bytes": last_level_cache(),
         "seconds": config.at_workload_seconds,
         "memory_gb": config.memory_gb,
     }
@@ -49,7 +50,9 @@ def kept(store: Path, key: Mapping[str, Any], points: int, measure: Callable[[],
     found = read_kept(file)
     if found is None or len(found) != points:
         found = measure()
-        write(file, {"key": key, "points": [asdict(each) for each in found]})
+        with suppress(OSError):  # a folder that can't be written keeps nothing
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps({"key": key, "points": [asdict(each) for each in found]}, indent=1))
     return found
 
 
@@ -60,14 +63,3 @@ def read_kept(file: Path) -> list[AtSize] | None:
         return [AtSize(**{**each, "laws": {name: Law(**law) for name, law in each["laws"].items()}}) for each in stored]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def write(file: Path, value: Any) -> None:
-    """Whole or not at all; a folder that can't be written keeps nothing."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as partial:
-            json.dump(value, partial, indent=1)
-        Path(partial.name).replace(file)
-    except OSError:
-        return

@@ -85,7 +85,7 @@ class CorpusLaws:
             queries=queries,
             depth=served,
             seconds=self.config.at_workload_seconds,
-            cache_bytes=last_level_cache()[0],
+            cache_bytes=last_level_cache(),
             memory_bytes=self.config.memory_gb * 1e9,
         )
         return kept(self.path, key, len(points), lambda: measure(question))
