@@ -13,15 +13,15 @@ from collections.abc import Callable
 import numpy as np
 from reporting import report
 
-from evalkit.composing import compose
 from evalkit.config import IndexConfig, QuantizationConfig, RuntimeConfig
+from evalkit.config.compose import compose
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.encoders import load_encoder
-from evalkit.encoders.runtimes import RUNTIMES
-from evalkit.encoders.weights import local_folder
+from evalkit.encoders.local.runtimes import RUNTIMES
+from evalkit.encoders.local.weights import local_folder
 from evalkit.measures.quality import Judge, parse_measures
+from evalkit.measures.ranking import tie_order
 from evalkit.search import Vectors, build, cut
-from evalkit.search.ranking import tie_order
 
 Encode = Callable[[list[str]], np.ndarray]
 WAYS = [("torch", "float32"), ("torch", "bf16"), ("openvino", "float32"), ("openvino", "bf16"), ("onnx", "float32")]

@@ -81,9 +81,9 @@ def mteb_point(corpus_folder: str, dims: int, quantization: str) -> None:
     from mteb.types import OutputDType
     from sentence_transformers import SentenceTransformer
 
-    from evalkit.composing import compose
+    from evalkit.config.compose import compose
     from evalkit.corpora import load_corpus
-    from evalkit.encoders.weights import local_folder
+    from evalkit.encoders.local.weights import local_folder
 
     corpus = load_corpus("beir", {"source": "beir", "path": corpus_folder})
     task = mteb.get_task("SciFact")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from reporting import report
 
+from evalkit.measures.ranking import Ranking
 from evalkit.results.record import CorpusRecord, Measured, Point
 from evalkit.results.store import RunWriter
-from evalkit.search.ranking import Ranking
 
 QUERIES, DOCUMENTS = 225, 1_400
 MEASURES = ("nDCG@10", "R@10", "R@100", "RR@10", "AP@100")

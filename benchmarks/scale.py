@@ -66,7 +66,7 @@ def one(file: str, way: str, dims: str) -> None:
 
     from evalkit.measures.memory import PeakMemory
     from evalkit.search import Vectors, cut
-    from evalkit.search.exact import StoredFlatIndex
+    from evalkit.search.engines.faiss.exact import StoredFlatIndex
 
     faiss.omp_set_num_threads(psutil.cpu_count(logical=False) or 1)
     queries = np.random.default_rng(1).standard_normal((QUERIES, WIDTH), dtype=np.float32)

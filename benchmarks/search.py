@@ -19,10 +19,10 @@ import numpy as np
 import psutil
 from reporting import report
 
-from evalkit.composing import compose
 from evalkit.config import RunConfig
+from evalkit.config.compose import compose
 from evalkit.search import Searcher, Vectors, build, cut, operating_points
-from evalkit.search.indexes import BinaryIndex, FloatIndex, RefinedIndex, sign_bits
+from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex, RefinedIndex, sign_bits
 
 WIDTH, QUERIES, TOP_K = 384, 200, 100
 FLAT = "float32,float16,int8,int4,rabitq,binary,int4_rescore,rabitq_rescore"

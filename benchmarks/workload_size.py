@@ -17,12 +17,12 @@ import numpy as np
 import psutil
 from reporting import report
 
-from evalkit.composing import compose
 from evalkit.config import RunConfig
+from evalkit.config.compose import compose
 from evalkit.corpora import load_corpus
 from evalkit.embeddings import EmbeddingStore, chunks_of, embed
 from evalkit.encoders import load_encoder
-from evalkit.encoders.choice import named_runtime
+from evalkit.encoders.local.auto_runtime import named_runtime
 from evalkit.measures.latency import percentiles_ms, time_within_ms
 from evalkit.measures.laws import SEARCH, at_workload
 from evalkit.scaling.vectors import CorpusLaws, point_laws

@@ -7,33 +7,33 @@ from typing import Any
 
 import psutil
 
-from evalkit.baselines import evaluate_lexical, lexical_point
 from evalkit.config import ModelConfig, RunConfig
+from evalkit.config.check import check, dims_list
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import Chunks, EmbeddingStore, chunks_of, embed
+from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE
-from evalkit.embeddings.encoding import Progress, no_progress
 from evalkit.embeddings.inventory import prune
-from evalkit.embeddings.spending import agree, estimate
+from evalkit.embeddings.passes import Progress, no_progress
+from evalkit.embeddings.record import corpus_record
 from evalkit.encoders import Encoder, load_encoder
-from evalkit.encoders.choice import AUTO, choose_runtime, named_runtime
 from evalkit.encoders.encoder import reads_images
-from evalkit.encoders.hosted import HostedEncoder
+from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
-from evalkit.findings import corpus_record
 from evalkit.lexical import KINDS as LEXICAL
 from evalkit.measures.cost import HOSTED, tariff
 from evalkit.measures.depth import check_relevant
 from evalkit.measures.quality import Judge, parse_measures
-from evalkit.reranking import load_reranking
 from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, Measured
 from evalkit.scaling.vectors import CorpusLaws
-from evalkit.scoring import Contest
 from evalkit.search import check_breadth, chunks_for, empty, operating_points
-from evalkit.search.devices import check_device
-from evalkit.validation import check, dims_list
-from evalkit.vector_points import Subject, points_at
+from evalkit.search.engines.faiss.devices import check_device
+from evalkit.tasks.retrieval.lexical import evaluate_lexical, lexical_point
+from evalkit.tasks.retrieval.reranking import load_reranking
+from evalkit.tasks.retrieval.scoring import Contest
+from evalkit.tasks.retrieval.vectors import Subject, points_at
 
 BM25 = ModelConfig(kind="bm25", name="bm25")
 

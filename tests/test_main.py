@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import COMMANDS, main
-from evalkit.conf_files import group_choices
 from evalkit.config import GROUPS
+from evalkit.config.files import group_choices
 
 RESCORED = "quantization=int8_rescore quantization.int8_rescore.rescore"
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "pandas", "matplotlib", "scipy")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.composing import compose
-from evalkit.conf_files import group_choices
 from evalkit.config import ModelConfig
+from evalkit.config.compose import compose
+from evalkit.config.files import group_choices
 from evalkit.results.store import read_run, stored_runs
 
 FROM_PYPI = {

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 
 from evalkit.__main__ import COMMANDS, main
 from evalkit.commands.gate import split as split_gate
-from evalkit.composing import compose
-from evalkit.validation import check
+from evalkit.config.check import check
+from evalkit.config.compose import compose
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from evalkit.commands.gate import finished
-from evalkit.composing import compose
 from evalkit.config import BaselineConfig
+from evalkit.config.compose import compose
 from evalkit.errors import UserError
 
 ACCEPT = "accept"

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from evalkit.composing import compose
 from evalkit.config import ExportConfig
+from evalkit.config.compose import compose
 from evalkit.errors import UserError, did_you_mean
 
 

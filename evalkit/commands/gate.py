@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from evalkit.commands.run import check_words
-from evalkit.composing import compose, like_run
-from evalkit.conf_files import user_conf_dirs
 from evalkit.config import GateConfig, RunConfig
+from evalkit.config.compose import compose, like_run
+from evalkit.config.files import user_conf_dirs
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from evalkit.conf_files import conf_dir, group_choices, user_conf_dirs
 from evalkit.config import GROUPS
+from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
 
 USAGE = """\
 python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs>]

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from evalkit.composing import compose
 from evalkit.config import NewCorpusConfig
+from evalkit.config.compose import compose
 from evalkit.errors import UserError
 
 NEXT = """\
@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     """Write the corpus, say what it lacks, and as the last line of stdout name its folder."""
     from importlib.util import find_spec
 
-    from evalkit.corpora.making import make_corpus
+    from evalkit.corpora.new_corpus import make_corpus
 
     named = [a for a in arguments if "=" not in a and not a.startswith("-")]
     if len(named) != 1:

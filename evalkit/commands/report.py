@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from evalkit.composing import compose
 from evalkit.config import ReportConfig
+from evalkit.config.compose import compose
 
 
 def main(arguments: list[str]) -> int:
     """Write index.html, .md, .csv and .svg, say the answer, and as the last line of stdout name the page."""
-    from evalkit.reports.files import write_files
-    from evalkit.reports.report import make_report
+    from evalkit.reports.data.report import make_report
+    from evalkit.reports.views.files import write_files
 
     named = [a for a in arguments if "=" not in a and not a.startswith("-")]
     overrides = [a for a in arguments if a not in named]

@@ -12,9 +12,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from evalkit.composing import check_overrides, readable_config_errors, register_schemas, typed
-from evalkit.conf_files import conf_dir
 from evalkit.config import RunConfig
+from evalkit.config.compose import check_overrides, readable_config_errors, register_schemas, typed
+from evalkit.config.files import conf_dir
 from evalkit.errors import UserError, did_you_mean, exit_code
 
 FLAGS = (

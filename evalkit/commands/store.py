@@ -4,8 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalkit.composing import compose
 from evalkit.config import StoreCommandConfig
+from evalkit.config.compose import compose
 from evalkit.errors import BAD_INPUT, UserError, fail
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The typed schema of conf/: which keys exist, and of which type. Which values can work is in validation.py."""
 
-from evalkit.config.commands import (
+from evalkit.config.schema.commands import (
     BaselineConfig,
     ExportConfig,
     GateConfig,
@@ -8,10 +8,10 @@ from evalkit.config.commands import (
     ReportConfig,
     StoreCommandConfig,
 )
-from evalkit.config.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
-from evalkit.config.model import ApiConfig, ModelConfig, Prompts, RerankerConfig
-from evalkit.config.run import RunConfig, RuntimeConfig, StoreConfig
-from evalkit.config.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
+from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts, RerankerConfig
+from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 
 MULTI_GROUPS = ("corpus", "quantization", "index")
 GROUPS = ("model", *MULTI_GROUPS, "chunking", "reranker", "runtime", "pricing", "workload", "experiment")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from evalkit.corpora.clusters import CLUSTER, cluster_name, first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.images import Image
 from evalkit.corpora.judgments import Judgment, collect
 from evalkit.corpora.lines import read_jsonl, read_lines, text_field, whole_grade
 from evalkit.errors import UserError, did_you_mean
-from evalkit.images import Image
 
 HEADERS = {"score", "relevance", "grade", "label", "rel"}
 QRELS_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")

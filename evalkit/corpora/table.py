@@ -8,10 +8,10 @@ from typing import Any
 
 from evalkit.corpora.clusters import first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora.images import Image
 from evalkit.corpora.judgments import Judgment, collect
 from evalkit.corpora.lines import read_jsonl, whole_grade
 from evalkit.errors import UserError, did_you_mean
-from evalkit.images import Image
 
 Row = dict[str, Any]
 

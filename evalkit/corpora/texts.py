@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 
 from evalkit.corpora.digests import digest
-from evalkit.images import Image
+from evalkit.corpora.images import Image
 
 
 class TextFile(Sequence[str]):

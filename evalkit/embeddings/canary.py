@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evalkit.arrays import FloatMatrix, row_cosines
 from evalkit.corpora import Texts
 from evalkit.corpora.digests import digests
 from evalkit.embeddings.timing import now
 from evalkit.encoders import Side
-from evalkit.encoders.encoder import FloatMatrix
-from evalkit.encoders.hosted import HostedEncoder
+from evalkit.encoders.hosted.encoder import HostedEncoder
 from evalkit.errors import UserError
 from evalkit.results.canaries import SAME_COSINE
 
@@ -69,15 +69,3 @@ def check_canary(encoder: HostedEncoder, side: Side, texts: Texts, stored: Float
             "Prune the store or set another store.path.",
         )
     return CanaryCheck(rows, vectors, row_cosines(vectors, stored[rows]), now())
-
-
-def row_cosines(some: FloatMatrix, others: FloatMatrix) -> npt.NDArray[np.float32]:
-    """The cosine of each row of ``some`` and the same row of ``others``; 0 where one has no direction."""
-
-    def unit(vectors: FloatMatrix) -> FloatMatrix:
-        wide = np.asarray(vectors, dtype=np.float32)
-        scaled: FloatMatrix = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return scaled
-
-    found: npt.NDArray[np.float32] = np.einsum("ij,ij->i", unit(some), unit(others))
-    return found

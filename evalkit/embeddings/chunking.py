@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evalkit.arrays import Rows
 from evalkit.config import ChunkingConfig
 from evalkit.corpora import Texts
 from evalkit.corpora.texts import TextFile
@@ -17,7 +18,6 @@ from evalkit.errors import UserError, did_you_mean
 WHOLE = "none"
 BATCH_DOCUMENTS = 256
 
-Rows = npt.NDArray[np.int64]
 Split = Callable[[str, Any], Sequence[str]]
 
 

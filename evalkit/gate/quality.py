@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evalkit.arrays import Floats
 from evalkit.config import GateConfig
 from evalkit.gate.pairing import Pair
 from evalkit.gate.scores import CorpusScores, Side, corpus_scores
-from evalkit.measures.resampling import Floats
 from evalkit.measures.significance import Comparisons, Evidence, score_changes, weigh
 from evalkit.results.store import StoredRun
 

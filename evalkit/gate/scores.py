@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evalkit.arrays import Floats
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.pairing import NotComparableError, Pair
-from evalkit.measures.resampling import Codes, Floats
+from evalkit.measures.resampling import Codes
 from evalkit.results.record import SETTING
 from evalkit.results.store import StoredRun
 

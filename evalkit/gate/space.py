@@ -9,8 +9,9 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from evalkit.arrays import FloatMatrix
 from evalkit.gate.pairing import corpus_record
-from evalkit.results.canaries import SAME_COSINE, Matrix, cosines, shared_texts, unit_vectors
+from evalkit.results.canaries import SAME_COSINE, cosines, shared_texts, stored_vectors
 from evalkit.results.setting import model_parts
 from evalkit.results.store import StoredRun
 
@@ -79,8 +80,8 @@ def compare_space(
     if of_documents is not None:
         smallest, mean = float(of_documents.min()), float(of_documents.mean())
         space = space_of(smallest, mean, smallest_query)
-        old, new = unit_vectors(documents["vector_before"]), unit_vectors(documents["vector_after"])
-        overlap = mixed_overlap(old, new, unit_vectors(queries["vector_after"]))
+        old, new = stored_vectors(documents["vector_before"]), stored_vectors(documents["vector_after"])
+        overlap = mixed_overlap(old, new, stored_vectors(queries["vector_after"]))
     if chunking(baseline, corpus) != chunking(candidate, corpus):
         space = SPLIT_OTHERWISE
     record = corpus_record(candidate, {"corpus": corpus})
@@ -122,7 +123,7 @@ def space_of(smallest: float, mean: float, smallest_query: float | None) -> str:
     return DRIFTED if mean >= DRIFTED_COSINE else DIFFERENT
 
 
-def mixed_overlap(old_documents: Matrix, new_documents: Matrix, new_queries: Matrix) -> float | None:
+def mixed_overlap(old_documents: FloatMatrix, new_documents: FloatMatrix, new_queries: FloatMatrix) -> float | None:
     """The mean share of new queries' nearest new documents that they also find among the old ones; null without any."""
     depth = min(DEPTH, len(new_documents))
     if not depth or not len(new_queries):

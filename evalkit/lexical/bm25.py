@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.arrays import Scores
 from evalkit.errors import UserError, did_you_mean
-from evalkit.search.ranking import Scores
 
 STEMMERS = {
     **{"da": "danish", "de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian"},

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalkit.search.ranking import Scores
+from evalkit.arrays import Scores
 
 
 class Random:

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from evalkit.arrays import Rows, Scores
 from evalkit.config import ModelConfig
 from evalkit.errors import UserError, did_you_mean
-from evalkit.search.ranking import Ranking, Rows, Scores, order
+from evalkit.measures.ranking import Ranking, order
 
 KINDS = {"bm25": "evalkit.lexical.bm25:BM25", "random": "evalkit.lexical.random:Random"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.measures.resampling import Floats
+from evalkit.arrays import Floats
 
 POWER = 0.8
 HALVINGS = 30

@@ -6,7 +6,8 @@ bias and for how their spread changes with the mean. ``scipy.stats.bootstrap`` g
 
 import numpy as np
 
-from evalkit.measures.resampling import BLOCK_CELLS, Floats, Signs, bootstrap_weights
+from evalkit.arrays import Floats
+from evalkit.measures.resampling import BLOCK_CELLS, Signs, bootstrap_weights
 
 
 def bca_intervals(sums: Floats, sizes: Floats, confidence: float, resamples: int, seed: int = 0) -> Floats:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from evalkit.arrays import Floats
+
 Codes = npt.NDArray[np.int64]
 Signs = npt.NDArray[np.float32]
 

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.measures.resampling import Codes, Floats, SignFlips, Signs, cluster_sums, sign_flips
+from evalkit.arrays import Floats
+from evalkit.measures.resampling import Codes, SignFlips, Signs, cluster_sums, sign_flips
 
 MOST_RESAMPLES = 2_000
 RESAMPLES_BEYOND_ALPHA = 20  # that many times 1/alpha at least, so that p-values near alpha are not too coarse

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evalkit.arrays import Floats
 from evalkit.measures.detectable import detectable_drops
 from evalkit.measures.intervals import bca_intervals
-from evalkit.measures.resampling import Codes, Floats, SignFlips, Signs, cluster_sums, sign_flips
+from evalkit.measures.resampling import Codes, SignFlips, Signs, cluster_sums, sign_flips
 
 LEAST_CHANGE = 1e-9  # of a score: less is rounding, and no query has moved
 SLACK = 1e-5  # of a statistic in float32: what differs by less is a tie

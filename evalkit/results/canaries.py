@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Matrix = npt.NDArray[np.float32]
+from evalkit.arrays import FloatMatrix, unit_vectors
+
 TEXT = ["corpus", "side", "id", "text_sha256"]
 SAME_COSINE = 0.999  # vectors of one text that are nearer are of one model
 
@@ -16,18 +17,15 @@ def shared_texts(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 def cosines(texts: pd.DataFrame) -> npt.NDArray[np.float32] | None:
     """The cosine of both vectors of each of ``texts`` (float32); null where there are none or their widths differ."""
-    old, new = unit_vectors(texts["vector_before"]), unit_vectors(texts["vector_after"])
+    old, new = stored_vectors(texts["vector_before"]), stored_vectors(texts["vector_after"])
     if texts.empty or old.shape != new.shape:
         return None
     found: npt.NDArray[np.float32] = np.einsum("ij,ij->i", old, new)
     return found
 
 
-def unit_vectors(stored: pd.Series) -> Matrix:
+def stored_vectors(stored: pd.Series) -> FloatMatrix:
     """Vectors (n × dims, float32) from the bytes of float16, made unit length again after that rounding."""
     if stored.empty:
         return np.empty((0, 0), dtype=np.float32)
-    vectors = np.stack([np.frombuffer(vector, dtype="<f2") for vector in stored]).astype(np.float32)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Matrix = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-    return unit
+    return unit_vectors(np.stack([np.frombuffer(vector, dtype="<f2") for vector in stored]))

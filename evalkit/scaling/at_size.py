@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalkit.arrays import FloatMatrix
 from evalkit.measures.latency import percentiles_ms, time_within_ms
 from evalkit.measures.laws import BATCH, BUILD, SEARCH, TRAINING_ROWS, Law, fitted, law_of
 from evalkit.measures.quality import overlap_at
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.larger import Kind, RoughLists, Setting, double, nlist_of, searched_share
-from evalkit.search.indexes import VectorIndex
+from evalkit.search.engines.faiss.indexes import VectorIndex
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import Searcher
-from evalkit.search.vectors import FloatMatrix
 
 OF_SCANS, OF_LISTS = 1.5, 3.0  # the smaller of two sizes as a share of the cache, of which queries share hot lists
 OF_GRAPHS = (1.1, 1.6, 2.4)  # the law is fitted to the first two and must hold at the last

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from evalkit.search.truncation import cut
-from evalkit.search.vectors import FloatMatrix, Rows
+from evalkit.arrays import FloatMatrix, Rows
+from evalkit.vectors.cut import cut
 
 BLOCK_ROWS = 16_384
 KEPT_BYTES = 128 * 2**20

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.arrays import FloatMatrix
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.scaling.filler import Filler
-from evalkit.search.building import build, empty
-from evalkit.search.factory import EXHAUSTIVE, FLAT, vector_index
-from evalkit.search.indexes import BinaryIndex, FloatIndex, VectorIndex
+from evalkit.search.engines.faiss.building import build, empty
+from evalkit.search.engines.faiss.factory import EXHAUSTIVE, FLAT, vector_index
+from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex, VectorIndex
 from evalkit.search.searcher import Searcher
-from evalkit.search.vectors import FloatMatrix, Vectors
+from evalkit.vectors.matrix import Vectors
 
 ID_BYTES = 8
 TRAINING_ROWS = 16_384

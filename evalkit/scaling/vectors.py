@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.arrays import FloatMatrix, Rows, Scores
 from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
 from evalkit.measures.laws import BATCH, BUILD, SIZE, Law, why_not_at_workload
 from evalkit.scaling.at_size import OVERLAP, TIMED, Question, measure
@@ -16,13 +17,11 @@ from evalkit.scaling.cache_size import last_level_cache
 from evalkit.scaling.filler import Filler
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.larger import Setting, innermost, nlist_of
-from evalkit.search.devices import CPU
 from evalkit.search.documents import DocumentSearcher, chunks_for
-from evalkit.search.indexes import BinaryIndex, OwnIndex, VectorIndex
+from evalkit.search.engines.faiss.devices import CPU
+from evalkit.search.engines.faiss.indexes import BinaryIndex, OwnIndex, VectorIndex
 from evalkit.search.operating import OperatingPoint
-from evalkit.search.ranking import Rows, Scores
 from evalkit.search.searcher import Searcher
-from evalkit.search.vectors import FloatMatrix
 
 LEAST_DOCUMENTS = 8
 COUNTED_QUERIES = 20

@@ -1,12 +1,12 @@
 """Vectors to ranked documents: the cut, the quantization, the index, the rescoring. Knows no texts and no models."""
 
-from evalkit.search.building import build, empty
+from evalkit.measures.ranking import Ranking
 from evalkit.search.documents import DocumentSearcher, chunk_order, chunks_for
+from evalkit.search.engines.faiss.building import build, empty
 from evalkit.search.operating import OperatingPoint, check_breadth, operating_points
-from evalkit.search.ranking import Ranking
 from evalkit.search.searcher import Searcher
-from evalkit.search.truncation import cut
-from evalkit.search.vectors import Vectors
+from evalkit.vectors.cut import cut
+from evalkit.vectors.matrix import Vectors
 
 __all__ = [
     "DocumentSearcher",

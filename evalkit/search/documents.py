@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from evalkit.search.indexes import VectorIndex
+from evalkit.arrays import FloatMatrix, Rows
+from evalkit.measures.ranking import Ranking, behind, without
+from evalkit.search.engines.faiss.indexes import VectorIndex
 from evalkit.search.operating import OperatingPoint
-from evalkit.search.ranking import Ranking, Rows, behind, without
 from evalkit.search.searcher import Built, Searcher
-from evalkit.search.vectors import FloatMatrix
 
 DEEPER = 4
 CELLS = 4_000_000

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
-from evalkit.config.search import RESCORE_FACTOR
+from evalkit.config.schema.search import RESCORE_FACTOR
 from evalkit.errors import UserError
 
 BREADTHS = ("efSearch",)  # parameters that say how many candidates a search keeps

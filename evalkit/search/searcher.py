@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evalkit.search.exact import StoredFlatIndex
-from evalkit.search.indexes import FloatIndex, RefinedIndex, VectorIndex
+from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.measures.ranking import Ranking, behind, order, without
+from evalkit.search.engines.faiss.exact import StoredFlatIndex
+from evalkit.search.engines.faiss.indexes import FloatIndex, RefinedIndex, VectorIndex
 from evalkit.search.operating import OperatingPoint
-from evalkit.search.ranking import Ranking, Rows, Scores, behind, order, without
-from evalkit.search.vectors import FloatMatrix
 
 TIE_MARGIN = 32
 RESCORE_QUERIES = 64

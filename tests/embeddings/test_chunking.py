@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.__main__ import main
-from evalkit.composing import compose
 from evalkit.config import ChunkingConfig, ModelConfig, Prompts, RuntimeConfig
+from evalkit.config.compose import compose
 from evalkit.corpora import Texts
 from evalkit.embeddings.chunking import chunks_of, windows
 from evalkit.encoders import Encoder, load_encoder

@@ -14,7 +14,7 @@ from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
 from evalkit.embeddings.inventory import damaged, inventory, prune
 from evalkit.errors import UserError
-from tests.embeddings.test_encoding import CountingEncoder
+from tests.embeddings.test_passes import CountingEncoder
 
 DAY = 86_400.0
 

@@ -15,7 +15,7 @@ from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, embed, timing
 from evalkit.embeddings.inventory import inventory, prune
 from evalkit.encoders import Advance, Encoded, Side
 from evalkit.results.store import read_run, stored_runs
-from tests.embeddings.test_encoding import CountingEncoder
+from tests.embeddings.test_passes import CountingEncoder
 
 TEXTS = 200
 

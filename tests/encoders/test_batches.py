@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.encoders.batches import Rows, TokenBudget, encode_in_batches
+from evalkit.arrays import Rows
+from evalkit.encoders.batches import TokenBudget, encode_in_batches
 
 LENGTHS = st.lists(st.integers(0, 600), max_size=200)
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.composing import compose
 from evalkit.config import ApiConfig, ModelConfig, RuntimeConfig
+from evalkit.config.compose import compose
 from evalkit.encoders import Encoder, load_encoder
 from evalkit.encoders import sentence_transformers as by_library
-from evalkit.encoders.hosted import HostedEncoder, Reply
-from evalkit.encoders.static import Engine, StaticEncoder
+from evalkit.encoders.hosted.encoder import HostedEncoder, Reply
+from evalkit.encoders.local.static import Engine, StaticEncoder
 from evalkit.encoders.stopwatch import Stopwatch, covered_seconds
 
 DIMS = 4

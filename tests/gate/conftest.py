@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.findings import WHY_UNMEASURED
+from evalkit.embeddings.record import WHY_UNMEASURED
+from evalkit.measures.ranking import Ranking
 from evalkit.results.record import Canary, CorpusRecord, Measured, Point
 from evalkit.results.store import RunWriter, StoredRun, read_run
-from evalkit.search.ranking import Ranking
 
 ENVIRONMENT = {
     "packages": {},

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.composing import compose
 from evalkit.config import GateConfig
+from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import markdown, space_sentence, write_files

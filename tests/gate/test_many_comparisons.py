@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.composing import compose
 from evalkit.config import GateConfig
+from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import markdown
 from tests.conftest import ROOT

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evalkit.composing import compose
 from evalkit.config import GateConfig
+from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
 from evalkit.gate.pairing import NotComparableError
 from tests.gate.conftest import MakeRun

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.composing import compose
 from evalkit.config import GateConfig
+from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import as_json, space_sentence
 from evalkit.gate.space import compare_spaces, not_checked_since

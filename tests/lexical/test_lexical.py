@@ -12,16 +12,16 @@ import pytest
 
 from evalkit import baselines
 from evalkit.__main__ import main
-from evalkit.baselines import rank as rank_all
-from evalkit.composing import compose
 from evalkit.config import ModelConfig
+from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.lexical import load_retriever
-from evalkit.lexical.fusion import fuse
 from evalkit.lexical.retriever import best
 from evalkit.measures.laws import read
+from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.results.store import StoredRun, read_run, stored_runs
-from evalkit.search.ranking import Ranking, tie_order
+from evalkit.tasks.retrieval.fusion import fuse
+from evalkit.tasks.retrieval.lexical import rank as rank_all
 
 pytest.importorskip("bm25s")
 DOCUMENTS = ["the red apples of a tree", "green apple, red apple", "a river", "stones in the river"]

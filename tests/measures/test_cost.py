@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from evalkit.composing import compose
 from evalkit.config import PricingConfig, ReportConfig, WorkloadConfig
+from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.measures.cost import FIGURES, Tariff, costs, crossing, tariff, why_no_cost
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import UserError
 from evalkit.measures.quality import Judge, overlap_at, parse_measures
-from evalkit.search.ranking import order, tie_order
+from evalkit.measures.ranking import order, tie_order
 
 TREC_NAMES = {
     "nDCG@10": "ndcg_cut_10",

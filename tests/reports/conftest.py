@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.composing import compose
 from evalkit.config import ReportConfig
+from evalkit.config.compose import compose
 from evalkit.measures.laws import Law, as_json
+from evalkit.measures.ranking import Ranking
 from evalkit.results.record import Canary, CorpusRecord, Measured, Point
 from evalkit.results.store import RunWriter
-from evalkit.search.ranking import Ranking
 
 ENVIRONMENT = {
     "packages": {"torch": "2.9"},

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import evalkit.scaling.at_size as at_size_module
-from evalkit.composing import compose
 from evalkit.config import RunConfig
+from evalkit.config.compose import compose
 from evalkit.corpora import load_corpus
 from evalkit.encoders import load_encoder
-from evalkit.encoders.choice import named_runtime
+from evalkit.encoders.local.auto_runtime import named_runtime
 from evalkit.measures.laws import BATCH, BUILD, SEARCH, SIZE, TERMS, Law, at_workload, fitted
 from evalkit.scaling.at_size import OVERLAP, TIMED, exhaustive_laws
 from evalkit.scaling.cache_size import kib_or_mib, last_level_cache

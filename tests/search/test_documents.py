@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.measures.ranking import tie_order
 from evalkit.search import DocumentSearcher, Vectors, build, chunk_order, cut
-from evalkit.search.ranking import tie_order
 
 FLAT = IndexConfig("{quantization}")
 HNSW = IndexConfig("HNSW16,{quantization}", search={"efSearch": [16]})

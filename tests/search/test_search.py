@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.measures.ranking import order, tie_order, without
 from evalkit.search import Ranking, Searcher, Vectors, build, cut
-from evalkit.search.indexes import sign_bits
-from evalkit.search.ranking import order, tie_order, without
+from evalkit.search.engines.faiss.indexes import sign_bits
 
 Matrix = np.ndarray
 FLAT = IndexConfig("{quantization}")

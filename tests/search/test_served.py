@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.errors import UserError
+from evalkit.measures.ranking import behind, order, tie_order
 from evalkit.search import DocumentSearcher, OperatingPoint, Ranking, Searcher, Vectors, build, chunk_order, cut
 from evalkit.search import operating_points as points_of
 from evalkit.search.operating import check_breadth
-from evalkit.search.ranking import behind, order, tie_order
 
 FLAT = IndexConfig("{quantization}")
 GRAPH = IndexConfig("HNSW8_{quantization}", "BHNSW8", search={"efSearch": [10]}, build_threads=1)

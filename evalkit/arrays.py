@@ -1,0 +1,24 @@
+"""Array types that every room speaks of, unit vectors and cosines."""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatMatrix = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+def unit_vectors(vectors: npt.NDArray[np.floating]) -> FloatMatrix:
+    """``vectors`` (n × dims) as float32, each row of unit length; a row of zeros stays zero."""
+    wide = np.asarray(vectors, dtype=np.float32)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: FloatMatrix = wide / np.maximum(norms, np.finfo(np.float32).tiny)
+    return unit
+
+
+def row_cosines(some: npt.NDArray[np.floating], others: npt.NDArray[np.floating]) -> FloatMatrix:
+    """The cosine of each row of ``some`` and the same row of ``others`` (n, float32); 0 where one has no direction."""
+    found: FloatMatrix = np.einsum("ij,ij->i", unit_vectors(some), unit_vectors(others))
+    return found

@@ -1,0 +1,1 @@
+"""The typed schema of conf/: which keys exist, and of which type."""

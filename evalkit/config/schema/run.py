@@ -1,0 +1,72 @@
+"""The schema of a run: conf/run.yaml, conf/runtime/, and every group together."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
+from evalkit.config.schema.models import ModelConfig, RerankerConfig
+from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
+
+SERVE_K = 10
+
+
+@dataclass
+class RuntimeConfig:
+    """What runs the model, on which device and in which precision; ``timing_seconds`` 0 times no sample."""
+
+    kind: str = MISSING
+    device: str = "auto"
+    precision: str = "float32"
+    compile: bool = False
+    token_budget: int | None = None
+    threads: int | None = None
+    latency_calls: int = 200
+    timing_seconds: float = 10.0
+
+
+@dataclass
+class StoreConfig:
+    """Where embeddings are kept between runs; null is the user's cache folder."""
+
+    path: str | None = None
+    dtype: str = "float32"
+    shard_texts: int = 512
+    max_gb: float | None = None
+
+
+@dataclass
+class RunConfig:
+    """Everything that one run needs; conf/run.yaml has the defaults.
+
+    ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    corpus: dict[str, Any] = field(default_factory=dict)
+    quantization: dict[str, QuantizationConfig] = field(default_factory=dict)
+    index: dict[str, IndexConfig] = field(default_factory=dict)
+    chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    reranker: RerankerConfig = field(default_factory=RerankerConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    pricing: PricingConfig = field(default_factory=PricingConfig)
+    workload: WorkloadConfig = field(default_factory=WorkloadConfig)
+    dims: Any = "native"
+    measures: list[str] = field(default_factory=list)
+    top_k: int = 100
+    serve_k: int | None = None
+    save_rankings: bool = True
+    save_query_texts: bool = True
+    memory_gb: float = 1.0
+    search_device: str = "cpu"
+    load_seconds: float = 0.0
+    at_workload_seconds: float = 1.0
+    data_dir: str = "data"
+    results_dir: str = "results"
+
+    @property
+    def served(self) -> int:
+        """``serve_k``, or what null stands for."""
+        return min(SERVE_K, self.top_k) if self.serve_k is None else self.serve_k

@@ -1,0 +1,1 @@
+"""Models behind an HTTP API: one policy for all of them, and one small file per vendor."""

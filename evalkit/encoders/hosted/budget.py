@@ -1,0 +1,51 @@
+"""A hosted model's bill while it grows: no request is sent that could take it beyond the limit."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from evalkit.config import ApiConfig
+from evalkit.encoders.hosted.http_errors import status_of
+from evalkit.encoders.hosted.token_bounds import most_tokens
+from evalkit.errors import UserError
+
+
+@dataclass
+class Budget:
+    """``spent_tokens`` were billed; ``open_tokens`` are what requests without an answer may be billed at most.
+
+    A request that was lost on its way may have been billed, so its tokens stay open; one that was refused with an HTTP
+    status was not.
+    """
+
+    name: str
+    api: ApiConfig
+    spent_tokens: int = 0
+    open_tokens: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def reserve(self, texts: Sequence[str]) -> int:
+        """At most how many tokens ``texts`` have, from now on open. Raises UserError where the limit might not hold."""
+        most, limit, price = sum(map(most_tokens, texts)), self.api.max_usd, self.api.usd_per_million_tokens
+        with self.lock:
+            could_be = self.spent_tokens + self.open_tokens + most
+            if limit is not None and price is not None and could_be / 1e6 * price > limit:
+                raise UserError(
+                    f"{self.name}: with the next request the bill could exceed model.api.max_usd={limit}.",
+                    f"About ${self.spent_tokens / 1e6 * price:,.4f} is spent. What is finished is kept: a higher limit "
+                    "goes on from there.",
+                )
+            self.open_tokens += most
+        return most
+
+    def settle(self, reserved: int, counted: int | None) -> None:
+        """An answer came: what the API counted is spent, or all that was reserved where it doesn't tell."""
+        with self.lock:
+            self.open_tokens -= reserved
+            self.spent_tokens += reserved if counted is None else counted
+
+    def fail(self, reserved: int, error: BaseException) -> None:
+        """No answer came: what was refused costs nothing, what was lost may."""
+        if status_of(error) is not None:
+            with self.lock:
+                self.open_tokens -= reserved

@@ -1,0 +1,36 @@
+"""Cohere's embedding models."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.encoder import Side
+from evalkit.encoders.hosted.encoder import HostedEncoder, Reply
+
+
+class Cohere:
+    package, extra = "cohere", "cohere"
+    cuts_in_silence = False
+
+    def connect(self, config: ModelConfig, key: str) -> Any:
+        import cohere
+
+        return cohere.ClientV2(api_key=key, base_url=config.url, timeout=config.api.timeout_seconds)
+
+    def request(self, client: Any, config: ModelConfig, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+        found = client.embed(
+            texts=list(texts),
+            model=config.name,
+            input_type=getattr(config.api.input_types, side),
+            output_dimension=dims,
+            embedding_types=["float"],
+            truncate="NONE",  # a text that is too long is an error, not cut in silence
+            request_options={"max_retries": 0},
+        )
+        billed = getattr(found.meta, "billed_units", None)
+        tokens = getattr(billed, "input_tokens", None)
+        return Reply(found.embeddings.float_ or [], None if tokens is None else round(tokens))
+
+
+def hosted(config: ModelConfig, runtime: RuntimeConfig) -> HostedEncoder:
+    return HostedEncoder(config, Cohere(), "hosted")

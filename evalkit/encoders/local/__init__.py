@@ -1,0 +1,1 @@
+"""Models that run here: one file per kind, the runtimes, and where weights come from."""

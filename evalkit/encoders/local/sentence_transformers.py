@@ -1,0 +1,309 @@
+"""Anything that sentence-transformers loads: from the hub at a pinned revision, a folder or an installed package."""
+
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from evalkit.arrays import FloatMatrix
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.batches import TokenBudget, encode_in_batches
+from evalkit.encoders.encoder import Advance, Encoded, Side, is_image, pixels_of
+from evalkit.encoders.local.runtimes import INPUTS, LEAST_COSINE, find_runtime
+from evalkit.encoders.local.torch_device import DTYPES, torch_device
+from evalkit.encoders.local.weights import (
+    ask_hub,
+    at_commit,
+    check_weights,
+    folder_sha256,
+    local_folder,
+    warn_about_remote_code,
+)
+from evalkit.encoders.stopwatch import Stopwatch
+from evalkit.encoders.tokenizers import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
+from evalkit.errors import UserError
+
+TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
+IMAGE_TOKENS = 64  # about what a small vision transformer makes of one, for the size of batches
+USE_TORCH = "Use runtime=torch."
+LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
+RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
+REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
+
+
+class SentenceTransformersEncoder:
+    """A SentenceTransformer, its transformer under any of the runtimes, fed by token budget."""
+
+    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+        self.config = config
+        self.runtime = runtime
+        self.convert = find_runtime(runtime).convert
+        self.folder = local_folder(config)
+        if self.folder:
+            check_weights(config, self.folder)
+        else:
+            self.config = at_commit(config)
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        config, runtime = self.config, self.runtime
+        return {
+            "kind": config.kind,
+            "model": config.name,
+            "revision": config.revision,
+            "weights": self.weights,
+            "side": side,
+            "prompt": getattr(config.prompts, side),
+            "max_length": config.max_length,
+            "layer_norm": config.layer_norm,
+            "runtime": runtime.kind,
+            "precision": runtime.precision,
+            "device": runtime.device,
+            "compile": runtime.compile,
+            "libraries": {name: version(name) for name in (*LIBRARIES, *RUNTIME_LIBRARIES[runtime.kind])},
+        }
+
+    def timing_settings(self) -> Mapping[str, Any]:
+        return {"threads": self.threads, "token_budget": self.runtime.token_budget}
+
+    @cached_property
+    def weights(self) -> str:
+        """What stands for the weights in the identity: a digest of local files, or the hub's revision."""
+        return f"sha256:{folder_sha256(self.folder)}" if self.folder else f"hub:{self.config.revision}"
+
+    @property
+    def dims(self) -> int:
+        if self.config.native_dims is not None:
+            return self.config.native_dims
+        return int(self.model.get_embedding_dimension())
+
+    @property
+    def max_length(self) -> int | None:
+        if self.config.max_length is not None:
+            return self.config.max_length
+        length = self.model.max_seq_length
+        return int(length) if length is not None and length < math.inf else None
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """From its own file where that lies in a folder, which needs no PyTorch; else the loaded model's."""
+        if self.config.tokenizer:
+            return named_tokenizer(self.config)
+        if self.folder and (self.folder / TOKENIZER_FILE).is_file():
+            return tokenizer_of(self.folder / TOKENIZER_FILE)
+        found = getattr(self.model.tokenizer, "backend_tokenizer", self.model.tokenizer)
+        if not hasattr(found, "encode_batch"):
+            raise UserError(f"{self.config.name} has a tokenizer that can't tell where its tokens lie.", HINT)
+        return unlimited(found)
+
+    @cached_property
+    def device(self) -> str:
+        """``runtime.device``, or the best there is for ``auto``."""
+        return torch_device(self.runtime.device if self.convert is None else "cpu")
+
+    @cached_property
+    def model(self) -> Any:
+        """The loaded SentenceTransformer, its transformer in ``runtime.precision`` and all later modules in float32."""
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(self.threads)
+        config = self.config
+        if config.trust_remote_code:
+            warn_about_remote_code(config)
+        dtype = DTYPES[self.runtime.precision] if self.convert is None else "float32"
+        options = {
+            "revision": None if self.folder else config.revision,
+            "device": self.device,
+            "trust_remote_code": config.trust_remote_code,
+            "model_kwargs": {"dtype": getattr(torch, dtype)},
+        }
+        source = str(self.folder or config.name)
+        try:
+            with quiet_transformers():
+                try:
+                    model = SentenceTransformer(source, local_files_only=True, **options)
+                except OSError:
+                    if self.folder:
+                        raise
+                    ask_hub(config.name, config.revision)
+                    model = SentenceTransformer(source, **options)
+        except (OSError, ValueError) as error:
+            raise unloadable(config, self.folder is not None, error) from None
+        if config.max_length is not None:
+            model.max_seq_length = config.max_length
+        for module in list(model)[1:]:
+            module.float()
+        model[0].register_forward_hook(token_embeddings_to_float32)
+        if self.runtime.compile:
+            model[0].model = torch.compile(model[0].model, dynamic=True)
+        return model.eval()
+
+    @property
+    def reads_images(self) -> bool:
+        return "image" in self.model.modalities
+
+    @cached_property
+    def threads(self) -> int:
+        return self.runtime.threads or psutil.cpu_count(logical=False) or 1
+
+    @cached_property
+    def budget(self) -> TokenBudget:
+        return TokenBudget(self.runtime.token_budget or TOKEN_BUDGETS[self.device.partition(":")[0]])
+
+    @cached_property
+    def transformer(self) -> Any:
+        """The first module, which adds ``token_embeddings`` to the features: PyTorch's own or the converted one."""
+        first = self.model[0]
+        if self.convert is None:
+            return first
+        if self.reads_images:
+            raise UserError(f"{self.config.name} reads images, which runtime={self.runtime.kind} does not.", USE_TORCH)
+        features = self.model.preprocess(["an example", "and another of another length"])
+        example = {name: features[name] for name in INPUTS if name in features}
+        with quiet_transformers():
+            token_embeddings = self.convert(first.model, example, self.runtime.precision, self.threads)
+        return lambda features: {**features, "token_embeddings": token_embeddings(features)}
+
+    def load(self) -> None:
+        self.encode(["a first text", "and a second, so that lazy parts are built"], "document")
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        prompt = getattr(self.config.prompts, side)
+        images = np.array([is_image(text) for text in texts], dtype=np.bool_)
+        lengths = np.full(len(texts), IMAGE_TOKENS, dtype=np.int64)
+        lengths[~images] = token_counts(self.model.tokenizer, [prompt + text for text in texts if not is_image(text)])
+        limit = self.max_length or int(max(lengths, default=1))
+        tokens = np.minimum(lengths, limit)
+        vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        transformer, clock = self.transformer, Stopwatch()
+        for rows in (np.flatnonzero(images), np.flatnonzero(~images)):
+
+            def encode_batch(batch: Any, rows: Any = rows) -> None:
+                some = [texts[i] for i in rows[batch]]
+                with clock.running():
+                    vectors[rows[batch]] = self.forward(some, prompt, transformer)
+                advance(len(batch))
+
+            encode_in_batches(tokens[rows].tolist(), self.budget, encode_batch)
+        return Encoded(vectors, None if images.any() else tokens, (lengths > limit) & ~images, clock.seconds)
+
+    def forward(self, texts: list[str], prompt: str, transformer: Any) -> FloatMatrix:
+        """One batch through the model (n × dims, float32), copied from the device when it is done."""
+        import torch
+
+        read: list[Any] = [pixels_of(text) if is_image(text) else text for text in texts]
+        with torch.inference_mode():
+            features = self.model.preprocess(read, prompt=None if is_image(texts[0]) else prompt or None)
+            features = {k: v.to(self.device) if hasattr(v, "to") else v for k, v in features.items()}
+            features = transformer(features)
+            for module in list(self.model)[1:]:
+                features = module(features)
+            output = features["sentence_embedding"].float()
+            if self.config.layer_norm:
+                output = torch.nn.functional.layer_norm(output, normalized_shape=(output.shape[1],))
+        vectors: FloatMatrix = output.cpu().numpy()
+        if vectors.shape[1] != self.dims:
+            raise UserError(
+                f"{self.config.name} gives {vectors.shape[1]} dimensions, model.native_dims says {self.dims}.",
+                f"Set model.native_dims={vectors.shape[1]}.",
+            )
+        return vectors
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """The smallest cosine of ``texts``' vectors to PyTorch's in float32 on the CPU; null where it is just that.
+
+        Warns on stderr where it is below 0.999.
+        """
+        if (self.runtime.kind, self.runtime.precision, self.device) == ("torch", "float32", "cpu"):
+            return None
+        reference = SentenceTransformersEncoder(self.config, REFERENCE)
+        expected, found = (encoder.encode(texts, side).vectors for encoder in (reference, self))
+        norms = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+        smallest = float(((expected * found).sum(axis=1) / norms).min())
+        if not smallest >= LEAST_COSINE:
+            sys.stderr.write(
+                f"evalkit: warning: {self.config.name} under runtime={self.runtime.kind} in {self.runtime.precision} "
+                f"differs from PyTorch in float32: smallest cosine {smallest:.5f} of {len(texts)} texts\n"
+            )
+        return {"reference": "torch float32 cpu", "texts": len(texts), "smallest_cosine": smallest}
+
+    def peak_device_bytes(self) -> int | None:
+        import torch
+
+        if not self.device.startswith("cuda"):
+            return None
+        peak = torch.cuda.max_memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        return int(peak)
+
+    def description(self) -> dict[str, Any]:
+        import torch
+
+        return {
+            "device": torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "max_length": self.max_length,
+            "threads": self.threads,
+            "runtime": self.runtime.kind,
+            "token_budget": self.budget.tokens,
+            "precision": self.runtime.precision,
+        }
+
+
+def token_counts(tokenizer: Any, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Tokens of every text with special tokens, before any truncation (int64)."""
+    if not texts:
+        return np.empty(0, dtype=np.int64)
+    if not callable(tokenizer):  # a static model's, which is not one of transformers
+        encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+    with quiet_transformers():
+        ids = tokenizer(list(texts), truncation=False, padding=False)["input_ids"]
+    return np.array([len(i) for i in ids], dtype=np.int64)
+
+
+def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
+    """A forward hook: what pools a half-precision transformer adds up in float32."""
+    if "token_embeddings" in output:  # a static model gives its mean at once
+        output["token_embeddings"] = output["token_embeddings"].float()
+    return output
+
+
+def unloadable(config: ModelConfig, is_local: bool, error: Exception) -> UserError:
+    """The one line for a model that does not load, with the ways out."""
+    reason = str(error).strip().partition("\n")[0]
+    if "trust_remote_code" in str(error):
+        return UserError(
+            f"{config.name} brings code of its own, which is not run by default.",
+            "Read that code, then allow it with model.trust_remote_code=true.",
+        )
+    if is_local:
+        return UserError(f"{config.path or config.package} can't be loaded: {reason}")
+    return UserError(
+        f"{config.name} is not on this machine and can't be fetched from the model hub: {reason}",
+        "Run once with the hub in reach (its cache is then used), or give a copy: model.path=<folder>.",
+    )
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No progress bars or advice from transformers and the hub: what matters is said by evalkit itself."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    import transformers
+    from transformers.utils import logging
+
+    previous = transformers.logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(previous)

@@ -1,0 +1,166 @@
+"""Static models: one vector per token, averaged. No transformer, so thousands of texts a second on one core."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evalkit.arrays import FloatMatrix
+from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.local.weights import at_commit, folder_sha256, hub_folder, local_folder
+from evalkit.encoders.stopwatch import Stopwatch
+from evalkit.encoders.tokenizers import unlimited
+from evalkit.errors import UserError
+
+BATCH_TEXTS = 256
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A loaded model. ``embed`` gives texts × dims (float32), ``count`` the tokens of each text before any cut."""
+
+    embed: Callable[[list[str]], FloatMatrix]
+    count: Callable[[list[str]], list[int]]
+    dims: int
+    tokenizer: Any
+
+
+class StaticEncoder:
+    """``load_engine`` loads the model when it is first needed; ``weights`` stands for them in the identity."""
+
+    def __init__(self, config: ModelConfig, package: str, weights: str, load_engine: Callable[[], Engine]) -> None:
+        self.config = config
+        self.package = package
+        self.weights = weights
+        self.load_engine = load_engine
+
+    @cached_property
+    def engine(self) -> Engine:
+        return self.load_engine()
+
+    @property
+    def dims(self) -> int:
+        return self.config.native_dims or self.engine.dims
+
+    @property
+    def max_length(self) -> int | None:
+        return self.config.max_length
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return unlimited(self.engine.tokenizer)
+
+    def identity(self, side: Side) -> Mapping[str, Any]:
+        return {
+            "kind": self.config.kind,
+            "model": self.config.name,
+            "revision": self.config.revision,
+            "weights": self.weights,
+            "side": side,
+            "prompt": getattr(self.config.prompts, side),
+            "max_length": self.config.max_length,
+            "libraries": {self.package: version(self.package)},
+        }
+
+    def timing_settings(self) -> Mapping[str, Any]:
+        """Nothing to set: their tokenizers take as many threads as they like."""
+        return {"threads": None}
+
+    def load(self) -> None:
+        self.encode(["a first text"], "document")
+
+    def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        prompt = getattr(self.config.prompts, side)
+        vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        counts: list[int] = []
+        engine, clock = self.engine, Stopwatch()
+        for first in range(0, len(texts), BATCH_TEXTS):
+            batch = [prompt + text for text in texts[first : first + BATCH_TEXTS]]
+            with clock.running():
+                vectors[first : first + len(batch)] = engine.embed(batch)
+            counts += engine.count(batch)
+            advance(len(batch))
+        tokens = np.array(counts, dtype=np.int64)
+        limit = self.max_length or np.iinfo(np.int64).max
+        return Encoded(vectors, np.minimum(tokens, limit), tokens > limit, clock.seconds)
+
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """Null: there is one way to compute a mean."""
+        return None
+
+    def peak_device_bytes(self) -> int | None:
+        return None
+
+    def description(self) -> dict[str, Any]:
+        return {"device": "cpu", "runtime": self.package, "precision": "float32", "max_length": self.max_length}
+
+
+def model2vec(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
+    """A model of Model2Vec: a folder, or from the hub at its pinned revision."""
+    needs("model2vec", config)
+    folder = local_folder(config)
+    if folder is None:
+        config = at_commit(config)
+    weights = f"sha256:{folder_sha256(folder)}" if folder else f"hub:{config.revision}"
+
+    def load_engine() -> Engine:
+        from model2vec import StaticModel
+
+        model = StaticModel.from_pretrained(folder or hub_folder(config.name, config.revision))
+        options = {"max_length": config.max_length, "normalize": False, "use_multiprocessing": False}
+        return Engine(
+            embed=lambda texts: np.asarray(model.encode(texts, **options), dtype=np.float32),
+            count=lambda texts: [len(ids) for ids in model.tokenize(texts)],
+            dims=int(model.dim),
+            tokenizer=model.tokenizer,
+        )
+
+    return StaticEncoder(config, "model2vec", weights, load_engine)
+
+
+def wordllama(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
+    """WordLlama with the 256 dimensions that its package ships: no hub."""
+    needs("wordllama", config)
+
+    def load_engine() -> Engine:
+        with root_logging_as_it_was():
+            import wordllama as package
+
+        shipped = Path(package.__file__).parent
+        model = package.WordLlama.load(cache_dir=shipped, disable_download=True)
+        return Engine(
+            embed=lambda texts: np.asarray(model.embed(texts, norm=False), dtype=np.float32),
+            count=lambda texts: [sum(encoded.attention_mask) for encoded in model.tokenize(texts)],
+            dims=int(model.embedding.shape[1]),
+            tokenizer=model.tokenizer,
+        )
+
+    return StaticEncoder(config, "wordllama", f"wordllama:{version('wordllama')}", load_engine)
+
+
+@contextmanager
+def root_logging_as_it_was() -> Iterator[None]:
+    """WordLlama turns on the log of every library when it is imported."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
+
+
+def needs(package: str, config: ModelConfig) -> None:
+    if find_spec(package) is None:
+        raise UserError(
+            f"model={config.name} needs {package}, which is not installed.",
+            "Install it: pip install 'embedding-evalkit[static]'.",
+        )

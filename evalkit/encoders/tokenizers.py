@@ -1,0 +1,39 @@
+"""A model's own tokenizer, by which documents are split: the library's ``Tokenizer``, read from tokenizer.json."""
+
+from pathlib import Path
+from typing import Any
+
+from evalkit.config import ModelConfig
+from evalkit.encoders.local.weights import file_of, hub_file
+from evalkit.errors import UserError
+
+TOKENIZER_FILE = "tokenizer.json"
+HINT = "Give its own: model.tokenizer=<tokenizer.json, a folder or package that has one, or a name on the hub>."
+
+
+def named_tokenizer(config: ModelConfig) -> Any:
+    """What ``model.tokenizer`` names, of a model that brings none itself. Raises UserError where it names nothing."""
+    name = config.tokenizer
+    if name is None:
+        raise UserError(f"{config.name} has no tokenizer that is known here.", HINT)
+    is_of_hub = name.count("/") == 1 and not Path(name).expanduser().exists()
+    return tokenizer_of(
+        hub_file(name, TOKENIZER_FILE, HINT) if is_of_hub else file_of(name, TOKENIZER_FILE, "model.tokenizer")
+    )
+
+
+def tokenizer_of(file: Path) -> Any:
+    """The tokenizer in ``file``, which reads texts of any length."""
+    from tokenizers import Tokenizer
+
+    return unlimited(Tokenizer.from_file(str(file)))
+
+
+def unlimited(tokenizer: Any) -> Any:
+    """A copy of ``tokenizer`` that neither cuts nor pads."""
+    from tokenizers import Tokenizer
+
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy

@@ -1,0 +1,1 @@
+"""What a report says: runs gathered, settings compared, questions answered."""

@@ -1,0 +1,101 @@
+"""What makes points of different runs one setting or two: everything that changes vectors or rankings does.
+
+Machine and threads don't, and neither does what ran a model where its vectors agree (``same_vectors``). A device other
+than the CPU tells settings apart for its price's sake: speed on a GPU and on a CPU answer different questions.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from evalkit.config.schema.search import RESCORE_FACTOR
+from evalkit.reports.data.labels import Words, labels, quoted, short
+
+UNCHUNKED = "none"
+SOURCE = ["runtime", "weights", "kind"]
+NOT_OF_RANKINGS = ("search", "build_threads")
+NOT_OF_SCORES = ("kind", "name", "path", "depth", "trust_remote_code", "licence")
+
+MODEL_PARTS: dict[str, Words] = {
+    "revision": short,
+    "precision": lambda value: f"precision {value}" if value else "precision not known",
+    "device": lambda value: f"on {value}",
+    "query_prompt": lambda value: f"query prompt {quoted(value)}" if value else "no query prompt",
+    "document_prompt": lambda value: f"document prompt {quoted(value)}" if value else "no document prompt",
+    "input_types": lambda value: f"input types {value}" if value else "no input types",
+    "asked_dims": lambda value: f"{value} dims asked of the API" if value else "all dims of the API",
+    "max_length": lambda value: f"at most {value} tokens" if value else "no limit of tokens",
+    "layer_norm": lambda value: "layer norm" if value else "no layer norm",
+    "pooling": lambda value: f"{value} pooling",
+    "options": lambda value: f"options {quoted(value)}" if value else "no options",
+    "chunking": lambda value: "whole" if value == UNCHUNKED else value,
+    "store_dtype": lambda value: f"stored as {value}",
+    "top_k": lambda value: f"top_k {value}",
+    "serve_k": lambda value: f"serve_k {value}",
+    "runtime": lambda value: f"runtime {value}",
+    "weights": lambda value: f"weights {short(value)}" if value else "weights not known",
+    "kind": lambda value: f"kind {value}",
+}
+
+
+def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: str) -> str:
+    """What a point's quantization stands for in its run: the keys of its config that decide rankings, as JSON."""
+    settings = named(about["config"].get("quantization", {}), quantization)
+    rescore = settings.get("rescore")
+    if isinstance(rescore, Mapping):
+        settings = {**settings, "rescore": f"{candidates(rescore, serve_k)} by {rescore.get('store', 'float32')}"}
+    return json.dumps(dict(flat(settings)))
+
+
+def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
+    """How many candidates are re-ordered, however the config says it. Of a ladder, the point's index has the number."""
+    given, times = rescore.get("candidates"), 1
+    if given is None:
+        given, times = rescore.get("factor") or RESCORE_FACTOR, int(serve_k)
+    numbers = {number * times for number in (given if isinstance(given, list) else [given])}
+    return "a ladder" if len(numbers) > 1 else str(numbers.pop())
+
+
+def index_meaning(about: Mapping[str, Any], index: str) -> str:
+    """What a point's index stands for in its run, and the reranker behind it: the keys that decide rankings, as JSON.
+
+    Operating points and depths are in the name already.
+    """
+    config = about["config"]
+    settings = dict(flat(without(named(config.get("index", {}), index), NOT_OF_RANKINGS)))
+    reranker = config.get("reranker", {})
+    name = str(reranker.get("name")).rpartition("/")[2]
+    if reranker.get("kind") is not None and f"+{name}(depth=" in index:
+        settings |= flat(without(reranker, NOT_OF_SCORES), "reranker ")
+    return json.dumps(settings)
+
+
+def named(config: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """The settings of ``name``, which may go on with an operating point in brackets and later stages behind a plus."""
+    keys = [key for key in config if name == key or name.startswith((f"{key}(", f"{key}+"))]
+    return config[max(keys, key=len)] if keys else {}
+
+
+def without(settings: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in keys}
+
+
+def flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """("rescore factor", "4") of every value that is set, in one order."""
+    for key, value in sorted(settings.items()):
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{before}{key} ")
+        elif value not in (None, "", []):
+            yield f"{before}{key}", str(value)
+
+
+def named_by_meaning(names: pd.Series, meanings: pd.Series) -> pd.Series:
+    """``names`` of quantizations or indexes, each with the keys of its config in which its namesakes differ."""
+    known = pd.DataFrame([json.loads(text) for text in meanings], index=names.index).fillna("")
+    return labels(names, known, {str(key): setting_words(str(key)) for key in known})
+
+
+def setting_words(key: str) -> Words:
+    return lambda value: f"{key} {value}" if value else f"{key} not set"

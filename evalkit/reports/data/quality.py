@@ -1,0 +1,254 @@
+"""Quality query by query: how sure a mean is, and which settings can't be told apart from the best.
+
+Everything here is per scope (one corpus, or the mean over several) and measure, for all of its settings at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from evalkit.arrays import Floats
+from evalkit.errors import UserError
+from evalkit.measures.resampling import Codes, cluster_sums
+from evalkit.measures.selection import (
+    LargestDifference,
+    Sums,
+    largest_difference,
+    loss_bounds,
+    optimism,
+    statistics,
+    weighted_sums,
+)
+from evalkit.reports.data.gather import Gathered
+from evalkit.results.record import SETTING
+from evalkit.results.store import StoredRun
+
+
+@dataclass(frozen=True)
+class CorpusQueries:
+    """The judged queries of one corpus. ``values``: measure → points of the corpus × queries, NaN where unknown.
+
+    ``points`` are positions in the table of points, in the order of the rows. ``clusters`` numbers the group of
+    dependent queries that each query belongs to; null where dependence isn't modelled.
+    """
+
+    points: tuple[int, ...]
+    query_ids: tuple[str, ...]
+    values: Mapping[str, Floats]
+    clusters: Codes | None = None
+
+    @property
+    def drawn(self) -> Codes:
+        """The number of what is drawn together, per query: its cluster, or the query itself."""
+        return np.arange(len(self.query_ids)) if self.clusters is None else self.clusters
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How sure the quality of every setting of a scope is, by one measure. NaN where per-query values are missing.
+
+    ``low`` and ``high`` bound the mean. ``p_as_good`` is the p-value of "as good as the best", adjusted for all pairs
+    of settings, and ``loss_at_most`` the largest share of the best's quality that a setting may lose, at the same
+    confidence. ``chance`` is by how much the best's mean may be too high at most, on average, for having been chosen.
+    """
+
+    mean: Floats
+    low: Floats
+    high: Floats
+    p_as_good: Floats
+    loss_at_most: Floats
+    chance: float
+    pairs: "Pairs"
+
+    @property
+    def best(self) -> int:
+        """The position of the setting of the highest mean."""
+        return int(np.nanargmax(self.mean))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Tests of every pair of settings. ``rows`` are the settings that ``sums`` holds, those whose values are known."""
+
+    sums: Sums
+    rows: npt.NDArray[np.int64]
+    largest: LargestDifference
+
+    def p(self, first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+        """p of "equally good", adjusted for all pairs; NaN where one of the two settings isn't known."""
+        places = [np.searchsorted(self.rows, np.asarray(each)) for each in (first, second)]
+        known = np.isin(first, self.rows) & np.isin(second, self.rows)
+        found = np.full(np.broadcast(*places).shape, np.nan)
+        one, other = (np.broadcast_to(place, found.shape)[known] for place in places)
+        found[known] = self.largest.p(statistics(self.sums, one, other))
+        return found
+
+
+class Rows(NamedTuple):
+    """The rows of one point in a run's queries.parquet: ``codes`` number the query ids in ``names``.
+
+    ``clusters`` names the cluster of each row, null where dependence isn't modelled.
+    """
+
+    codes: npt.NDArray[np.int64]
+    names: Sequence[str]
+    values: Mapping[str, Floats]
+    clusters: Sequence[str] | None
+
+
+def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str]]:
+    """corpus → its per-query values, and a line for each run whose values can't be read."""
+    problems = []
+    rows: dict[int, Rows] = {}
+    for number, run in enumerate(gathered.runs):
+        wanted = gathered.points[gathered.points["run"] == number]
+        if wanted.empty:
+            continue
+        try:
+            rows |= point_rows(run, wanted, gathered.measures)
+        except (UserError, KeyError, ValueError) as error:
+            problems.append(f"{run.name} has no intervals and tests: {str(error).splitlines()[0]}")
+    corpora = {}
+    for corpus, points in gathered.points.groupby("corpus", sort=False):
+        corpora[str(corpus)] = aligned(tuple(points.index), rows, gathered.measures)
+    return corpora, problems
+
+
+def point_rows(run: StoredRun, wanted: pd.DataFrame, measures: Sequence[str]) -> dict[int, Rows]:
+    """Position of each of the ``wanted`` points of ``run`` → its rows. Raises UserError or KeyError for a bad table."""
+    found = run.table("queries", categories=[*(name for name in SETTING if name != "dims"), "query_id", "cluster"])
+    positions = found.groupby(list(SETTING), sort=False, observed=True).indices
+    codes, names = pd.factorize(found["query_id"])
+    ids = [str(name) for name in names]
+    clusters = found["cluster"].to_numpy() if "cluster" in found and found["cluster"].notna().any() else None
+    values = {name: found[name].to_numpy(dtype=np.float64) for name in measures if name in found}
+    keys = wanted[["corpus_name", "dims", "quantization_name", "index_name"]].itertuples(index=False, name=None)
+
+    def of_clusters(at: Any) -> Sequence[str] | None:
+        return None if clusters is None or pd.isna(clusters[at]).any() else clusters[at].tolist()
+
+    return {
+        int(point): Rows(codes[at], ids, {name: each[at] for name, each in values.items()}, of_clusters(at))
+        for point, key in zip(wanted.index, keys, strict=True)
+        if (at := positions.get(key)) is not None
+    }
+
+
+def aligned(points: tuple[int, ...], rows: Mapping[int, Rows], measures: Sequence[str]) -> CorpusQueries:
+    """The values of ``points`` in one order of the queries, whatever that of their run."""
+    known = [point for point in points if point in rows]
+    ids = sorted(rows[known[0]].names[code] for code in rows[known[0]].codes) if known else []
+    values = {name: np.full((len(points), len(ids)), np.nan) for name in measures}
+    orders: dict[tuple[int, bytes], npt.NDArray[np.int64] | None] = {}
+    for place, point in enumerate(points):
+        if point not in rows:
+            continue
+        codes, names, found, _ = rows[point]
+        key = (id(names), codes.tobytes())
+        if key not in orders:
+            named = np.array([names[code] for code in codes])
+            by_id = np.argsort(named, kind="stable")
+            orders[key] = by_id if named[by_id].tolist() == ids else None
+        if (order := orders[key]) is not None:
+            for name, each in found.items():
+                values[name][place] = each[order]
+    return CorpusQueries(points, tuple(ids), values, clusters_of([rows[point] for point in known], ids))
+
+
+def clusters_of(rows: Sequence[Rows], ids: Sequence[str]) -> Codes | None:
+    """The number of each query's cluster, from the first point that names them; null where none does."""
+    for codes, names, _, clusters in rows:
+        named = {names[code]: cluster for code, cluster in zip(codes, clusters or (), strict=bool(clusters))}
+        if clusters and all(query in named for query in ids):
+            return np.asarray(pd.factorize(np.array([named[query] for query in ids]))[0], dtype=np.int64)
+    return None
+
+
+def certainty(
+    mean: Floats, samples: Sequence[Floats], alpha: float, clusters: Sequence[Codes] | None = None
+) -> Certainty:
+    """How sure the ``mean`` of every setting is; ``samples`` has a matrix (settings × queries) for each corpus.
+
+    ``clusters`` numbers what is drawn together, per query of each corpus; null takes queries as independent.
+    Intervals are Student's t over the clusters of each corpus; where every value is 0 or 1 (recall of one document,
+    say) or all agree, Clopper and Pearson's for proportions, which a perfect score on few queries does not make
+    certain: of so many queries as would give the mean's own variance. Settings are told apart by the largest
+    difference that chance makes among all pairs (``measures.selection``).
+    """
+    from scipy import special
+
+    drawn = [np.arange(values.shape[1]) for values in samples] if clusters is None else list(clusters)
+    spread = standard_error(samples, drawn)
+    margin = special.stdtrit(spread.freedom, 1 - alpha / 2) * spread.error
+    low, high = mean - margin, mean + margin
+    all_shares = np.all([((values == 0) | (values == 1)).all(axis=1) for values in samples], axis=0)
+    of_shares = all_shares | (spread.error == 0)
+    queries = len(samples) ** 2 / sum(1 / independent(*each) for each in zip(samples, drawn, strict=True))
+    hits = mean * queries
+    with np.errstate(invalid="ignore"):
+        share_low = np.where(hits > 0, special.betaincinv(hits, queries - hits + 1, alpha / 2), 0.0)
+        share_high = np.where(hits < queries, special.betaincinv(hits + 1, queries - hits, 1 - alpha / 2), 1.0)
+    low, high = np.where(of_shares, share_low, low), np.where(of_shares, share_high, high)
+    pairs = all_pairs(samples, drawn, alpha)
+    return Certainty(mean, np.clip(low, 0, 1), np.clip(high, 0, 1), *to_the_best(mean, pairs, alpha), pairs)
+
+
+def independent(values: Floats, clusters: Codes) -> Floats:
+    """Per setting, how many independent queries tell as much: fewer than there are, where clusters vary as wholes."""
+    queries, groups = values.shape[1], int(clusters.max(initial=-1)) + 1
+    if groups == queries:
+        return np.full(len(values), float(max(queries, 1)))
+    alone = standard_error([values], [np.arange(queries)]).error
+    together = standard_error([values], [clusters]).error
+    ratio = np.divide(alone, together, out=np.full(len(values), np.sqrt(groups / queries)), where=together > 0)
+    return np.asarray(queries * np.minimum(ratio, 1) ** 2)
+
+
+def all_pairs(samples: Sequence[Floats], clusters: Sequence[Codes], alpha: float) -> Pairs:
+    """Tests of all pairs of those settings whose values are known on every corpus."""
+    rows = np.flatnonzero(np.isfinite(np.sum([values.sum(axis=1) for values in samples], axis=0)))
+    sums = weighted_sums([values[rows] for values in samples], clusters)
+    return Pairs(sums, rows, largest_difference(sums, alpha))
+
+
+def to_the_best(mean: Floats, pairs: Pairs, alpha: float) -> tuple[Floats, Floats, float]:
+    """``p_as_good``, ``loss_at_most`` and ``chance`` of Certainty."""
+    p, loss = np.full(len(mean), np.nan), np.full(len(mean), np.nan)
+    if np.isnan(mean).all() or (best := int(np.nanargmax(mean))) not in pairs.rows:
+        return p, loss, 0.0
+    p[:] = pairs.p(np.arange(len(mean)), best)
+    p[best] = 1.0
+    place = int(np.searchsorted(pairs.rows, best))
+    loss[pairs.rows] = loss_bounds(pairs.sums, place, pairs.largest.critical(alpha))
+    return p, loss, optimism(pairs.sums) if len(pairs.rows) > 1 else 0.0
+
+
+class Spread(NamedTuple):
+    """Standard error of each mean, and the degrees of freedom that it is known by."""
+
+    error: Floats
+    freedom: Floats
+
+
+def standard_error(samples: Sequence[Floats], clusters: Sequence[Codes]) -> Spread:
+    """Of the mean over corpora of the means over their queries; the error is NaN where a corpus has one cluster.
+
+    The variance of a mean is that between clusters (a ratio's, where their sizes differ: Cochran 1977, section 9A.1);
+    degrees of freedom are Welch's and Satterthwaite's (Biometrika 1947): corpora differ in size and spread.
+    """
+    variances, freedoms = [], []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for values, codes in zip(samples, clusters, strict=True):
+            sizes = np.bincount(codes, minlength=1).astype(np.float64)
+            residuals = cluster_sums(values, codes) - values.mean(axis=1, keepdims=True) * sizes
+            groups = len(sizes)
+            variances.append(groups / np.float64(groups - 1) * (residuals**2).sum(axis=1) / sizes.sum() ** 2)
+            freedoms.append(np.float64(groups - 1))
+        spread, counts = np.stack(variances), np.array(freedoms)[:, None]
+        freedom = spread.sum(axis=0) ** 2 / (spread**2 / counts).sum(axis=0)
+    known = np.where(np.isfinite(freedom), freedom, max(counts.sum(), 1))
+    return Spread(np.sqrt(spread.sum(axis=0)) / len(samples), known)

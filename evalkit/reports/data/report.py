@@ -1,0 +1,87 @@
+"""The whole story of a report: runs, their queries, scopes, and what they say."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from evalkit.arrays import Bools
+from evalkit.config import ReportConfig
+from evalkit.config.check import check_cost
+from evalkit.errors import UserError, did_you_mean
+from evalkit.reports.data.answers import Answer, Words, answers, pareto_front, words
+from evalkit.reports.data.gather import Gathered, gather
+from evalkit.reports.data.long_documents import long_documents
+from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
+from evalkit.reports.data.scopes import Scope, scopes
+from evalkit.reports.data.warnings import warnings
+from evalkit.reports.views.marks import Marks, marks
+from evalkit.results.objectives import OBJECTIVES
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a page says. ``scopes[0]`` is what settings are ranked on."""
+
+    config: ReportConfig
+    gathered: Gathered
+    queries: dict[str, CorpusQueries]
+    scopes: list[Scope]
+    warnings: tuple[str, ...]
+    marks: Marks
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The settings of the first scope: one row each."""
+        return self.scopes[0].table(self.gathered.points)
+
+    @property
+    def quality(self) -> Certainty:
+        """The chosen measure of the settings in ``table``."""
+        return self.scopes[0].certainty[self.config.measure]
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        return answers(self.table, self.quality, self.config.within, self.config.alpha)
+
+    def words(self, answer: Answer) -> Words:
+        return words(answer, self.table, self.config, self.quality)
+
+    @cached_property
+    def long_documents(self) -> list[str]:
+        return list(long_documents(self.gathered, self.queries, self.config.measure, self.config.alpha))
+
+    @cached_property
+    def front(self) -> Bools:
+        costs = self.table[self.config.cost].to_numpy(dtype=float)
+        return pareto_front(-costs if OBJECTIVES[self.config.cost].higher_is_better else costs, self.quality.mean)
+
+
+def make_report(config: ReportConfig) -> Report:
+    """Read the runs and work out what the page says. Raises UserError for a bad setting or no run at all."""
+    check(config)
+    gathered = gather(config)
+    points = gathered.points
+    if config.measure not in gathered.measures:
+        raise UserError(f"no run has measured {config.measure}.", did_you_mean(config.measure, gathered.measures))
+    queries, problems = read_queries(gathered)
+    gathered = replace(gathered, problems=(*gathered.problems, *problems))
+    found = scopes(gathered, queries, config.alpha)
+    return Report(
+        config=config,
+        gathered=gathered,
+        queries=queries,
+        scopes=found,
+        warnings=tuple(warnings(gathered, queries, config.measure, config.workload)),
+        marks=marks(points["model"].unique(), points["quantization"].unique(), points["dims"].unique().tolist()),
+    )
+
+
+def check(config: ReportConfig) -> None:
+    """Raises UserError for the first value that can't work."""
+    if config.cost not in OBJECTIVES:
+        raise UserError(f"cost={config.cost} is no column of costs.", did_you_mean(config.cost, OBJECTIVES))
+    for name, value in (("within", config.within), ("alpha", config.alpha)):
+        if not 0 < value < 1:
+            raise UserError(f"{name}={value} is not possible.", "Give a share between 0 and 1.")
+    check_cost(config.pricing, config.workload)

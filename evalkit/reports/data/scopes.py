@@ -1,0 +1,108 @@
+"""What settings are compared on: each corpus alone, and the mean over the corpora that all models have.
+
+A mean over whichever corpora a model happens to have would make models with missing ones look better or worse, so a
+setting without all of a scope's corpora is listed apart.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evalkit.reports.data.gather import SETTING, Gathered
+from evalkit.reports.data.labels import SEPARATOR
+from evalkit.reports.data.quality import Certainty, CorpusQueries, certainty
+
+OF_ONE_POINT = ("run", "dims", "candidates", "overlap_size", "modelled_from", "modelled_to")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """``members``: per setting the positions of its points in the table of points, one for each of ``corpora``.
+
+    ``certainty`` holds per measure the mean, interval and p-value of every setting, in the same order.
+    """
+
+    name: str
+    corpora: tuple[str, ...]
+    members: tuple[tuple[int, ...], ...]
+    certainty: Mapping[str, Certainty]
+    incomplete: tuple[str, ...]
+
+    def table(self, points: pd.DataFrame) -> pd.DataFrame:
+        """One row per setting: its keys, and the mean over the corpora of every figure."""
+        first = points.iloc[[rows[0] for rows in self.members]].reset_index(drop=True)
+        numeric = [str(name) for name in points.select_dtypes("number") if name not in OF_ONE_POINT]
+        first[numeric] = points[numeric].to_numpy(dtype=np.float64)[np.asarray(self.members)].mean(axis=1)
+        return first
+
+
+def scopes(gathered: Gathered, queries: Mapping[str, CorpusQueries], alpha: float) -> list[Scope]:
+    """The scopes, the one that settings are ranked by first: the mean where two corpora are common, else a corpus."""
+    points = gathered.points
+    corpora = list(points["corpus"].unique())
+    common, left_out = common_corpora(points)
+    chosen = [tuple(common)] if len(common) > 1 else []
+    alone = sorted(corpora, key=lambda corpus: corpus not in common)
+    chosen += [(corpus,) for corpus in alone]
+    return [scope(points, queries, names, gathered.measures, alpha, left_out) for names in chosen]
+
+
+def common_corpora(points: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Corpora that all models have, in order; models with nothing in common with the others are left out, by name."""
+    of_model = {str(model): set(group) for model, group in points.groupby("model", sort=False)["corpus"]}
+    left_out = []
+    while len(of_model) > 1 and not set.intersection(*of_model.values()):
+        fewest = min(of_model, key=lambda model: len(of_model[model]))
+        left_out.append(fewest)
+        del of_model[fewest]
+    common = set.intersection(*of_model.values())
+    return [str(corpus) for corpus in points["corpus"].unique() if corpus in common], left_out
+
+
+def scope(
+    points: pd.DataFrame,
+    queries: Mapping[str, CorpusQueries],
+    corpora: tuple[str, ...],
+    measures: tuple[str, ...],
+    alpha: float,
+    left_out: list[str],
+) -> Scope:
+    inside = points[points["corpus"].isin(corpora)]
+    place = inside.reset_index(names="point").pivot_table("point", SETTING, "corpus", sort=False, aggfunc="first")
+    whole = place.dropna()
+    members = whole[list(corpora)].to_numpy(dtype=np.int64)
+    rows = {corpus: {point: row for row, point in enumerate(queries[corpus].points)} for corpus in corpora}
+    samples = {
+        measure: [
+            queries[corpus].values[measure][[rows[corpus][point] for point in members[:, i].tolist()]]
+            for i, corpus in enumerate(corpora)
+        ]
+        for measure in measures
+    }
+    clusters = [queries[corpus].drawn for corpus in corpora]
+    return Scope(
+        name=corpora[0] if len(corpora) == 1 else f"mean of {len(corpora)} corpora",
+        corpora=corpora,
+        members=tuple(tuple(row) for row in members.tolist()),
+        certainty={
+            measure: certainty(points[measure].to_numpy(dtype=np.float64)[members].mean(axis=1), each, alpha, clusters)
+            for measure, each in samples.items()
+        },
+        incomplete=tuple(incomplete(place[place.isna().any(axis=1)], left_out)),
+    )
+
+
+def incomplete(lacking: pd.DataFrame, left_out: list[str]) -> Iterator[str]:
+    """A line for each setting that some corpora of the scope lack, and for each model that shares none."""
+    for setting, row in lacking.iterrows():
+        names = ", ".join(str(corpus) for corpus in row[row.isna()].index)
+        yield f"{setting_name(*setting)}: not on {names}"  # type: ignore[misc]
+    yield from (f"{model}: on no corpus that the others have" for model in left_out)
+
+
+def setting_name(model: str, dims: int, quantization: str, index: str) -> str:
+    """``MiniLM 256 int8 flat``; what has no vectors goes by its model alone where no stage follows."""
+    parts = [model, str(dims), quantization, index] if dims else [model, index] if "+" in index else [model]
+    return (SEPARATOR if any(SEPARATOR in part for part in parts) else " ").join(parts)

@@ -1,0 +1,97 @@
+"""What a reader must know before believing the page."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from evalkit.config import WorkloadConfig
+from evalkit.reports.data.gather import Gathered
+from evalkit.reports.data.quality import CorpusQueries
+from evalkit.reports.data.scopes import common_corpora
+from evalkit.results.provenance import hardware
+
+SHOWN = 5
+
+
+def warnings(
+    gathered: Gathered, queries: Mapping[str, CorpusQueries], measure: str, workload: WorkloadConfig
+) -> Iterator[str]:
+    """One line each: problems of reading, lint, truncation, missing corpora, different hardware, dependent queries."""
+    yield from gathered.problems
+    yield from lint(gathered)
+    yield from missing_corpora(gathered)
+    yield from different_hardware(gathered)
+    yield from notes(gathered)
+    lacking = gathered.points.loc[gathered.points[measure].isna(), "model"].unique()
+    if len(lacking):
+        yield f"{', '.join(lacking)}: settings without {measure} are not ranked."
+    untrained = gathered.points.loc[~gathered.points["dims_trained"].astype(bool), "model"].unique()
+    if len(untrained):
+        yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
+    yield from dependence(queries)
+    yield from without_laws(gathered.points, workload.documents)
+
+
+def lint(gathered: Gathered) -> Iterator[str]:
+    found = {
+        f"{corpus['name']}: {finding['text']}": None
+        for run in gathered.runs
+        for corpus in run.about["corpora"]
+        for finding in corpus.get("lint", [])
+    }
+    yield from found
+
+
+def missing_corpora(gathered: Gathered) -> Iterator[str]:
+    """Corpora that some models lack, which no mean over models can count."""
+    points = gathered.points
+    common, _ = common_corpora(points)
+    models = list(points["model"].unique())
+    for corpus, group in points.groupby("corpus", sort=False):
+        lacking = [model for model in models if model not in set(group["model"])]
+        if lacking and corpus not in common:
+            yield f"{corpus} is in no mean: {', '.join(lacking)} was not measured on it."
+
+
+def different_hardware(gathered: Gathered) -> Iterator[str]:
+    machines: dict[str, list[str]] = {}
+    for number in sorted(gathered.points["run"].unique()):
+        run = gathered.runs[number]
+        machines.setdefault(hardware(run.about["environment"]), []).append(run.name)
+    if len(machines) > 1:
+        names = "; ".join(", ".join(runs[:SHOWN]) for runs in machines.values())
+        yield f"Speed and the costs that follow from it are from {len(machines)} different machines: {names}."
+
+
+def notes(gathered: Gathered) -> Iterator[str]:
+    """What points note of their measures, each text once."""
+    noted: dict[str, dict[str, None]] = {}
+    for run in gathered.runs:
+        for point in run.about["points"]:
+            for measure, text in point.get("notes", {}).items():
+                if measure in gathered.measures:
+                    noted.setdefault(text, {})[measure] = None
+    for text, measures in noted.items():
+        yield f"{', '.join(measures)}: {text}."
+
+
+def without_laws(points: pd.DataFrame, documents: int) -> Iterator[str]:
+    """Points of which it isn't known how long a search takes at the workload's size."""
+    lacking = points[points["search_ms_mean_at_workload"].isna()]
+    if len(lacking):
+        names = list(lacking["index"].unique())
+        more = f" and {len(names) - SHOWN} others" if len(names) > SHOWN else ""
+        yield (
+            f"{len(lacking)} of {len(points)} points ({', '.join(names[:SHOWN])}{more}) have no milliseconds for "
+            f"{documents:,} documents, and so no monthly cost: their run.json says why (unmeasured)."
+        )
+
+
+def dependence(queries: Mapping[str, CorpusQueries]) -> Iterator[str]:
+    """What is drawn by the intervals and tests of each corpus."""
+    for corpus, each in queries.items():
+        count = f"{len(each.query_ids):,} queries"
+        if each.clusters is not None:
+            yield f"{corpus}: intervals and tests draw {int(each.clusters.max()) + 1:,} clusters of its {count}."
+        elif each.query_ids:
+            yield f"{corpus}: which of its {count} depend on each other wasn't modelled; they count as independent."

@@ -1,0 +1,99 @@
+"""The report as one HTML file: nothing in it comes from outside, and nothing from data is markup or script."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from evalkit import __version__
+from evalkit.reports.data.provenance import assumptions, provenance
+from evalkit.reports.data.report import Report
+from evalkit.reports.views.controls import filters, what_if_fields
+from evalkit.reports.views.page_data import as_script, page_data
+from evalkit.reports.views.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
+from evalkit.results.objectives import OBJECTIVES
+from evalkit.results.percent import percent
+
+ASSETS = files("evalkit.reports.views") / "assets"
+SCRIPTS = (
+    "vendor/echarts.common.min.js",
+    "vendor/sortable.min.js",
+    "vendor/sortable.a11y.min.js",
+    "data.js",
+    "answers.js",
+    "charts.js",
+    "tables.js",
+    "queries.js",
+    "page.js",
+)
+
+
+def html_page(report: Report, svg: str) -> str:
+    """The whole page. ``svg`` is the chart for readers without JavaScript and for print."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    data = page_data(report)
+    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    points = points_rows(report)
+    return template.from_string((ASSETS / "index.html.j2").read_text(encoding="utf-8")).render(
+        version=__version__,
+        config=report.config,
+        policy=policy(scripts),
+        css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),  # noqa: S704
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
+        data=Markup(as_script(data)),  # noqa: S704
+        svg=Markup(svg),  # noqa: S704
+        counts=counts(report),
+        caption=caption(report),
+        confidence=f"{percent(1 - report.config.alpha)} intervals",
+        scope=report.scopes[0],
+        scopes=report.scopes,
+        measures=report.gathered.measures,
+        axes=[name for name in OBJECTIVES if name in report.gathered.points],
+        answers=list(answer_cards(report)),
+        warnings=report.warnings,
+        filters=list(filters(report)),
+        fields=list(what_if_fields(report, data["prices"])),
+        assumptions=list(assumptions(report)),
+        rankings=list(rankings(report)),
+        long_documents=report.long_documents,
+        heats=list(heats(report)),
+        hosted=hosted_headers(report),
+        crossings=list(crossings(report)),
+        headers=table_headers(report),
+        points=points,
+        points_left_out=len(report.gathered.points) - len(points),
+        query_corpora=list(data["queries"]),
+        runs=list(provenance(report)),
+    )
+
+
+def policy(scripts: list[str]) -> str:
+    """A Content-Security-Policy that allows these scripts, styles in the page, and nothing from anywhere."""
+    sums = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{each}'" for each in sums)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def counts(report: Report) -> str:
+    points = report.gathered.points
+    kinds = ((points["model"].nunique(), "model"), (points["corpus"].nunique(), "corpus"), (len(points), "point"))
+    plural = {"corpus": "corpora"}
+    words = [f"{count:,} {name if count == 1 else plural.get(name, name + 's')}" for count, name in kinds]
+    return f"{words[0]}, {words[1]}, {words[2]}."
+
+
+def caption(report: Report) -> str:
+    config = report.config
+    return (
+        f"{config.measure} against {config.cost} on {report.scopes[0].name}: colour is the model, shape the "
+        "quantization, size the dims; the line is the Pareto front."
+    )
+
+
+def answer_cards(report: Report) -> Iterator[dict[str, Any]]:
+    for answer in report.answers:
+        yield {"key": answer.key, "title": answer.title(report.config.within), "words": report.words(answer)}

@@ -1,0 +1,78 @@
+"""The report as Markdown, for a pull request or a wiki: the answer, the chart, the models, and the front."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from evalkit.reports.data.ranking import rank_models
+from evalkit.reports.data.report import Report
+from evalkit.reports.data.words import figure, number
+from evalkit.results.markdown import escaped, table
+from evalkit.results.percent import percent
+
+FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload")
+
+
+def markdown(report: Report) -> str:
+    """All of it, ending in a line break; index.svg lies beside it."""
+    return "\n".join((*answer_lines(report), *model_lines(report), *front_lines(report), *warning_lines(report))) + "\n"
+
+
+def answer_lines(report: Report) -> Iterator[str]:
+    config, scope = report.config, report.scopes[0]
+    yield "# Which embedding model, dimension and quantization?"
+    yield ""
+    of = f" ({', '.join(scope.corpora)})" if len(scope.corpora) > 1 else ""
+    yield escaped(f"Ranked by {config.measure} on {scope.name}{of}.")
+    yield ""
+    for answer in report.answers:
+        yield f"- **{answer.title(config.within)}**: {escaped(str(report.words(answer)))}"
+    yield ""
+    yield f"![{escaped(config.measure)} against {config.cost}](index.svg)"
+
+
+def model_lines(report: Report) -> Iterator[str]:
+    config, scope = report.config, report.scopes[0]
+    ranked = rank_models(scope, report.gathered.points, config.measure, config.alpha)
+    yield from ("", "## Models", "", "Each by its best setting; those that share a rank can't be told apart.", "")
+    header = ("rank", "setting", config.measure, f"{percent(1 - config.alpha)} interval")
+    yield from table(
+        header,
+        (
+            (
+                "–" if each.rank is None else str(each.rank),
+                each.setting,
+                number(each.mean, ""),
+                f"{number(each.low, '')} – {number(each.high, '')}",
+            )
+            for each in ranked
+        ),
+    )
+    yield from (f"- not ranked: {escaped(line)}" for line in scope.incomplete)
+    if report.long_documents:
+        yield from ("", "## Long documents", "", *(f"- {escaped(line)}" for line in report.long_documents))
+
+
+def front_lines(report: Report) -> Iterator[str]:
+    """The settings on the Pareto front, cheapest first."""
+    config = report.config
+    columns = tuple(dict.fromkeys((config.cost, *FRONT_FIGURES)))
+    rows = np.flatnonzero(report.front)
+    costs = report.table[config.cost].to_numpy(dtype=float)[rows]
+    yield from ("", f"## Settings that none beats in both {escaped(config.measure)} and {config.cost}", "")
+    yield from table(
+        ("model", "dims", "quantization", "index", config.measure, *columns),
+        (
+            (
+                *(str(report.table[key].iloc[row]) for key in ("model", "dims", "quantization", "index")),
+                number(report.quality.mean[row], ""),
+                *(figure(name, report.table[name].iloc[row]) for name in columns if name in report.table),
+            )
+            for row in rows[np.argsort(costs, kind="stable")]
+        ),
+    )
+
+
+def warning_lines(report: Report) -> Iterator[str]:
+    if report.warnings:
+        yield from ("", "## To know", "", *(f"- {escaped(warning)}" for warning in report.warnings))

@@ -1,0 +1,140 @@
+"""The page's tables: rankings of models, heat maps, hosted against own machines, and all points."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from evalkit.measures.cost import FIGURES as COSTS
+from evalkit.measures.cost import crossing
+from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
+from evalkit.reports.data.ranking import rank_models
+from evalkit.reports.data.report import Report
+from evalkit.reports.data.words import number, unit_of
+from evalkit.reports.views.chart import Axis
+
+TABLE_FIGURES = (
+    *("overlap@10", "chunks_per_document", "bytes_per_document", "index_bytes"),
+    *("documents_per_second", "search_ms_p50", "query_ms_p95_at_workload"),
+)
+TABLE_ROWS = 5_000
+HEAT_STEPS = 8
+UNTRAINED = "*"
+
+
+def rankings(report: Report) -> Iterator[dict[str, Any]]:
+    """One ranking of models per scope and measure; the page shows that of the chosen ones."""
+    for position, scope in enumerate(report.scopes):
+        for measure in report.gathered.measures:
+            ranked = rank_models(scope, report.gathered.points, measure, report.config.alpha)
+            yield {
+                "key": f"{position} {measure}",
+                "shown": position == 0 and measure == report.config.measure,
+                "measure": measure,
+                "corpora": scope.corpora if len(scope.corpora) > 1 else (),
+                "rows": [
+                    {
+                        "rank": "–" if each.rank is None else each.rank,
+                        "setting": each.setting,
+                        "mean": number(each.mean, ""),
+                        "interval": f"{number(each.low, '')} – {number(each.high, '')}",
+                        "by_corpus": [number(v, "") for v in each.by_corpus] if len(scope.corpora) > 1 else [],
+                    }
+                    for each in ranked
+                ],
+            }
+
+
+def heats(report: Report) -> Iterator[dict[str, Any]]:
+    """dims × quantization of every model and scope, coloured from the lowest to the highest value of that scope."""
+    measure = report.config.measure
+    for position, scope in enumerate(report.scopes):
+        table = scope.table(report.gathered.points).assign(quality=scope.certainty[measure].mean)
+        low, high = table["quality"].min(), table["quality"].max()
+        for (model, index), group in table[table["dims"] > 0].groupby(["model", "index"], sort=False):
+            cells = group.pivot_table("quality", "dims", "quantization", sort=False, dropna=False).sort_index()
+            yield {
+                "scope": position,
+                "shown": position == 0,
+                "title": f"{model}, {index}, {scope.name}",
+                "columns": list(cells.columns),
+                "rows": [
+                    {"dims": dims, "cells": [heat_cell(value, low, high) for value in row]}
+                    for dims, row in zip(cells.index, cells.to_numpy(), strict=True)
+                ],
+            }
+
+
+def heat_cell(value: float, low: float, high: float) -> dict[str, Any] | None:
+    if np.isnan(value):
+        return None
+    place = (value - low) / (high - low) if high > low else 1.0
+    return {"text": number(value, ""), "step": min(int(place * HEAT_STEPS), HEAT_STEPS - 1)}
+
+
+def hosted_headers(report: Report) -> list[str]:
+    hosted = report.config.pricing.models.values()
+    return [f"{model.name}, ${model.usd_per_million_tokens:g} per million tokens" for model in hosted]
+
+
+def crossings(report: Report) -> Iterator[dict[str, Any]]:
+    """For every model that ran on a machine of one's own, where each hosted model becomes dearer than that machine."""
+    own = report.table[~report.table["is_hosted"] & (report.table["dims"] > 0)]
+    for model, group in own.groupby("model", sort=False):
+        first = group.iloc[0]
+        per_second, per_hour = float(first["tokens_per_second"]), float(first["usd_per_hour"])
+        if np.isnan(per_second):
+            continue
+        cells = []
+        for hosted in report.config.pricing.models.values():
+            met = crossing(per_second, per_hour, hosted.usd_per_million_tokens)
+            inputs = json.dumps([per_second, first["machine"], hosted.usd_per_million_tokens])
+            cells.append({"text": met_at(met.tokens_per_month), "inputs": inputs})
+        capacity = f"{millions(crossing(per_second, per_hour, 1.0).capacity)} a month"
+        yield {"model": model, "machine": first["machine"], "capacity": capacity, "cells": cells}
+
+
+def met_at(tokens: float) -> str:
+    """In words; tables.js is the twin."""
+    if np.isnan(tokens):
+        return "–"
+    return "never" if np.isinf(tokens) else f"from {millions(tokens)} a month"
+
+
+def millions(tokens: float) -> str:
+    return f"{tokens / 1e6:,.0f} million tokens"
+
+
+def table_headers(report: Report) -> list[str]:
+    figures = (*report.gathered.measures, *table_figures(report), *COSTS)
+    return ["model", "corpus", "dims", "quantization", "index", *(Axis(name, unit_of(name)).label for name in figures)]
+
+
+def table_figures(report: Report) -> list[str]:
+    return [name for name in TABLE_FIGURES if name in report.gathered.points]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table of points: ``sort`` is what it is sorted by, ``modelled`` a column that a what-if changes."""
+
+    text: str
+    sort: str | None = None
+    modelled: str | None = None
+
+
+def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
+    """(position in the table of points, cells) of the best 5,000 points, best first."""
+    points = report.gathered.points
+    best = points.sort_values(report.config.measure, ascending=False, kind="stable").head(TABLE_ROWS)
+    marks = np.where(best["dims_trained"].astype(bool), "", UNTRAINED)
+    dims = [Cell(f"{width}{mark}", str(width)) for width, mark in zip(best["dims"], marks, strict=True)]
+    named = {name: [Cell(value) for value in best[name]] for name in ("model", "corpus", "quantization", "index")}
+    columns = [named["model"], named["corpus"], dims, named["quantization"], named["index"]]
+    for name in (*report.gathered.measures, *table_figures(report), *COSTS):
+        unit, modelled = unit_of(name), name if name in (*AT_WORKLOAD, *COSTS) else None
+        values = best[name].to_numpy(dtype=np.float64).tolist()
+        columns.append([Cell(number(v, unit), "" if np.isnan(v) else f"{v:.7g}", modelled) for v in values])
+    return list(zip(best.index.tolist(), zip(*columns, strict=True), strict=True))

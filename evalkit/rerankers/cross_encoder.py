@@ -1,0 +1,128 @@
+"""Cross-encoders of sentence-transformers: one score for a query and a document that are read together."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from evalkit.arrays import Rows
+from evalkit.config import RerankerConfig, RuntimeConfig
+from evalkit.encoders.batches import TokenBudget, encode_in_batches
+from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS, quiet_transformers
+from evalkit.encoders.local.torch_device import DTYPES, torch_device
+from evalkit.encoders.local.weights import folder_sha256, hub_commit, hub_folder
+from evalkit.errors import UserError
+
+
+class PairScores(NamedTuple):
+    """One score per document (float32, higher is better), and whether the pair was cut to what the model reads.
+
+    ``ms`` is what reading them took, in milliseconds.
+    """
+
+    scores: npt.NDArray[np.float32]
+    truncated: npt.NDArray[np.bool_]
+    ms: float
+
+
+class CrossEncoder:
+    """Runs under PyTorch whatever ``runtime.kind`` is, on its device and in its precision.
+
+    Raises UserError where its files are neither in ``path`` nor to be had from the hub.
+    """
+
+    def __init__(self, config: RerankerConfig, runtime: RuntimeConfig) -> None:
+        self.config = config
+        self.runtime = runtime
+        if config.path is None:
+            hint = "Give a folder with its files: reranker.path=<folder>."
+            self.config = replace(config, revision=hub_commit(config.name, config.revision, hint))
+            self.folder = hub_folder(config.name, self.config.revision, "reranker.path")
+            return
+        self.folder = Path(config.path).expanduser()
+        if not self.folder.is_dir():
+            raise UserError(f"reranker.path={config.path} is no folder.", "Give a sentence-transformers folder.")
+
+    def identity(self) -> Mapping[str, Any]:
+        """Everything but the texts that decides a score: plain JSON values. Loads nothing."""
+        return {
+            "reranker": self.config.name,
+            "revision": self.config.revision,
+            "weights": f"sha256:{folder_sha256(self.folder)}" if self.config.path else f"hub:{self.config.revision}",
+            "max_length": self.config.max_length,
+            "device": self.runtime.device,
+            "precision": self.runtime.precision,
+            "libraries": {name: version(name) for name in LIBRARIES},
+        }
+
+    def timing_settings(self) -> Mapping[str, Any]:
+        """What decides how quick it is and no score."""
+        threads = self.runtime.threads or psutil.cpu_count(logical=False) or 1
+        return {"threads": threads, "token_budget": self.runtime.token_budget}
+
+    @cached_property
+    def device(self) -> str:
+        return torch_device(self.runtime.device)
+
+    @cached_property
+    def budget(self) -> TokenBudget:
+        return TokenBudget(self.runtime.token_budget or TOKEN_BUDGETS[self.device.partition(":")[0]])
+
+    @cached_property
+    def model(self) -> Any:
+        import sentence_transformers
+        import torch
+
+        torch.set_num_threads(self.runtime.threads or psutil.cpu_count(logical=False) or 1)
+        config = self.config
+        try:
+            with quiet_transformers():
+                model = sentence_transformers.CrossEncoder(
+                    str(self.folder),
+                    device=self.device,
+                    max_length=config.max_length,
+                    trust_remote_code=config.trust_remote_code,
+                    model_kwargs={"dtype": getattr(torch, DTYPES[self.runtime.precision])},
+                )
+        except (OSError, ValueError) as error:
+            raise UserError(f"{config.name} can't be loaded: {str(error).strip().splitlines()[0]}") from None
+        if model.num_labels != 1:
+            raise UserError(f"{config.name} gives {model.num_labels} scores for a pair; a reranker gives one.")
+        return model
+
+    def score(self, query: str, documents: Sequence[str]) -> PairScores:
+        """How well each of ``documents`` answers ``query``: the model's raw output, so that none are equal at 1.
+
+        Raises UserError for a score that is no number.
+        """
+        import torch
+
+        pairs = [(query, document) for document in documents]
+        with quiet_transformers():
+            ids = self.model.tokenizer(*map(list, zip(*pairs, strict=True)), truncation=False)["input_ids"]
+        lengths = np.array([len(each) for each in ids], dtype=np.int64)
+        limit = int(self.model.max_seq_length or lengths.max())
+        scores = np.empty(len(pairs), dtype=np.float32)
+
+        def score_batch(rows: Rows) -> None:
+            batch = [pairs[row] for row in rows]
+            scores[rows] = self.model.predict(
+                batch, batch_size=len(batch), show_progress_bar=False, activation_fn=torch.nn.Identity()
+            )
+
+        started = time.perf_counter()  # behind the counting, which a server would not do
+        encode_in_batches(np.minimum(lengths, limit).tolist(), self.budget, score_batch)
+        ms = (time.perf_counter() - started) * 1000
+        if not np.isfinite(scores).all():
+            raise UserError(
+                f"{self.config.name} gave a score that is no number, for the query '{query[:60]}'.",
+                "Is the precision too low for this model? Try runtime.precision=float32.",
+            )
+        return PairScores(scores, lengths > limit, ms)

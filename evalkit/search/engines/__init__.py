@@ -1,0 +1,1 @@
+"""The programs that keep and search vectors: one file or folder each."""

@@ -1,0 +1,1 @@
+"""FAISS: factory strings, indexes, building, and search on a GPU."""

@@ -1,0 +1,71 @@
+"""Exact search over float32 vectors that no FAISS index holds: left on disk, or on an accelerator through PyTorch."""
+
+from typing import Any
+
+import numpy as np
+
+from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.search.engines.faiss.indexes import VectorIndex
+from evalkit.vectors.matrix import Vectors
+
+
+class StoredFlatIndex(VectorIndex):
+    """Vectors stay on disk: searched block by block, each block's best merged into the best so far.
+
+    The same results as a flat float32 index with little more memory than one block.
+    """
+
+    def __init__(self, documents: Vectors) -> None:
+        self.documents = documents
+        self.rows = 0
+
+    def add(self, documents: FloatMatrix) -> None:
+        """Count only: the vectors are there already."""
+        self.rows += len(documents)
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        import faiss
+
+        heap = faiss.ResultHeap(len(queries), k, keep_max=True)
+        for first, block in self.documents.blocks():
+            scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+            heap.add_result(scores, rows + first)
+        heap.finalize()
+        return heap.D, heap.I
+
+    def reconstruct(self, rows: Rows) -> FloatMatrix:
+        return self.documents.take(rows)
+
+    def serialized_bytes(self) -> int:
+        return self.rows * self.documents.dims * 4
+
+
+class TorchFlatIndex(VectorIndex):
+    """Vectors on a PyTorch device, for machines whose FAISS has no GPU support: one matrix product and a top-k."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.blocks: list[Any] = []
+
+    def add(self, documents: FloatMatrix) -> None:
+        import torch
+
+        self.blocks.append(torch.from_numpy(documents.copy()).to(self.device))
+
+    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+        """Block by block, so that no more than one block's scores are held."""
+        import torch
+
+        asked = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
+        best = torch.empty((len(asked), 0), device=self.device)
+        rows = torch.empty((len(asked), 0), dtype=torch.int64, device=self.device)
+        first = 0
+        for block in self.blocks:
+            scores, found = (asked @ block.T).topk(min(k, len(block)), dim=1)
+            best, kept = torch.cat([best, scores], dim=1).topk(min(k, best.shape[1] + scores.shape[1]), dim=1)
+            rows = torch.cat([rows, found + first], dim=1).gather(1, kept)
+            first += len(block)
+        return best.cpu().numpy(), rows.cpu().numpy()
+
+    def serialized_bytes(self) -> int:
+        return sum(block.nelement() * block.element_size() for block in self.blocks)

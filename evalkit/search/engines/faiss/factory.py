@@ -1,0 +1,158 @@
+"""From configs to empty indexes, in the language of FAISS's ``index_factory``.
+
+A quantization contributes a fragment (``SQ8``) and perhaps a transform before it (``OPQ48``), an index a template
+(``IVF64,{quantization}``). A fragment that starts with ``B`` is one of ``index_binary_factory``.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.errors import UserError
+from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex, OwnIndex
+
+FLAT = "Flat"
+EXHAUSTIVE = "{quantization}"  # the template of an index that compares every vector
+OPQ_LEAST_VECTORS = 256  # its rotation is trained together with an 8-bit product quantizer of its own
+TRAINING_FREE = "float16, bfloat16 and binary need no training"
+
+
+def vector_index(
+    dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig
+) -> FloatIndex | BinaryIndex | OwnIndex:
+    """The untrained, empty index of ``quantization`` × ``index`` for ``documents`` vectors of ``dims``.
+
+    Raises UserError for what FAISS can't build, and where there are fewer documents than it must be trained on.
+    """
+    if quantization._target_:
+        if index.faiss != EXHAUSTIVE:
+            raise UserError(f"{quantization._target_} searches by itself and fits no other index.", "Use index=flat.")
+        return OwnIndex(own_quantizer(quantization))
+    binary = quantization.faiss.startswith("B")
+    multiple = 8 if binary else quantization.subvector_dims or 1
+    padded = math.ceil(dims / multiple) * multiple
+    names = {
+        "dims": padded,
+        "subvectors": padded // multiple,
+        "nlist": index.nlist or max(1, round(math.sqrt(documents))),
+    }
+    try:
+        fragment = quantization.faiss.format(**names)
+        template = index.binary if binary else index.faiss
+        transform = f"{quantization.transform.format(**names)}," if quantization.transform else ""
+        string = transform + template.format(quantization=fragment, **names)
+    except (KeyError, IndexError, ValueError) as error:
+        raise UserError(
+            f"'{quantization.transform} {quantization.faiss}' in '{index.faiss}' has an unknown placeholder: {error}.",
+            f"Known: quantization, {', '.join(names)}.",
+        ) from None
+    if binary:
+        made: FloatIndex | BinaryIndex = BinaryIndex(binary_index(padded, string), dims)
+        if hasattr(made.index, "cp"):
+            made.index.cp.min_points_per_centroid = 1  # training_vectors says how many; no warning on stderr
+    else:
+        made = FloatIndex(float_index(padded, string))
+        silence_warnings(made.index)
+    least, part = least_training_vectors(made.index)
+    if documents < least:
+        raise UserError(
+            f"{part} of '{string}' must be trained on at least {least:,} documents, there are {documents:,}.",
+            f"Leave this setting out; {TRAINING_FREE}.",
+        )
+    return made
+
+
+def own_quantizer(quantization: QuantizationConfig) -> Any:
+    """The object of the class that ``_target_`` names, made with ``options``."""
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        made = instantiate({"_target_": quantization._target_, **quantization.options})
+    except InstantiationException as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"the quantizer {quantization._target_} can't be made: {reason}") from None
+    for method in ("train", "search"):
+        if not callable(getattr(made, method, None)):
+            raise UserError(
+                f"the quantizer {quantization._target_} has no {method}().",
+                "It needs train(documents) and search(queries, k).",
+            )
+    return made
+
+
+def float_index(dims: int, string: str) -> Any:
+    """FAISS's index under inner product; under L2 where it knows no other for ``string``.
+
+    Product-quantized and RaBitQ graphs and LSH are L2 only, which orders unit vectors alike.
+    """
+    import faiss
+
+    try:
+        return faiss.index_factory(dims, string, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        if "METRIC_L2" not in str(error):
+            raise unbuildable(string, dims, error) from None
+    return faiss.index_factory(dims, string, faiss.METRIC_L2)
+
+
+def binary_index(dims: int, string: str) -> Any:
+    import faiss
+
+    try:
+        return faiss.index_binary_factory(dims, string)
+    except RuntimeError as error:
+        raise unbuildable(string, dims, error) from None
+
+
+def unbuildable(string: str, dims: int, error: RuntimeError) -> UserError:
+    reason = str(error).rpartition("Error: ")[2].partition("\n")[0]
+    return UserError(
+        f"FAISS can't build '{string}' for {dims} dimensions: {reason}",
+        "Not every quantization fits every index; leave this pair out, or see FAISS's index_factory.",
+    )
+
+
+def least_training_vectors(index: Any) -> tuple[int, str]:
+    """The fewest vectors that ``index`` can be trained on, and its part that needs them.
+
+    FAISS itself raises for some of these, warns for others, and crashes the process for OPQ.
+    """
+    import faiss
+
+    needs = [(1, "the quantizer")]
+    for part in parts(index):
+        if isinstance(part, faiss.IndexPreTransform):
+            needs.append((max(OPQ_LEAST_VECTORS, part.d), "the rotation"))
+        if hasattr(part, "nlist"):
+            needs.append((part.nlist, "the inverted lists"))
+        if hasattr(part, "pq"):
+            needs.append((part.pq.ksub, "the product quantizer"))
+    return max(needs)
+
+
+def parts(index: Any) -> Iterator[Any]:
+    """``index`` and what it is built around, each as its own class."""
+    import faiss
+
+    while isinstance(index, faiss.Index):
+        index = faiss.downcast_index(index)
+        yield index
+        index = getattr(index, "storage", None) if isinstance(index, faiss.IndexHNSW) else getattr(index, "index", None)
+    if index is not None:
+        yield index
+
+
+def silence_warnings(index: Any) -> None:
+    """Tell the clusterings of ``index`` not to warn of few points on stderr: ``training_vectors`` says how many."""
+    import faiss
+
+    for part in parts(index):
+        clusterings = [getattr(part, "cp", None), getattr(getattr(part, "pq", None), "cp", None)]
+        if isinstance(part, faiss.IndexPreTransform):
+            rotation = faiss.downcast_VectorTransform(part.chain.at(0))
+            rotation.pq = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)  # Python lets go of it here
+            clusterings.append(rotation.pq.cp)
+        for clustering in filter(None, clusterings):
+            clustering.min_points_per_centroid = 1

@@ -1,0 +1,1 @@
+"""What embeddings are used for: one room for retrieval, one file for each other task."""

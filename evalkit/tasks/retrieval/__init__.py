@@ -1,0 +1,1 @@
+"""Retrieval: rankings of documents, judged by relevance, for every setting of the grid."""
