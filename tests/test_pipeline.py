@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2@8b3219a9"
 POINT_COLUMNS = """model revision corpus corpus_fingerprint dims quantization index top_k serve_k candidates

@@ -14,7 +14,7 @@ ACCEPT = "accept"
 def main(arguments: list[str]) -> int:
     """Write the baseline, and as the last line of stdout its folder."""
     from evalkit.results.baselines import accept
-    from evalkit.results.store import BASELINES, find_run
+    from evalkit.results.reader import BASELINES, find_run
 
     named = [a for a in arguments if "=" not in a and not a.startswith("-")]
     if named[:1] != [ACCEPT] or len(named) > 2:

@@ -11,7 +11,7 @@ from evalkit.errors import UserError, did_you_mean
 def main(arguments: list[str]) -> int:
     """Write the exports, and as the last line of stdout the folder that holds them."""
     from evalkit.results.exports import EXPORTERS
-    from evalkit.results.store import find_run
+    from evalkit.results.reader import find_run
 
     named = [a for a in arguments if "=" not in a and not a.startswith("-")]
     if len(named) > 1:

@@ -18,7 +18,7 @@ from evalkit.errors import UserError
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision
-    from evalkit.results.store import StoredRun
+    from evalkit.results.reader import StoredRun
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     from evalkit.gate import Decision, Verdict, decide
     from evalkit.gate.output import headline, write_files
     from evalkit.gate.pairing import NotComparableError
-    from evalkit.results.store import find_run
+    from evalkit.results.reader import find_run
 
     check_words(arguments)
     of_gate, of_run = split(arguments)
@@ -83,7 +83,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     from evalkit.commands.run import evaluate_config
-    from evalkit.results.store import read_run
+    from evalkit.results.reader import read_run
 
     folder, interrupted = evaluate_config(replace(config, results_dir=str(results_dir)))
     if interrupted:

@@ -93,7 +93,7 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
     """Evaluate, write and show one run: its folder, and whether Ctrl-C ended it after some points were finished."""
     from evalkit.commands.progress import ProgressBars
     from evalkit.pipeline import evaluate
-    from evalkit.results.store import RunWriter
+    from evalkit.results.writer import RunWriter
 
     started = datetime.now(UTC)
     results_dir = Path(config.results_dir)

@@ -10,7 +10,7 @@ from evalkit.gate.pairing import pairs
 from evalkit.gate.quality import QualityResult, compare_quality
 from evalkit.gate.resources import ResourceResult, compare_resources
 from evalkit.gate.space import SpaceResult, compare_spaces
-from evalkit.results.store import StoredRun
+from evalkit.results.reader import StoredRun
 
 
 class Verdict(StrEnum):

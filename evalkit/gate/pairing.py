@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.errors import UserError, did_you_mean
-from evalkit.results.record import SETTING
-from evalkit.results.store import StoredRun
+from evalkit.results.setting import COLUMNS, index_label, label_parts
+from evalkit.results.reader import StoredRun
 
 NAMED = 6
-MATCHABLE = (*SETTING, "model", "revision")
 
 
 class NotComparableError(UserError):
@@ -27,8 +26,10 @@ class Pair:
     @property
     def name(self) -> str:
         """The setting, with an arrow where the two differ: ``cranfield 384 → 256 int8 flat``."""
-        values = ((str(self.baseline[key]), str(self.candidate[key])) for key in SETTING)
-        return " ".join(one if one == other else f"{one} → {other}" for one, other in values)
+        baseline, candidate = dict(label_parts(self.baseline)), dict(label_parts(self.candidate))
+        names = baseline if len(baseline) >= len(candidate) else candidate
+        values = ((baseline.get(name, "–"), candidate.get(name, "–")) for name in names)
+        return " ".join(before if before == after else f"{before} → {after}" for before, after in values)
 
 
 def pairs(
@@ -40,13 +41,13 @@ def pairs(
     of the baseline unless ``allow_missing``, and for runs whose corpora, queries, judgments or depth of ranking differ.
     """
     for key in match:
-        if key not in MATCHABLE:
-            raise UserError(f"match has the unknown key '{key}'.", did_you_mean(key, MATCHABLE))
+        if key not in COLUMNS:
+            raise UserError(f"match has the unknown key '{key}'.", did_you_mean(key, COLUMNS))
     found, missing = [], []
     answers: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for point in candidate.about["points"]:
-        answers.setdefault(tuple(point[key] for key in match), []).append(point)
-    asked = [tuple(point[key] for key in match) for point in baseline.about["points"]]
+        answers.setdefault(values_of(point, match), []).append(point)
+    asked = [values_of(point, match) for point in baseline.about["points"]]
     times_asked = Counter(asked)
     for setting, point in zip(asked, baseline.about["points"], strict=True):
         partners = answers.get(setting, [])
@@ -76,6 +77,11 @@ def pairs(
     return found, alone
 
 
+def values_of(point: Mapping[str, Any], match: Sequence[str]) -> tuple[Any, ...]:
+    """The values of the keys in ``match``; an index goes with its operating point and its stages."""
+    return tuple(index_label(point) if key == "index" else point[key] for key in match)
+
+
 def shortened(names: Sequence[str]) -> str:
     """The first six of ``names``."""
     return "; ".join(names[:NAMED]) + ("; …" if len(names) > NAMED else "")
@@ -87,22 +93,23 @@ def describe(match: Sequence[str], setting: Sequence[Any]) -> str:
 
 def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
     """Raises NotComparableError where the two points were not judged on the same thing."""
-    one, other = pair.baseline, pair.candidate
-    corpus = one["corpus"]
-    if one["corpus_fingerprint"] != other["corpus_fingerprint"]:
+    old, new = pair.baseline, pair.candidate
+    corpus = old["corpus"]
+    if old["corpus_fingerprint"] != new["corpus_fingerprint"]:
         before, after = (
-            corpus_record(run, point).get("fingerprints", {}) for run, point in ((baseline, one), (candidate, other))
+            corpus_record(run, point).get("fingerprints", {}) for run, point in ((baseline, old), (candidate, new))
         )
         changed = [name for name in before if before[name] != after.get(name)] or ["texts or judgments"]
         raise NotComparableError(
             f"corpus '{corpus}': {' and '.join(changed)} differ between the two runs.",
             "Evaluate both on the same files; a changed corpus needs a new baseline.",
         )
-    if one["top_k"] != other["top_k"]:
-        raise NotComparableError(f"{corpus}: top_k was {one['top_k']} and is {other['top_k']}.", "Use the same top_k.")
-    before, after = served(one), served(other)
-    if before != after and (depends_on_depth(one, baseline) or depends_on_depth(other, candidate)):
-        older = " (runs older than serve_k served, timed and rescored for all of top_k)" if "serve_k" not in one else ""
+    if old["top_k"] != new["top_k"]:
+        raise NotComparableError(f"{corpus}: top_k was {old['top_k']} and is {new['top_k']}.", "Use the same top_k.")
+    before, after = served(old), served(new)
+    if before != after and (depends_on_depth(old, baseline) or depends_on_depth(new, candidate)):
+        is_older = baseline.is_version1 and "serve_k" not in baseline.stored_config
+        older = " (runs older than serve_k served, timed and rescored for all of top_k)" if is_older else ""
         raise NotComparableError(
             f"{pair.name}: serve_k was {before} and is {after}{older}.",
             f"Make the baseline anew, or the candidate with serve_k={before}.",
@@ -117,7 +124,7 @@ def served(point: Mapping[str, Any]) -> int:
 def depends_on_depth(point: Mapping[str, Any], run: StoredRun) -> bool:
     """Whether the first results of a point depend on how many it was asked for: rescored ones and graphs."""
     quantization = run.about["config"].get("quantization", {}).get(point["quantization"]) or {}
-    return quantization.get("rescore") is not None or "efSearch" in point["index"]
+    return quantization.get("rescore") is not None or "efSearch" in point["operating_point"]
 
 
 def corpus_record(run: StoredRun, point: Mapping[str, Any]) -> dict[str, Any]:

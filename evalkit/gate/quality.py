@@ -11,7 +11,7 @@ from evalkit.config import GateConfig
 from evalkit.gate.pairing import Pair
 from evalkit.gate.scores import CorpusScores, Side, corpus_scores
 from evalkit.measures.significance import Comparisons, Evidence, score_changes, weigh
-from evalkit.results.store import StoredRun
+from evalkit.results.reader import StoredRun
 
 EXTREMES = 10
 DETAILED = 200  # comparisons whose queries are listed, the most significant ones

@@ -12,10 +12,10 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.pairing import Pair, served
 from evalkit.measures.holm import holm
 from evalkit.measures.quantiles import Calls, calls_needed, slower_p
-from evalkit.results.objectives import OBJECTIVES, Objective
+from evalkit.results.columns import DIRECTED, Column
 from evalkit.results.provenance import hardware
-from evalkit.results.record import SETTING
-from evalkit.results.store import StoredRun
+from evalkit.results.setting import key_of
+from evalkit.results.reader import StoredRun, rows_by_point
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,20 @@ class Measurements:
     """The points and single latencies of one side: of one run, or of several that were measured in turn."""
 
     def __init__(self, runs: Sequence[StoredRun]) -> None:
-        self.points = [{setting_of(point): point for point in run.about["points"]} for run in runs]
-        self.latencies = [dict(iter(run.latencies().groupby(list(SETTING), sort=False, observed=True))) for run in runs]
+        self.points = [{key_of(point): point for point in run.about["points"]} for run in runs]
+        self.latencies = [run.latencies() for run in runs]
+        self.rows = [rows_by_point(latencies) for latencies in self.latencies]
 
     def median(self, point: Mapping[str, Any], column: str) -> float | None:
         """The median over the runs of one figure of the setting of ``point``; null where one of them lacks it."""
-        figures = [points.get(setting_of(point), {}).get(column) for points in self.points]
+        figures = [points.get(key_of(point), {}).get(column) for points in self.points]
         return None if None in figures else float(np.median(np.asarray(figures, dtype=np.float64)))
 
-    def calls(self, point: Mapping[str, Any], objective: Objective) -> list[npt.NDArray[np.float32]]:
-        """Per run the sum, call by call, of the latencies that make up ``objective``."""
-        timed = (latencies.get(setting_of(point)) for latencies in self.latencies)
-        columns = list(objective.samples)
-        return [calls[columns].sum(axis=1).to_numpy(np.float32) for calls in timed if calls is not None]
-
-
-def setting_of(point: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(point[key] for key in SETTING)
+    def calls(self, point: Mapping[str, Any], figure: Column) -> list[npt.NDArray[np.float32]]:
+        """Per run the sum, call by call, of the latencies that make up ``figure``."""
+        columns, key = list(figure.samples), key_of(point)
+        timed = (latencies.iloc[rows[key]] for latencies, rows in zip(self.latencies, self.rows, strict=True) if key in rows)
+        return [calls[columns].sum(axis=1).to_numpy(np.float32) for calls in timed]
 
 
 def compare_resources(
@@ -72,12 +69,12 @@ def compare_resources(
     """
     limits = config.limits or {}
     for column in limits:
-        if column not in OBJECTIVES:
-            raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, OBJECTIVES))
-    reasons = {column: not_comparable(OBJECTIVES[column], (*baselines, *candidates)) for column in limits}
+        if column not in DIRECTED:
+            raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, DIRECTED))
+    reasons = {column: not_comparable(DIRECTED[column], (*baselines, *candidates)) for column in limits}
     before, after = Measurements(baselines), Measurements(candidates)
     compared = [
-        compare(pair, OBJECTIVES[column], limit, before, after, reasons[column])
+        compare(pair, DIRECTED[column], limit, before, after, reasons[column])
         for pair in all_pairs
         for column, limit in limits.items()
         if limit is not None
@@ -85,13 +82,13 @@ def compare_resources(
     return judged(compared, config.alpha)
 
 
-def not_comparable(objective: Objective, runs: Sequence[StoredRun]) -> str:
+def not_comparable(figure: Column, runs: Sequence[StoredRun]) -> str:
     """Why a figure of these ``runs`` says nothing of the settings, whatever it is; empty where it does."""
-    if objective.of_machine and differ(runs, lambda run: hardware(run.about["environment"])):
+    if figure.of_machine and differ(runs, lambda run: hardware(run.about["environment"])):
         return "not compared: different hardware"
-    if objective.of_workload and differ(runs, terms):
+    if figure.of_workload and differ(runs, terms):
         return "not compared: different workload or prices"
-    if objective.column == "search_peak_rss_bytes" and differ(runs, encoded_anew):
+    if figure.name == "search_peak_rss_bytes" and differ(runs, encoded_anew):
         return "not compared: some of the runs held the model in memory, others took all vectors from the store"
     return ""
 
@@ -112,7 +109,7 @@ def terms(run: StoredRun) -> tuple[Any, Any]:
 
 def compare(
     pair: Pair,
-    objective: Objective,
+    figure: Column,
     limit: float,
     baselines: Measurements,
     candidates: Measurements,
@@ -122,36 +119,36 @@ def compare(
 
     ``why_not`` says why the figure is not compared at all, if it isn't.
     """
-    before = baselines.median(pair.baseline, objective.column)
-    after = candidates.median(pair.candidate, objective.column)
-    old, new = baselines.calls(pair.baseline, objective), candidates.calls(pair.candidate, objective)
+    before = baselines.median(pair.baseline, figure.name)
+    after = candidates.median(pair.candidate, figure.name)
+    old, new = baselines.calls(pair.baseline, figure), candidates.calls(pair.candidate, figure)
     worsening, p, reason = None, None, ""
     if before is None or after is None:
         reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
     elif why_not:
         reason = why_not
-    elif objective.of_search and served(pair.baseline) != served(pair.candidate):
+    elif figure.of_search and served(pair.baseline) != served(pair.candidate):
         reason = f"not compared: timed for {served(pair.baseline)} and {served(pair.candidate)} results"
     elif min(before, after) <= 0:
         reason = "not compared: a figure is 0"
-    elif too_few := too_few_calls(objective, old, new):
+    elif too_few := too_few_calls(figure, old, new):
         reason = f"not compared: {too_few}"
     else:
-        worsening = before / after if objective.higher_is_better else after / before
-        p = slower_p(old, new, objective.percentile) if objective.percentile else None
+        worsening = before / after if figure.higher_is_better else after / before
+        p = slower_p(old, new, figure.percentile) if figure.percentile else None
     return ResourceResult(
-        pair.name, objective.column, objective.unit, before, after, worsening, limit, p, False, reason
+        pair.name, figure.name, figure.unit, before, after, worsening, limit, p, False, reason
     )
 
 
-def too_few_calls(objective: Objective, old: Calls, new: Calls) -> str:
+def too_few_calls(figure: Column, old: Calls, new: Calls) -> str:
     """Why a percentile can't be told from so many calls; empty where it can."""
-    if objective.percentile is None:
+    if figure.percentile is None:
         return ""
-    calls, needed = min(sum(map(len, side)) for side in (old, new)), calls_needed(objective.percentile)
+    calls, needed = min(sum(map(len, side)) for side in (old, new)), calls_needed(figure.percentile)
     if calls >= needed:
         return ""
-    return f"p{objective.percentile} needs {needed:,} calls, these runs have {calls:,}: runtime.latency_calls={needed}"
+    return f"p{figure.percentile} needs {needed:,} calls, these runs have {calls:,}: runtime.latency_calls={needed}"
 
 
 def judged(results: Sequence[ResourceResult], alpha: float) -> list[ResourceResult]:

@@ -12,11 +12,11 @@ from evalkit.arrays import Floats
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.pairing import NotComparableError, Pair
 from evalkit.measures.resampling import Codes
-from evalkit.results.record import SETTING
-from evalkit.results.store import StoredRun
+from evalkit.results.setting import KEY, key_of
+from evalkit.results.reader import StoredRun, rows_by_point
 
 QUERY, CLUSTER, RANK = "query_id", "cluster", "first_relevant_rank"
-STRINGS = ("corpus", "quantization", "index", QUERY, CLUSTER)
+STRINGS = (*(name for name in KEY if name != "dims"), QUERY, CLUSTER)
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class QueryTable:
         known = run.columns("queries")
         for measure in measures:
             if measure not in known:
-                others = set(known) - {*SETTING, QUERY, CLUSTER, RANK}
+                others = set(known) - {*KEY, QUERY, CLUSTER, RANK}
                 raise NotComparableError(f"the {which} did not measure {measure}.", did_you_mean(measure, others))
-        kept = [*SETTING, QUERY, *([CLUSTER] if CLUSTER in known else []), RANK, *measures]
+        kept = [*KEY, QUERY, *([CLUSTER] if CLUSTER in known else []), RANK, *measures]
         self.frame = run.table("queries", STRINGS, kept)
-        self.rows = self.frame.groupby(list(SETTING), sort=False, observed=True).indices
+        self.rows = rows_by_point(self.frame)
         self.ids = self.frame[QUERY].cat.categories.to_numpy(dtype=str)
         self.codes = self.frame[QUERY].cat.codes.to_numpy()
         self.place = np.argsort(np.argsort(self.ids))  # of each id among all, in the order of strings
 
     def in_order(self, point: Mapping[str, Any]) -> npt.NDArray[np.int64]:
         """The rows of ``point``, sorted by query id."""
-        rows = self.rows.get(tuple(point[key] for key in SETTING), np.empty(0, dtype=np.int64))
+        rows = self.rows.get(key_of(point), np.empty(0, dtype=np.int64))
         return np.asarray(rows[np.argsort(self.place[self.codes[rows]], kind="stable")])
 
     def side(self, rows: Sequence[npt.NDArray[np.int64]], measures: Sequence[str]) -> Side:

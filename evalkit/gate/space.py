@@ -12,8 +12,8 @@ import pandas as pd
 from evalkit.arrays import FloatMatrix
 from evalkit.gate.pairing import corpus_record
 from evalkit.results.canaries import SAME_COSINE, cosines, shared_texts, stored_vectors
-from evalkit.results.setting import model_parts
-from evalkit.results.store import StoredRun
+from evalkit.results.model_parts import model_parts
+from evalkit.results.reader import StoredRun
 
 DRIFTED_COSINE = 0.9
 DEPTH = 10

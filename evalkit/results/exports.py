@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.errors import UserError
 from evalkit.results.record import SETTING
-from evalkit.results.store import StoredRun
+from evalkit.results.reader import StoredRun
 
 MTEB_NAMES = {
     "nDCG": "ndcg",

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-SCHEMA_VERSION = 1
-SETTING = ("corpus", "dims", "quantization", "index")
+from evalkit.results.setting import Setting
+
+SCHEMA_VERSION = 2
+POINT_FACTS = ("dims_trained", "metric", "candidates", "queries", "priced_as")
 BESIDE_FIGURES = ("unmeasured", "notes", "laws")
 
 
@@ -34,28 +36,18 @@ class RankedRows(Protocol):
 
 @dataclass(frozen=True)
 class Point:
-    """One (model, corpus, dims, quantization, index) and everything measured there.
+    """A setting and everything that was measured there.
 
-    ``figures`` are the measured columns of points.parquet; what could not be measured is null and ``unmeasured``
-    says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
-    ``metric`` is what the index searched by, ``priced_as`` whose price its costs were worked out with, ``chunking`` how
-    documents were split before they were encoded. ``serve_k`` is how many results a user is given, ``candidates`` how
-    many a rescoring store re-orders (null without one). ``notes`` say what must be known of single figures, ``laws``
-    how figures grow with the documents (measures.laws.as_json).
+    ``figures`` are columns of results.columns and measures of quality; what could not be measured is null and
+    ``unmeasured`` says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
+    ``metric`` is what the index searched by, ``candidates`` how many a rescoring store re-orders (null without one),
+    ``priced_as`` whose price its costs were worked out with. ``notes`` say what must be known of single figures,
+    ``laws`` how figures grow with the documents (measures.laws.as_json).
     """
 
-    model: str
-    revision: str
-    corpus: str
-    corpus_fingerprint: str
-    dims: int
+    setting: Setting
     dims_trained: bool
-    quantization: str
-    index: str
     metric: str
-    chunking: str
-    top_k: int
-    serve_k: int
     candidates: int | None
     queries: int
     priced_as: str
@@ -66,11 +58,12 @@ class Point:
 
     def row(self) -> dict[str, Any]:
         """One flat row of points.parquet."""
-        values = asdict(self)
-        for name in BESIDE_FIGURES:
-            del values[name]
-        figures = values.pop("figures")
-        return {**values, **figures}
+        facts = {name: getattr(self, name) for name in POINT_FACTS}
+        return {**self.setting.columns(), **facts, **self.figures}
+
+    def entry(self) -> dict[str, Any]:
+        """The point as run.json has it."""
+        return {**self.row(), **{name: getattr(self, name) for name in BESIDE_FIGURES}}
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,7 @@ class Canary:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PointRecord:
     """A point with what lies behind its means: per-query values, single latencies, and the ranking it was scored on.
 
     ``per_query`` maps a column to one value per query id; ``latencies_ms`` ``search_ms`` and ``encode_query_ms`` to one

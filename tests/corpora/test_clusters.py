@@ -10,7 +10,7 @@ from evalkit.__main__ import main
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.corpora.corpus import build_corpus
 from evalkit.errors import UserError
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 
 DOCUMENTS = [("d1", "red"), ("d2", "blue"), ("d3", "green")]
 QUERIES = [("q1", "a"), ("q2", "b"), ("q3", "c")]

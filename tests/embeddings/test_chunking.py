@@ -17,7 +17,7 @@ from evalkit.config.compose import compose
 from evalkit.corpora import Texts
 from evalkit.embeddings.chunking import chunks_of, windows
 from evalkit.encoders import Encoder, load_encoder
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 
 TOKENS, SENTENCES = ChunkingConfig("tokens"), ChunkingConfig("sentences")
 LONG = "red apple tree. green pear house. blue river stone! " * 6

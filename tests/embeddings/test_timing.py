@@ -14,7 +14,7 @@ from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, embed, timing
 from evalkit.embeddings.inventory import inventory, prune
 from evalkit.encoders import Advance, Encoded, Side
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 from tests.embeddings.test_passes import CountingEncoder
 
 TEXTS = 200

@@ -18,7 +18,7 @@ from evalkit.errors import UserError
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import markdown, space_sentence, write_files
 from evalkit.gate.pairing import NotComparableError
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 from tests.gate.conftest import ENVIRONMENT, MakeRun, unit
 
 RNG = np.random.default_rng(5)

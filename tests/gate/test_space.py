@@ -12,7 +12,7 @@ from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
 from evalkit.gate.output import as_json, space_sentence
 from evalkit.gate.space import compare_spaces, not_checked_since
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 from tests.gate.conftest import MakeRun, unit
 
 SCORES = np.random.default_rng(5).beta(2, 2, 200)

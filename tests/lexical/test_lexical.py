@@ -19,7 +19,7 @@ from evalkit.lexical import load_retriever
 from evalkit.lexical.retriever import best
 from evalkit.measures.laws import read
 from evalkit.measures.ranking import Ranking, tie_order
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.tasks.retrieval.fusion import fuse
 from evalkit.tasks.retrieval.lexical import rank as rank_all
 

@@ -13,7 +13,7 @@ from evalkit.config.compose import compose
 from evalkit.measures.laws import Law, as_json
 from evalkit.measures.ranking import Ranking
 from evalkit.results.record import Canary, CorpusRecord, Measured, Point
-from evalkit.results.store import RunWriter
+from evalkit.results.writer import RunWriter
 
 ENVIRONMENT = {
     "packages": {"torch": "2.9"},

@@ -25,7 +25,7 @@ from evalkit.measures.selection import (
 )
 from evalkit.reports.data.gather import Gathered
 from evalkit.results.record import SETTING
-from evalkit.results.store import StoredRun
+from evalkit.results.reader import StoredRun
 
 
 @dataclass(frozen=True)

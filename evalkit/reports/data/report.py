@@ -16,7 +16,7 @@ from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
 from evalkit.reports.data.scopes import Scope, scopes
 from evalkit.reports.data.warnings import warnings
 from evalkit.reports.views.marks import Marks, marks
-from evalkit.results.objectives import OBJECTIVES
+from evalkit.results.columns import DIRECTED
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Report:
     @cached_property
     def front(self) -> Bools:
         costs = self.table[self.config.cost].to_numpy(dtype=float)
-        return pareto_front(-costs if OBJECTIVES[self.config.cost].higher_is_better else costs, self.quality.mean)
+        return pareto_front(-costs if DIRECTED[self.config.cost].higher_is_better else costs, self.quality.mean)
 
 
 def make_report(config: ReportConfig) -> Report:
@@ -79,8 +79,8 @@ def make_report(config: ReportConfig) -> Report:
 
 def check(config: ReportConfig) -> None:
     """Raises UserError for the first value that can't work."""
-    if config.cost not in OBJECTIVES:
-        raise UserError(f"cost={config.cost} is no column of costs.", did_you_mean(config.cost, OBJECTIVES))
+    if config.cost not in DIRECTED:
+        raise UserError(f"cost={config.cost} is no column of costs.", did_you_mean(config.cost, DIRECTED))
     for name, value in (("within", config.within), ("alpha", config.alpha)):
         if not 0 < value < 1:
             raise UserError(f"{name}={value} is not possible.", "Give a share between 0 and 1.")

@@ -10,7 +10,7 @@ from evalkit.errors import UserError
 from evalkit.reports.data.identity import MODEL_PARTS, SOURCE
 from evalkit.reports.data.labels import OR
 from evalkit.results.canaries import cosines, shared_texts
-from evalkit.results.store import StoredRun
+from evalkit.results.reader import StoredRun
 
 SAME_COSINE = 0.9999
 REFERENCE = {"runtime": "torch", "precision": "float32", "device": "cpu"}

@@ -1,6 +1,6 @@
 """Figures as a reader wants them, the same in the page, the Markdown and (data.js is the twin) the browser."""
 
-from evalkit.results.objectives import OBJECTIVES
+from evalkit.results.columns import DIRECTED
 
 DIGITS = {"$": 2, "B": 0, "ms": 1, "1/s": 0, "s": 2}
 SMALL, SMALL_DIGITS = 0.1, 4
@@ -24,4 +24,4 @@ def number(value: float, unit: str) -> str:
 
 
 def unit_of(column: str) -> str:
-    return OBJECTIVES[column].unit if column in OBJECTIVES else ""
+    return DIRECTED[column].unit if column in DIRECTED else ""

@@ -12,7 +12,7 @@ from evalkit.reports.data.report import Report
 from evalkit.reports.views.controls import filters, what_if_fields
 from evalkit.reports.views.page_data import as_script, page_data
 from evalkit.reports.views.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
-from evalkit.results.objectives import OBJECTIVES
+from evalkit.results.columns import DIRECTED
 from evalkit.results.percent import percent
 
 ASSETS = files("evalkit.reports.views") / "assets"
@@ -52,7 +52,7 @@ def html_page(report: Report, svg: str) -> str:
         scope=report.scopes[0],
         scopes=report.scopes,
         measures=report.gathered.measures,
-        axes=[name for name in OBJECTIVES if name in report.gathered.points],
+        axes=[name for name in DIRECTED if name in report.gathered.points],
         answers=list(answer_cards(report)),
         warnings=report.warnings,
         filters=list(filters(report)),

@@ -18,7 +18,7 @@ from evalkit.measures.laws import FIGURES, Law, Laws
 from evalkit.reports.data.report import Report
 from evalkit.reports.data.scopes import Scope
 from evalkit.reports.data.words import DIGITS, unit_of
-from evalkit.results.objectives import OBJECTIVES
+from evalkit.results.columns import DIRECTED
 
 KEYS = ("model", "corpus", "quantization", "index")
 COST_INPUTS = ("tokens_per_document", "tokens_per_query", "encode_cores", "search_cores", "cores", "ram_gb")
@@ -32,7 +32,7 @@ def page_data(report: Report) -> dict[str, Any]:
     """Everything as one JSON value. Strings of many points are kept once, in ``names``, and numbered in ``columns``."""
     points = report.gathered.points
     overlaps = [name for name in points if str(name).startswith("overlap@")]
-    numeric = [*report.gathered.measures, *overlaps, *OBJECTIVES, *COST_INPUTS, *OTHERS]
+    numeric = [*report.gathered.measures, *overlaps, *DIRECTED, *COST_INPUTS, *OTHERS]
     numbered = {key: pd.factorize(points[key]) for key in (*KEYS, "machine", "priced_as")}
     config, modelled = report.config, [*AT_WORKLOAD, *COSTS]
     return {
@@ -44,8 +44,8 @@ def page_data(report: Report) -> dict[str, Any]:
         "modelled": modelled,
         "law_figures": list(FIGURES),
         "laws": [laws_data(laws) for laws in points["laws"]],
-        "units": {name: unit_of(name) for name in OBJECTIVES},
-        "higher_is_better": [name for name, objective in OBJECTIVES.items() if objective.higher_is_better],
+        "units": {name: unit_of(name) for name in DIRECTED},
+        "higher_is_better": [name for name, figure in DIRECTED.items() if figure.higher_is_better],
         "digits": DIGITS,
         "names": {key: [str(name) for name in names] for key, (_, names) in numbered.items()},
         "columns": {

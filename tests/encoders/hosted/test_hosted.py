@@ -30,7 +30,7 @@ from evalkit.errors import UserError
 from evalkit.gate.output import space_sentence
 from evalkit.gate.space import compare_spaces
 from evalkit.results.canaries import stored_vectors
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 from tests.conftest import WORDS, WriteBeir
 from tests.encoders.hosted.embedding_server import DIMS, Fault, Server, Vectors, serve, vector_of
 

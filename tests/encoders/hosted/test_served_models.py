@@ -16,7 +16,7 @@ from evalkit.config.compose import compose
 from evalkit.corpora.beir import read_qrels, read_queries
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 from tests.conftest import WriteBeir
 from tests.encoders.hosted.embedding_server import Fault, serve, vector_of
 

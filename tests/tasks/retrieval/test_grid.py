@@ -13,7 +13,7 @@ from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.inventory import inventory
 from evalkit.embeddings.store import Entry
 from evalkit.measures.quality import Judge, parse_measures
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.search import cut
 
 NDCG = "nDCG@10"

@@ -19,7 +19,7 @@ from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.rerankers.cross_encoder import CrossEncoder, PairScores
 from evalkit.rerankers.scores import ScoreStore
-from evalkit.results.store import StoredRun, read_run, stored_runs
+from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.tasks.retrieval.reranking import reordered
 from tests.conftest import ROOT
 

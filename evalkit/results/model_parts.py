@@ -1,0 +1,39 @@
+"""What a run's model was told and ran on: the part of a setting that no column of points says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_parts(about: Mapping[str, Any], model: str, corpus: str) -> dict[str, str]:
+    """Of ``model`` in a run (run.json) on ``corpus``: everything beside its revision that changes vectors, as text.
+
+    What isn't known or isn't set is empty.
+    """
+    config = about["config"].get("model", {})
+    record: Mapping[str, Any] = next((m for m in about.get("models", []) if m["name"] == model), {})
+    of_documents = {"model": model, "corpus": corpus, "side": "document"}.items()
+    ran: Mapping[str, Any] = next((e["runtime"] for e in about["embeddings"] if of_documents <= e.items()), {})
+    api = config.get("api", {})
+    prompts = record.get("prompts", {})
+    values = {
+        "precision": ran.get("precision"),
+        "device": ran.get("device", "cpu"),
+        "query_prompt": prompts.get("query"),
+        "document_prompt": prompts.get("document"),
+        "input_types": as_text(api.get("input_types")),
+        "asked_dims": config.get("native_dims") if api.get("native_dims") else None,
+        "max_length": ran.get("max_length", config.get("max_length")),
+        "layer_norm": "yes" if record.get("layer_norm") else "",
+        "pooling": config.get("pooling", "mean"),
+        "options": as_text(config.get("options") or record.get("options")),
+        "store_dtype": about["config"].get("store", {}).get("dtype", "float32"),
+        "runtime": ran.get("runtime"),
+        "weights": record.get("weights"),
+        "kind": record.get("kind"),
+    }
+    return {name: "" if value is None else str(value) for name, value in values.items()}
+
+
+def as_text(options: Mapping[str, Any] | None) -> str:
+    """``b=0.75, k1=1.2``: the options that are set, in one order."""
+    return ", ".join(f"{name}={value}" for name, value in sorted((options or {}).items()) if value not in (None, ""))

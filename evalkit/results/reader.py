@@ -1,0 +1,148 @@
+"""Finished runs on disk, whatever schema they were written by: read only when whole."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalkit.errors import UserError, did_you_mean
+from evalkit.results.baselines import check_sums
+from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
+from evalkit.results.setting import KEY, Key
+from evalkit.results.version1 import stored_columns, upgraded, upgraded_table
+
+BASELINES = "baselines"
+WHY_MISSING = {
+    "rankings": "The run was made with save_rankings=false.",
+    "query_texts": "The run was made with save_query_texts=false.",
+}
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run on disk; tables are read when asked for.
+
+    ``about`` is run.json as of today's schema, ``stored_config`` the config as it was written.
+    """
+
+    folder: Path
+    about: dict[str, Any]
+    stored_config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The folder's name: a run's id, or what a baseline is called."""
+        return self.folder.name
+
+    @property
+    def is_version1(self) -> bool:
+        return int(self.about["schema_version"]) == 1
+
+    def points(self) -> pd.DataFrame:
+        """The points of run.json as rows, without what lies beside their figures."""
+        return pd.DataFrame(self.about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
+
+    def queries(self) -> pd.DataFrame:
+        """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure.
+
+        Runs from before queries were clustered read as those whose dependence isn't modelled: ``cluster`` is null.
+        """
+        queries = self.table("queries")
+        return queries if "cluster" in queries else queries.assign(cluster=None)
+
+    def rankings(self) -> pd.DataFrame:
+        return self.table("rankings")
+
+    def latencies(self) -> pd.DataFrame:
+        return self.table("latencies")
+
+    def query_texts(self) -> pd.DataFrame:
+        """Columns corpus, query_id, text; UserError for a run with ``save_query_texts=false``."""
+        return self.table("query_texts")
+
+    def canary(self) -> pd.DataFrame:
+        """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
+        return self.table("canary")
+
+    def table(self, name: str, categories: Sequence[str] = (), columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """One Parquet table, or some of its ``columns``; ``categories`` as such.
+
+        Raises UserError where it is missing or damaged.
+        """
+        with readable(self.folder / f"{name}.parquet") as file:
+            if not self.is_version1:
+                return pd.read_parquet(file, read_dictionary=list(categories), columns=columns and list(columns))
+            stored = columns and stored_columns(columns)
+            table = pd.read_parquet(file, read_dictionary=stored_columns(categories), columns=stored)
+        return upgraded_table(table, self.stored_config)
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of one Parquet table. Raises UserError as ``table`` does."""
+        with readable(self.folder / f"{name}.parquet") as file:
+            return [str(column) for column in pq.read_schema(file).names]
+
+
+def rows_by_point(table: pd.DataFrame) -> dict[Key, npt.NDArray[np.int64]]:
+    """The positions of the rows of ``table`` that belong to each point, by its ``KEY``, in order."""
+    numbers = table.groupby(list(KEY), sort=False, observed=True, dropna=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    firsts = table[list(KEY)].iloc[order[starts]].astype(object)
+    keys = firsts.where(firsts.notna(), None).itertuples(index=False, name=None)
+    return dict(zip(keys, np.split(order, starts[1:]), strict=True)) if len(order) else {}
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[Path]:
+    """Turn what goes wrong while a Parquet ``file`` is read into a UserError."""
+    if not file.is_file():
+        raise UserError(f"{file} does not exist.", WHY_MISSING.get(file.stem, "The run is damaged."))
+    try:
+        yield file
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{file} can't be read: {error}") from None
+
+
+def read_run(folder: Path) -> StoredRun:
+    """The run in ``folder``. Raises UserError for an unfinished, damaged or newer one, and for a changed baseline."""
+    file = folder / "run.json"
+    if not file.is_file():
+        raise UserError(f"{folder} is no finished run: it has no run.json.")
+    check_sums(folder)
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        version = int(stored["schema_version"])
+        about = upgraded(stored) if version == 1 else stored
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file} is damaged: {error}") from None
+    if version > SCHEMA_VERSION:
+        raise UserError(f"{file} has schema {version}, this evalkit reads up to {SCHEMA_VERSION}.", "Upgrade evalkit.")
+    return StoredRun(folder, about, stored.get("config", {}))
+
+
+def stored_runs(results_dir: Path) -> list[Path]:
+    """Folders of all finished runs, oldest first."""
+    found = [f.parent for f in results_dir.glob("*/run.json") if not f.parent.name.startswith(".")]
+    return sorted(found, key=lambda folder: folder.name)
+
+
+def find_run(name: str | None, results_dir: Path) -> StoredRun:
+    """The run at the path ``name``, the run or baseline of that name under ``results_dir``, or the newest for null."""
+    runs = stored_runs(results_dir)
+    if name is None:
+        if not runs:
+            raise UserError(f"{results_dir} holds no finished run.", "Make one: python -m evalkit.")
+        return read_run(runs[-1])
+    folders = [folder for folder in (Path(name), results_dir / name, results_dir / BASELINES / name) if folder.is_dir()]
+    if folders:
+        return read_run(next((folder for folder in folders if (folder / "run.json").is_file()), folders[0]))
+    runs += [f.parent for f in results_dir.glob(f"{BASELINES}/*/run.json")]
+    raise UserError(f"there is no run '{name}'.", did_you_mean(Path(name).name, [r.name for r in runs]) if runs else "")

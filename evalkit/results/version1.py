@@ -1,0 +1,117 @@
+"""Runs of schema_version 1, read as if they had been written today.
+
+Their ``index`` held operating point and stages as well (``hnsw(efSearch=64)+bm25``), points without vectors had dims of
+0, and config said ``model.fuse`` and ``reranker``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from evalkit.results.model_parts import as_text
+from evalkit.results.setting import FAISS, RETRIEVAL, WHOLE
+
+STORED_KEY = ("corpus", "dims", "quantization", "index")
+NEW_IN_TABLES = ("task", "engine", "operating_point", "stages")
+LEXICAL_ENGINES = {"bm25": "bm25s", "random": "random"}
+RERANKERS = {"cross-encoder/ms-marco-MiniLM-L6-v2": "minilm", "BAAI/bge-reranker-v2-m3": "bge"}
+
+
+class Index(NamedTuple):
+    """What version 1 wrote as one index."""
+
+    index: str
+    operating_point: str
+    stages: str
+
+
+def upgraded(about: Mapping[str, Any]) -> dict[str, Any]:
+    """run.json as of today. Raises KeyError, TypeError or ValueError where it is not what version 1 wrote."""
+    return {
+        **about,
+        "config": upgraded_config(about["config"]),
+        "points": [upgraded_point(point, about["config"]) for point in about["points"]],
+    }
+
+
+def upgraded_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with stages in the place of ``model.fuse`` and ``reranker``."""
+    config = {**config, "serve_k": config.get("serve_k", config.get("top_k"))}
+    model, reranker = dict(config.get("model", {})), config.pop("reranker", None) or {}
+    stages: dict[str, Any] = {}
+    if model.pop("fuse", None):
+        options = {"language": "en", "k1": 1.5, "b": 0.75}
+        stages["bm25"] = {"kind": "fusion", "model": {"kind": "bm25", "name": "bm25", "options": options}}
+    if reranker.get("kind"):
+        stages[reranker_name(reranker)] = reranker
+    return {**config, "model": model, "stages": stages}
+
+
+def reranker_name(reranker: Mapping[str, Any]) -> str:
+    return RERANKERS.get(str(reranker.get("name")), "local")
+
+
+def upgraded_point(point: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A point of run.json, or a row of points.parquet. Documents could not be split at first, and all were served."""
+    split = split_index(point["index"], config)
+    dims = int(point["dims"]) or None
+    defaults: dict[str, Any] = {
+        "task": RETRIEVAL,
+        "chunking": WHOLE,
+        "model_options": as_text(config.get("model", {}).get("options")),
+        "serve_k": point.get("top_k"),
+        "chunks_per_document": 1.0,
+        "bytes_per_document": point.get("bytes_per_vector"),
+    }
+    engine = engine_of(dims, point["quantization"], split.index, config)
+    return {**defaults, **point, "dims": dims, "engine": engine, **split._asdict()}
+
+
+def split_index(stored: str, config: Mapping[str, Any]) -> Index:
+    """``hnsw(efSearch=64)+bm25`` in three parts. An index is called by its key in the config, which may hold anything."""
+    keys = [key for key in (*config.get("index", {}), *LEXICAL_ENGINES) if re.match(rf"{re.escape(key)}($|[(+])", stored)]
+    name = max(keys, key=len, default=stored.partition("(")[0].partition("+")[0])
+    operating_point, stages = re.fullmatch(r"(?:\(([^)]*)\))?(?:\+(.*))?", stored[len(name) :], re.DOTALL).groups("")  # type: ignore[union-attr]
+    reranker = config.get("reranker") or {}
+    label = str(reranker.get("name")).rpartition("/")[2]
+    return Index(name, operating_point, stages.replace(f"{label}(depth=", f"{reranker_name(reranker)}(depth="))
+
+
+def engine_of(dims: int | None, quantization: str, index: str, config: Mapping[str, Any]) -> str:
+    if dims is None:
+        return LEXICAL_ENGINES.get(index, index)
+    settings = config.get("quantization", {}).get(quantization) or {}
+    return "own" if settings.get("_target_") else FAISS
+
+
+def stored_columns(columns: Sequence[str]) -> list[str]:
+    """The columns that a table has of those that today's has."""
+    return [name for name in columns if name not in NEW_IN_TABLES]
+
+
+def upgraded_table(table: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
+    """A table with a row per query, call or result, with today's key in the place of ``STORED_KEY``."""
+    if not set(STORED_KEY) <= set(table):
+        return table
+    columns = ["dims", "quantization", "index"]
+    settings = table[columns].drop_duplicates()
+    splits = {stored: split_index(str(stored), config) for stored in settings["index"].unique()}
+    engines = [
+        engine_of(int(dims) or None, str(quantization), splits[stored].index, config)
+        for dims, quantization, stored in settings.itertuples(index=False, name=None)
+    ]
+    codes, names = pd.factorize(np.array(engines, dtype=object))
+    numbers = table.groupby(columns, observed=True, sort=False).ngroup().to_numpy()
+    parts = {
+        part: table["index"].map({stored: getattr(split, part) for stored, split in splits.items()}).astype("category")
+        for part in Index._fields
+    }
+    return table.assign(
+        task=pd.Categorical.from_codes(np.zeros(len(table), dtype=np.int8), [RETRIEVAL]),
+        engine=pd.Categorical.from_codes(codes[numbers], names),
+        dims=table["dims"].astype("Int64").replace(0, pd.NA),
+        **parts,
+    )

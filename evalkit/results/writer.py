@@ -1,0 +1,166 @@
+"""results/<run>/ to disk: written under a temporary name, and renamed when it is whole."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalkit.results.columns import WHOLE_NUMBERS
+from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
+from evalkit.results.setting import KEY
+
+PARTIAL = ".partial"
+NULLABLE = ("dims", "candidates", *WHOLE_NUMBERS)
+
+
+class RunWriter:
+    """Collects a run's records in a hidden folder; ``finish`` makes them ``results/<run_id>/`` in one rename.
+
+    A context manager: left without ``finish``, nothing stays behind.
+    """
+
+    def __init__(self, results_dir: Path, run_id: str, save_rankings: bool, save_query_texts: bool = True) -> None:
+        self.folder = results_dir / run_id
+        self.partial = results_dir / f".{run_id}{PARTIAL}"
+        self.save_rankings = save_rankings
+        self.save_query_texts = save_query_texts
+        self.records: list[CorpusRecord] = []
+        self.points: list[Point] = []
+        self.writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> "RunWriter":
+        self.partial.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close_writers()
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def add(self, record: CorpusRecord | PointRecord) -> None:
+        """Keep one record; per-query values and rankings go to disk at once."""
+        if isinstance(record, CorpusRecord):
+            self.records.append(record)
+            for canary in record.canaries:
+                self.write("canary", canary_table(canary))
+            if self.save_query_texts:
+                self.write("query_texts", query_texts_table(record))
+            return
+        self.write("queries", queries_table(record))
+        self.write("latencies", latencies_table(record))
+        if self.save_rankings:
+            self.write("rankings", rankings_table(record))
+        self.points.append(record.point)
+
+    def write(self, name: str, table: pa.Table) -> None:
+        if name not in self.writers:
+            self.writers[name] = pq.ParquetWriter(self.partial / f"{name}.parquet", table.schema, compression="zstd")
+        schema = self.writers[name].schema
+        if unknown := set(table.column_names) - set(schema.names):
+            raise ValueError(f"{name}.parquet was begun without {', '.join(sorted(unknown))}")
+        columns = [table[f.name] if f.name in table.column_names else pa.nulls(len(table), f.type) for f in schema]
+        self.writers[name].write_table(pa.Table.from_arrays(columns, schema=schema))
+
+    def close_writers(self) -> None:
+        while self.writers:
+            self.writers.popitem()[1].close()
+
+    def finish(self, about: Mapping[str, Any]) -> Path:
+        """Write run.json (``about`` plus what was added) and points.parquet, and give the folder its name."""
+        self.close_writers()
+        points_frame(self.points).to_parquet(self.partial / "points.parquet", index=False)
+        models = {r.model["name"]: r.model for r in self.records}
+        run = {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.folder.name,
+            **about,
+            "models": list(models.values()),
+            "corpora": [r.corpus_entry() for r in self.records],
+            "embeddings": [e for r in self.records for e in r.embeddings],
+            "points": [point.entry() for point in self.points],
+        }
+        text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
+        (self.partial / "run.json").write_text(text + "\n", encoding="utf-8")
+        self.partial.rename(self.folder)
+        return self.folder
+
+
+def points_frame(points: list[Point]) -> pd.DataFrame:
+    frame = pd.DataFrame([p.row() for p in points])
+    frame = frame.astype({name: "Int64" for name in NULLABLE if name in frame})
+    nothing = [name for name in frame.columns if frame[name].isna().all() and name not in NULLABLE]
+    return frame.astype(dict.fromkeys(nothing, "float64"))
+
+
+def key_columns(point: Point, rows: int) -> dict[str, pa.Array]:
+    """The columns by which a table's rows belong to their point."""
+    columns = point.setting.columns()
+    types = {"dims": pa.int64()}
+    return {name: pa.repeat(pa.scalar(columns[name], types.get(name, pa.string())), rows) for name in KEY}
+
+
+def queries_table(record: PointRecord) -> pa.Table:
+    """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure."""
+    count = len(record.query_ids)
+    columns = key_columns(record.point, count)
+    return pa.table(
+        {
+            **columns,
+            "query_id": pa.array(record.query_ids),
+            "cluster": pa.nulls(count, pa.string()) if record.clusters is None else pa.array(record.clusters),
+            "first_relevant_rank": pa.array(record.first_relevant_rank, pa.int32()),
+            **{k: pa.array(v) for k, v in record.per_query.items()},
+        }
+    )
+
+
+def latencies_table(record: PointRecord) -> pa.Table:
+    """Columns of ``KEY``, and milliseconds of each timed call: search_ms, encode_query_ms."""
+    calls = {name: pa.array(values, pa.float32()) for name, values in record.latencies_ms.items()}
+    return pa.table({**key_columns(record.point, len(next(iter(calls.values())))), **calls})
+
+
+def canary_table(canary: Canary) -> pa.Table:
+    """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
+    count = len(canary.ids)
+    rows = canary.vectors.astype("<f2")
+    return pa.table(
+        {
+            "corpus": pa.repeat(pa.scalar(canary.corpus), count),
+            "side": pa.repeat(pa.scalar(canary.side), count),
+            "id": pa.array(canary.ids),
+            "text_sha256": pa.array(canary.text_sha256),
+            "vector": pa.array([row.tobytes() for row in rows], pa.binary()),
+        }
+    )
+
+
+def query_texts_table(record: CorpusRecord) -> pa.Table:
+    """Columns corpus, query_id, text."""
+    ids, texts = zip(*record.queries, strict=True) if record.queries else ((), ())
+    columns = {"query_id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.string())}
+    return pa.table({"corpus": pa.repeat(pa.scalar(record.corpus["name"]), len(ids)), **columns})
+
+
+def rankings_table(record: PointRecord) -> pa.Table:
+    """Columns of ``KEY``, query_id, rank (from 1), document_id, score."""
+    rows, scores = record.ranking.rows, record.ranking.scores
+    kept = rows >= 0
+    query_index, rank = np.nonzero(kept)
+    return pa.table(
+        {
+            **key_columns(record.point, int(kept.sum())),
+            "query_id": pa.array(record.query_ids).take(pa.array(query_index)),
+            "rank": pa.array(rank + 1, pa.int32()),
+            "document_id": pa.array(record.document_ids).take(pa.array(rows[kept])),
+            "score": pa.array(scores[kept]),
+        }
+    )
