@@ -100,9 +100,9 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
     interrupted = False
     with RunWriter(results_dir, new_run_id(config, started), config.save_rankings, config.save_query_texts) as writer:
         try:
-            with ProgressBars() as progress, closing(evaluate(config, progress)) as findings:
-                for found in findings:
-                    writer.add(found)
+            with ProgressBars() as progress, closing(evaluate(config, progress)) as records:
+                for record in records:
+                    writer.add(record)
         except KeyboardInterrupt:
             if not writer.points:
                 raise

@@ -9,12 +9,13 @@ from evalkit.config.schema.commands import (
     StoreCommandConfig,
 )
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
-from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts, RerankerConfig
-from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts
+from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig, TaskConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig, StageConfig
 
 MULTI_GROUPS = ("corpus", "quantization", "index")
-GROUPS = ("model", *MULTI_GROUPS, "chunking", "reranker", "runtime", "pricing", "workload", "experiment")
+GROUPS = ("model", *MULTI_GROUPS, "task", "chunking", "stages", "runtime", "pricing", "workload", "experiment")
 
 SCHEMAS: dict[str, type] = {
     "run": RunConfig,
@@ -30,10 +31,12 @@ __all__ = [
     "GROUPS",
     "MULTI_GROUPS",
     "SCHEMAS",
+    "AnyStage",
     "ApiConfig",
     "BaselineConfig",
     "ChunkingConfig",
     "ExportConfig",
+    "FusionConfig",
     "GateConfig",
     "HostedPrice",
     "IndexConfig",
@@ -48,8 +51,10 @@ __all__ = [
     "RescoreConfig",
     "RunConfig",
     "RuntimeConfig",
+    "StageConfig",
     "StoragePrice",
     "StoreCommandConfig",
     "StoreConfig",
+    "TaskConfig",
     "WorkloadConfig",
 ]

@@ -1,20 +1,21 @@
 """Which values of a config can work, beyond what their types say."""
 
+from dataclasses import fields
 from typing import Any
 
 from evalkit.config import (
     MULTI_GROUPS,
     ChunkingConfig,
     PricingConfig,
-    RerankerConfig,
     RescoreConfig,
     RunConfig,
+    StageConfig,
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
+from evalkit.config.schema.stages import STAGE_KINDS
 from evalkit.errors import UserError, did_you_mean
 
-FUSIONS = (None, "bm25")
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
 
@@ -46,8 +47,6 @@ def check(config: RunConfig) -> None:
     if not config.model.name:
         missing = "model.path" if config.model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
-    if config.model.fuse not in FUSIONS:
-        raise UserError(f"model.fuse={config.model.fuse} is unknown.", "Known: bm25, null.")
     if config.store.dtype not in STORE_DTYPES:
         raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
     for name, value, least in (
@@ -71,7 +70,8 @@ def check(config: RunConfig) -> None:
             f"serve_k={config.serve_k} is not possible.",
             f"Give a number from 1 to top_k={config.top_k}, or raise top_k; null is 10, or top_k where that is less.",
         )
-    check_stages(config)
+    check_chunking(config)
+    stages_of(config)
     check_cost(config.pricing, config.workload)
     for name, quantization in config.quantization.items():
         if bool(quantization.faiss) == bool(quantization._target_):
@@ -107,20 +107,37 @@ def is_whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def check_stages(config: RunConfig) -> None:
-    """Raises UserError for a setting of chunking or reranker where neither is chosen, and for a depth that can't be."""
-    for group, setting, unset, way_out in (
-        ("chunking", config.chunking, ChunkingConfig(kind="none"), "chunking=tokens or chunking=sentences"),
-        ("reranker", config.reranker, RerankerConfig(kind=None), "reranker=minilm, bge or local"),
-    ):
-        changed = [name for name, value in vars(setting).items() if value != vars(unset)[name]]
-        if setting.kind == unset.kind and changed:
-            raise UserError(f"{group}.{changed[0]} is set, but {group}=none is chosen.", f"Add {way_out}.")
-    if config.reranker.kind is not None and not 1 <= config.reranker.depth <= config.top_k:
-        raise UserError(
-            f"reranker.depth={config.reranker.depth} is not possible.",
-            f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
-        )
+def check_chunking(config: RunConfig) -> None:
+    """Raises UserError for a setting of chunking where it is not chosen."""
+    unset = vars(ChunkingConfig(kind="none"))
+    changed = [name for name, value in vars(config.chunking).items() if value != unset[name]]
+    if config.chunking.kind == "none" and changed:
+        way_out = "Add chunking=tokens or chunking=sentences."
+        raise UserError(f"chunking.{changed[0]} is set, but chunking=none is chosen.", way_out)
+
+
+def stages_of(config: RunConfig) -> dict[str, StageConfig]:
+    """name → the stage by the schema of its kind, in the order given.
+
+    Raises UserError for an unknown kind, a key that it does not have, and a depth that can't be.
+    """
+    stages: dict[str, StageConfig] = {}
+    for name, stage in config.stages.items():
+        given = {key: value for key, value in vars(stage).items() if value is not None}
+        if (kind := given.get("kind")) not in STAGE_KINDS:
+            raise UserError(f"stages.{name}.kind={kind} is unknown.", did_you_mean(str(kind), STAGE_KINDS))
+        schema = STAGE_KINDS[str(kind)]
+        known = [field.name for field in fields(schema)]
+        if unknown := [key for key in given if key not in known]:
+            raise UserError(f"stages.{name} has no setting '{unknown[0]}'.", did_you_mean(unknown[0], known))
+        stages[name] = schema(**given)
+        depth = getattr(stages[name], "depth", 1)
+        if not 1 <= depth <= config.top_k:
+            raise UserError(
+                f"stages.{name}.depth={depth} is not possible.",
+                f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
+            )
+    return stages
 
 
 def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:

@@ -15,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from evalkit import config
 from evalkit.config import GROUPS, SCHEMAS, RunConfig
 from evalkit.config.files import choices_hint, conf_dir, group_choices, user_conf_dirs
+from evalkit.config.moved import check_moved
 from evalkit.errors import UserError, did_you_mean
 
 TAKEN_OVER = (
-    *("model", "corpus", "quantization", "index", "chunking", "reranker", "runtime", "dims", "measures", "top_k"),
+    *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims", "measures", "top_k"),
     *(
         "serve_k",
         "memory_gb",
@@ -87,6 +88,8 @@ def check_overrides(command: str, overrides: Sequence[str]) -> None:
 
     Raises UserError for a first key that is no setting (also behind ``+``) and for a group set to null.
     """
+    if command == "run":
+        check_moved(overrides)
     settings = {f.name for f in fields(SCHEMAS[command])}
     for override in overrides:
         key, _, value = override.partition("=")

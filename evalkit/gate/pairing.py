@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.errors import UserError, did_you_mean
-from evalkit.results.setting import COLUMNS, index_label, label_parts
 from evalkit.results.reader import StoredRun
+from evalkit.results.setting import COLUMNS, index_label, label_parts
 
 NAMED = 6
 

@@ -14,8 +14,8 @@ from evalkit.measures.holm import holm
 from evalkit.measures.quantiles import Calls, calls_needed, slower_p
 from evalkit.results.columns import DIRECTED, Column
 from evalkit.results.provenance import hardware
-from evalkit.results.setting import key_of
 from evalkit.results.reader import StoredRun, rows_by_point
+from evalkit.results.setting import key_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Measurements:
     def calls(self, point: Mapping[str, Any], figure: Column) -> list[npt.NDArray[np.float32]]:
         """Per run the sum, call by call, of the latencies that make up ``figure``."""
         columns, key = list(figure.samples), key_of(point)
-        timed = (latencies.iloc[rows[key]] for latencies, rows in zip(self.latencies, self.rows, strict=True) if key in rows)
+        timed = (
+            latencies.iloc[rows[key]] for latencies, rows in zip(self.latencies, self.rows, strict=True) if key in rows
+        )
         return [calls[columns].sum(axis=1).to_numpy(np.float32) for calls in timed]
 
 
@@ -136,9 +138,7 @@ def compare(
     else:
         worsening = before / after if figure.higher_is_better else after / before
         p = slower_p(old, new, figure.percentile) if figure.percentile else None
-    return ResourceResult(
-        pair.name, figure.name, figure.unit, before, after, worsening, limit, p, False, reason
-    )
+    return ResourceResult(pair.name, figure.name, figure.unit, before, after, worsening, limit, p, False, reason)
 
 
 def too_few_calls(figure: Column, old: Calls, new: Calls) -> str:

@@ -21,6 +21,8 @@ PACKAGES = ("bm25s", "Stemmer")
 class BM25:
     """The documents' words in an inverted index. Raises UserError for an unknown language or a missing package."""
 
+    engine_name = "bm25s"
+
     def __init__(self, documents: Sequence[str], language: str = "en", k1: float = 1.5, b: float = 0.75) -> None:
         if not all(find_spec(package) for package in PACKAGES):
             raise UserError("model=bm25 needs bm25s.", "Install it: pip install 'embedding-evalkit[bm25]'.")

@@ -18,10 +18,11 @@ KINDS = {"bm25": "evalkit.lexical.bm25:BM25", "random": "evalkit.lexical.random:
 class Retriever(Protocol):
     """Built from the documents when it is made. ``tokens`` counts those of all documents, null where it reads none.
 
-    ``documents`` is how many there are, ``index_bytes`` everything kept, ``bytes_per_document`` the part of it that
-    grows with them.
+    ``engine_name`` is the program that scores. ``documents`` is how many there are, ``index_bytes`` everything kept,
+    ``bytes_per_document`` the part of it that grows with them.
     """
 
+    engine_name: str
     documents: int
     index_bytes: int
     bytes_per_document: float

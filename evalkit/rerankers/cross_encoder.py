@@ -35,20 +35,20 @@ class PairScores(NamedTuple):
 class CrossEncoder:
     """Runs under PyTorch whatever ``runtime.kind`` is, on its device and in its precision.
 
-    Raises UserError where its files are neither in ``path`` nor to be had from the hub.
+    Raises UserError where its files are neither in ``path`` nor on the hub.
     """
 
-    def __init__(self, config: RerankerConfig, runtime: RuntimeConfig) -> None:
+    def __init__(self, config: RerankerConfig, runtime: RuntimeConfig, where: str = "stages.local") -> None:
         self.config = config
         self.runtime = runtime
         if config.path is None:
-            hint = "Give a folder with its files: reranker.path=<folder>."
+            hint = f"Give a folder with its files: {where}.path=<folder>."
             self.config = replace(config, revision=hub_commit(config.name, config.revision, hint))
-            self.folder = hub_folder(config.name, self.config.revision, "reranker.path")
+            self.folder = hub_folder(config.name, self.config.revision, f"{where}.path")
             return
         self.folder = Path(config.path).expanduser()
         if not self.folder.is_dir():
-            raise UserError(f"reranker.path={config.path} is no folder.", "Give a sentence-transformers folder.")
+            raise UserError(f"{where}.path={config.path} is no folder.", "Give a sentence-transformers folder.")
 
     def identity(self) -> Mapping[str, Any]:
         """Everything but the texts that decides a score: plain JSON values. Loads nothing."""

@@ -165,7 +165,9 @@ FIGURES: Mapping[str, Column] = MappingProxyType(
                 is_whole=True,
             ),
             Column("build_seconds", "training and filling the index", "s", of_machine=True, by_stage=ADDED),
-            Column("training_vectors", "how many documents codebooks and ranges were learned from", higher_is_better=None),
+            Column(
+                "training_vectors", "how many documents codebooks and ranges were learned from", higher_is_better=None
+            ),
             Column(
                 "search_queries_per_second",
                 "throughput of all queries in one call",
@@ -185,7 +187,11 @@ FIGURES: Mapping[str, Column] = MappingProxyType(
                 why_null="nothing was timed on this machine",
             ),
             *latencies(
-                "query", "encoding and searching for one query", ("search_ms", "encode_query_ms"), of_search=True, why_null=ON_DISK
+                "query",
+                "encoding and searching for one query",
+                ("search_ms", "encode_query_ms"),
+                of_search=True,
+                why_null=ON_DISK,
             ),
             *(column for clients in CLIENTS for column in load(clients)),
             Column("search_cores", "cores that a single search keeps busy", higher_is_better=None, why_null=ON_DISK),
@@ -199,7 +205,9 @@ FIGURES: Mapping[str, Column] = MappingProxyType(
                 )
                 for statistic, words in STATISTICS.items()
             ),
-            Column("rerank_truncated", "share of pairs that the reranker read only the beginning of", why_null=NO_STAGE),
+            Column(
+                "rerank_truncated", "share of pairs that the reranker read only the beginning of", why_null=NO_STAGE
+            ),
             Column(
                 "search_peak_rss_bytes",
                 "peak memory of the process while searching, with whatever it has loaded",
@@ -294,7 +302,9 @@ LOAD = tuple(name for name in FIGURES if name.startswith("load_"))
 COSTS = tuple(name for name, figure in FIGURES.items() if figure.unit == "$")
 AT_WORKLOAD = tuple(name for name, figure in FIGURES.items() if figure.of_workload and figure.unit != "$")
 WHOLE_NUMBERS = tuple(name for name, figure in FIGURES.items() if figure.is_whole)
-DIRECTED: Mapping[str, Column] = {name: figure for name, figure in FIGURES.items() if figure.higher_is_better is not None}
+DIRECTED: Mapping[str, Column] = {
+    name: figure for name, figure in FIGURES.items() if figure.higher_is_better is not None
+}
 
 
 def column(name: str) -> Column:

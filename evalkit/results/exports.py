@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
-from evalkit.results.record import SETTING
 from evalkit.results.reader import StoredRun
+from evalkit.results.record import SETTING
 
 MTEB_NAMES = {
     "nDCG": "ndcg",

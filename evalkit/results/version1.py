@@ -72,7 +72,9 @@ def upgraded_point(point: Mapping[str, Any], config: Mapping[str, Any]) -> dict[
 
 def split_index(stored: str, config: Mapping[str, Any]) -> Index:
     """``hnsw(efSearch=64)+bm25`` in three parts. An index is called by its key in the config, which may hold anything."""
-    keys = [key for key in (*config.get("index", {}), *LEXICAL_ENGINES) if re.match(rf"{re.escape(key)}($|[(+])", stored)]
+    keys = [
+        key for key in (*config.get("index", {}), *LEXICAL_ENGINES) if re.match(rf"{re.escape(key)}($|[(+])", stored)
+    ]
     name = max(keys, key=len, default=stored.partition("(")[0].partition("+")[0])
     operating_point, stages = re.fullmatch(r"(?:\(([^)]*)\))?(?:\+(.*))?", stored[len(name) :], re.DOTALL).groups("")  # type: ignore[union-attr]
     reranker = config.get("reranker") or {}

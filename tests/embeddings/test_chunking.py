@@ -229,7 +229,7 @@ def test_fused_with_bm25_chunks_and_whole_documents_add_up_by_document(
     tiny_run: list[str], long_documents: Path, tmp_path: Path
 ) -> None:
     settings = [*tiny_run, f"corpus.beir.path={long_documents}", "chunking=tokens", "chunking.size=6"]
-    found = run([*settings, "model.fuse=bm25"], tmp_path, "fused")
+    found = run([*settings, "stages=bm25"], tmp_path, "fused")
     alone = run(["model=bm25", *tiny_run[3:], f"corpus.beir.path={long_documents}"], tmp_path, "bm25")
     dense, fused = found.about["points"]
     (lexical,) = alone.about["points"]

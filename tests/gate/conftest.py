@@ -9,8 +9,8 @@ import pytest
 
 from evalkit.embeddings.record import WHY_UNMEASURED
 from evalkit.measures.ranking import Ranking
-from evalkit.results.record import Canary, CorpusRecord, Measured, Point
 from evalkit.results.reader import StoredRun, read_run
+from evalkit.results.record import Canary, CorpusRecord, Measured, Point
 from evalkit.results.writer import RunWriter
 
 ENVIRONMENT = {

@@ -1,4 +1,4 @@
-"""The schema of conf/model/ and conf/reranker/: what reads text, and what its own documentation says of it."""
+"""The schema of conf/model/: what reads text, and what its own documentation says of it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,29 +62,7 @@ class ModelConfig:
     native_dims: int | None = None
     matryoshka_dims: list[int] = field(default_factory=list)
     layer_norm: bool = False
-    fuse: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    trust_remote_code: bool = False
-    licence: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.name and self.path:
-            self.name = Path(self.path).expanduser().resolve().name
-
-
-@dataclass
-class RerankerConfig:
-    """A cross-encoder that reads a query and a document together and re-orders the first ``depth`` of a ranking.
-
-    ``kind`` null leaves rankings as they are.
-    """
-
-    kind: str | None = MISSING
-    name: str = ""
-    revision: str | None = None
-    path: str | None = None
-    depth: int = 50
-    max_length: int | None = None
     trust_remote_code: bool = False
     licence: str | None = None
 

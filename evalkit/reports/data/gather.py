@@ -21,10 +21,10 @@ from evalkit.reports.data.identity import (
 )
 from evalkit.reports.data.labels import labels, short
 from evalkit.reports.data.same_vectors import same_vectors
-from evalkit.results.record import BESIDE_FIGURES
-from evalkit.results.record import SETTING as STORED_SETTING
 from evalkit.results.model_parts import model_parts
 from evalkit.results.reader import BASELINES, StoredRun, find_run, read_run, stored_runs
+from evalkit.results.record import BESIDE_FIGURES
+from evalkit.results.record import SETTING as STORED_SETTING
 
 SETTING = ["model", "dims", "quantization", "index"]
 WORDS = (

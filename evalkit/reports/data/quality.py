@@ -24,8 +24,8 @@ from evalkit.measures.selection import (
     weighted_sums,
 )
 from evalkit.reports.data.gather import Gathered
-from evalkit.results.record import SETTING
 from evalkit.results.reader import StoredRun
+from evalkit.results.record import SETTING
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from evalkit.reports.data.words import unit_of
 from evalkit.reports.views.chart import Axis, chart_svg
 from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
-from evalkit.results.files import write_text
 from evalkit.results.columns import DIRECTED
+from evalkit.results.files import write_text
 
 INTERNAL = ["run", "device", "unsplit_model", "laws", "cores", "ram_gb"]
 

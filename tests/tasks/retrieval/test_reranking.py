@@ -20,6 +20,7 @@ from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.rerankers.cross_encoder import CrossEncoder, PairScores
 from evalkit.rerankers.scores import ScoreStore
 from evalkit.results.reader import StoredRun, read_run, stored_runs
+from evalkit.results.setting import index_label
 from evalkit.tasks.retrieval.reranking import reordered
 from tests.conftest import ROOT
 
@@ -47,7 +48,7 @@ def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def reranked_run(tiny_run: list[str], tiny_reranker: Path) -> list[str]:
-    return [*tiny_run, "reranker=local", f"reranker.path={tiny_reranker}", "reranker.depth=4"]
+    return [*tiny_run, "stages=local", f"stages.local.path={tiny_reranker}", "stages.local.depth=4"]
 
 
 def run(arguments: list[str], tmp_path: Path) -> StoredRun:
@@ -87,18 +88,19 @@ def test_every_point_is_there_twice_and_the_second_is_in_the_models_order(
     import sentence_transformers
 
     found = run([*reranked_run, "quantization=[float32,binary]"], tmp_path)
-    name = "flat+model(depth=4)"
-    settings = [(p["quantization"], p["index"]) for p in found.about["points"]]
+    name = "flat+local(depth=4)"
+    settings = [(p["quantization"], index_label(p)) for p in found.about["points"]]
     assert settings == [("float32", "flat"), ("float32", name), ("binary", "flat"), ("binary", name)]
     texts = {r["_id"]: r["text"] for r in map(json.loads, (colours / "corpus.jsonl").read_text().splitlines())}
     queries = {r["_id"]: r["text"] for r in map(json.loads, (colours / "queries.jsonl").read_text().splitlines())}
     model = sentence_transformers.CrossEncoder(str(tiny_reranker), device="cpu")
     rankings = found.rankings()
+    rankings["label"] = rankings["index"] + rankings["stages"].map(lambda stages: f"+{stages}" if stages else "")
     for quantization in ("float32", "binary"):
         of_setting = rankings[rankings["quantization"] == quantization]
         for query, text in queries.items():
             alone, after = (
-                of_setting[(of_setting["index"] == index) & (of_setting["query_id"] == query)]["document_id"].tolist()
+                of_setting[(of_setting["label"] == index) & (of_setting["query_id"] == query)]["document_id"].tolist()
                 for index in ("flat", name)
             )
             best_first = model.rank(text, [texts[d] for d in alone[:4]])
@@ -109,7 +111,7 @@ def test_every_point_is_there_twice_and_the_second_is_in_the_models_order(
 def test_what_it_takes_is_added_to_the_search(reranked_run: list[str], tmp_path: Path) -> None:
     found = run([*reranked_run, "at_workload_seconds=0.05"], tmp_path)
     alone, after = found.about["points"]
-    assert found.about["models"][0]["reranker"]["weights"].startswith("sha256:")
+    assert found.about["models"][0]["stages"]["local(depth=4)"]["weights"].startswith("sha256:")
     assert after["metric"] == "cross_encoder"
     assert after["rerank_ms_p50"] > 0
     assert after["rerank_truncated"] == 0
@@ -124,7 +126,7 @@ def test_what_it_takes_is_added_to_the_search(reranked_run: list[str], tmp_path:
     assert (after["overlap@10"], "no search of vectors" in after["unmeasured"]["overlap@10"]) == (None, True)
     assert [name for name, value in after.items() if value is None and name not in after["unmeasured"]] == []
     latencies = found.latencies()
-    assert len(latencies[latencies["index"] == after["index"]]) == len(latencies) / 2
+    assert len(latencies[latencies["stages"] == after["stages"]]) == len(latencies) / 2
 
 
 def test_no_pair_is_read_twice(
@@ -158,12 +160,13 @@ def test_another_machine_takes_the_scores_and_not_the_times(tmp_path: Path, tiny
 
 
 def test_the_last_stage_is_there_for_bm25_and_for_fused_rankings(reranked_run: list[str], tmp_path: Path) -> None:
-    fused = run([*reranked_run, "model.fuse=bm25"], tmp_path)
-    suffix = "+model(depth=4)"
-    assert [p["index"] for p in fused.about["points"]] == ["flat", f"flat{suffix}", "flat+bm25", f"flat+bm25{suffix}"]
+    fused = run([*reranked_run, "stages=[bm25,local]"], tmp_path)
+    suffix = "+local(depth=4)"
+    labels = [index_label(point) for point in fused.about["points"]]
+    assert labels == ["flat", "flat+bm25", f"flat{suffix}", f"flat+bm25{suffix}"]
     of_words = [a for a in reranked_run if not a.startswith("model")]
     lexical = run(["model=bm25", *of_words], tmp_path)
-    assert [p["index"] for p in lexical.about["points"]] == ["bm25", f"bm25{suffix}"]
+    assert [index_label(p) for p in lexical.about["points"]] == ["bm25", f"bm25{suffix}"]
     assert lexical.about["points"][1]["R@10"] == lexical.about["points"][0]["R@10"]
 
 
@@ -198,13 +201,16 @@ def scored(tmp_path: Path) -> int:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["reranker=local", "reranker.depth=5"], "reranker.path is not set"),
-        (["reranker=local", "reranker.depth=5", "reranker.path=missing"], "reranker.path=missing is no folder"),
-        (["reranker=minilm", "reranker.depth=50"], "depth=50 is not possible.*top_k=10"),
-        (["reranker=minilm", "reranker.depth=5"], "ms-marco-MiniLM-L6-v2 is neither in the hub's cache"),
-        (["reranker=minilm", "reranker.depth=5", "reranker.kind=crossencoder"], "Did you mean 'cross_encoder'"),
-        (["reranker=mini"], "Did you mean 'minilm'"),
-        (["reranker.depth=5"], "reranker.depth is set, but reranker=none is chosen"),
+        (["stages=local", "stages.local.depth=5"], "stages.local.path is not set"),
+        (
+            ["stages=local", "stages.local.depth=5", "stages.local.path=missing"],
+            "stages.local.path=missing is no folder",
+        ),
+        (["stages=minilm", "stages.minilm.depth=50"], "depth=50 is not possible.*top_k=10"),
+        (["stages=minilm", "stages.minilm.depth=5"], "ms-marco-MiniLM-L6-v2 is neither in the hub's cache"),
+        (["stages=minilm", "stages.minilm.depth=5", "stages.minilm.kind=crossencoder"], "Did you mean 'cross_encoder'"),
+        (["stages=mini"], "Did you mean 'minilm'"),
+        (["stages.minilm.depth=5"], "stages.minilm is set, but stages=minilm is not chosen"),
     ],
 )
 def test_a_reranker_that_can_not_be_is_said(
