@@ -10,14 +10,14 @@ import psutil
 from evalkit.config import ModelConfig, RunConfig
 from evalkit.config.check import check, dims_list
 from evalkit.corpora import Corpus, load_corpus
-from evalkit.embeddings import Chunks, EmbeddingStore, chunks_of, embed
+from evalkit.embeddings import Chunks, EmbeddingStore, chunks_of, embed, load_executor
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE
 from evalkit.embeddings.inventory import prune
 from evalkit.embeddings.passes import Progress, no_progress
 from evalkit.embeddings.record import corpus_record
 from evalkit.encoders import Encoder, load_encoder
-from evalkit.encoders.encoder import reads_images
+from evalkit.encoders.capabilities import reads_images
 from evalkit.encoders.hosted.encoder import HostedEncoder
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
@@ -55,6 +55,7 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         return
     model = with_price(config)
     encoder = load_encoder(model, named_runtime(config.runtime))
+    executor = load_executor(config.executor)
     all_dims = dims_list(config.dims, encoder.dims, model.name)
     corpora = load_corpora(config, measures)
     check_readers(config, encoder, corpora)
@@ -68,7 +69,9 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, model.api)
     for corpus, chunks in chunked:
         timed = config.runtime
-        embeddings = embed(store, encoder, corpus, timed.latency_calls, progress, chunks, timed.timing_seconds)
+        embeddings = embed(
+            store, encoder, corpus, timed.latency_calls, progress, chunks, timed.timing_seconds, executor
+        )
         record = corpus_record(encoder, corpus, embeddings)
         yield reranking.noted(record) if reranking else record
         device = embeddings.documents.model["device"]

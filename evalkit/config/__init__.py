@@ -10,11 +10,11 @@ from evalkit.config.schema.commands import (
 )
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
 from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts, RerankerConfig
-from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.schema.run import ExecutorConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 
 MULTI_GROUPS = ("corpus", "quantization", "index")
-GROUPS = ("model", *MULTI_GROUPS, "chunking", "reranker", "runtime", "pricing", "workload", "experiment")
+GROUPS = ("model", *MULTI_GROUPS, "chunking", "reranker", "runtime", "executor", "pricing", "workload", "experiment")
 
 SCHEMAS: dict[str, type] = {
     "run": RunConfig,
@@ -33,6 +33,7 @@ __all__ = [
     "ApiConfig",
     "BaselineConfig",
     "ChunkingConfig",
+    "ExecutorConfig",
     "ExportConfig",
     "GateConfig",
     "HostedPrice",

@@ -27,6 +27,13 @@ class RuntimeConfig:
 
 
 @dataclass
+class ExecutorConfig:
+    """Who encodes the shards of a pass."""
+
+    kind: str = "in_process"
+
+
+@dataclass
 class StoreConfig:
     """Where embeddings are kept between runs; null is the user's cache folder."""
 
@@ -50,6 +57,7 @@ class RunConfig:
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     reranker: RerankerConfig = field(default_factory=RerankerConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     pricing: PricingConfig = field(default_factory=PricingConfig)
     workload: WorkloadConfig = field(default_factory=WorkloadConfig)

@@ -8,7 +8,7 @@ import numpy as np
 
 from evalkit.config import RunConfig
 from evalkit.corpora import Corpus
-from evalkit.embeddings.record import unmeasured
+from evalkit.embeddings.why_null import unmeasured
 from evalkit.measures.cost import Tariff, costs, why_no_cost
 from evalkit.measures.latency import percentiles_ms
 from evalkit.measures.laws import Laws, as_json, at_workload

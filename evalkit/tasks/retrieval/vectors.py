@@ -10,15 +10,15 @@ import numpy as np
 
 from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
 from evalkit.embeddings import CorpusEmbeddings, Embeddings
-from evalkit.embeddings.record import (
-    SEARCH_SPEED,
+from evalkit.embeddings.figures import (
     encoding_cores,
     encoding_memory,
     encoding_speed,
-    revision,
     tokens_per_text,
     why_untimed,
 )
+from evalkit.embeddings.record import revision
+from evalkit.embeddings.why_null import SEARCH_SPEED
 from evalkit.encoders import Advance, Encoder
 from evalkit.measures.latency import BusyCores, percentiles_ms, time_calls_ms
 from evalkit.measures.load import FIGURES as LOAD
