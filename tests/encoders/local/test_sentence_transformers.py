@@ -145,7 +145,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_refused(tiny_model: Path) -> None:
-    with pytest.raises(UserError, match=r"runtime.device=warp is not available on this machine.*\n.*cpu"):
+    with pytest.raises(UserError, match=r"runtime.device=warp is not to be had here.*\n.*cpu"):
         encoder(tiny_model, {"device": "warp"}).load()
 
 
