@@ -26,7 +26,11 @@ class Executor(Protocol):
 
 
 def encode_shard(encoder: Encoder, shard: Shard, timing: str, advance: Advance = no_advance) -> EncodedShard:
-    """Encode ``shard`` in this process. ``timing`` is the key of the conditions that its seconds belong to."""
+    """Encode ``shard`` in this process. ``timing`` is the key of the conditions that its seconds belong to.
+
+    Seconds of shards side by side overlap and tell no speed: an executor of several workers gives a key of its own, by
+    which they are kept and not taken for this process's, and a sample is timed instead.
+    """
     with PeakMemory() as memory:
         encoded = encoder.encode(shard.texts, shard.side, advance)
     return EncodedShard(shard.index, encoded, timing, memory.peak_rss_bytes, peak_device_bytes(encoder))

@@ -157,6 +157,15 @@ def test_a_broken_vector_is_refused_whoever_made_it_and_its_text_named(tmp_path:
         encode(tmp_path, corpus, TwoProcesses(), CountingEncoder(spoil="text 13!!!", value=np.nan))
 
 
+def test_seconds_of_shards_side_by_side_are_not_taken_for_a_speed(tmp_path: Path, corpus: Corpus) -> None:
+    """An encoder that takes a millisecond per text: in this process that is its speed, of two threads it is unknown."""
+    assert encode(tmp_path / "one", corpus, None).documents.timing.texts_per_second == pytest.approx(1000)
+    assert encode(tmp_path / "two", corpus, TwoThreads()).documents.timing is None
+    store = EmbeddingStore(str(tmp_path / "two"), SHARD_TEXTS)
+    timed = embed(store, CountingEncoder(), corpus, 0, timing_seconds=0.02).documents
+    assert (timed.cached, timed.timing.texts_per_second) == (True, pytest.approx(1000))
+
+
 def test_every_kind_loads_and_has_a_config() -> None:
     assert set(group_choices("executor")) == set(KINDS)
     for kind in KINDS:
