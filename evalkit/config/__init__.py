@@ -1,4 +1,4 @@
-"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in validation.py."""
+"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in check.py."""
 
 from evalkit.config.schema.commands import (
     BaselineConfig,
@@ -10,12 +10,15 @@ from evalkit.config.schema.commands import (
 )
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
 from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts
-from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig, TaskConfig
+from evalkit.config.schema.run import ExecutorConfig, RunConfig, RuntimeConfig, StoreConfig, TaskConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig, StageConfig
 
 MULTI_GROUPS = ("corpus", "quantization", "index")
-GROUPS = ("model", *MULTI_GROUPS, "task", "chunking", "stages", "runtime", "pricing", "workload", "experiment")
+GROUPS = (
+    *("model", *MULTI_GROUPS, "task", "chunking", "stages", "runtime", "executor", "pricing", "workload"),
+    "experiment",
+)
 
 SCHEMAS: dict[str, type] = {
     "run": RunConfig,
@@ -35,6 +38,7 @@ __all__ = [
     "ApiConfig",
     "BaselineConfig",
     "ChunkingConfig",
+    "ExecutorConfig",
     "ExportConfig",
     "FusionConfig",
     "GateConfig",

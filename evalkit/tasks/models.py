@@ -10,20 +10,20 @@ import numpy as np
 from evalkit.config import ModelConfig, RunConfig
 from evalkit.config.check import dims_list
 from evalkit.corpora import Corpus, Texts
-from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, embed
+from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
 from evalkit.embeddings.inventory import prune
-from evalkit.embeddings.passes import Progress
+from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
 from evalkit.embeddings.record import corpus_facts, corpus_record
+from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder
-from evalkit.encoders.encoder import reads_images
-from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.capabilities import behind_api, reads_images
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL
 from evalkit.lexical import Retriever, load_retriever
-from evalkit.measures.cost import CPU, HOSTED
+from evalkit.measures.cost import CPU
 from evalkit.measures.memory import PeakMemory
 from evalkit.results.record import Canary, CorpusRecord
 from evalkit.tasks.task import Data, Model
@@ -61,6 +61,7 @@ class EncodingModel:
         self.model = with_price(config)
         self.encoder = load_encoder(self.model, named_runtime(config.runtime))
         self.store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
+        self.executor = load_executor(config.executor)
 
     @cached_property
     def dims(self) -> list[int]:
@@ -76,15 +77,16 @@ class EncodingModel:
         if config.runtime.kind == AUTO:
             texts = data[0].chunks.texts.texts
             self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
-        if isinstance(self.encoder, HostedEncoder) and (self.encoder.device == HOSTED or api.dry_run):
+        api_calls = behind_api(self.encoder)
+        if api_calls and (api_calls.is_billed or api.dry_run):
             read = [(each.corpus, each.chunks) for each in data]
             calls, price = config.runtime.latency_calls, api.usd_per_million_tokens
             agree(estimate(self.store, self.encoder, read, calls, price), self.model.name, api)
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
-        runtime = self.config.runtime
-        calls, seconds = runtime.latency_calls, runtime.timing_seconds
-        embeddings = embed(self.store, self.encoder, data.corpus, calls, progress, data.chunks, seconds)
+        plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
+        by_side = embed_sides(self.store, self.encoder, self.executor, data.corpus.name, sides, plan, progress)
+        embeddings = embeddings_of(data.corpus, data.chunks, by_side)
         return EncodedCorpus(data.corpus, self.encoder, embeddings)
 
     def finish(self) -> None:

@@ -30,7 +30,7 @@ class Paced(CountingEncoder):
     def timing_settings(self) -> dict[str, Any]:
         return {"threads": self.threads}
 
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "threads": self.threads}
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:

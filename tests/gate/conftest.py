@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.embeddings.record import WHY_UNMEASURED
+from evalkit.embeddings.why_null import WHY_UNMEASURED
 from evalkit.measures.ranking import Ranking
 from evalkit.results.reader import StoredRun, read_run
 from evalkit.results.record import Canary, CorpusRecord, Measured, Point

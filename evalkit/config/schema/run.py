@@ -35,6 +35,13 @@ class RuntimeConfig:
 
 
 @dataclass
+class ExecutorConfig:
+    """Who encodes the shards of a pass."""
+
+    kind: str = "in_process"
+
+
+@dataclass
 class StoreConfig:
     """Where embeddings are kept between runs; null is the user's cache folder."""
 
@@ -59,6 +66,7 @@ class RunConfig:
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
     stages: dict[str, AnyStage] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     pricing: PricingConfig = field(default_factory=PricingConfig)
     workload: WorkloadConfig = field(default_factory=WorkloadConfig)

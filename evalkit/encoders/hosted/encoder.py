@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix
 from evalkit.config import ModelConfig
+from evalkit.encoders.capabilities import Sent, ToSend
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.hosted.budget import Budget
 from evalkit.encoders.hosted.http_errors import BadReplyError, is_transient, retry_after_seconds, status_of
@@ -189,6 +190,14 @@ class HostedEncoder:
         seconds = covered_seconds((answer.began, answer.ended) for _, answer in answers)
         return Encoded(vectors, tokens, self.may_be_cut(texts, side), seconds)
 
+    @property
+    def is_billed(self) -> bool:
+        return self.device == "hosted"
+
+    @property
+    def checks_canary(self) -> bool:
+        return self.api.check_canary
+
     def may_be_cut(self, texts: Sequence[str], side: Side) -> npt.NDArray[np.bool_] | None:
         """Which texts may be longer than is read; none where the API refuses those, null where its ways are unknown."""
         if self.device == "served":
@@ -199,6 +208,22 @@ class HostedEncoder:
             return None
         prompt = getattr(self.config.prompts, side)
         return np.array([most_tokens(prompt + text) > self.max_length for text in texts], dtype=np.bool_)
+
+    def to_send(self, texts: Iterable[str], side: Side) -> ToSend:
+        prompt = getattr(self.config.prompts, side)
+        each = (ToSend(1, estimated_tokens(prompt + text), most_tokens(prompt + text)) for text in texts)
+        return sum(each, ToSend())
+
+    def to_send_first(self) -> ToSend:
+        return sum([ToSend(1, estimated_tokens(WARM_UP_TEXT), most_tokens(WARM_UP_TEXT))] * self.api.parallel, ToSend())
+
+    def verified_texts(self, texts: Sequence[str]) -> Iterable[str]:
+        compared = self.api.compare_dims
+        for _ in (None, *compared) if compared else ():
+            yield from texts[:COMPARED_TEXTS]
+
+    def take_sent(self) -> Sent:
+        return self.budget.take_sent()
 
     def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
         found = np.asarray(vectors, dtype=np.float32)
@@ -257,7 +282,7 @@ class HostedEncoder:
             self.budget.fail(reserved, error)
             raise
         ended = time.perf_counter()
-        self.budget.settle(reserved, reply.tokens)
+        self.budget.settle(reserved, len(texts), reply.tokens)
         if len(reply.vectors) != len(texts):
             raise BadReplyError(f"{len(reply.vectors)} vectors for {len(texts)} texts")
         if not all(map(math.isfinite, itertools.chain.from_iterable(reply.vectors))):
@@ -306,10 +331,7 @@ class HostedEncoder:
             found[str(dims)] = {"smallest_cosine": float(cosines.min()), "texts": len(some)}
         return {"native_dims": found}
 
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {
             "device": self.device,
             "runtime": self.config.kind,

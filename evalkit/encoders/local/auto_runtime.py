@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
 from evalkit.errors import UserError
@@ -71,8 +72,8 @@ def texts_per_second(model: ModelConfig, runtime: RuntimeConfig, documents: Sequ
     sample = [documents[i] for i in range(min(SAMPLE_TEXTS, len(documents)))]
     encoder = load_encoder(model, runtime)
     try:
-        encoder.load()
-        verified = encoder.verify(sample, "document")
+        load(encoder)
+        verified = verification(encoder, sample, "document")
     except (RuntimeError, UserError) as error:
         sys.stderr.write(f"evalkit: warning: runtime={runtime.kind} is left out: {error}\n")
         return 0.0

@@ -160,14 +160,7 @@ class MtebEncoder:
         limit = self.max_length or np.iinfo(np.int64).max
         return np.minimum(lengths, limit), lengths > limit
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: mteb's own way is the reference."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         import torch
 
         on_cuda = torch.cuda.is_available() and self.runtime.device in ("auto", "cuda")

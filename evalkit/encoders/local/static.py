@@ -92,14 +92,7 @@ class StaticEncoder:
         limit = self.max_length or np.iinfo(np.int64).max
         return Encoded(vectors, np.minimum(tokens, limit), tokens > limit, clock.seconds)
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: there is one way to compute a mean."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "runtime": self.package, "precision": "float32", "max_length": self.max_length}
 
 

@@ -11,15 +11,9 @@ import numpy as np
 from evalkit.arrays import FloatMatrix, Floats
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.embeddings import EmbeddingStore
+from evalkit.embeddings.figures import encoding_cores, encoding_memory, encoding_speed, tokens_per_text, why_untimed
 from evalkit.embeddings.passes import Progress
-from evalkit.embeddings.record import (
-    encoding_cores,
-    encoding_memory,
-    encoding_speed,
-    revision,
-    tokens_per_text,
-    why_untimed,
-)
+from evalkit.embeddings.record import revision
 from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
 from evalkit.measures.quality import overlap_at
