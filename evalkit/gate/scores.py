@@ -12,8 +12,8 @@ from evalkit.arrays import Floats
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.pairing import NotComparableError, Pair
 from evalkit.measures.resampling import Codes
-from evalkit.results.setting import KEY, key_of
 from evalkit.results.reader import StoredRun, rows_by_point
+from evalkit.results.setting import KEY, key_of
 
 QUERY, CLUSTER, RANK = "query_id", "cluster", "first_relevant_rank"
 STRINGS = (*(name for name in KEY if name != "dims"), QUERY, CLUSTER)

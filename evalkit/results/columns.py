@@ -73,6 +73,7 @@ def latencies(what: str, about: str, samples: tuple[str, ...], **facts: Any) -> 
             f"{what}_ms_{statistic}",
             f"{about}: {words} of single calls",
             "ms",
+            heading=f"{what} {statistic} ms".replace("_", " "),
             of_machine=True,
             by_stage=AGAIN,
             samples=() if statistic == "mean" else samples,
@@ -86,6 +87,7 @@ def at_workload(what: str, about: str) -> Iterator[Column]:
             f"{what}_ms_{statistic}_at_workload",
             f"{about} among workload.documents: {STATISTICS[statistic]}, modelled",
             "ms",
+            heading=f"{what} {statistic} ms at workload",
             of_machine=True,
             of_search=True,
             of_workload=True,
@@ -105,196 +107,179 @@ def cost(name: str, about: str, **facts: Any) -> Column:
     return Column(f"cost_{name}_usd", about, "$", of_workload=True, by_stage=AGAIN, why_null=NO_PRICE, **facts)
 
 
-FIGURES: Mapping[str, Column] = MappingProxyType(
-    {
-        column.name: column
-        for column in (
-            Column(
-                "overlap@10",
-                "share of the first 10 of exact float32 search at the same dims that is found, too",
-                higher_is_better=True,
-                by_stage=DROPPED,
-                why_null="top_k is below 10",
-            ),
-            Column(
-                "overlap@100",
-                "the same of the first 100",
-                higher_is_better=True,
-                by_stage=DROPPED,
-                why_null="top_k is below 100",
-            ),
-            Column(
-                "overlap@10_at_size",
-                "overlap@10 of an approximate index among overlap_size vectors that lie as the corpus's do",
-                higher_is_better=True,
-                by_stage=DROPPED,
-                why_null="it compares every vector",
-            ),
-            Column(
-                "overlap_size",
-                "how many vectors overlap@10_at_size was measured among",
-                higher_is_better=None,
-                by_stage=DROPPED,
-                why_null="it compares every vector",
-                is_whole=True,
-            ),
-            Column(
-                "bytes_per_vector",
-                "everything that is kept per vector, a rescoring store included",
-                "B",
-                heading="bytes/vector",
-                by_stage=AGAIN,
-                why_null=NO_SIZE,
-            ),
-            Column("chunks_per_document", "vectors per document", heading="chunks/doc"),
-            Column(
-                "bytes_per_document",
-                "the same of all chunks of a document",
-                "B",
-                heading="bytes/doc",
-                by_stage=ADDED,
-                why_null=NO_SIZE,
-            ),
-            Column(
-                "index_bytes",
-                "the index as serialised, or as its engine counts it",
-                "B",
-                heading="index size",
-                by_stage=ADDED,
-                why_null=NO_SIZE,
-                is_whole=True,
-            ),
-            Column("build_seconds", "training and filling the index", "s", of_machine=True, by_stage=ADDED),
-            Column("training_vectors", "how many documents codebooks and ranges were learned from", higher_is_better=None),
-            Column(
-                "search_queries_per_second",
-                "throughput of all queries in one call",
-                "1/s",
-                True,
-                heading="queries/s",
-                of_machine=True,
-                of_search=True,
-                by_stage=RATE,
-                why_null=ON_DISK,
-            ),
-            *latencies("search", "searching for one query", ("search_ms",), of_search=True, why_null=ON_DISK),
-            *latencies(
-                "encode_query",
-                "encoding one query",
-                ("encode_query_ms",),
-                why_null="nothing was timed on this machine",
-            ),
-            *latencies(
-                "query", "encoding and searching for one query", ("search_ms", "encode_query_ms"), of_search=True, why_null=ON_DISK
-            ),
-            *(column for clients in CLIENTS for column in load(clients)),
-            Column("search_cores", "cores that a single search keeps busy", higher_is_better=None, why_null=ON_DISK),
-            *(
-                Column(
-                    f"rerank_ms_{statistic}",
-                    f"the reranker's part of a query: {words} of single calls",
-                    "ms",
-                    of_machine=True,
-                    why_null=NO_STAGE,
-                )
-                for statistic, words in STATISTICS.items()
-            ),
-            Column("rerank_truncated", "share of pairs that the reranker read only the beginning of", why_null=NO_STAGE),
-            Column(
-                "search_peak_rss_bytes",
-                "peak memory of the process while searching, with whatever it has loaded",
-                "B",
-                of_machine=True,
-                by_stage=LARGEST,
-                why_null=NO_PEAK,
-                is_whole=True,
-            ),
-            Column(
-                "documents_per_second",
-                "encoding documents as a server would",
-                "1/s",
-                True,
-                of_machine=True,
-                by_stage=RATE,
-            ),
-            Column(
-                "tokens_per_second",
-                "tokens of documents encoded a second",
-                "1/s",
-                True,
-                of_machine=True,
-                by_stage=AGAIN,
-                why_null=NO_TOKENS,
-            ),
-            Column(
-                "peak_rss_bytes",
-                "peak memory of the process while documents were encoded",
-                "B",
-                of_machine=True,
-                by_stage=LARGEST,
-                why_null=NO_PEAK,
-                is_whole=True,
-            ),
-            Column(
-                "peak_gpu_bytes",
-                "peak memory of the device meanwhile",
-                "B",
-                of_machine=True,
-                why_null="the model did not run on a CUDA device",
-                is_whole=True,
-            ),
-            Column("tokens_per_document", "mean tokens read of a document", higher_is_better=None, why_null=NO_TOKENS),
-            Column("tokens_per_query", "mean tokens read of a query", higher_is_better=None, why_null=NO_TOKENS),
-            Column(
-                "encode_cores",
-                "cores that encoding keeps busy",
-                higher_is_better=None,
-                why_null="the model ran on a GPU or behind an API, or its library chooses its threads",
-            ),
-            *at_workload("search", "searching for one query"),
-            *at_workload("query", "encoding and searching for one query"),
-            Column(
-                "search_queries_per_second_at_workload",
-                "throughput among workload.documents, modelled",
-                "1/s",
-                True,
-                of_machine=True,
-                of_search=True,
-                of_workload=True,
-                by_stage=AGAIN,
-                why_null=NO_LAW,
-            ),
-            Column(
-                "build_seconds_at_workload",
-                "building the index of workload.documents, modelled",
-                "s",
-                of_machine=True,
-                of_workload=True,
-                by_stage=AGAIN,
-                why_null=NO_LAW,
-            ),
-            Column(
-                "index_bytes_at_workload",
-                "bytes of the index of workload.documents, modelled",
-                "B",
-                of_workload=True,
-                by_stage=AGAIN,
-                why_null=NO_SIZE,
-            ),
-            cost("embed_once", "embedding workload.documents once", of_machine=True),
-            cost("embed_month", "the same by the month, with changes and re-embedding", of_machine=True),
-            cost("storage_month", "keeping the index for a month"),
-            cost("queries_month", "a month of queries, encoded and searched", of_machine=True, of_search=True),
-            cost("month", "embedding, keeping and searching, by the month", of_machine=True, of_search=True),
+SHARED = "share of the first {} of exact float32 search at the same dims that is found, too"
+OF_OVERLAP: Mapping[str, Any] = {"higher_is_better": True, "by_stage": DROPPED}
+DECLARED = (
+    *(
+        Column(f"overlap@{depth}", SHARED.format(depth), why_null=f"top_k is below {depth}", **OF_OVERLAP)
+        for depth in (10, 100)
+    ),
+    Column(
+        "overlap@10_at_size",
+        "overlap@10 of an approximate index among overlap_size vectors that lie as the corpus's do",
+        why_null="it compares every vector",
+        **OF_OVERLAP,
+    ),
+    Column(
+        "overlap_size",
+        "how many vectors overlap@10_at_size was measured among",
+        higher_is_better=None,
+        by_stage=DROPPED,
+        why_null="it compares every vector",
+        is_whole=True,
+    ),
+    Column(
+        "bytes_per_vector",
+        "everything that is kept per vector, a rescoring store included",
+        "B",
+        heading="bytes/vector",
+        by_stage=AGAIN,
+        why_null=NO_SIZE,
+    ),
+    Column("chunks_per_document", "vectors per document", heading="chunks/doc"),
+    Column(
+        "bytes_per_document",
+        "everything that is kept per document, all of its chunks together",
+        "B",
+        heading="bytes/doc",
+        by_stage=ADDED,
+        why_null=NO_SIZE,
+    ),
+    Column(
+        "index_bytes",
+        "the index as serialised, or as its engine counts it",
+        "B",
+        heading="index size",
+        by_stage=ADDED,
+        why_null=NO_SIZE,
+        is_whole=True,
+    ),
+    Column("build_seconds", "training and filling the index", "s", of_machine=True, by_stage=ADDED),
+    Column("training_vectors", "how many documents codebooks and ranges were learned from", higher_is_better=None),
+    Column(
+        "search_queries_per_second",
+        "throughput of all queries in one call",
+        "1/s",
+        True,
+        heading="queries/s",
+        of_machine=True,
+        of_search=True,
+        by_stage=RATE,
+        why_null=ON_DISK,
+    ),
+    *latencies("search", "searching for one query", ("search_ms",), of_search=True, why_null=ON_DISK),
+    *latencies(
+        "encode_query", "encoding one query", ("encode_query_ms",), why_null="nothing was timed on this machine"
+    ),
+    *latencies(
+        "query",
+        "encoding and searching for one query",
+        ("search_ms", "encode_query_ms"),
+        of_search=True,
+        why_null=ON_DISK,
+    ),
+    *(column for clients in CLIENTS for column in load(clients)),
+    Column("search_cores", "cores that a single search keeps busy", higher_is_better=None, why_null=ON_DISK),
+    *(
+        Column(
+            f"rerank_ms_{statistic}",
+            f"the reranker's part of a query: {words} of single calls",
+            "ms",
+            of_machine=True,
+            why_null=NO_STAGE,
         )
-    }
+        for statistic, words in STATISTICS.items()
+    ),
+    Column("rerank_truncated", "share of pairs that the reranker read only the beginning of", why_null=NO_STAGE),
+    Column(
+        "search_peak_rss_bytes",
+        "peak memory of the process while searching, with whatever it has loaded",
+        "B",
+        of_machine=True,
+        by_stage=LARGEST,
+        why_null=NO_PEAK,
+        is_whole=True,
+    ),
+    Column("documents_per_second", "encoding documents as a server would", "1/s", True, of_machine=True, by_stage=RATE),
+    Column(
+        "tokens_per_second",
+        "tokens of documents encoded a second",
+        "1/s",
+        True,
+        of_machine=True,
+        by_stage=AGAIN,
+        why_null=NO_TOKENS,
+    ),
+    Column(
+        "peak_rss_bytes",
+        "peak memory of the process while documents were encoded",
+        "B",
+        of_machine=True,
+        by_stage=LARGEST,
+        why_null=NO_PEAK,
+        is_whole=True,
+    ),
+    Column(
+        "peak_gpu_bytes",
+        "peak memory of the device while documents were encoded",
+        "B",
+        of_machine=True,
+        why_null="the model did not run on a CUDA device",
+        is_whole=True,
+    ),
+    Column("tokens_per_document", "mean tokens read of a document", higher_is_better=None, why_null=NO_TOKENS),
+    Column("tokens_per_query", "mean tokens read of a query", higher_is_better=None, why_null=NO_TOKENS),
+    Column(
+        "encode_cores",
+        "cores that encoding keeps busy",
+        higher_is_better=None,
+        why_null="the model ran on a GPU or behind an API, or its library chooses its threads",
+    ),
+    *at_workload("search", "searching for one query"),
+    *at_workload("query", "encoding and searching for one query"),
+    Column(
+        "search_queries_per_second_at_workload",
+        "throughput among workload.documents, modelled",
+        "1/s",
+        True,
+        of_machine=True,
+        of_search=True,
+        of_workload=True,
+        by_stage=AGAIN,
+        why_null=NO_LAW,
+    ),
+    Column(
+        "build_seconds_at_workload",
+        "building the index of workload.documents, modelled",
+        "s",
+        of_machine=True,
+        of_workload=True,
+        by_stage=AGAIN,
+        why_null=NO_LAW,
+    ),
+    Column(
+        "index_bytes_at_workload",
+        "bytes of the index of workload.documents, modelled",
+        "B",
+        of_workload=True,
+        by_stage=AGAIN,
+        why_null=NO_SIZE,
+    ),
+    cost("embed_once", "embedding workload.documents once", of_machine=True),
+    cost("embed_month", "embedding by the month, with changes and re-embedding", of_machine=True),
+    cost("storage_month", "keeping the index for a month"),
+    cost("queries_month", "a month of queries, encoded and searched", of_machine=True, of_search=True),
+    cost("month", "embedding, keeping and searching, by the month", heading="$/month", of_machine=True, of_search=True),
 )
+FIGURES: Mapping[str, Column] = MappingProxyType({figure.name: figure for figure in DECLARED})
 OVERLAPS = tuple(name for name in FIGURES if name.startswith("overlap"))
 LOAD = tuple(name for name in FIGURES if name.startswith("load_"))
 COSTS = tuple(name for name, figure in FIGURES.items() if figure.unit == "$")
 AT_WORKLOAD = tuple(name for name, figure in FIGURES.items() if figure.of_workload and figure.unit != "$")
 WHOLE_NUMBERS = tuple(name for name, figure in FIGURES.items() if figure.is_whole)
-DIRECTED: Mapping[str, Column] = {name: figure for name, figure in FIGURES.items() if figure.higher_is_better is not None}
+DIRECTED: Mapping[str, Column] = {
+    name: figure for name, figure in FIGURES.items() if figure.higher_is_better is not None
+}
 
 
 def column(name: str) -> Column:
