@@ -80,7 +80,7 @@ def check_single(match: Sequence[str], values: Sequence[Any], points: Sequence[M
     """Raises NotComparableError where several ``points`` have the same ``values``, and says in what they differ."""
     if len(points) == 1:
         return
-    differ = ", ".join({name: None for point in points[1:] for name in differences(points[0], point)})
+    differ = ", ".join(name for name in COLUMNS if len({point[name] for point in points}) > 1)
     raise NotComparableError(
         f"more than one point answers {describe(match, values)}.",
         f"They differ in {differ or 'nothing'}: add a key to match, which is [{','.join(match)}], "

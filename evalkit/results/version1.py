@@ -62,6 +62,7 @@ def upgraded_point(point: Mapping[str, Any], config: Mapping[str, Any]) -> dict[
     parts = today(int(point["dims"]), point["quantization"], point["index"], config)
     defaults: dict[str, Any] = {
         "chunking": WHOLE,
+        "top_k": None,
         "model_options": as_text(config.get("model", {}).get("options")),
         "serve_k": point.get("top_k"),
         "chunks_per_document": 1.0,
