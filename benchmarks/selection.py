@@ -13,8 +13,8 @@ import numpy as np
 from reporting import report
 
 from evalkit.measures.selection import largest_difference, statistics, weighted_sums
-from evalkit.results.record import SETTING
 from evalkit.results.reader import read_run
+from evalkit.results.record import SETTING
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 COUNTS = (2, 5, 10, 20, 65, 200)

@@ -10,9 +10,10 @@ from evalkit.corpora.lint import Finding, changed_vectors, truncation
 from evalkit.embeddings.canary import canary_rows
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.figures import encoding_memory
-from evalkit.embeddings.why_null import ONE_BY_ONE, UNTIMED, WHY_UNMEASURED, unmeasured
+from evalkit.embeddings.why_null import ONE_BY_ONE, UNTIMED, WHY_NULL
 from evalkit.encoders import Encoder
 from evalkit.measures.cost import HOSTED
+from evalkit.results.columns import why_null
 from evalkit.results.record import Canary, CorpusRecord
 from evalkit.vectors.cut import cut
 
@@ -137,7 +138,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
     untimed = dict.fromkeys(figures, UNTIMED) if timing is None else {}
     if timing and timing.seconds is None:
         untimed = {"tokens_per_second": ONE_BY_ONE}
-    of_any_timing = {name: WHY_UNMEASURED[name] for name in ("tokens", "truncated_texts", "verification")}
+    of_any_timing = {name: WHY_NULL[name] for name in ("tokens", "truncated_texts", "verification")}
     unsent = {"sent_texts": NOT_BILLED, "sent_tokens": NOT_COUNTED if side.sent else NOT_BILLED}
     reasons = {**untimed, **of_any_timing, **unsent}
     return {
@@ -151,7 +152,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "runtime": side.model,
         **({"checked_at": checked_at(side)} if side.model["device"] in (HOSTED, SERVED) else {}),
         **figures,
-        "unmeasured": unmeasured(figures, reasons),
+        "unmeasured": why_null(figures, {**WHY_NULL, **reasons}),
     }
 
 

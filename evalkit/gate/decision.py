@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
-from evalkit.gate.pairing import pairs
+from evalkit.gate.pairing import other_differences, pairs
 from evalkit.gate.quality import QualityResult, compare_quality
 from evalkit.gate.resources import ResourceResult, compare_resources
 from evalkit.gate.space import SpaceResult, compare_spaces
@@ -28,7 +28,10 @@ POLICIES = (NO_REGRESSION, NON_INFERIOR)
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict with its reasons and everything that it was made from. ``unpaired`` names points without a partner."""
+    """A verdict with its reasons and everything that it was made from.
+
+    ``unpaired`` names points without a partner, ``differences`` what pairs differ in beside what their names show.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
@@ -41,6 +44,7 @@ class Decision:
     resources: tuple[ResourceResult, ...] = ()
     spaces: tuple[SpaceResult, ...] = ()
     unpaired: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -60,10 +64,10 @@ def decide(
     Raises NotComparableError where no honest comparison can be made, UserError for a bad setting.
     """
     check(config)
-    found, alone = pairs(baseline, candidate, config.match, config.allow_missing)
-    quality = compare_quality(config, found, baseline, candidate)
+    all_pairs, alone = pairs(baseline, candidate, config.match, config.allow_missing)
+    quality = compare_quality(config, all_pairs, baseline, candidate)
     timed = repeats or [(baseline, candidate)]
-    resources = compare_resources(config, found, [one for one, _ in timed], [other for _, other in timed])
+    resources = compare_resources(config, all_pairs, [before for before, _ in timed], [after for _, after in timed])
     spaces = compare_spaces(baseline, candidate)
     failures = [
         *(drop_reason(q) for q in quality if q.drop_is_shown),
@@ -84,6 +88,7 @@ def decide(
         resources=tuple(resources),
         spaces=tuple(spaces),
         unpaired=tuple(alone),
+        differences=tuple(other_differences(all_pairs)),
     )
 
 

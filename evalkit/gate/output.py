@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
 from evalkit.gate.quality import QualityResult
 from evalkit.gate.resources import ResourceResult
-from evalkit.gate.space import DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, SPLIT_OTHERWISE, UNKNOWN, SpaceResult
+from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
 from evalkit.results.markdown import escaped, table
 from evalkit.results.percent import percent
@@ -29,7 +29,7 @@ SPACE_WORDS = {
     DRIFTED: "re-embed, or accept what mixing old and new vectors costs",
     DIFFERENT: "re-embed: the old index is of no use to the candidate",
     QUERIES_CHANGED: "the old index can stay: documents have the same vectors, queries have others",
-    SPLIT_OTHERWISE: "re-embed: the old index holds other parts of the documents",
+    CHUNKED_DIFFERENTLY: "re-embed: the old index holds other parts of the documents",
     UNKNOWN: "the runs share no canary text",
 }
 
@@ -113,10 +113,10 @@ def space_sentence(s: SpaceResult) -> str:
     over = f"{s.query_texts} queries" if is_of_queries else f"{s.texts - s.query_texts} documents"
     cosine = "" if smallest is None else f" (smallest cosine {smallest:.5f} over {over})"
     sentence = f"{s.corpus}: {s.space}{cosine}: {SPACE_WORDS[s.space]}"
-    if s.space in (DRIFTED, DIFFERENT, SPLIT_OTHERWISE):
-        if s.overlap_at_10 is not None and s.space != SPLIT_OTHERWISE:
-            found = percent(s.overlap_at_10)
-            sentence += f"; new queries find {found} of their ten nearest in old vectors of the sample"
+    if s.space in (DRIFTED, DIFFERENT, CHUNKED_DIFFERENTLY):
+        if s.overlap_at_10 is not None and s.space != CHUNKED_DIFFERENTLY:
+            share = percent(s.overlap_at_10)
+            sentence += f"; new queries find {share} of their ten nearest in old vectors of the sample"
         if s.reembed_seconds is not None:
             sentence += f"; {s.documents:,} documents take {s.reembed_seconds:,.0f} s to encode"
         if s.reembed_usd is not None:
@@ -134,6 +134,8 @@ def notes(decision: Decision) -> Iterator[str]:
     yield from (f"ALARM: {alarm}" for alarm in dict.fromkeys(s.alarm for s in decision.spaces if s.alarm))
     yield from map(space_sentence, decision.spaces)
     yield from dict.fromkeys(map(sample_sentence, decision.quality))
+    if decision.differences:
+        yield f"baseline and candidate differ in {'; '.join(decision.differences[:MOST_NOTES])}"
     if decision.unpaired:
         yield f"not compared, no partner: {'; '.join(decision.unpaired[:MOST_NOTES])}"
 
@@ -212,18 +214,20 @@ def junit(decision: Decision) -> str:
     """One test case per gated figure, failures first where they are too many for one file."""
     from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-    every = list(cases(decision))
-    kept = every if len(every) <= MOST_CASES else sorted(every, key=lambda case: not case.failure)[:MOST_CASES]
-    suite, found = TestSuite("evalkit gate"), []
+    all_cases = list(cases(decision))
+    are_many = len(all_cases) > MOST_CASES
+    kept = sorted(all_cases, key=lambda case: not case.failure)[:MOST_CASES] if are_many else all_cases
+    suite, tests = TestSuite("evalkit gate"), []
     for case in kept:
-        found.append(TestCase(case.name, case.kind))
+        test = TestCase(case.name, case.kind)
         if case.failure:
-            found[-1].result = [Failure(case.failure)]
+            test.result = [Failure(case.failure)]
         elif case.skipped:
-            found[-1].result = [Skipped(case.skipped)]
-    suite.add_testcases(found)  # one by one it would count them all again each time
-    if len(every) > len(kept):
-        suite.add_property("left out", f"{len(every) - len(kept)} of {len(every)} cases; gate.json has all")
+            test.result = [Skipped(case.skipped)]
+        tests.append(test)
+    suite.add_testcases(tests)  # one by one it would count them all again each time
+    if are_many:
+        suite.add_property("left out", f"{len(all_cases) - len(kept)} of {len(all_cases)} cases; gate.json has all")
     xml = JUnitXml()
     xml.add_testsuite(suite)
     return str(xml.tostring().decode("utf-8"))

@@ -1,15 +1,15 @@
 """Which point of the candidate answers which point of the baseline, and whether the two can be compared at all."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.reader import StoredRun
-from evalkit.results.setting import COLUMNS, index_label, label_parts
+from evalkit.results.setting import COLUMNS, KEY, differences, label_parts, search_label
 
 NAMED = 6
+NAMED_COLUMNS = (*KEY, "corpus_fingerprint")  # which the name of a pair shows, and what must agree
 
 
 class NotComparableError(UserError):
@@ -43,43 +43,49 @@ def pairs(
     for key in match:
         if key not in COLUMNS:
             raise UserError(f"match has the unknown key '{key}'.", did_you_mean(key, COLUMNS))
-    found, missing = [], []
-    answers: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for point in candidate.about["points"]:
-        answers.setdefault(values_of(point, match), []).append(point)
-    asked = [values_of(point, match) for point in baseline.about["points"]]
-    times_asked = Counter(asked)
-    for setting, point in zip(asked, baseline.about["points"], strict=True):
-        partners = answers.get(setting, [])
-        if len(partners) > 1 or (partners and times_asked[setting] > 1):
-            raise NotComparableError(
-                f"more than one point answers {describe(match, setting)}.",
-                f"Add a key to match, which is [{','.join(match)}], or compare runs of fewer points.",
-            )
-        if partners:
-            found.append(Pair(point, partners[0]))
-        else:
-            missing.append(describe(match, setting))
-    alone = [f"baseline {setting}" for setting in missing]
-    alone += [f"candidate {describe(match, setting)}" for setting in answers if setting not in times_asked]
-    if not found:
+    before, after = by_values(baseline, match), by_values(candidate, match)
+    matched = [(values, points, after[values]) for values, points in before.items() if values in after]
+    missing = [describe(match, values) for values, points in before.items() if values not in after for _ in points]
+    alone = [f"baseline {name}" for name in missing]
+    alone += [f"candidate {describe(match, values)}" for values in after if values not in before]
+    for values, points, partners in matched:
+        check_single(match, values, max(points, partners, key=len))
+    if not matched:
         raise NotComparableError(
             f"no point of the candidate answers one of the baseline by [{','.join(match)}]: {shortened(alone)}.",
             "Leave the key that may differ out of match, as in match=[corpus,quantization,index].",
         )
     if missing and not allow_missing:
+        count = len(baseline.about["points"])
         raise NotComparableError(
-            f"the candidate lacks {len(missing)} of the baseline's {len(asked)} points: {shortened(missing)}.",
+            f"the candidate lacks {len(missing)} of the baseline's {count} points: {shortened(missing)}.",
             "Evaluate the candidate on these too, or set allow_missing=true to compare the rest.",
         )
-    for pair in found:
+    all_pairs = [Pair(points[0], partners[0]) for _, points, partners in matched]
+    for pair in all_pairs:
         check_pair(pair, baseline, candidate)
-    return found, alone
+    return all_pairs, alone
 
 
-def values_of(point: Mapping[str, Any], match: Sequence[str]) -> tuple[Any, ...]:
-    """The values of the keys in ``match``; an index goes with its operating point and its stages."""
-    return tuple(index_label(point) if key == "index" else point[key] for key in match)
+def by_values(run: StoredRun, match: Sequence[str]) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
+    """The points of a run by the values of the keys in ``match``. Points of two tasks never answer each other."""
+    points: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for point in run.about["points"]:
+        values = (point["task"], *(search_label(point) if key == "index" else point[key] for key in match))
+        points.setdefault(values, []).append(point)
+    return points
+
+
+def check_single(match: Sequence[str], values: Sequence[Any], points: Sequence[Mapping[str, Any]]) -> None:
+    """Raises NotComparableError where several ``points`` have the same ``values``, and says in what they differ."""
+    if len(points) == 1:
+        return
+    differ = ", ".join(name for name in COLUMNS if len({point[name] for point in points}) > 1)
+    raise NotComparableError(
+        f"more than one point answers {describe(match, values)}.",
+        f"They differ in {differ or 'nothing'}: add a key to match, which is [{','.join(match)}], "
+        "or compare runs of fewer points.",
+    )
 
 
 def shortened(names: Sequence[str]) -> str:
@@ -87,8 +93,21 @@ def shortened(names: Sequence[str]) -> str:
     return "; ".join(names[:NAMED]) + ("; …" if len(names) > NAMED else "")
 
 
-def describe(match: Sequence[str], setting: Sequence[Any]) -> str:
-    return " ".join(f"{name}={value}" for name, value in zip(match, setting, strict=True))
+def describe(match: Sequence[str], values: Sequence[Any]) -> str:
+    """``corpus=c dims=256`` of the task and the values of ``match``."""
+    return " ".join(f"{name}={value}" for name, value in zip(match, values[1:], strict=True))
+
+
+def other_differences(all_pairs: Sequence[Pair]) -> list[str]:
+    """``model: m → n`` for every column in which pairs differ and which their names don't show, each once."""
+    return list(
+        dict.fromkeys(
+            f"{name}: {before} → {after}"
+            for pair in all_pairs
+            for name, (before, after) in differences(pair.baseline, pair.candidate).items()
+            if name not in NAMED_COLUMNS
+        )
+    )
 
 
 def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
@@ -106,7 +125,7 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
         )
     if old["top_k"] != new["top_k"]:
         raise NotComparableError(f"{corpus}: top_k was {old['top_k']} and is {new['top_k']}.", "Use the same top_k.")
-    before, after = served(old), served(new)
+    before, after = old["serve_k"], new["serve_k"]
     if before != after and (depends_on_depth(old, baseline) or depends_on_depth(new, candidate)):
         is_older = baseline.is_version1 and "serve_k" not in baseline.stored_config
         older = " (runs older than serve_k served, timed and rescored for all of top_k)" if is_older else ""
@@ -114,11 +133,6 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
             f"{pair.name}: serve_k was {before} and is {after}{older}.",
             f"Make the baseline anew, or the candidate with serve_k={before}.",
         )
-
-
-def served(point: Mapping[str, Any]) -> int:
-    """For how many results a point was searched and timed; runs older than ``serve_k`` searched for all of top_k."""
-    return int(point.get("serve_k", point["top_k"]))
 
 
 def depends_on_depth(point: Mapping[str, Any], run: StoredRun) -> bool:
@@ -129,5 +143,5 @@ def depends_on_depth(point: Mapping[str, Any], run: StoredRun) -> bool:
 
 def corpus_record(run: StoredRun, point: Mapping[str, Any]) -> dict[str, Any]:
     """What run.json says of the corpus of ``point``."""
-    found: dict[str, Any] = next(c for c in run.about["corpora"] if c["name"] == point["corpus"])
-    return found
+    record: dict[str, Any] = next(c for c in run.about["corpora"] if c["name"] == point["corpus"])
+    return record

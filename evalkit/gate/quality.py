@@ -69,12 +69,12 @@ def compare_quality(
     shown_first = sorted(e.p_drop_adjusted for own in evidence for e in own)
     last_detailed = shown_first[:DETAILED][-1]
     results, detailed = {}, 0
-    for scores, own, found in zip(corpora, compared, evidence, strict=True):
+    for scores, own, of_corpus in zip(corpora, compared, evidence, strict=True):
         cases = [(pair, measure) for measure in config.measures for pair in range(len(scores.pairs))]
-        for case, tolerance, each in zip(cases, own.tolerances.tolist(), found, strict=True):
-            in_detail = each.p_drop_adjusted <= last_detailed and detailed < DETAILED
+        for case, tolerance, of_case in zip(cases, own.tolerances.tolist(), of_corpus, strict=True):
+            in_detail = of_case.p_drop_adjusted <= last_detailed and detailed < DETAILED
             detailed += in_detail
-            results[id(scores.pairs[case[0]]), case[1]] = result(config, scores, case, tolerance, each, in_detail)
+            results[id(scores.pairs[case[0]]), case[1]] = result(config, scores, case, tolerance, of_case, in_detail)
     return [results[id(pair), measure] for pair in pairs for measure in config.measures]
 
 
@@ -132,9 +132,9 @@ def too_few(config: GateConfig, scores: CorpusScores, before: Floats, evidence: 
         return ""
     if 1 / (config.resamples + 1) > config.alpha:
         return f"resamples={config.resamples} can show nothing at alpha={config.alpha:g}: raise resamples"
-    found = int((before > 0).sum())
+    above_0 = int((before > 0).sum())
     return (
-        f"even a score of 0 for every query would not be shown at alpha={config.alpha:g}, by {what} of which {found} "
+        f"even a score of 0 for every query would not be shown at alpha={config.alpha:g}, by {what} of which {above_0} "
         "had a score to lose: judge more queries, or gate fewer points and measures"
     )
 
@@ -145,8 +145,8 @@ def changes(scores: CorpusScores, case: tuple[int, str], queries: npt.NDArray[np
     def of(side: Side, query: int) -> tuple[float, int | None]:
         return float(side.scores[measure][pair][query]), int(side.ranks[pair][query]) or None
 
-    found = []
+    listed = []
     for query in queries.tolist():
         (before, rank_before), (after, rank_after) = of(scores.baseline, query), of(scores.candidate, query)
-        found.append(QueryChange(scores.query_ids[query], before, after, rank_before, rank_after))
-    return found
+        listed.append(QueryChange(scores.query_ids[query], before, after, rank_before, rank_after))
+    return listed

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
-from evalkit.gate.pairing import Pair, served
+from evalkit.gate.pairing import Pair
 from evalkit.measures.holm import holm
 from evalkit.measures.quantiles import Calls, calls_needed, slower_p
 from evalkit.results.columns import DIRECTED, Column
@@ -50,6 +50,15 @@ class Measurements:
         """The median over the runs of one figure of the setting of ``point``; null where one of them lacks it."""
         figures = [points.get(key_of(point), {}).get(column) for points in self.points]
         return None if None in figures else float(np.median(np.asarray(figures, dtype=np.float64)))
+
+    def why_null(self, point: Mapping[str, Any], figure: Column) -> str:
+        """Why the figure of the setting of ``point`` is null in the first run where it is."""
+        points = [stored for points in self.points if (stored := points.get(key_of(point))) is not None]
+        lacking = next((stored for stored in points if stored.get(figure.name) is None), None)
+        if lacking is None:
+            return "the setting was not measured again"
+        reasons: Mapping[str, str] = lacking.get("unmeasured", {})
+        return reasons.get(figure.name) or figure.why_null or "its run does not have this figure"
 
     def calls(self, point: Mapping[str, Any], figure: Column) -> list[npt.NDArray[np.float32]]:
         """Per run the sum, call by call, of the latencies that make up ``figure``."""
@@ -101,7 +110,7 @@ def differ(runs: Sequence[StoredRun], what: Callable[[StoredRun], Any]) -> bool:
 
 def encoded_anew(run: StoredRun) -> bool:
     """Whether any text was encoded, and so the model was in memory afterwards."""
-    return any(not each.get("cached", False) for each in run.about["embeddings"])
+    return any(not side.get("cached", False) for side in run.about["embeddings"])
 
 
 def terms(run: StoredRun) -> tuple[Any, Any]:
@@ -125,12 +134,14 @@ def compare(
     after = candidates.median(pair.candidate, figure.name)
     old, new = baselines.calls(pair.baseline, figure), candidates.calls(pair.candidate, figure)
     worsening, p, reason = None, None, ""
-    if before is None or after is None:
-        reason = f"not measured in the {'baseline' if before is None else 'candidate'}"
+    if before is None:
+        reason = f"not measured in the baseline: {baselines.why_null(pair.baseline, figure)}"
+    elif after is None:
+        reason = f"not measured in the candidate: {candidates.why_null(pair.candidate, figure)}"
     elif why_not:
         reason = why_not
-    elif figure.of_search and served(pair.baseline) != served(pair.candidate):
-        reason = f"not compared: timed for {served(pair.baseline)} and {served(pair.candidate)} results"
+    elif figure.of_search and pair.baseline["serve_k"] != pair.candidate["serve_k"]:
+        reason = f"not compared: timed for {pair.baseline['serve_k']} and {pair.candidate['serve_k']} results"
     elif min(before, after) <= 0:
         reason = "not compared: a figure is 0"
     elif too_few := too_few_calls(figure, old, new):

@@ -18,7 +18,7 @@ from evalkit.results.reader import StoredRun
 DRIFTED_COSINE = 0.9
 DEPTH = 10
 SAME, DRIFTED, DIFFERENT, UNKNOWN = "same space", "drifted", "different space", "unknown"
-SPLIT_OTHERWISE = "documents split otherwise"
+CHUNKED_DIFFERENTLY = "documents chunked differently"
 QUERIES_CHANGED = "queries changed"
 INDEX_STAYS = (SAME, QUERIES_CHANGED)
 # What a user sets, of either side and of one: vectors that change with it are no surprise.
@@ -83,7 +83,7 @@ def compare_space(
         old, new = stored_vectors(documents["vector_before"]), stored_vectors(documents["vector_after"])
         overlap = mixed_overlap(old, new, stored_vectors(queries["vector_after"]))
     if chunking(baseline, corpus) != chunking(candidate, corpus):
-        space = SPLIT_OTHERWISE
+        space = CHUNKED_DIFFERENTLY
     record = corpus_record(candidate, {"corpus": corpus})
     return SpaceResult(
         corpus=corpus,
@@ -128,16 +128,16 @@ def mixed_overlap(old_documents: FloatMatrix, new_documents: FloatMatrix, new_qu
     depth = min(DEPTH, len(new_documents))
     if not depth or not len(new_queries):
         return None
-    wanted, found = (
+    among_new, among_old = (
         np.argsort(-(new_queries @ documents.T), axis=1, kind="stable")[:, :depth]
         for documents in (new_documents, old_documents)
     )
-    return float((wanted[:, :, None] == found[:, None, :]).any(axis=2).mean())
+    return float((among_new[:, :, None] == among_old[:, None, :]).any(axis=2).mean())
 
 
 def chunking(run: StoredRun, corpus: str) -> set[str]:
-    """How documents were split; runs from before that could be chosen kept them whole."""
-    return {point.get("chunking", "none") for point in run.about["points"] if point["corpus"] == corpus}
+    """How documents were split."""
+    return {point["chunking"] for point in run.about["points"] if point["corpus"] == corpus}
 
 
 def reembed_seconds(candidate: StoredRun, corpus: str) -> float | None:
@@ -154,7 +154,7 @@ def alarm(space: str, corpus: str, baseline: StoredRun, candidate: StoredRun) ->
     """What must be said loudly: vectors that changed although nothing was said to change."""
     side = "query" if space == QUERIES_CHANGED else "document"
     before, after = (identity(run, corpus, side) for run in (baseline, candidate))
-    if before != after or space in (SAME, UNKNOWN, SPLIT_OTHERWISE):
+    if before != after or space in (SAME, UNKNOWN, CHUNKED_DIFFERENTLY):
         return ""
     texts = "queries" if side == "query" else "texts"
     return (

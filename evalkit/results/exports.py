@@ -1,13 +1,13 @@
 """A stored run in the formats of other tools: TREC run files, and MTEB's result JSON."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
-from evalkit.results.reader import StoredRun
-from evalkit.results.record import SETTING
+from evalkit.results.reader import StoredRun, rows_by_point
+from evalkit.results.setting import KEY, RETRIEVAL, label_parts
 
 MTEB_NAMES = {
     "nDCG": "ndcg",
@@ -25,16 +25,18 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
 
     Scores are written so that they read back as the same float32; trec_eval orders equal ones as evalkit did.
     """
-    for setting, ranking in run.rankings().groupby(list(SETTING), sort=False):
-        name = file_name(*setting)
-        file = folder / f"{name}.run"
-        file.parent.mkdir(parents=True, exist_ok=True)
+    rankings = run.rankings()
+    for key, rows in rows_by_point(rankings).items():
+        name = file_name(*setting_parts(dict(zip(KEY, key, strict=True))).values())
+        ranking = rankings.iloc[rows]
         if (bad := ranking["query_id"].str.contains(r"\s") | ranking["document_id"].str.contains(r"\s")).any():
             row = ranking[bad].iloc[0]
             raise UserError(
                 f"'{row.query_id}' or '{row.document_id}' has white space in it, which TREC run files can't hold.",
                 "Export formats=[mteb] alone, or rename the ids.",
             )
+        file = folder / f"{name}.run"
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w", encoding="utf-8") as opened:
             columns = (ranking["query_id"], ranking["document_id"], ranking["rank"], ranking["score"])
             for query, document, rank, score in zip(*columns, strict=True):
@@ -42,17 +44,18 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
         yield file
 
 
+def setting_parts(point: Mapping[str, Any]) -> dict[str, str]:
+    """Corpus, dims, quantization and index as far as a point has them; other tasks than retrieval come first."""
+    task = {} if point["task"] == RETRIEVAL else {"task": str(point["task"])}
+    return task | dict(label_parts(point))
+
+
 def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
     """One TaskResult JSON per point: ``<dims>.<quantization>.<index>/<model>/<revision>/<corpus>.json``."""
     for point in run.about["points"]:
-        setting = file_name(point["dims"], point["quantization"], point["index"])
-        file = (
-            folder
-            / setting
-            / file_name(point["model"])
-            / file_name(point["revision"])
-            / f"{file_name(point['corpus'])}.json"
-        )
+        setting = file_name(*(text for part, text in setting_parts(point).items() if part != "corpus"))
+        model, revision, corpus = (file_name(point[name]) for name in ("model", "revision", "corpus"))
+        file = folder / setting / model / revision / f"{corpus}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(mteb_result(point, run.about), indent=1), encoding="utf-8")
         yield file

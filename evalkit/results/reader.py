@@ -79,10 +79,11 @@ class StoredRun:
         """
         with readable(self.folder / f"{name}.parquet") as file:
             if not self.is_version1:
-                return pd.read_parquet(file, read_dictionary=list(categories), columns=columns and list(columns))
-            stored = columns and stored_columns(columns)
+                chosen = None if columns is None else list(columns)
+                return pd.read_parquet(file, read_dictionary=list(categories), columns=chosen)
+            stored = None if columns is None else stored_columns(columns)
             table = pd.read_parquet(file, read_dictionary=stored_columns(categories), columns=stored)
-        return upgraded_table(table, self.stored_config)
+            return upgraded_table(table, self.stored_config)
 
     def columns(self, name: str) -> list[str]:
         """The columns of one Parquet table. Raises UserError as ``table`` does."""
@@ -107,8 +108,9 @@ def readable(file: Path) -> Iterator[Path]:
         raise UserError(f"{file} does not exist.", WHY_MISSING.get(file.stem, "The run is damaged."))
     try:
         yield file
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{file} can't be read: {error}") from None
+    except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise UserError(f"{file} can't be read: {reason}") from None
 
 
 def read_run(folder: Path) -> StoredRun:
@@ -130,8 +132,8 @@ def read_run(folder: Path) -> StoredRun:
 
 def stored_runs(results_dir: Path) -> list[Path]:
     """Folders of all finished runs, oldest first."""
-    found = [f.parent for f in results_dir.glob("*/run.json") if not f.parent.name.startswith(".")]
-    return sorted(found, key=lambda folder: folder.name)
+    folders = [f.parent for f in results_dir.glob("*/run.json") if not f.parent.name.startswith(".")]
+    return sorted(folders, key=lambda folder: folder.name)
 
 
 def find_run(name: str | None, results_dir: Path) -> StoredRun:

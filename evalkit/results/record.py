@@ -1,4 +1,4 @@
-"""What a run finds: points with their figures, the per-query values behind them, and what they stand on."""
+"""What a run measures: points with their figures, the per-query values behind them, and what they were made of."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,7 +10,13 @@ import numpy.typing as npt
 from evalkit.results.setting import Setting
 
 SCHEMA_VERSION = 2
-POINT_FACTS = ("dims_trained", "metric", "candidates", "queries", "priced_as")
+POINT_FACTS: Mapping[str, str] = {
+    "dims_trained": "false where the model is cut to a width that it was not trained for",
+    "metric": "what the index searches by",
+    "candidates": "how many results of the codes a finer copy re-orders; null without one",
+    "queries": "how many judged queries were scored",
+    "priced_as": "the machine or hosted model whose price the costs are worked out with",
+}
 BESIDE_FIGURES = ("unmeasured", "notes", "laws")
 
 

@@ -53,12 +53,33 @@ class Setting:
 
     def differences(self, other: "Setting") -> dict[str, tuple[Any, Any]]:
         """Column → both values, of every column in which the two differ."""
-        mine, others = self.columns(), other.columns()
-        return {name: (mine[name], others[name]) for name in mine if mine[name] != others[name]}
+        return differences(self.columns(), other.columns())
 
 
+ABOUT: Mapping[str, str] = {
+    "task": "what the embeddings are used for",
+    "model": "the model's name",
+    "revision": "its pinned revision, or a digest of its weights",
+    "model_options": "options of its kind beside the weights (`b=0.75, k1=1.5`)",
+    "corpus": "the corpus's name",
+    "corpus_fingerprint": "sha256 of its documents, queries and judgments",
+    "chunking": "how documents are split; `none` keeps them whole",
+    "dims": "leading components that are kept; null where there are no vectors",
+    "quantization": "how a vector is stored; `none` where there are no vectors",
+    "engine": "the program that keeps and searches the vectors, or the texts",
+    "index": "the index's key in the config",
+    "operating_point": "how one built index is searched (`efSearch=64`); empty where there is nothing to choose",
+    "stages": "what happens to a ranking afterwards, in order (`bm25+minilm(depth=50)`)",
+    "top_k": "how deep rankings go",
+    "serve_k": "how many results a user is given",
+}
 COLUMNS = tuple(field.name for field in fields(Setting))
 KEY = ("task", "corpus", "dims", "quantization", "engine", "index", "operating_point", "stages")
+
+
+def differences(point: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Column of the setting → both values, of every column in which the rows of two points differ."""
+    return {name: (point[name], other[name]) for name in COLUMNS if point[name] != other[name]}
 
 
 def key_of(point: Mapping[str, Any]) -> Key:
@@ -67,15 +88,20 @@ def key_of(point: Mapping[str, Any]) -> Key:
 
 
 def index_label(point: Mapping[str, Any]) -> str:
-    """Where and how a point is searched, with its stages: ``hnsw(efSearch=64)+bm25``; an engine other than FAISS first."""
-    engine = "" if point["dims"] is None or point["engine"] == FAISS else f"{point['engine']} "
+    """Where and how a point is searched, with its stages: ``hnsw(efSearch=64)+bm25``, behind an engine but FAISS."""
+    names_engine = point["dims"] is not None and point["engine"] != FAISS
+    return f"{point['engine']} {search_label(point)}" if names_engine else search_label(point)
+
+
+def search_label(point: Mapping[str, Any]) -> str:
+    """The same whatever the engine: ``hnsw(efSearch=64)+bm25``."""
     operating_point = f"({point['operating_point']})" if point["operating_point"] else ""
     stages = f"+{point['stages']}" if point["stages"] else ""
-    return f"{engine}{point['index']}{operating_point}{stages}"
+    return f"{point['index']}{operating_point}{stages}"
 
 
 def label_parts(point: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(part, text) of a point's label: corpus, and as far as there are vectors dims and quantization; then the index."""
+    """(part, text) of a point's label: corpus, dims and quantization where there are vectors, and the index."""
     yield "corpus", str(point["corpus"])
     if point["dims"] is not None:
         yield "dims", str(point["dims"])

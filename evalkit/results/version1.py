@@ -6,21 +6,23 @@ Their ``index`` held operating point and stages as well (``hnsw(efSearch=64)+bm2
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from evalkit.results.model_parts import as_text
 from evalkit.results.setting import FAISS, RETRIEVAL, WHOLE
 
+PARTS = r"(?:\(([^)]*)\))?(?:\+(.*))?"  # the operating point in brackets, and the stages behind a plus
 STORED_KEY = ("corpus", "dims", "quantization", "index")
 NEW_IN_TABLES = ("task", "engine", "operating_point", "stages")
 LEXICAL_ENGINES = {"bm25": "bm25s", "random": "random"}
 RERANKERS = {"cross-encoder/ms-marco-MiniLM-L6-v2": "minilm", "BAAI/bge-reranker-v2-m3": "bge"}
 
 
-class Index(NamedTuple):
+@dataclass(frozen=True)
+class Index:
     """What version 1 wrote as one index."""
 
     index: str
@@ -56,30 +58,37 @@ def reranker_name(reranker: Mapping[str, Any]) -> str:
 
 def upgraded_point(point: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """A point of run.json, or a row of points.parquet. Documents could not be split at first, and all were served."""
-    split = split_index(point["index"], config)
     dims = int(point["dims"]) or None
+    parts = today(int(point["dims"]), point["quantization"], point["index"], config)
     defaults: dict[str, Any] = {
-        "task": RETRIEVAL,
         "chunking": WHOLE,
+        "top_k": None,
         "model_options": as_text(config.get("model", {}).get("options")),
         "serve_k": point.get("top_k"),
         "chunks_per_document": 1.0,
         "bytes_per_document": point.get("bytes_per_vector"),
     }
-    engine = engine_of(dims, point["quantization"], split.index, config)
-    return {**defaults, **point, "dims": dims, "engine": engine, **split._asdict()}
+    return {**defaults, **point, "dims": dims, **parts}
 
 
 def split_index(stored: str, config: Mapping[str, Any]) -> Index:
-    """``hnsw(efSearch=64)+bm25`` in three parts. An index is called by its key in the config, which may hold anything."""
-    keys = [
-        key for key in (*config.get("index", {}), *LEXICAL_ENGINES) if re.match(rf"{re.escape(key)}($|[(+])", stored)
-    ]
-    name = max(keys, key=len, default=stored.partition("(")[0].partition("+")[0])
-    operating_point, stages = re.fullmatch(r"(?:\(([^)]*)\))?(?:\+(.*))?", stored[len(name) :], re.DOTALL).groups("")  # type: ignore[union-attr]
+    """``hnsw(efSearch=64)+bm25`` in three parts. An index is called by its key in the config, which may hold anything.
+
+    Raises ValueError where ``stored`` has no such parts.
+    """
+    keys = [key for key in (*config.get("index", {}), *LEXICAL_ENGINES) if is_index(key, stored)]
+    name = max(keys, key=len, default=re.split(r"[(+]", stored)[0])
+    parts = re.fullmatch(PARTS, stored[len(name) :], re.DOTALL)
+    if parts is None:
+        raise ValueError(f"'{stored}' is no index with its stages")
+    operating_point, stages = parts.groups("")
     reranker = config.get("reranker") or {}
     label = str(reranker.get("name")).rpartition("/")[2]
     return Index(name, operating_point, stages.replace(f"{label}(depth=", f"{reranker_name(reranker)}(depth="))
+
+
+def is_index(key: str, stored: str) -> bool:
+    return re.match(rf"{re.escape(key)}($|[(+])", stored) is not None
 
 
 def engine_of(dims: int | None, quantization: str, index: str, config: Mapping[str, Any]) -> str:
@@ -95,25 +104,26 @@ def stored_columns(columns: Sequence[str]) -> list[str]:
 
 
 def upgraded_table(table: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
-    """A table with a row per query, call or result, with today's key in the place of ``STORED_KEY``."""
+    """A table with a row per query, call or result, with today's key in the place of ``STORED_KEY``.
+
+    Raises ValueError for what version 1 did not write.
+    """
     if not set(STORED_KEY) <= set(table):
         return table
-    columns = ["dims", "quantization", "index"]
-    settings = table[columns].drop_duplicates()
-    splits = {stored: split_index(str(stored), config) for stored in settings["index"].unique()}
-    engines = [
-        engine_of(int(dims) or None, str(quantization), splits[stored].index, config)
-        for dims, quantization, stored in settings.itertuples(index=False, name=None)
-    ]
-    codes, names = pd.factorize(np.array(engines, dtype=object))
-    numbers = table.groupby(columns, observed=True, sort=False).ngroup().to_numpy()
-    parts = {
-        part: table["index"].map({stored: getattr(split, part) for stored, split in splits.items()}).astype("category")
-        for part in Index._fields
-    }
-    return table.assign(
-        task=pd.Categorical.from_codes(np.zeros(len(table), dtype=np.int8), [RETRIEVAL]),
-        engine=pd.Categorical.from_codes(codes[numbers], names),
-        dims=table["dims"].astype("Int64").replace(0, pd.NA),
-        **parts,
+    stored = ["dims", "quantization", "index"]
+    settings = table[stored].drop_duplicates().itertuples(index=False, name=None)
+    parts = pd.DataFrame(
+        [today(int(dims), str(quantization), str(index), config) for dims, quantization, index in settings],
+        columns=["task", "engine", *(field.name for field in fields(Index))],
     )
+    numbers = table.groupby(stored, observed=True, sort=False).ngroup().to_numpy()
+    named = {str(name): parts[name].astype("category").array.take(numbers) for name in parts}
+    dims = table["dims"].astype("Int64")
+    return table.assign(dims=dims.mask(dims == 0), **named)
+
+
+def today(dims: int, quantization: str, stored: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """The columns that take the place of a stored index."""
+    split = split_index(stored, config)
+    engine = engine_of(dims or None, quantization, split.index, config)
+    return {"task": RETRIEVAL, "engine": engine, **asdict(split)}

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.embeddings.why_null import WHY_UNMEASURED
 from evalkit.measures.ranking import Ranking
+from evalkit.results.columns import why_null
 from evalkit.results.reader import StoredRun, read_run
-from evalkit.results.record import Canary, CorpusRecord, Measured, Point
+from evalkit.results.record import Canary, CorpusRecord, Point, PointRecord
+from evalkit.results.setting import Setting
 from evalkit.results.writer import RunWriter
 
 ENVIRONMENT = {
@@ -58,7 +59,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     count = 0
 
     def make(
-        scores: Mapping[tuple[int, str], Sequence[float]],
+        scores: Mapping[tuple[int | None, str], Sequence[float]],
         *,
         name: str | None = None,
         figures: Mapping[str, Any] | None = None,
@@ -75,6 +76,10 @@ def make_run(tmp_path: Path) -> MakeRun:
         prompts: Mapping[str, str] | None = None,
         clusters: Sequence[str] | None = None,
         cached: bool = False,
+        engine: str = "faiss",
+        operating_point: str = "",
+        stages: str = "",
+        unmeasured: Mapping[str, str] | None = None,
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -91,34 +96,43 @@ def make_run(tmp_path: Path) -> MakeRun:
             writer.add(record)
             for (dims, quantization), values in scores.items():
                 array = np.asarray(values, dtype=np.float64)
-                every = {**FIGURES, **(figures or {})}
-                point = Point(
+                setting = Setting(
+                    task="retrieval",
                     model=model,
                     revision="r",
+                    model_options="",
                     corpus="c",
                     corpus_fingerprint=corpus["fingerprint"],
-                    dims=dims,
-                    dims_trained=True,
-                    quantization=quantization,
-                    index="flat",
-                    metric="inner_product",
                     chunking=chunking,
+                    dims=dims,
+                    quantization=quantization,
+                    engine=engine,
+                    index="flat",
+                    operating_point=operating_point,
+                    stages=stages,
                     top_k=top_k,
                     serve_k=serve_k,
+                )
+                of_point = {
+                    **dict.fromkeys(measures, float(array.mean())),
+                    "peak_gpu_bytes": None,
+                    "search_peak_rss_bytes": None,
+                    **FIGURES,
+                    **(figures or {}),
+                }
+                point = Point(
+                    setting=setting,
+                    dims_trained=True,
+                    metric="inner_product",
                     candidates=None,
                     queries=len(array),
                     priced_as="a machine",
-                    figures={
-                        **dict.fromkeys(measures, float(array.mean())),
-                        "peak_gpu_bytes": None,
-                        "search_peak_rss_bytes": None,
-                        **every,
-                    },
-                    unmeasured={"peak_gpu_bytes": WHY_UNMEASURED["peak_gpu_bytes"]},
+                    figures=of_point,
+                    unmeasured={**why_null(of_point), **(unmeasured or {})},
                 )
                 calls = np.asarray(latencies_ms, dtype=np.float32)
                 writer.add(
-                    Measured(
+                    PointRecord(
                         point=point,
                         query_ids=tuple(f"q{i}" for i in range(len(array))),
                         clusters=None if clusters is None else tuple(clusters),

@@ -8,6 +8,7 @@ import pytest
 from evalkit.config import GateConfig
 from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
+from evalkit.gate.output import markdown
 from evalkit.gate.pairing import NotComparableError
 from tests.gate.conftest import MakeRun
 
@@ -26,7 +27,9 @@ def test_points_and_corpora_that_the_candidate_lacks_are_not_comparable_unless_a
     candidate = make_run({(8, "x"): SCORES, (8, "y"): SCORES})
     with pytest.raises(NotComparableError) as refused:
         decide(config, baseline, candidate)
-    assert "lacks 7 of the baseline's 8 points: corpus=c dims=9 quantization=x index=flat; " in str(refused.value)
+    assert "lacks 7 of the baseline's 8 points: corpus=c dims=9 quantization=x engine=faiss index=flat; " in str(
+        refused.value
+    )
     assert "dims=15" not in str(refused.value)
     assert "allow_missing=true" in str(refused.value)
     decision = decide(replace(config, allow_missing=True), baseline, candidate)
@@ -37,4 +40,47 @@ def test_points_and_corpora_that_the_candidate_lacks_are_not_comparable_unless_a
 def test_points_that_only_the_candidate_has_are_a_note(make_run: MakeRun, config: GateConfig) -> None:
     decision = decide(config, make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES, (8, "y"): SCORES}))
     assert decision.verdict is Verdict.PASS
-    assert decision.unpaired == ("candidate corpus=c dims=8 quantization=y index=flat",)
+    assert decision.unpaired == ("candidate corpus=c dims=8 quantization=y engine=faiss index=flat",)
+
+
+def test_an_index_goes_with_its_operating_point_and_stages(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES}, operating_point="efSearch=64", stages="bm25")
+    across = replace(config, match=["corpus", "quantization", "index"])
+    candidate = make_run({(16, "x"): SCORES}, operating_point="efSearch=64", stages="bm25")
+    assert [q.pair for q in decide(across, baseline, candidate).quality] == ["c 8 → 16 x flat(efSearch=64)+bm25"]
+    for elsewhere in ({"operating_point": "efSearch=16", "stages": "bm25"}, {"operating_point": "efSearch=64"}):
+        with pytest.raises(NotComparableError, match="no point of the candidate answers"):
+            decide(across, baseline, make_run({(16, "x"): SCORES}, **elsewhere))
+
+
+def test_two_engines_are_compared_where_match_leaves_the_engine_out(make_run: MakeRun, config: GateConfig) -> None:
+    baseline, candidate = make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES}, engine="pgvector")
+    with pytest.raises(NotComparableError, match="engine=faiss index=flat"):
+        decide(config, baseline, candidate)
+    decision = decide(replace(config, match=["corpus", "dims", "quantization", "index"]), baseline, candidate)
+    assert [q.pair for q in decision.quality] == ["c 8 x flat → pgvector flat"]
+
+
+def test_a_point_without_vectors_has_neither_dims_nor_quantization_in_its_name(
+    make_run: MakeRun, config: GateConfig
+) -> None:
+    words = make_run({(None, "none"): SCORES}, engine="bm25s")
+    assert [q.pair for q in decide(config, words, words).quality] == ["c flat"]
+    across = replace(config, match=["corpus"])
+    assert [q.pair for q in decide(across, words, make_run({(8, "x"): SCORES})).quality] == ["c – → 8 – → x flat"]
+
+
+def test_several_partners_are_refused_with_what_they_differ_in(make_run: MakeRun, config: GateConfig) -> None:
+    across = replace(config, match=["corpus", "index"])
+    with pytest.raises(NotComparableError, match="more than one point answers") as refused:
+        decide(across, make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES, (16, "y"): SCORES}))
+    assert "They differ in dims, quantization: add a key to match" in refused.value.hint
+
+
+def test_what_pairs_differ_in_beside_their_names_is_a_note(make_run: MakeRun, config: GateConfig) -> None:
+    baseline = make_run({(8, "x"): SCORES, (16, "x"): SCORES})
+    candidate = make_run({(8, "x"): SCORES, (16, "x"): SCORES}, model="n", chunking="tokens(size=8, overlap=0)")
+    decision = decide(config, baseline, candidate)
+    assert decision.differences == ("model: m → n", "chunking: none → tokens(size=8, overlap=0)")
+    assert "- baseline and candidate differ in model: m → n; chunking: none" in markdown(decision)
+    assert decide(config, baseline, baseline).differences == ()

@@ -12,7 +12,8 @@ from evalkit.config import ReportConfig
 from evalkit.config.compose import compose
 from evalkit.measures.laws import Law, as_json
 from evalkit.measures.ranking import Ranking
-from evalkit.results.record import Canary, CorpusRecord, Measured, Point
+from evalkit.results.record import Canary, CorpusRecord, Point, PointRecord
+from evalkit.results.setting import Setting
 from evalkit.results.writer import RunWriter
 
 ENVIRONMENT = {
@@ -55,8 +56,8 @@ LAWS = {
     "batch_ms": [Law({"vectors": 1e-6})],
     "build_seconds": [Law({"trained": 1e-5, "vectors": 2e-6})],
 }
-Setting = tuple[int, str]  # dims, quantization
-Scores = Mapping[Setting, Sequence[float]]
+Cell = tuple[int | None, str]  # dims, quantization
+Scores = Mapping[Cell, Sequence[float]]
 WriteRun = Callable[..., Path]
 
 
@@ -75,7 +76,7 @@ def write_run(results: Path) -> WriteRun:
         *,
         model: str = "org/m",
         revision: str = "r",
-        figures: Callable[[str, Setting], Mapping[str, Any]] = lambda corpus, setting: {},
+        figures: Callable[[str, Cell], Mapping[str, Any]] = lambda corpus, setting: {},
         fingerprint: Callable[[str], str] = lambda corpus: f"print of {corpus}",
         texts: Mapping[str, str] | None = None,
         runtime: Mapping[str, Any] | None = None,
@@ -94,6 +95,10 @@ def write_run(results: Path) -> WriteRun:
         top_k: int = 10,
         serve_k: int = 10,
         canary: np.ndarray | None = None,
+        engine: str = "faiss",
+        index: str = "flat",
+        operating_point: str = "",
+        stages: str = "",
     ) -> Path:
         with RunWriter(results, name, save_rankings=False) as writer:
             for corpus, settings in corpora.items():
@@ -121,14 +126,17 @@ def write_run(results: Path) -> WriteRun:
                     values = np.asarray(scores, dtype=np.float64)
                     of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
                     point = Point(
-                        *(model, revision, corpus, fingerprint(corpus), dims, True, quantization, "flat"),
-                        *("inner_product", chunking, top_k, serve_k, None, count, "a machine"),
+                        Setting(
+                            *("retrieval", model, revision, "", corpus, fingerprint(corpus), chunking),
+                            *(dims, quantization, engine, index, operating_point, stages, top_k, serve_k),
+                        ),
+                        *(True, "inner_product", None, count, "a machine"),
                         figures=of_point,
                         unmeasured={},
                         laws=laws(of_point),
                     )
                     writer.add(
-                        Measured(
+                        PointRecord(
                             point=point,
                             query_ids=tuple(ids[i] for i in order),
                             per_query={measure: values[order]},

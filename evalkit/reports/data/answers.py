@@ -52,14 +52,14 @@ def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float
     is_best = np.arange(len(table)) == quality.best
     with np.errstate(invalid="ignore"):
         good = {SHOWN: is_best | (quality.loss_at_most <= within), POSSIBLE: is_best | (quality.p_as_good > alpha)}
-    found = [Answer(BEST, None, None, quality.best)]
+    all_answers = [Answer(BEST, None, None, quality.best)]
     for question, column in QUESTIONS.items():
         figures = table[column].to_numpy(dtype=np.float64) if column in table else np.full(len(table), np.nan)
         for standard, is_good in good.items():
             fitting = np.flatnonzero(is_good & ~np.isnan(figures))
             order = np.lexsort((-quality.mean[fitting], figures[fitting]))
-            found.append(Answer(question, standard, column, int(fitting[order[0]]) if len(fitting) else None))
-    return found
+            all_answers.append(Answer(question, standard, column, int(fitting[order[0]]) if len(fitting) else None))
+    return all_answers
 
 
 @dataclass(frozen=True)

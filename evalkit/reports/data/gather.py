@@ -11,29 +11,22 @@ import pandas as pd
 from evalkit.config import ReportConfig
 from evalkit.errors import UserError
 from evalkit.measures.cost import costs, tariff
-from evalkit.measures.laws import COLUMNS, SIZE, Law, at_workload, read, sizes
-from evalkit.reports.data.identity import (
-    MODEL_PARTS,
-    UNCHUNKED,
-    index_meaning,
-    named_by_meaning,
-    quantization_meaning,
-)
+from evalkit.measures.laws import SIZE, Law, at_workload, read, sizes
+from evalkit.reports.data.identity import MODEL_PARTS, index_meaning, named_by_meaning, quantization_meaning
 from evalkit.reports.data.labels import labels, short
 from evalkit.reports.data.same_vectors import same_vectors
 from evalkit.results.model_parts import model_parts
-from evalkit.results.reader import BASELINES, StoredRun, find_run, read_run, stored_runs
-from evalkit.results.record import BESIDE_FIGURES
-from evalkit.results.record import SETTING as STORED_SETTING
+from evalkit.results.reader import BASELINES, StoredRun, find_run, read_run, rows_by_point, stored_runs
+from evalkit.results.setting import COLUMNS as OF_SETTING
+from evalkit.results.setting import index_label, key_of
 
 SETTING = ["model", "dims", "quantization", "index"]
-WORDS = (
-    *("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index"),
-    *("metric", "priced_as", "chunking", "top_k", "serve_k"),
-)
+NO_DIMS, NO_VECTORS = 0, "no vectors"  # what tables group points without vectors by
+WORDS = (*(name for name in OF_SETTING if name != "dims"), "metric", "priced_as")
 RENAMED = ("model", "corpus", "quantization", "index")
+MEANINGS = ["quantization_meaning", "index_meaning", "index_label"]
 ORIGIN = ("weights", "kind")
-NEEDED = ("model", "revision", "corpus", "corpus_fingerprint", "dims", "quantization", "index")
+TIMED = ["search_ms", "encode_query_ms", "query_ms"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +34,9 @@ class Gathered:
     """``points``: one row per point with its setting, figures and costs; ``run`` is the position in ``runs``.
 
     ``model``, ``corpus``, ``quantization`` and ``index`` are labels, short and unique: what a run calls them is in
-    ``…_name``, and ``laws`` are a column of measures.laws.Laws. ``unsplit_model`` is the same for all ways to split its
-    documents. ``problems`` say what was left out and why.
+    ``…_name``, ``key`` is the key of the setting, and ``laws`` are a column of measures.laws.Laws. Where there are no
+    vectors, ``dims`` is ``NO_DIMS`` and ``quantization`` ``NO_VECTORS``. ``unsplit_model`` is the same for all ways to
+    split its documents. ``problems`` say what was left out and why.
     """
 
     points: pd.DataFrame
@@ -84,73 +78,57 @@ def labelled(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:
     """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart."""
     models, parts = short_model_names(points["model_name"]), same_vectors(points, runs)
     unsplit = {part: words for part, words in MODEL_PARTS.items() if part != "chunking"}
-    found = points.assign(
+    quantization = named_by_meaning(points["quantization_name"], points["quantization_meaning"])
+    return points.assign(
         model=labels(models, parts, MODEL_PARTS, ORIGIN),
         unsplit_model=labels(models, parts, unsplit, ORIGIN),
-        corpus=labels(points["corpus_name"], points, {"corpus_fingerprint": short}),
-        quantization=named_by_meaning(points["quantization_name"], points["quantization_meaning"]),
-        index=named_by_meaning(points["index_name"], points["index_meaning"]),
-    )
-    return found.drop(columns=["quantization_meaning", "index_meaning"])
+        corpus=labels(points["corpus_name"], points, {"corpus_fingerprint": short, "task": str}),
+        quantization=quantization.mask(points["dims"] == NO_DIMS, NO_VECTORS),
+        index=named_by_meaning(points["index_label"], points["index_meaning"]),
+    ).drop(columns=MEANINGS)
 
 
 def readable_runs(config: ReportConfig, problems: list[str]) -> list[StoredRun]:
     """The runs that can be read, oldest first; a line in ``problems`` for each that can't."""
     results_dir = Path(config.results_dir)
-    found = []
+    runs = []
     for name in config.runs or map(str, stored_runs(results_dir)):
         try:
-            found.append(find_run(name, results_dir) if config.runs else read_run(Path(name)))
+            runs.append(find_run(name, results_dir) if config.runs else read_run(Path(name)))
         except (UserError, OSError) as error:
             places = (Path(), results_dir, results_dir / BASELINES)
             if config.runs and not any((place / name).exists() for place in places):
                 raise
             problems.append(f"{Path(name).name} is left out: {str(error).splitlines()[0]}")
-    return sorted(found, key=lambda run: (str(run.about.get("created_at")), run.name))
+    return sorted(runs, key=lambda run: (str(run.about.get("created_at")), run.name))
 
 
 def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     """The points of one run with what tells them apart, documents of their corpus and costs.
 
-    Raises KeyError for missing columns.
+    Raises KeyError for missing columns, ValueError where there is no point.
     """
     about = run.about
-    points = pd.DataFrame(about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
-    if missing := [name for name in NEEDED if name not in points]:
-        raise KeyError(missing[0])
-    depth = points.get("top_k", pd.Series(dtype=object))
-    served = points.get("serve_k", depth)  # runs older than serve_k served all of top_k
-    points = with_means(with_chunks(points), run).assign(top_k=depth.astype(str), serve_k=served.astype(str))
-    measured = [str(name) for name in points if name not in WORDS]
-    points = points.astype({"dims": int, **dict.fromkeys(measured, float)})
+    stored: Sequence[Mapping[str, Any]] = about["points"]
+    if not stored:
+        raise ValueError("it has no points")
+    keys = pd.Series([key_of(point) for point in stored], dtype=object)
+    points = with_means(run.points().assign(key=keys), run)
+    measured = [str(name) for name in points if name not in (*WORDS, "dims", "key")]
+    points = points.astype({**dict.fromkeys(measured, float), "top_k": str, "serve_k": str})
     documents = {c["name"]: c["documents"] for c in about["corpora"]}
     names = points[["model", "corpus"]].drop_duplicates().itertuples(index=False, name=None)
     parts = {name: model_parts(about, *name) for name in names}
     of_models = pd.DataFrame([parts[name] for name in zip(points["model"], points["corpus"], strict=True)])
     points = points.rename(columns={name: f"{name}_name" for name in RENAMED}).assign(
+        dims=points["dims"].fillna(NO_DIMS).astype(int),
         documents=points["corpus"].map(documents).astype(float),
-        quantization_meaning=[
-            quantization_meaning(about, name, served)
-            for name, served in zip(points["quantization"], points["serve_k"], strict=True)
-        ],
-        index_meaning=[index_meaning(about, name) for name in points["index"]],
+        quantization_meaning=[quantization_meaning(about, p["quantization"], str(p["serve_k"])) for p in stored],
+        index_meaning=[index_meaning(about, point) for point in stored],
+        index_label=[index_label(point) for point in stored],
         **of_models,
     )
-    points = with_laws(points, [point.get("laws") for point in about["points"]], config.workload.documents)
-    priced, cpu = [], about["environment"]["cpu"]
-    for (model, device), group in points.groupby(["model_name", "device"], sort=False):
-        prices = tariff(config.pricing, config.workload, str(model), str(device), cpu)
-        figures = {str(name): group[name] for name in group}
-        found = costs(figures, config.workload, prices)
-        priced.append(group.assign(**found, priced_as=prices.priced_as, machine=prices.machine, **prices_of(prices)))
-    return pd.concat(priced).sort_index()
-
-
-def with_chunks(points: pd.DataFrame) -> pd.DataFrame:
-    """``points`` with the columns that runs did not have before documents could be split."""
-    whole: dict[str, Any] = {"chunking": UNCHUNKED, "chunks_per_document": 1.0}
-    whole["bytes_per_document"] = points.get("bytes_per_vector")
-    return points.assign(**{name: value for name, value in whole.items() if name not in points})
+    return priced(with_laws(points, [p.get("laws") for p in stored], config.workload.documents), about, config)
 
 
 def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:
@@ -159,8 +137,22 @@ def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:
         return points
     calls = run.latencies()
     calls["query_ms"] = calls["search_ms"] + calls["encode_query_ms"]
-    means = calls.groupby(list(STORED_SETTING), sort=False)[["search_ms", "encode_query_ms", "query_ms"]].mean()
-    return points.merge(means.add_suffix("_mean"), "left", left_on=list(STORED_SETTING), right_index=True)
+    rows = rows_by_point(calls)
+    place = np.full(len(calls), -1)
+    for number, key in enumerate(points["key"]):
+        place[rows.get(key, [])] = number
+    means = calls[TIMED].groupby(place).mean().reindex(range(len(points)))
+    return points.join(means.add_suffix("_mean").set_axis(points.index))
+
+
+def priced(points: pd.DataFrame, about: Mapping[str, Any], config: ReportConfig) -> pd.DataFrame:
+    """``points`` with costs by the prices of ``config`` for the device that each model ran on."""
+    groups, cpu = [], about["environment"]["cpu"]
+    for (model, device), group in points.groupby(["model_name", "device"], sort=False):
+        prices = tariff(config.pricing, config.workload, str(model), str(device), cpu)
+        in_usd = costs({str(name): group[name] for name in group}, config.workload, prices)
+        groups.append(group.assign(**in_usd, priced_as=prices.priced_as, machine=prices.machine, **prices_of(prices)))
+    return pd.concat(groups).sort_index()
 
 
 def with_laws(points: pd.DataFrame, stored: Sequence[Any], documents: int) -> pd.DataFrame:
@@ -169,21 +161,22 @@ def with_laws(points: pd.DataFrame, stored: Sequence[Any], documents: int) -> pd
     Of runs that kept no laws yet, only the bytes that are stored are known.
     """
     rows: list[dict[Any, Any]] = points.to_dict("records")
-    laws = [read(each) if each is not None else bytes_alone(row) for each, row in zip(stored, rows, strict=True)]
-    found = [at_workload(each, row, documents) for each, row in zip(laws, rows, strict=True)]
-    figures = pd.DataFrame(found, points.index, COLUMNS).astype(float)
+    laws = [read(kept) if kept is not None else bytes_alone(row) for kept, row in zip(stored, rows, strict=True)]
+    modelled = [at_workload(law, row, documents) for law, row in zip(laws, rows, strict=True)]
+    figures = pd.DataFrame(modelled, points.index).astype(float)
     return points.assign(
-        **{name: figures[name] for name in COLUMNS},
+        **{str(name): figures[name] for name in figures},
         laws=pd.Series(laws, points.index, dtype=object),
-        modelled_from=[min(sizes(each), default=np.nan) for each in laws],
-        modelled_to=[max(sizes(each), default=np.nan) for each in laws],
+        modelled_from=[min(sizes(law), default=np.nan) for law in laws],
+        modelled_to=[max(sizes(law), default=np.nan) for law in laws],
     )
 
 
 def bytes_alone(row: Mapping[str, Any]) -> dict[str, list[Law]]:
-    total, each = row.get("index_bytes", np.nan), row.get("bytes_per_document", np.nan)
-    known = total == total and each == each
-    return {SIZE: [Law({"one": total - row["documents"] * each, "vectors": each})]} if known else {}
+    total, of_one = row.get("index_bytes", np.nan), row.get("bytes_per_document", np.nan)
+    if np.isnan(total) or np.isnan(of_one):
+        return {}
+    return {SIZE: [Law({"one": total - row["documents"] * of_one, "vectors": of_one})]}
 
 
 def prices_of(prices: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ than the CPU tells settings apart for its price's sake: speed on a GPU and on a 
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ import pandas as pd
 
 from evalkit.config.schema.search import RESCORE_FACTOR
 from evalkit.reports.data.labels import Words, labels, quoted, short
+from evalkit.results.setting import WHOLE
 
-UNCHUNKED = "none"
 SOURCE = ["runtime", "weights", "kind"]
 NOT_OF_RANKINGS = ("search", "build_threads")
-NOT_OF_SCORES = ("kind", "name", "path", "depth", "trust_remote_code", "licence")
+NOT_OF_SCORES = ("kind", "path", "depth", "trust_remote_code", "licence")
+OF_FUSED_MODEL = ("kind", "name", "revision", "options", "prompts")
 
 MODEL_PARTS: dict[str, Words] = {
     "revision": short,
@@ -30,7 +32,7 @@ MODEL_PARTS: dict[str, Words] = {
     "layer_norm": lambda value: "layer norm" if value else "no layer norm",
     "pooling": lambda value: f"{value} pooling",
     "options": lambda value: f"options {quoted(value)}" if value else "no options",
-    "chunking": lambda value: "whole" if value == UNCHUNKED else value,
+    "chunking": lambda value: "whole" if value == WHOLE else value,
     "store_dtype": lambda value: f"stored as {value}",
     "top_k": lambda value: f"top_k {value}",
     "serve_k": lambda value: f"serve_k {value}",
@@ -42,7 +44,7 @@ MODEL_PARTS: dict[str, Words] = {
 
 def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: str) -> str:
     """What a point's quantization stands for in its run: the keys of its config that decide rankings, as JSON."""
-    settings = named(about["config"].get("quantization", {}), quantization)
+    settings = about["config"].get("quantization", {}).get(quantization) or {}
     rescore = settings.get("rescore")
     if isinstance(rescore, Mapping):
         settings = {**settings, "rescore": f"{candidates(rescore, serve_k)} by {rescore.get('store', 'float32')}"}
@@ -50,7 +52,7 @@ def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: s
 
 
 def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
-    """How many candidates are re-ordered, however the config says it. Of a ladder, the point's index has the number."""
+    """How many candidates are re-ordered, however the config says it; of a ladder, the operating point says it."""
     given, times = rescore.get("candidates"), 1
     if given is None:
         given, times = rescore.get("factor") or RESCORE_FACTOR, int(serve_k)
@@ -58,24 +60,37 @@ def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
     return "a ladder" if len(numbers) > 1 else str(numbers.pop())
 
 
-def index_meaning(about: Mapping[str, Any], index: str) -> str:
-    """What a point's index stands for in its run, and the reranker behind it: the keys that decide rankings, as JSON.
+def index_meaning(about: Mapping[str, Any], point: Mapping[str, Any]) -> str:
+    """What a point's index and stages stand for in its run: the keys of their configs that decide rankings, as JSON.
 
-    Operating points and depths are in the name already.
+    Operating points and depths are in the label already.
     """
     config = about["config"]
-    settings = dict(flat(without(named(config.get("index", {}), index), NOT_OF_RANKINGS)))
-    reranker = config.get("reranker", {})
-    name = str(reranker.get("name")).rpartition("/")[2]
-    if reranker.get("kind") is not None and f"+{name}(depth=" in index:
-        settings |= flat(without(reranker, NOT_OF_SCORES), "reranker ")
+    stages = config.get("stages") or {}
+    settings = dict(flat(without(config.get("index", {}).get(point["index"]) or {}, NOT_OF_RANKINGS)))
+    for key in stage_keys(point["stages"], stages):
+        settings |= flat(stage_scores(stages[key]), f"{key} ")
     return json.dumps(settings)
 
 
-def named(config: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """The settings of ``name``, which may go on with an operating point in brackets and later stages behind a plus."""
-    keys = [key for key in config if name == key or name.startswith((f"{key}(", f"{key}+"))]
-    return config[max(keys, key=len)] if keys else {}
+def stage_keys(stages: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """``bm25``, ``minilm`` of ``bm25+minilm(depth=50)``: the keys of ``config``, which may hold anything."""
+    while stages:
+        starting = [key for key in config if re.match(rf"{re.escape(key)}($|[(+])", stages)]
+        key = max(starting, key=len, default="")
+        if key:
+            yield key
+        stages = stages[len(key) :].partition("+")[2]
+
+
+def stage_scores(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a stage's config its scores depend on; a model that lies in a folder goes by it."""
+    scores = without(stage, NOT_OF_SCORES)
+    if stage.get("path") and not stage.get("name"):
+        scores["path"] = stage["path"]
+    if isinstance(stage.get("model"), Mapping):
+        scores["model"] = {name: stage["model"][name] for name in OF_FUSED_MODEL if name in stage["model"]}
+    return scores
 
 
 def without(settings: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:

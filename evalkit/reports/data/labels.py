@@ -18,16 +18,16 @@ def labels(names: pd.Series, parts: pd.DataFrame, words: Mapping[str, Words], la
     The columns that are ``last`` are named only where a label would still stand for several things. Different rows of
     names and parts never get the same label, whatever is written in them.
     """
-    found = names
+    named = names
     for column in words:
-        namesakes = found if column in last else names
+        namesakes = named if column in last else names
         differ = parts[column].groupby(namesakes).transform("nunique", dropna=False) > 1
-        found = found.where(~differ, found + SEPARATOR + distinct(parts[column], words[column]))
+        named = named.where(~differ, named + SEPARATOR + distinct(parts[column], words[column]))
     things = list(zip(names, *(parts[column] for column in words), strict=True))
-    while found.nunique() < len(set(things)):
-        labelled = pd.Series(list(zip(found, things, strict=True)), index=names.index)
-        found = distinct(labelled, lambda thing: str(thing[0]))
-    return found
+    while named.nunique() < len(set(things)):
+        labelled = pd.Series(list(zip(named, things, strict=True)), index=names.index)
+        named = distinct(labelled, lambda thing: str(thing[0]))
+    return named
 
 
 def distinct(values: pd.Series, words: Words) -> pd.Series:

@@ -7,10 +7,11 @@ import pandas as pd
 
 from evalkit.arrays import Floats
 from evalkit.reports.data.gather import Gathered
-from evalkit.reports.data.identity import UNCHUNKED
 from evalkit.reports.data.quality import CorpusQueries, all_pairs
+from evalkit.reports.data.scopes import search_name
 from evalkit.reports.data.words import figure, number
 from evalkit.results.percent import percent
+from evalkit.results.setting import WHOLE
 
 SETTING = ["dims", "quantization", "index"]
 
@@ -31,15 +32,15 @@ def long_documents(
             continue
         best = in_all.sort_values(measure, ascending=False, kind="stable").iloc[0][SETTING]
         same = in_all[(in_all[SETTING] == best).all(axis=1)]
-        same = same.sort_values("chunking", key=lambda names: names != UNCHUNKED, kind="stable")
+        same = same.sort_values("chunking", key=lambda names: names != WHOLE, kind="stable")
         p_values = against_the_first(same.index.to_list(), queries[str(corpus)], measure, alpha)
-        first, *others = (words(gathered, same.loc[row], measure) for row in same.index)
+        first, *later = (words(gathered, same.loc[row], measure) for row in same.index)
         gains = same[measure].to_numpy()[1:] - same[measure].to_numpy()[0]
         compared = (
-            f"{other} ({gain:+.4f}{'' if np.isnan(p) else f', p = {p:.2g}'})"
-            for other, gain, p in zip(others, gains, p_values, strict=True)
+            f"{way} ({gain:+.4f}{'' if np.isnan(p) else f', p = {p:.2g}'})"
+            for way, gain, p in zip(later, gains, p_values, strict=True)
         )
-        setting = " ".join(map(str, best))
+        setting = " ".join(search_name(*best))
         yield f"{model} on {corpus}, {measure} ({setting}): {'; '.join((first, *compared))}."
 
 
@@ -53,7 +54,7 @@ def against_the_first(points: list[int], queries: CorpusQueries, measure: str, a
 def words(gathered: Gathered, point: pd.Series, measure: str) -> str:
     """``cut at 256 tokens (71.0% of documents) 0.6451``, or how documents were split and what that costs in bytes."""
     quality = number(point[measure], "")
-    if point["chunking"] != UNCHUNKED:
+    if point["chunking"] != WHOLE:
         chunks, size = point["chunks_per_document"], figure("bytes_per_document", point["bytes_per_document"])
         return f"{point['chunking']} {quality}, {chunks:.2f} chunks and {size} per document"
     passes = gathered.runs[point["run"]].about["embeddings"]

@@ -53,7 +53,7 @@ def provenance(report: Report) -> Iterator[dict[str, Any]]:
         for corpus in about["corpora"]:
             size = f"{corpus['documents']:,} documents, {corpus.get('queries', 0):,} queries"
             facts.append(("corpus", f"{corpus['name']}: {size}; fingerprint {corpus['fingerprint']}"))
-        facts += [("encoding timed", timed_words(each)) for each in about["embeddings"] if each["side"] == "document"]
+        facts += [("encoding timed", timed_words(side)) for side in about["embeddings"] if side["side"] == "document"]
         yield {"title": run.name, "facts": facts}
 
 

@@ -24,8 +24,8 @@ from evalkit.measures.selection import (
     weighted_sums,
 )
 from evalkit.reports.data.gather import Gathered
-from evalkit.results.reader import StoredRun
-from evalkit.results.record import SETTING
+from evalkit.results.reader import StoredRun, rows_by_point
+from evalkit.results.setting import KEY
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Pairs:
 
     def p(self, first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
         """p of "equally good", adjusted for all pairs; NaN where one of the two settings isn't known."""
-        places = [np.searchsorted(self.rows, np.asarray(each)) for each in (first, second)]
+        places = [np.searchsorted(self.rows, np.asarray(settings)) for settings in (first, second)]
         known = np.isin(first, self.rows) & np.isin(second, self.rows)
-        found = np.full(np.broadcast(*places).shape, np.nan)
-        one, other = (np.broadcast_to(place, found.shape)[known] for place in places)
-        found[known] = self.largest.p(statistics(self.sums, one, other))
-        return found
+        p = np.full(np.broadcast(*places).shape, np.nan)
+        first_known, second_known = (np.broadcast_to(place, p.shape)[known] for place in places)
+        p[known] = self.largest.p(statistics(self.sums, first_known, second_known))
+        return p
 
 
 class Rows(NamedTuple):
@@ -105,11 +105,11 @@ def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str
     problems = []
     rows: dict[int, Rows] = {}
     for number, run in enumerate(gathered.runs):
-        wanted = gathered.points[gathered.points["run"] == number]
-        if wanted.empty:
+        points = gathered.points[gathered.points["run"] == number]
+        if points.empty:
             continue
         try:
-            rows |= point_rows(run, wanted, gathered.measures)
+            rows |= point_rows(run, points, gathered.measures)
         except (UserError, KeyError, ValueError) as error:
             problems.append(f"{run.name} has no intervals and tests: {str(error).splitlines()[0]}")
     corpora = {}
@@ -118,22 +118,21 @@ def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str
     return corpora, problems
 
 
-def point_rows(run: StoredRun, wanted: pd.DataFrame, measures: Sequence[str]) -> dict[int, Rows]:
-    """Position of each of the ``wanted`` points of ``run`` → its rows. Raises UserError or KeyError for a bad table."""
-    found = run.table("queries", categories=[*(name for name in SETTING if name != "dims"), "query_id", "cluster"])
-    positions = found.groupby(list(SETTING), sort=False, observed=True).indices
-    codes, names = pd.factorize(found["query_id"])
+def point_rows(run: StoredRun, points: pd.DataFrame, measures: Sequence[str]) -> dict[int, Rows]:
+    """Position of each of the ``points`` of ``run`` → its rows. Raises UserError or KeyError for a bad table."""
+    table = run.table("queries", categories=[*(name for name in KEY if name != "dims"), "query_id", "cluster"])
+    positions = rows_by_point(table)
+    codes, names = pd.factorize(table["query_id"])
     ids = [str(name) for name in names]
-    clusters = found["cluster"].to_numpy() if "cluster" in found and found["cluster"].notna().any() else None
-    values = {name: found[name].to_numpy(dtype=np.float64) for name in measures if name in found}
-    keys = wanted[["corpus_name", "dims", "quantization_name", "index_name"]].itertuples(index=False, name=None)
+    clusters = table["cluster"].to_numpy() if "cluster" in table and table["cluster"].notna().any() else None
+    values = {name: table[name].to_numpy(dtype=np.float64) for name in measures if name in table}
 
     def of_clusters(at: Any) -> Sequence[str] | None:
         return None if clusters is None or pd.isna(clusters[at]).any() else clusters[at].tolist()
 
     return {
-        int(point): Rows(codes[at], ids, {name: each[at] for name, each in values.items()}, of_clusters(at))
-        for point, key in zip(wanted.index, keys, strict=True)
+        int(point): Rows(codes[at], ids, {name: column[at] for name, column in values.items()}, of_clusters(at))
+        for point, key in zip(points.index, points["key"], strict=True)
         if (at := positions.get(key)) is not None
     }
 
@@ -147,15 +146,15 @@ def aligned(points: tuple[int, ...], rows: Mapping[int, Rows], measures: Sequenc
     for place, point in enumerate(points):
         if point not in rows:
             continue
-        codes, names, found, _ = rows[point]
+        codes, names, own_values, _ = rows[point]
         key = (id(names), codes.tobytes())
         if key not in orders:
             named = np.array([names[code] for code in codes])
             by_id = np.argsort(named, kind="stable")
             orders[key] = by_id if named[by_id].tolist() == ids else None
         if (order := orders[key]) is not None:
-            for name, each in found.items():
-                values[name][place] = each[order]
+            for name, column in own_values.items():
+                values[name][place] = column[order]
     return CorpusQueries(points, tuple(ids), values, clusters_of([rows[point] for point in known], ids))
 
 
@@ -187,7 +186,8 @@ def certainty(
     low, high = mean - margin, mean + margin
     all_shares = np.all([((values == 0) | (values == 1)).all(axis=1) for values in samples], axis=0)
     of_shares = all_shares | (spread.error == 0)
-    queries = len(samples) ** 2 / sum(1 / independent(*each) for each in zip(samples, drawn, strict=True))
+    counts = [independent(values, codes) for values, codes in zip(samples, drawn, strict=True)]
+    queries = len(samples) ** 2 / sum(1 / count for count in counts)
     hits = mean * queries
     with np.errstate(invalid="ignore"):
         share_low = np.where(hits > 0, special.betaincinv(hits, queries - hits + 1, alpha / 2), 0.0)

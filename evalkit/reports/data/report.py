@@ -15,7 +15,6 @@ from evalkit.reports.data.long_documents import long_documents
 from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
 from evalkit.reports.data.scopes import Scope, scopes
 from evalkit.reports.data.warnings import warnings
-from evalkit.reports.views.marks import Marks, marks
 from evalkit.results.columns import DIRECTED
 
 
@@ -28,7 +27,6 @@ class Report:
     queries: dict[str, CorpusQueries]
     scopes: list[Scope]
     warnings: tuple[str, ...]
-    marks: Marks
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -61,26 +59,26 @@ def make_report(config: ReportConfig) -> Report:
     """Read the runs and work out what the page says. Raises UserError for a bad setting or no run at all."""
     check(config)
     gathered = gather(config)
-    points = gathered.points
     if config.measure not in gathered.measures:
         raise UserError(f"no run has measured {config.measure}.", did_you_mean(config.measure, gathered.measures))
+    if config.cost not in gathered.points:
+        measured = [name for name in DIRECTED if name in gathered.points]
+        raise UserError(f"no run has measured {config.cost}.", did_you_mean(config.cost, measured))
     queries, problems = read_queries(gathered)
     gathered = replace(gathered, problems=(*gathered.problems, *problems))
-    found = scopes(gathered, queries, config.alpha)
     return Report(
         config=config,
         gathered=gathered,
         queries=queries,
-        scopes=found,
+        scopes=scopes(gathered, queries, config.alpha),
         warnings=tuple(warnings(gathered, queries, config.measure, config.workload)),
-        marks=marks(points["model"].unique(), points["quantization"].unique(), points["dims"].unique().tolist()),
     )
 
 
 def check(config: ReportConfig) -> None:
     """Raises UserError for the first value that can't work."""
     if config.cost not in DIRECTED:
-        raise UserError(f"cost={config.cost} is no column of costs.", did_you_mean(config.cost, DIRECTED))
+        raise UserError(f"cost={config.cost} is no figure with a better side.", did_you_mean(config.cost, DIRECTED))
     for name, value in (("within", config.within), ("alpha", config.alpha)):
         if not 0 < value < 1:
             raise UserError(f"{name}={value} is not possible.", "Give a share between 0 and 1.")

@@ -26,7 +26,7 @@ def same_vectors(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFram
     """
     equal = ["model_name", *(name for name in MODEL_PARTS if name not in NOT_OF_VECTORS)]
     agree = Agreement(runs)
-    found = points.copy()
+    merged = points.copy()
     for _, group in points.groupby(equal, sort=False):
         classes: list[list[pd.DataFrame]] = []
         for _, source in group.groupby(SOURCE, sort=False):
@@ -37,8 +37,8 @@ def same_vectors(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFram
                 known.append(source)
         for members in classes:
             together = pd.concat(members)
-            found.loc[together.index, SOURCE] = [OR.join(together[column].unique()) for column in SOURCE]
-    return found
+            merged.loc[together.index, SOURCE] = [OR.join(together[column].unique()) for column in SOURCE]
+    return merged
 
 
 class Agreement:
@@ -54,26 +54,26 @@ class Agreement:
         except UserError:
             return None
 
-    def between(self, one: pd.DataFrame, other: pd.DataFrame) -> bool:
-        """Whether the points ``one`` and ``other`` of one model are of the same vectors."""
-        pairs = product(one["run"].unique(), other["run"].unique())
+    def between(self, first: pd.DataFrame, second: pd.DataFrame) -> bool:
+        """Whether the points ``first`` and ``second`` of one model are of the same vectors."""
+        pairs = product(first["run"].unique(), second["run"].unique())
         compared = [cosine for pair in pairs if (cosine := self.smallest_cosine(*pair)) is not None]
         if compared:
             return min(compared) >= SAME_COSINE
-        if one["weights"].iloc[0] != other["weights"].iloc[0]:
+        if first["weights"].iloc[0] != second["weights"].iloc[0]:
             return False
-        return all(self.is_verified(run) for points in (one, other) for run in points["run"].unique())
+        return all(self.is_verified(run) for points in (first, second) for run in points["run"].unique())
 
-    def smallest_cosine(self, one: int, other: int) -> float | None:
+    def smallest_cosine(self, first: int, second: int) -> float | None:
         """Over the texts that both canaries hold; -1 where the vectors are of other widths, null without a text."""
-        before, after = self.canary(one), self.canary(other)
+        before, after = self.canary(first), self.canary(second)
         if before is None or after is None:
             return None
         texts = shared_texts(before, after)
         if texts.empty:
             return None
-        found = cosines(texts)
-        return -1.0 if found is None else float(found.min())
+        of_texts = cosines(texts)
+        return -1.0 if of_texts is None else float(of_texts.min())
 
     def is_verified(self, run: int) -> bool:
         """Whether a run's vectors are PyTorch's in float32, or were found to agree with them on both sides."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evalkit.reports.data.gather import SETTING, Gathered
+from evalkit.reports.data.gather import NO_DIMS, SETTING, Gathered
 from evalkit.reports.data.labels import SEPARATOR
 from evalkit.reports.data.quality import Certainty, CorpusQueries, certainty
 
@@ -43,10 +43,9 @@ def scopes(gathered: Gathered, queries: Mapping[str, CorpusQueries], alpha: floa
     points = gathered.points
     corpora = list(points["corpus"].unique())
     common, left_out = common_corpora(points)
-    chosen = [tuple(common)] if len(common) > 1 else []
-    alone = sorted(corpora, key=lambda corpus: corpus not in common)
-    chosen += [(corpus,) for corpus in alone]
-    return [scope(points, queries, names, gathered.measures, alpha, left_out) for names in chosen]
+    several = [tuple(common)] if len(common) > 1 else []
+    single = [(corpus,) for corpus in sorted(corpora, key=lambda corpus: corpus not in common)]
+    return [scope(points, queries, names, gathered.measures, alpha, left_out) for names in (*several, *single)]
 
 
 def common_corpora(points: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -87,8 +86,10 @@ def scope(
         corpora=corpora,
         members=tuple(tuple(row) for row in members.tolist()),
         certainty={
-            measure: certainty(points[measure].to_numpy(dtype=np.float64)[members].mean(axis=1), each, alpha, clusters)
-            for measure, each in samples.items()
+            measure: certainty(
+                points[measure].to_numpy(dtype=np.float64)[members].mean(axis=1), values, alpha, clusters
+            )
+            for measure, values in samples.items()
         },
         incomplete=tuple(incomplete(place[place.isna().any(axis=1)], left_out)),
     )
@@ -104,5 +105,10 @@ def incomplete(lacking: pd.DataFrame, left_out: list[str]) -> Iterator[str]:
 
 def setting_name(model: str, dims: int, quantization: str, index: str) -> str:
     """``MiniLM 256 int8 flat``; what has no vectors goes by its model alone where no stage follows."""
-    parts = [model, str(dims), quantization, index] if dims else [model, index] if "+" in index else [model]
+    parts = [model] if dims == NO_DIMS and "+" not in index else [model, *search_name(dims, quantization, index)]
     return (SEPARATOR if any(SEPARATOR in part for part in parts) else " ").join(parts)
+
+
+def search_name(dims: int, quantization: str, index: str) -> list[str]:
+    """``["256", "int8", "flat"]``, or the index alone where there are no vectors."""
+    return [index] if dims == NO_DIMS else [str(dims), quantization, index]

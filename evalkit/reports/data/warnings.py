@@ -33,13 +33,13 @@ def warnings(
 
 
 def lint(gathered: Gathered) -> Iterator[str]:
-    found = {
+    texts = {
         f"{corpus['name']}: {finding['text']}": None
         for run in gathered.runs
         for corpus in run.about["corpora"]
         for finding in corpus.get("lint", [])
     }
-    yield from found
+    yield from texts
 
 
 def missing_corpora(gathered: Gathered) -> Iterator[str]:
@@ -89,9 +89,9 @@ def without_laws(points: pd.DataFrame, documents: int) -> Iterator[str]:
 
 def dependence(queries: Mapping[str, CorpusQueries]) -> Iterator[str]:
     """What is drawn by the intervals and tests of each corpus."""
-    for corpus, each in queries.items():
-        count = f"{len(each.query_ids):,} queries"
-        if each.clusters is not None:
-            yield f"{corpus}: intervals and tests draw {int(each.clusters.max()) + 1:,} clusters of its {count}."
-        elif each.query_ids:
+    for corpus, of_corpus in queries.items():
+        count = f"{len(of_corpus.query_ids):,} queries"
+        if of_corpus.clusters is not None:
+            yield f"{corpus}: intervals and tests draw {int(of_corpus.clusters.max()) + 1:,} clusters of its {count}."
+        elif of_corpus.query_ids:
             yield f"{corpus}: which of its {count} depend on each other wasn't modelled; they count as independent."

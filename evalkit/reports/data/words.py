@@ -1,27 +1,24 @@
 """Figures as a reader wants them, the same in the page, the Markdown and (data.js is the twin) the browser."""
 
-from evalkit.results.columns import DIRECTED
+import math
 
-DIGITS = {"$": 2, "B": 0, "ms": 1, "1/s": 0, "s": 2}
-SMALL, SMALL_DIGITS = 0.1, 4
+from evalkit.results.columns import DIGITS, QUALITY_DIGITS, column
+
+SMALL = 0.1
 
 
-def figure(column: str, value: float) -> str:
-    """``value`` of ``column`` with its unit: ``$1.23 a month``, ``384 B``, ``9.1 ms``."""
-    unit = unit_of(column)
+def figure(name: str, value: float) -> str:
+    """``value`` of the column ``name`` with its unit: ``$1.23 a month``, ``384 B``, ``9.1 ms``."""
+    unit = column(name).unit
     text = number(value, unit)
     if unit != "$":
         return f"{text} {unit}".strip()
-    return f"${text} a month" if "_month" in column else f"${text}"
+    return f"${text} a month" if "_month" in name else f"${text}"
 
 
 def number(value: float, unit: str) -> str:
     """``value`` with as many decimals as its unit deserves; a dash for what is not known."""
-    if value != value:  # NaN
+    if math.isnan(value):
         return "–"
-    digits = DIGITS.get(unit, SMALL_DIGITS)
-    return f"{value:,.{SMALL_DIGITS if digits and 0 < abs(value) < SMALL else digits}f}"
-
-
-def unit_of(column: str) -> str:
-    return DIRECTED[column].unit if column in DIRECTED else ""
+    digits = DIGITS.get(unit, QUALITY_DIGITS)
+    return f"{value:,.{QUALITY_DIGITS if digits and 0 < abs(value) < SMALL else digits}f}"

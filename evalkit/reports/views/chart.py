@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import Bools, Floats
+from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.views.marks import Marks
 
 DRAWN_AS_SHAPES = 2_000
@@ -21,7 +22,7 @@ class Axis:
     column: str
     unit: str
     log: bool = False
-    higher_is_better: bool = False
+    higher_is_better: bool | None = False
 
     @property
     def label(self) -> str:
@@ -83,10 +84,11 @@ def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
     def mark(label: object, colour: str, shape: str, size: float) -> Line2D:
         return Line2D([], [], linestyle="", label=str(label), color=colour, marker=shape, markersize=size)
 
+    widths = sorted(dims for dims in table["dims"].unique() if dims != NO_DIMS)
     handles = [
         *(mark(name, marks.colours[name], "o", 6) for name in table["model"].unique()),
         *(mark(name, "#666666", marks.shapes[name], 6) for name in table["quantization"].unique()),
-        *(mark(f"{width} dims", "#666666", "o", 0.6 * marks.sizes[width]) for width in sorted(table["dims"].unique())),
+        *(mark(f"{dims} dims", "#666666", "o", 0.6 * marks.sizes[dims]) for dims in widths),
         Line2D([], [], color="#666666", linewidth=1, label="Pareto front"),
     ]
     columns = -(-len(handles) // LEGEND_ROWS)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.reports.data.report import Report
-from evalkit.reports.views.marks import svg_path
+from evalkit.reports.views.marks import dims_name, marks_of, svg_path
 
 FILTERS = ("model", "dims", "quantization", "index")
 PLAIN = "#7a828c"
@@ -15,14 +15,15 @@ PLAIN = "#7a828c"
 
 def filters(report: Report) -> Iterator[dict[str, Any]]:
     """One group of check boxes per part of a setting; each carries the mark that it has in the chart."""
-    circle = svg_path("o")
+    marks, circle = marks_of(report), svg_path("o")
     for column in FILTERS:
         names = report.gathered.points[column].unique().tolist()
         options = []
-        for name in sorted(names) if column == "dims" else names:
-            shape = svg_path(report.marks.shapes[name]) if column == "quantization" else circle
-            colour = report.marks.colours[name] if column == "model" else PLAIN
-            size = report.marks.sizes[name] if column == "dims" else 14
+        for value in sorted(names) if column == "dims" else names:
+            shape = svg_path(marks.shapes[value]) if column == "quantization" else circle
+            colour = marks.colours[value] if column == "model" else PLAIN
+            size = marks.sizes[value] if column == "dims" else 14
+            name = dims_name(value) if column == "dims" else value
             options.append({"name": name, "path": shape if column != "index" else "", "colour": colour, "size": size})
         yield {"column": column, "options": options}
 

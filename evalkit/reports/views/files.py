@@ -2,26 +2,36 @@
 
 from pathlib import Path
 
+import pandas as pd
+
+from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.report import Report
-from evalkit.reports.data.words import unit_of
 from evalkit.reports.views.chart import Axis, chart_svg
 from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
-from evalkit.results.columns import DIRECTED
+from evalkit.reports.views.marks import marks_of
+from evalkit.results.columns import column
 from evalkit.results.files import write_text
 
-INTERNAL = ["run", "device", "unsplit_model", "laws", "cores", "ram_gb"]
+INTERNAL = ["run", "key", "device", "unsplit_model", "laws", "cores", "ram_gb"]
 
 
 def write_files(report: Report, folder: Path) -> Path:
     """index.html, index.md, index.csv and index.svg in ``folder``, each whole or not there; the path of the page."""
     config = report.config
     folder.mkdir(parents=True, exist_ok=True)
-    x = Axis(config.cost, unit_of(config.cost), log=True, higher_is_better=DIRECTED[config.cost].higher_is_better)
-    y = Axis(config.measure, unit_of(config.measure), higher_is_better=True)
-    svg = chart_svg(report.table, report.quality.mean, report.front, x, y, report.marks)
+    cost, measure = column(config.cost), column(config.measure)
+    x = Axis(cost.name, cost.unit, log=True, higher_is_better=cost.higher_is_better)
+    y = Axis(measure.name, measure.unit, higher_is_better=True)
+    svg = chart_svg(report.table, report.quality.mean, report.front, x, y, marks_of(report))
     write_text(folder / "index.svg", svg)
     write_text(folder / "index.md", markdown(report))
-    write_text(folder / "index.csv", report.gathered.points.drop(columns=INTERNAL).to_csv(index=False))
+    write_text(folder / "index.csv", csv(report.gathered.points))
     write_text(folder / "index.html", html_page(report, svg))
     return folder / "index.html"
+
+
+def csv(points: pd.DataFrame) -> str:
+    """One line per point, dims empty where there are no vectors."""
+    dims = points["dims"].astype("Int64")
+    return points.assign(dims=dims.mask(dims == NO_DIMS)).drop(columns=INTERNAL).to_csv(index=False)

@@ -52,7 +52,7 @@ def html_page(report: Report, svg: str) -> str:
         scope=report.scopes[0],
         scopes=report.scopes,
         measures=report.gathered.measures,
-        axes=[name for name in DIRECTED if name in report.gathered.points],
+        axes=[column for name, column in DIRECTED.items() if name in report.gathered.points],
         answers=list(answer_cards(report)),
         warnings=report.warnings,
         filters=list(filters(report)),
@@ -63,7 +63,7 @@ def html_page(report: Report, svg: str) -> str:
         heats=list(heats(report)),
         hosted=hosted_headers(report),
         crossings=list(crossings(report)),
-        headers=table_headers(report),
+        headers=list(table_headers(report)),
         points=points,
         points_left_out=len(report.gathered.points) - len(points),
         query_corpora=list(data["queries"]),
@@ -74,7 +74,7 @@ def html_page(report: Report, svg: str) -> str:
 def policy(scripts: list[str]) -> str:
     """A Content-Security-Policy that allows these scripts, styles in the page, and nothing from anywhere."""
     sums = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{each}'" for each in sums)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in sums)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 

@@ -1,9 +1,12 @@
 """The report as Markdown, for a pull request or a wiki: the answer, the chart, the models, and the front."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
 from evalkit.reports.data.words import figure, number
@@ -40,12 +43,12 @@ def model_lines(report: Report) -> Iterator[str]:
         header,
         (
             (
-                "–" if each.rank is None else str(each.rank),
-                each.setting,
-                number(each.mean, ""),
-                f"{number(each.low, '')} – {number(each.high, '')}",
+                "–" if model.rank is None else str(model.rank),
+                model.setting,
+                number(model.mean, ""),
+                f"{number(model.low, '')} – {number(model.high, '')}",
             )
-            for each in ranked
+            for model in ranked
         ),
     )
     yield from (f"- not ranked: {escaped(line)}" for line in scope.incomplete)
@@ -64,13 +67,19 @@ def front_lines(report: Report) -> Iterator[str]:
         ("model", "dims", "quantization", "index", config.measure, *columns),
         (
             (
-                *(str(report.table[key].iloc[row]) for key in ("model", "dims", "quantization", "index")),
+                *setting_cells(report.table.iloc[row]),
                 number(report.quality.mean[row], ""),
                 *(figure(name, report.table[name].iloc[row]) for name in columns if name in report.table),
             )
             for row in rows[np.argsort(costs, kind="stable")]
         ),
     )
+
+
+def setting_cells(setting: "pd.Series[Any]") -> list[str]:
+    """Model, dims, quantization and index; dims and quantization are empty where there are no vectors."""
+    vectors = ("", "") if setting["dims"] == NO_DIMS else (str(setting["dims"]), setting["quantization"])
+    return [setting["model"], *vectors, setting["index"]]
 
 
 def warning_lines(report: Report) -> Iterator[str]:

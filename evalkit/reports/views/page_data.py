@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -12,17 +13,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from evalkit.errors import UserError
-from evalkit.measures.cost import FIGURES as COSTS
-from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
-from evalkit.measures.laws import FIGURES, Law, Laws
+from evalkit.measures.laws import FIGURES as LAW_FIGURES
+from evalkit.measures.laws import Law, Laws
+from evalkit.reports.data.gather import NO_DIMS, NO_VECTORS
 from evalkit.reports.data.report import Report
 from evalkit.reports.data.scopes import Scope
-from evalkit.reports.data.words import DIGITS, unit_of
-from evalkit.results.columns import DIRECTED
+from evalkit.reports.views.marks import marks_of
+from evalkit.results.columns import AT_WORKLOAD, COSTS, DIGITS, DIRECTED, FIGURES
 
 KEYS = ("model", "corpus", "quantization", "index")
-COST_INPUTS = ("tokens_per_document", "tokens_per_query", "encode_cores", "search_cores", "cores", "ram_gb")
-OTHERS = ("dims", "dims_trained", "is_hosted", "documents", "overlap_size", "modelled_from", "modelled_to")
+BESIDE_FIGURES = ("cores", "ram_gb", "dims_trained", "is_hosted", "documents", "modelled_from", "modelled_to")
 LARGEST_QUERY_VALUES = 400_000
 LONGEST_QUERY_TEXT, ALL_QUERY_TEXTS = 300, 300_000
 UNKNOWN, SCALE = 65_535, 10_000
@@ -31,8 +31,7 @@ UNKNOWN, SCALE = 65_535, 10_000
 def page_data(report: Report) -> dict[str, Any]:
     """Everything as one JSON value. Strings of many points are kept once, in ``names``, and numbered in ``columns``."""
     points = report.gathered.points
-    overlaps = [name for name in points if str(name).startswith("overlap@")]
-    numeric = [*report.gathered.measures, *overlaps, *DIRECTED, *COST_INPUTS, *OTHERS]
+    numeric = [*report.gathered.measures, *FIGURES, *BESIDE_FIGURES]
     numbered = {key: pd.factorize(points[key]) for key in (*KEYS, "machine", "priced_as")}
     config, modelled = report.config, [*AT_WORKLOAD, *COSTS]
     return {
@@ -42,22 +41,20 @@ def page_data(report: Report) -> dict[str, Any]:
         "alpha": config.alpha,
         "measures": list(report.gathered.measures),
         "modelled": modelled,
-        "law_figures": list(FIGURES),
+        "law_figures": list(LAW_FIGURES),
         "laws": [laws_data(laws) for laws in points["laws"]],
-        "units": {name: unit_of(name) for name in DIRECTED},
+        "units": {name: figure.unit for name, figure in DIRECTED.items()},
         "higher_is_better": [name for name, figure in DIRECTED.items() if figure.higher_is_better],
         "digits": DIGITS,
         "names": {key: [str(name) for name in names] for key, (_, names) in numbered.items()},
         "columns": {
             **{key: codes.tolist() for key, (codes, _) in numbered.items()},
-            **{
-                name: rounded(points[name])
-                for name in dict.fromkeys(numeric)
-                if name in points and name not in modelled
-            },
+            "dims": rounded(points["dims"].where(points["dims"] != NO_DIMS).to_numpy(dtype=np.float64)),
+            **{name: rounded(points[name]) for name in numeric if name in points and name not in modelled},
         },
         "scopes": [scope_data(scope) for scope in report.scopes],
-        "marks": report.marks.as_json(),
+        "marks": marks_of(report).as_json(),
+        "no_vectors": NO_VECTORS,
         "workload": asdict(config.workload),
         "prices": prices(points),
         "queries": queries_data(report),
@@ -66,16 +63,19 @@ def page_data(report: Report) -> dict[str, Any]:
 
 def rounded(values: "pd.Series[Any] | npt.NDArray[np.float64]", digits: int = 7) -> list[float | int | None]:
     """Numbers of so many significant digits; null for NaN, whole numbers without a point."""
-    found: list[float | int | None] = []
+    numbers: list[float | int | None] = []
     for value in np.asarray(values, dtype=np.float64).tolist():
         short = float(f"{value:.{digits}g}")
-        found.append(None if value != value else int(short) if short.is_integer() else short)
-    return found
+        if math.isnan(value):
+            numbers.append(None)
+        else:
+            numbers.append(int(short) if short.is_integer() else short)
+    return numbers
 
 
 def laws_data(laws: Laws) -> list[list[list[Any]]]:
     """Per figure its laws, each as data.js reads it: terms, where it holds from, and what was measured below that."""
-    return [[law_data(law) for law in laws.get(name, ())] for name in FIGURES]
+    return [[law_data(law) for law in laws.get(name, ())] for name in LAW_FIGURES]
 
 
 def law_data(law: Law) -> list[Any]:
@@ -90,8 +90,8 @@ def scope_data(scope: Scope) -> dict[str, Any]:
         "name": scope.name,
         "members": scope.members,
         "certainty": {
-            measure: {**{name: rounded(getattr(found, name)) for name in names}, "chance": found.chance}
-            for measure, found in scope.certainty.items()
+            measure: {**{name: rounded(getattr(certainty, name)) for name in names}, "chance": certainty.chance}
+            for measure, certainty in scope.certainty.items()
         },
     }
 
@@ -111,19 +111,19 @@ def queries_data(report: Report) -> dict[str, Any]:
     """corpus → query ids, texts and per-query values of the chosen measure, for as many points as there is room for."""
     chosen = points_with_queries(report)
     texts = query_texts(report)
-    found = {}
+    data = {}
     for corpus, queries in report.queries.items():
         rows = [row for row, point in enumerate(queries.points) if point in chosen]
         values = queries.values[report.config.measure][rows]
         whole = np.isfinite(values.sum(axis=1))
         if whole.any():
-            found[corpus] = {
+            data[corpus] = {
                 "ids": queries.query_ids,
                 "texts": [texts.get((corpus, query), "") for query in queries.query_ids],
                 "points": [queries.points[row] for row, known in zip(rows, whole, strict=True) if known],
                 "values": packed(values[whole]),
             }
-    return found
+    return data
 
 
 def packed(values: npt.NDArray[np.float64]) -> str:
@@ -151,11 +151,11 @@ def points_with_queries(report: Report) -> set[int]:
 
 def query_texts(report: Report) -> Mapping[tuple[str, str], str]:
     """(corpus, query id) → text, where the run kept it: at most 300 characters each and 300,000 in all."""
-    found: dict[tuple[str, str], str] = {}
+    texts: dict[tuple[str, str], str] = {}
     room = ALL_QUERY_TEXTS
     labels = report.gathered.points.drop_duplicates(["run", "corpus"])
     for number, name, corpus in labels[["run", "corpus_name", "corpus"]].itertuples(index=False, name=None):
-        if corpus in {known for known, _ in found}:
+        if corpus in {known for known, _ in texts}:
             continue
         try:
             kept = report.gathered.runs[number].query_texts()
@@ -165,8 +165,8 @@ def query_texts(report: Report) -> Mapping[tuple[str, str], str]:
             cut = text if len(text) <= LONGEST_QUERY_TEXT else text[:LONGEST_QUERY_TEXT] + "…"
             room -= len(cut)
             if room > 0:
-                found[corpus, query] = cut
-    return found
+                texts[corpus, query] = cut
+    return texts
 
 
 def as_script(value: Any) -> str:

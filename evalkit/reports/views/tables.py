@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.measures.cost import FIGURES as COSTS
 from evalkit.measures.cost import crossing
-from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
+from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
-from evalkit.reports.data.words import number, unit_of
+from evalkit.reports.data.words import number
 from evalkit.reports.views.chart import Axis
+from evalkit.results.columns import AT_WORKLOAD, COSTS, column
+from evalkit.results.setting import ABOUT
 
 TABLE_FIGURES = (
     *("overlap@10", "chunks_per_document", "bytes_per_document", "index_bytes"),
     *("documents_per_second", "search_ms_p50", "query_ms_p95_at_workload"),
 )
+NAMED = ("model", "corpus", "dims", "quantization", "index")
 TABLE_ROWS = 5_000
 HEAT_STEPS = 8
 UNTRAINED = "*"
@@ -36,13 +38,13 @@ def rankings(report: Report) -> Iterator[dict[str, Any]]:
                 "corpora": scope.corpora if len(scope.corpora) > 1 else (),
                 "rows": [
                     {
-                        "rank": "–" if each.rank is None else each.rank,
-                        "setting": each.setting,
-                        "mean": number(each.mean, ""),
-                        "interval": f"{number(each.low, '')} – {number(each.high, '')}",
-                        "by_corpus": [number(v, "") for v in each.by_corpus] if len(scope.corpora) > 1 else [],
+                        "rank": "–" if model.rank is None else model.rank,
+                        "setting": model.setting,
+                        "mean": number(model.mean, ""),
+                        "interval": f"{number(model.low, '')} – {number(model.high, '')}",
+                        "by_corpus": [number(v, "") for v in model.by_corpus] if len(scope.corpora) > 1 else [],
                     }
-                    for each in ranked
+                    for model in ranked
                 ],
             }
 
@@ -53,7 +55,7 @@ def heats(report: Report) -> Iterator[dict[str, Any]]:
     for position, scope in enumerate(report.scopes):
         table = scope.table(report.gathered.points).assign(quality=scope.certainty[measure].mean)
         low, high = table["quality"].min(), table["quality"].max()
-        for (model, index), group in table[table["dims"] > 0].groupby(["model", "index"], sort=False):
+        for (model, index), group in table[table["dims"] != NO_DIMS].groupby(["model", "index"], sort=False):
             cells = group.pivot_table("quality", "dims", "quantization", sort=False, dropna=False).sort_index()
             yield {
                 "scope": position,
@@ -81,7 +83,7 @@ def hosted_headers(report: Report) -> list[str]:
 
 def crossings(report: Report) -> Iterator[dict[str, Any]]:
     """For every model that ran on a machine of one's own, where each hosted model becomes dearer than that machine."""
-    own = report.table[~report.table["is_hosted"] & (report.table["dims"] > 0)]
+    own = report.table[~report.table["is_hosted"] & (report.table["dims"] != NO_DIMS)]
     for model, group in own.groupby("model", sort=False):
         first = group.iloc[0]
         per_second, per_hour = float(first["tokens_per_second"]), float(first["usd_per_hour"])
@@ -107,13 +109,17 @@ def millions(tokens: float) -> str:
     return f"{tokens / 1e6:,.0f} million tokens"
 
 
-def table_headers(report: Report) -> list[str]:
-    figures = (*report.gathered.measures, *table_figures(report), *COSTS)
-    return ["model", "corpus", "dims", "quantization", "index", *(Axis(name, unit_of(name)).label for name in figures)]
+def table_headers(report: Report) -> Iterator[dict[str, str]]:
+    """The head of each column of the table of points, and what it says."""
+    for name in NAMED:
+        yield {"text": name, "about": ABOUT[name]}
+    for figure in map(column, table_figures(report)):
+        yield {"text": Axis(figure.name, figure.unit).label, "about": figure.about}
 
 
 def table_figures(report: Report) -> list[str]:
-    return [name for name in TABLE_FIGURES if name in report.gathered.points]
+    measured = [name for name in TABLE_FIGURES if name in report.gathered.points]
+    return [*report.gathered.measures, *measured, *COSTS]
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,15 @@ def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
     """(position in the table of points, cells) of the best 5,000 points, best first."""
     points = report.gathered.points
     best = points.sort_values(report.config.measure, ascending=False, kind="stable").head(TABLE_ROWS)
+    has_vectors = (best["dims"] != NO_DIMS).tolist()
     marks = np.where(best["dims_trained"].astype(bool), "", UNTRAINED)
-    dims = [Cell(f"{width}{mark}", str(width)) for width, mark in zip(best["dims"], marks, strict=True)]
-    named = {name: [Cell(value) for value in best[name]] for name in ("model", "corpus", "quantization", "index")}
-    columns = [named["model"], named["corpus"], dims, named["quantization"], named["index"]]
-    for name in (*report.gathered.measures, *table_figures(report), *COSTS):
-        unit, modelled = unit_of(name), name if name in (*AT_WORKLOAD, *COSTS) else None
+    cells = {name: [Cell(value) for value in best[name]] for name in NAMED if name != "dims"}
+    cells["dims"] = [Cell(f"{width}{mark}", str(width)) for width, mark in zip(best["dims"], marks, strict=True)]
+    for name, nothing in (("dims", Cell("", "")), ("quantization", Cell(""))):
+        cells[name] = [cell if known else nothing for cell, known in zip(cells[name], has_vectors, strict=True)]
+    columns = [cells[name] for name in NAMED]
+    for name in table_figures(report):
+        unit, modelled = column(name).unit, name if name in (*AT_WORKLOAD, *COSTS) else None
         values = best[name].to_numpy(dtype=np.float64).tolist()
         columns.append([Cell(number(v, unit), "" if np.isnan(v) else f"{v:.7g}", modelled) for v in values])
     return list(zip(best.index.tolist(), zip(*columns, strict=True), strict=True))

@@ -55,7 +55,7 @@ def test_costs_are_worked_out_anew_for_all_runs_alike(write_run: WriteRun, confi
         (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
         (lambda run: edited(run, lambda about: about.update(schema_version=99)), "schema 99"),
         (lambda run: edited(run, lambda about: [p.pop("dims") for p in about["points"]]), "no 'dims'"),
-        (lambda run: edited(run, lambda about: about.update(points=[])), "no 'model'"),
+        (lambda run: edited(run, lambda about: about.update(points=[])), "no points"),
         (lambda run: edited(run, lambda about: about.pop("environment")), "no 'environment'"),
         (lambda run: edited(run, lambda about: about.update(points=7)), "left out"),
         (lambda run: edited(run, lambda about: about["points"][0].update(dims="wide")), "left out"),

@@ -180,7 +180,7 @@ def test_a_hosted_model_costs_its_tokens_in_both(
 def test_what_has_no_vectors_goes_by_its_name(
     chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path
 ) -> None:
-    write_run("words", {"x": {(0, "none"): noisy(0.6)}}, model="bm25")
+    write_run("words", {"x": {(None, "none"): noisy(0.6)}}, model="bm25", engine="bm25s", index="bm25")
     write_run("vectors", {"x": {(64, "float32"): noisy(0.5), (256, "float32"): noisy(0.55)}})
     report = make_report(config())
     assert report.words(report.answers[0]).setting == "bm25"
@@ -190,6 +190,13 @@ def test_what_has_no_vectors_goes_by_its_name(
     page.goto(write_files(report, tmp_path / "words").as_uri())
     assert said(page) == expected(report)
     assert page.locator("#chart-note").text_content().startswith("3 of 3")
+    assert shown_rows(page)[0][:5] == ["bm25", "x", "", "", "bm25"]
+    page.locator("[data-filter=dims][value='no vectors']").uncheck()
+    assert page.locator("#chart-note").text_content().startswith("2 of 3")
+    assert {row[0] for row in shown_rows(page)} == {"m"}
+    page.locator("[data-filter=dims][value='no vectors']").check()
+    line = next(line for line in page.evaluate("csv()").splitlines() if line.startswith("bm25"))
+    assert line.startswith("bm25,x,,no vectors,bm25,")
     assert heard == []
     page.close()
 

@@ -1,4 +1,4 @@
-"""Stages in a list: each doubles the points, and the search in front asks for as many results as the first one reads."""
+"""Stages in a list: each doubles the points, and the search in front asks for as many as the first one reads."""
 
 from types import SimpleNamespace
 from typing import Any

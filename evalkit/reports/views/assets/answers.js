@@ -16,16 +16,16 @@ function bestOf(all) {
 
 function answers(all) {
   const best = bestOf(all);
-  const found = [{ key: BEST, question: BEST, standard: null, column: null, row: best }];
-  if (!best) return found;
+  const list = [{ key: BEST, question: BEST, standard: null, column: null, row: best }];
+  if (!best) return list;
   for (const [question, column] of Object.entries(QUESTIONS)) {
     for (const [standard, isGood] of Object.entries(STANDARDS)) {
       const fitting = all.filter((row) => isGood(row, best) && !Number.isNaN(row.mean(column)));
       fitting.sort((a, b) => a.mean(column) - b.mean(column) || b.quality - a.quality);
-      found.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null });
+      list.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null });
     }
   }
-  return found;
+  return list;
 }
 
 function words({ column, row }) {

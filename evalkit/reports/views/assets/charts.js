@@ -103,7 +103,7 @@ function renderChart(all) {
         data: marked.map(({ point, mean, quality }) => ({
           value: [mean(state.x), quality],
           symbol: `path://${shapes[nameOf("quantization", point)]}`,
-          symbolSize: sizes[COLUMNS.dims[point]],
+          symbolSize: sizes[nameOf("dims", point)],
           symbolKeepAspect: true,
           itemStyle: { color: colours[nameOf("model", point)], borderColor: colour("card"), borderWidth: 0.5 },
         })),
@@ -137,13 +137,14 @@ function walk(event) {
 
 // Quality at each width as a share of the quality at the widest, per model, quantization and index.
 function renderRetained(all) {
+  const measuredRows = all.filter((row) => COLUMNS.dims[row.point] !== null && !Number.isNaN(row.quality));
   const lines = new Map();
-  for (const row of all.filter((each) => isShown(each.point) && !Number.isNaN(each.quality))) {
+  for (const row of measuredRows.filter((shown) => isShown(shown.point))) {
     const key = ["model", "quantization", "index"].map((column) => nameOf(column, row.point)).join(" ");
     lines.set(key, [...(lines.get(key) ?? []), row]);
   }
   const widest = new Map();
-  for (const row of all.filter((each) => !Number.isNaN(each.quality))) {
+  for (const row of measuredRows) {
     const model = nameOf("model", row.point);
     const best = widest.get(model);
     const dims = COLUMNS.dims[row.point];
@@ -213,7 +214,7 @@ const BAR_COLOURS = ["#3f90da", "#ffa90e", "#832db6"];
 // Documents per second: one bar per model, which is encoded once for all of its settings.
 function renderThroughput(all) {
   const models = new Map();
-  for (const row of all.filter((each) => isShown(each.point))) {
+  for (const row of all.filter((shown) => isShown(shown.point))) {
     const model = nameOf("model", row.point);
     if (!models.has(model)) models.set(model, row);
   }

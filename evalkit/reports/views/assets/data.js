@@ -26,7 +26,7 @@ const state = {
 let modelledOfPoints = {};
 
 function nameOf(column, point) {
-  return column === "dims" ? String(COLUMNS.dims[point]) : DATA.names[column][COLUMNS[column][point]];
+  return column === "dims" ? String(COLUMNS.dims[point] ?? DATA.no_vectors) : DATA.names[column][COLUMNS[column][point]];
 }
 
 function measured(column, point) {
@@ -66,17 +66,17 @@ function atWorkload(point) {
     const laws = DATA.laws[point][DATA.law_figures.indexOf(name)];
     return laws.length ? laws.reduce((sum, law) => sum + lawAt(law, state.workload.documents), 0) : NaN;
   };
-  const found = {
+  const figures = {
     search_queries_per_second_at_workload: 1000 / total("batch_ms"),
     build_seconds_at_workload: total("build_seconds"),
     index_bytes_at_workload: total("index_bytes"),
   };
   for (const statistic of ["mean", "p50", "p95"]) {
     const searchMs = total(`search_ms_${statistic}`);
-    found[`search_ms_${statistic}_at_workload`] = searchMs;
-    found[`query_ms_${statistic}_at_workload`] = searchMs + measured(`encode_query_ms_${statistic}`, point);
+    figures[`search_ms_${statistic}_at_workload`] = searchMs;
+    figures[`query_ms_${statistic}_at_workload`] = searchMs + measured(`encode_query_ms_${statistic}`, point);
   }
-  return found;
+  return figures;
 }
 
 // The formulas of docs/cost.md, for one point.
@@ -115,11 +115,11 @@ function costs(point, modelled) {
 }
 
 function modelAllPoints() {
-  const found = COLUMNS.dims.map((_, point) => {
+  const figures = COLUMNS.dims.map((_, point) => {
     const modelled = atWorkload(point);
     return { ...modelled, ...costs(point, modelled) };
   });
-  modelledOfPoints = Object.fromEntries(DATA.modelled.map((column) => [column, found.map((each) => each[column])]));
+  modelledOfPoints = Object.fromEntries(DATA.modelled.map((column) => [column, figures.map((point) => point[column])]));
 }
 
 // One row per setting of the chosen scope, as Scope.table makes them: figures are means over its corpora.
@@ -137,7 +137,7 @@ function isShown(point) {
   return Object.entries(state.hidden).every(([column, names]) => !names.has(nameOf(column, point)));
 }
 
-// The twin of setting_name in scopes.py: a model without vectors has 0 dims.
+// The twin of setting_name in scopes.py: a model without vectors has no dims.
 function settingName(point) {
   const withoutVectors = nameOf("index", point).includes("+") ? ["model", "index"] : ["model"];
   const columns = COLUMNS.dims[point] ? ["model", "dims", "quantization", "index"] : withoutVectors;

@@ -32,17 +32,17 @@ async function renderQueries() {
   const values = await valuesOf(corpus);
   const [a, b] = ["queries-a", "queries-b"].map((id) => points.indexOf(Number(document.getElementById(id).value)));
   const compared = ids.map((id, i) => {
-    const [one, other] = [values[a * ids.length + i], values[b * ids.length + i]].map((value) => value / SCALE);
-    return { id, text: texts[i], one, other, change: other - one };
+    const [before, after] = [values[a * ids.length + i], values[b * ids.length + i]].map((value) => value / SCALE);
+    return { id, text: texts[i], before, after, change: after - before };
   });
   const count = (test) => compared.filter(({ change }) => test(change)).length;
   document.getElementById("queries-note").textContent =
     `B against A by ${DATA.measure}: ${count((c) => c > 0)} won, ${count((c) => c === 0)} equal, ${count((c) => c < 0)} lost.`;
   const most = compared.filter(({ change }) => change !== 0).sort((x, y) => Math.abs(y.change) - Math.abs(x.change));
   document.querySelector("#queries tbody").replaceChildren(
-    ...most.slice(0, MOST_QUERIES).map(({ id, text, one, other, change }) => {
+    ...most.slice(0, MOST_QUERIES).map(({ id, text, before, after, change }) => {
       const row = document.createElement("tr");
-      const cells = [id, text, one.toFixed(4), other.toFixed(4), `${change > 0 ? "+" : ""}${change.toFixed(4)}`];
+      const cells = [id, text, before.toFixed(4), after.toFixed(4), `${change > 0 ? "+" : ""}${change.toFixed(4)}`];
       for (const value of cells) row.insertCell().textContent = value;
       return row;
     }),

@@ -30,7 +30,7 @@ function csv() {
   const lines = [...document.querySelectorAll("#points tbody tr:not([hidden])")].map(({ dataset }) => {
     const point = Number(dataset.point);
     const values = header.slice(named.length).map((column) => figureOf(column, point));
-    return [...named.map((column) => quoted(nameOf(column, point))), ...values.map((v) => (Number.isNaN(v) ? "" : v))].join(",");
+    return [...named.map((column) => (column === "dims" ? COLUMNS.dims[point] ?? "" : quoted(nameOf(column, point)))), ...values.map((v) => (Number.isNaN(v) ? "" : v))].join(",");
   });
   return [header.join(","), ...lines].join("\r\n") + "\r\n";
 }
