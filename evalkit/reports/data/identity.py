@@ -16,6 +16,8 @@ from evalkit.reports.data.labels import Words, labels, quoted, short
 UNCHUNKED = "none"
 SOURCE = ["runtime", "weights", "kind"]
 NOT_OF_RANKINGS = ("search", "build_threads")
+SAID_BY_FAISS = ("kind", "bits")  # older runs have the fragment alone
+FIRST_ENGINE = "faiss"  # older runs name none
 NOT_OF_SCORES = ("kind", "name", "path", "depth", "trust_remote_code", "licence")
 
 MODEL_PARTS: dict[str, Words] = {
@@ -43,6 +45,8 @@ MODEL_PARTS: dict[str, Words] = {
 def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: str) -> str:
     """What a point's quantization stands for in its run: the keys of its config that decide rankings, as JSON."""
     settings = named(about["config"].get("quantization", {}), quantization)
+    if settings.get("faiss"):
+        settings = without(settings, SAID_BY_FAISS)
     rescore = settings.get("rescore")
     if isinstance(rescore, Mapping):
         settings = {**settings, "rescore": f"{candidates(rescore, serve_k)} by {rescore.get('store', 'float32')}"}
@@ -65,6 +69,8 @@ def index_meaning(about: Mapping[str, Any], index: str) -> str:
     """
     config = about["config"]
     settings = dict(flat(without(named(config.get("index", {}), index), NOT_OF_RANKINGS)))
+    if settings.get("engine") == FIRST_ENGINE:
+        del settings["engine"]
     reranker = config.get("reranker", {})
     name = str(reranker.get("name")).rpartition("/")[2]
     if reranker.get("kind") is not None and f"+{name}(depth=" in index:
