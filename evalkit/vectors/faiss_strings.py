@@ -116,8 +116,9 @@ def least_training_vectors(index: Any) -> tuple[int, str]:
 
     needs = [(1, "the quantizer")]
     for part in parts(index):
-        if isinstance(part, faiss.IndexPreTransform):
-            needs.append((max(OPQ_LEAST_VECTORS, part.d), "the rotation"))
+        if isinstance(part, faiss.IndexPreTransform) and not part.chain.at(0).is_trained:
+            least = OPQ_LEAST_VECTORS if is_opq(part) else 1
+            needs.append((max(least, part.d), "the rotation"))
         if hasattr(part, "nlist"):
             needs.append((part.nlist, "the inverted lists"))
         if hasattr(part, "pq"):
@@ -143,9 +144,16 @@ def silence_warnings(index: Any) -> None:
 
     for part in parts(index):
         clusterings = [getattr(part, "cp", None), getattr(getattr(part, "pq", None), "cp", None)]
-        if isinstance(part, faiss.IndexPreTransform):
+        if isinstance(part, faiss.IndexPreTransform) and is_opq(part):
             rotation = faiss.downcast_VectorTransform(part.chain.at(0))
             rotation.pq = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)  # Python lets go of it here
             clusterings.append(rotation.pq.cp)
         for clustering in filter(None, clusterings):
             clustering.min_points_per_centroid = 1
+
+
+def is_opq(transformed: Any) -> bool:
+    """Whether the transform before an index is the one that is trained with a product quantizer."""
+    import faiss
+
+    return isinstance(faiss.downcast_VectorTransform(transformed.chain.at(0)), faiss.OPQMatrix)
