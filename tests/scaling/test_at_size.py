@@ -23,7 +23,7 @@ from evalkit.scaling.filler import Filler, nearest_cosines
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.larger import double, innermost
 from evalkit.scaling.scans import exhaustive_laws
-from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
+from evalkit.scaling.vectors import CorpusLaws, configs_key, point_laws, why_not_at_size
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, cut, operating_points
 
 DIMS, DOCUMENTS, CACHE_BYTES = 32, 600, 2**20
@@ -369,3 +369,10 @@ def test_a_corpus_beyond_the_cache_says_nothing_wrong_of_a_smaller_workload() ->
     law = exhaustive_laws(measured, 200_000, 30_000)["search_ms_mean"]
     for vectors in (1, 5_000, 30_000, 10**6):
         assert law.at(vectors) == pytest.approx(0.05 + 1e-5 * vectors, rel=1e-3)
+
+
+def test_what_a_quantization_is_called_beside_its_faiss_string_makes_no_kept_law_void() -> None:
+    """The names that laws were kept under before quantizations said kind and bits, and indexes their engine."""
+    key = configs_key(*configs("pq_rescore", "ivf"))
+    assert set(key["quantization"]) == {"faiss", "rescore", "transform", "subvector_dims", "_target_", "options"}
+    assert set(key["index"]) == {"faiss", "binary", "nlist", "search", "build_threads"}
