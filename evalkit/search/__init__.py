@@ -1,7 +1,7 @@
 """Vectors to ranked documents: the cut, the quantization, the index, the rescoring. Knows no texts and no models."""
 
 from evalkit.measures.ranking import Ranking
-from evalkit.search.building import build, empty
+from evalkit.search.building import build
 from evalkit.search.documents import DocumentSearcher, chunk_order, chunks_for
 from evalkit.search.engine import Built, Engine, EngineFacts, Index, Plan, engine_of, plan
 from evalkit.search.operating import OperatingPoint, check_breadth, operating_points
@@ -25,7 +25,6 @@ __all__ = [
     "chunk_order",
     "chunks_for",
     "cut",
-    "empty",
     "engine_of",
     "operating_points",
     "plan",

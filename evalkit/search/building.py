@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from evalkit.arrays import Rows
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.config.schema.run import SERVE_K
-from evalkit.search.engine import CPU, Plan, Resources, engine_of, plan
+from evalkit.search.engine import CPU, Resources, engine_of, plan
 from evalkit.search.operating import ladder
 from evalkit.search.searcher import Searcher
 from evalkit.vectors.matrix import Vectors
@@ -39,8 +39,3 @@ def build(
             built=built,
             close=opening.pop_all().close,
         )
-
-
-def empty(dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig) -> tuple[Plan, None]:
-    """The plan of what the configs describe: tells whether a setting can be built at all. UserError where it can't."""
-    return plan(dims, documents, quantization, index), None

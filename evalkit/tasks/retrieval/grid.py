@@ -5,7 +5,7 @@ from itertools import product
 
 from evalkit.config import RunConfig
 from evalkit.errors import UserError
-from evalkit.search import check_breadth, chunks_for, empty, operating_points
+from evalkit.search import check_breadth, chunks_for, operating_points, plan
 from evalkit.tasks.task import Data
 
 
@@ -18,9 +18,9 @@ def check_grid(config: RunConfig, dims: Sequence[int], data: Sequence[Data], sta
     for width, each, (quantization_name, quantization), (index_name, index) in cells:
         chunks, documents = len(each.chunks.texts), len(each.corpus.documents)
         try:
-            main, _ = empty(width, chunks, quantization, index)
+            planned = plan(width, chunks, quantization, index)
             for point in operating_points(index_name, index, quantization, config.served):
-                main.set_parameters(point.parameters)
+                planned.set_parameters(point.parameters)
                 asked = max(point.candidates or config.served, stage_depth)
                 check_breadth(point, chunks_for(asked, chunks, documents))
         except UserError as error:

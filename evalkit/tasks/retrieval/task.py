@@ -13,7 +13,7 @@ from evalkit.measures.depth import check_relevant
 from evalkit.measures.quality import Judge, parse_measures
 from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, PointRecord
-from evalkit.search.engines.faiss.devices import check_device
+from evalkit.search.devices import check_device
 from evalkit.tasks.models import EncodedCorpus, IndexedCorpus
 from evalkit.tasks.retrieval.grid import check_grid
 from evalkit.tasks.retrieval.lexical import LexicalRetriever

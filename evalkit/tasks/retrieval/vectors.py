@@ -1,6 +1,7 @@
 """Every point of one corpus's vectors: each dims × quantization × index × operating point, beside exact search."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -22,7 +23,7 @@ from evalkit.results.model_parts import as_text
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
-from evalkit.search.engines.faiss.devices import CPU
+from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
 from evalkit.tasks.models import EncodedCorpus
 from evalkit.tasks.retrieval.retriever import Cell, PointContext, Retriever
@@ -40,15 +41,16 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
         depth = min(max(OVERLAP_DEPTHS), config.top_k)
-        exact = build_searcher(context, read, width, *EXACT, CPU).rank(queries, depth, context.excluded)
+        with closing(build_searcher(context, read, width, *EXACT, CPU)) as exhaustive:
+            exact = exhaustive.rank(queries, depth, context.excluded)
         settings = product(config.quantization.items(), config.index.items())
         for (quantization_name, quantization), (index_name, index) in settings:
-            searcher = build_searcher(context, read, width, quantization, index, config.search_device)
-            points = list(operating_points(index_name, index, quantization, config.served))
-            at_sizes = laws.of(quantization, index, searcher, points, queries)
-            for point, at_size in zip(points, at_sizes, strict=True):
-                cell = cell_of(read, width, quantization_name, quantization, index_name, point)
-                yield VectorRetriever(context, read, cell, searcher.at(point), queries, exact, at_size, index)
+            with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
+                points = list(operating_points(index_name, index, quantization, config.served))
+                at_sizes = laws.of(quantization, index, searcher, points, queries)
+                for point, at_size in zip(points, at_sizes, strict=True):
+                    cell = cell_of(read, width, quantization_name, quantization, index_name, index, point)
+                    yield VectorRetriever(context, read, cell, searcher.at(point), queries, exact, at_size, index)
             advance(1)
 
 
@@ -58,6 +60,7 @@ def cell_of(
     quantization_name: str,
     quantization: QuantizationConfig,
     index_name: str,
+    index: IndexConfig,
     point: OperatingPoint,
 ) -> Cell:
     model = read.encoder.config
@@ -68,9 +71,9 @@ def cell_of(
         chunking=read.embeddings.chunks.name,
         dims=dims,
         quantization=quantization_name,
-        engine="own" if quantization._target_ else "faiss",
+        engine=engine_name(quantization, index),
         index=index_name,
-        operating_point=point.name.removeprefix(index_name).strip("()"),
+        operating_point=point.name.removeprefix(index_name).removeprefix("(").removesuffix(")"),
     )
 
 

@@ -8,20 +8,6 @@ from evalkit.search.engines.faiss.exact import TorchFlatIndex
 from evalkit.search.engines.faiss.indexes import FloatIndex
 from evalkit.search.engines.vector_index import VectorIndex
 
-__all__ = ["CPU", "check_device", "exact_on_device", "faiss_has_gpus", "moved"]
-
-
-def check_device(device: str) -> None:
-    """Raises UserError where ``device`` is not available on this machine."""
-    if device == CPU:
-        return
-    import torch
-
-    kind = device.partition(":")[0]
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(kind, False):
-        raise UserError(f"search_device={device} is not available on this machine.", "Set search_device=cpu.")
-
 
 def faiss_has_gpus() -> bool:
     import faiss
