@@ -118,10 +118,3 @@ def test_a_results_folder_that_can_not_be_made_is_one_line(
 ) -> None:
     assert main([*(a for a in tiny_run if not a.startswith("results_dir")), "results_dir=/proc/evalkit"]) == 2
     assert "/proc/evalkit" in capsys.readouterr().err
-
-
-def test_flags_may_stand_anywhere_among_overrides() -> None:
-    from evalkit.commands.run import flags_first
-
-    words = ["model=minilm", "--config-dir", "a=b", "dims=8", "-m", "top_k=5", "--config-dir=c"]
-    assert flags_first(words) == ["--config-dir", "a=b", "-m", "--config-dir=c", "model=minilm", "dims=8", "top_k=5"]

@@ -12,7 +12,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from evalkit.__main__ import COMMANDS, main
-from evalkit.commands.gate import split as split_gate
+from evalkit.commands.arguments import split
+from evalkit.commands.gate import by_config
 from evalkit.config.check import check
 from evalkit.config.compose import compose
 
@@ -74,7 +75,7 @@ def test_the_readmes_commands_run_in_its_order(
 def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
     command, *arguments = words(line) if words(line)[0] in COMMANDS else ("run", *words(line))
     settings = [w for w in arguments if "=" in w]
-    of_command, of_run = split_gate(settings) if command == "gate" else (settings, [])
+    of_command, of_run = by_config(split("gate", settings)) if command == "gate" else (settings, [])
     assert compose(command, of_command) is not None
     check(compose("run", of_run if command == "gate" else settings if command == "run" else []))
 
@@ -101,7 +102,7 @@ def test_the_example_workflow_is_yaml_whose_commands_compose() -> None:
     (line,) = (command for command in commands if command.startswith("python -m evalkit"))
     command, *arguments = words(line)
     assert command == "gate"
-    of_gate, of_run = split_gate([a for a in arguments if "=" in a])
+    of_gate, of_run = by_config(split("gate", [a for a in arguments if "=" in a]))
     assert compose("gate", of_gate).baseline == "main"
     check(compose("run", of_run))
     assert "my-conf" in arguments
