@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .PHONY: demo install test lint verify lock clean chromium
 
 demo: .venv/.installed
-	$(BIN)/python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,float16,int8,int8_rescore,binary,binary_rescore]'
+	$(BIN)/python -m evalkit experiment=demo
 
 install: .venv/.installed-dev
 

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evalkit.__main__ import COMMANDS, main
 from evalkit.config import GROUPS
+from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
 
+ROOT = Path(__file__).resolve().parent.parent
 RESCORED = "quantization=int8_rescore quantization.int8_rescore.rescore"
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "pandas", "matplotlib", "scipy")
 
@@ -118,3 +121,28 @@ def test_a_results_folder_that_can_not_be_made_is_one_line(
 ) -> None:
     assert main([*(a for a in tiny_run if not a.startswith("results_dir")), "results_dir=/proc/evalkit"]) == 2
     assert "/proc/evalkit" in capsys.readouterr().err
+
+
+SIX_WAYS = ["float32", "float16", "int8", "int8_rescore", "binary", "binary_rescore"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "dims", "quantizations"),
+    [
+        ([], [64, 128, 256, 384], SIX_WAYS),
+        (["dims=64"], 64, SIX_WAYS),
+        (["quantization=int8"], [64, 128, 256, 384], ["int8"]),
+    ],
+)
+def test_an_experiment_sets_a_combination_and_what_stands_beside_it_wins(
+    overrides: list[str], dims: object, quantizations: list[str]
+) -> None:
+    config = compose("run", ["experiment=demo", *overrides])
+    assert config.dims == dims
+    assert list(config.quantization) == quantizations
+    assert replace(config, dims="native", quantization={}) == replace(compose("run", []), quantization={})
+
+
+def test_make_demo_runs_the_experiment_of_that_name() -> None:
+    (line,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if "-m evalkit" in line)
+    assert line.split("-m evalkit ")[1] == "experiment=demo"

@@ -70,6 +70,8 @@ def test_an_unknown_setting_is_refused_with_the_nearest(command: str, capsys: py
         ("run dim", "'dim' sets nothing. Write key=value, as in dims=<value>."),
         ("report no-such-run", "no-such-run"),
         ("report ~pricing", "~pricing"),
+        ("report experiment=demo", "there is no setting 'experiment'"),
+        ("gate baseline=main experiment=demo", "there is no setting 'experiment'"),
         ("export one two", "export takes one run, not 2. Write: python -m evalkit export [<run>]."),
         ("export no-such-run", "no-such-run"),
         ("baseline", "Write: python -m evalkit baseline accept [<run>]."),
