@@ -9,7 +9,7 @@ import tomllib
 import venv
 import zipfile
 from collections.abc import Callable, Iterable
-from importlib.metadata import PathDistribution, distribution
+from importlib.metadata import Distribution, PathDistribution, distribution
 from pathlib import Path
 
 import pytest
@@ -75,9 +75,9 @@ def required(requirements: Iterable[str], extras: Iterable[str] = ()) -> list[Re
     return [r for r in asked if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in ("", *extras))]
 
 
-def closure(requirements: Iterable[Requirement]) -> dict[str, PathDistribution]:
+def closure(requirements: Iterable[Requirement]) -> dict[str, Distribution]:
     """Every distribution that an installation of ``requirements`` brings, as the suite's own environment has them."""
-    brought: dict[str, PathDistribution] = {}
+    brought: dict[str, Distribution] = {}
     waiting = [(r.name, tuple(r.extras)) for r in requirements]
     while waiting:
         name, extras = waiting.pop()
