@@ -3,6 +3,7 @@
 import re
 import shlex
 import sysconfig
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -97,7 +98,7 @@ def test_every_command_and_every_room_is_in_the_readme() -> None:
 
 
 def test_the_example_workflow_is_yaml_whose_commands_compose() -> None:
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "embedding-gate.yml").read_text())
+    workflow = yaml.safe_load((ROOT / "docs" / "examples" / "embedding-gate.yml").read_text())
     commands = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
     (line,) = (command for command in commands if command.startswith("python -m evalkit"))
     command, *arguments = words(line)
@@ -106,3 +107,24 @@ def test_the_example_workflow_is_yaml_whose_commands_compose() -> None:
     assert compose("gate", of_gate).baseline == "main"
     check(compose("run", of_run))
     assert "my-conf" in arguments
+
+
+def test_continuous_integration_runs_what_a_developer_runs_on_every_python() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make lint", "make test"]
+    assert workflow["permissions"] == {"contents": "read"}
+    requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert requires == f">={job['strategy']['matrix']['python'][0]}"
+
+
+@pytest.mark.parametrize("file", [".github/workflows/ci.yml", "docs/examples/embedding-gate.yml"])
+def test_workflows_pin_the_major_versions_of_what_they_use(file: str) -> None:
+    workflow = yaml.safe_load((ROOT / file).read_text())
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert [name for name in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", name)] == []
+
+
+def test_no_other_workflow_is_live() -> None:
+    assert [file.name for file in (ROOT / ".github" / "workflows").iterdir()] == ["ci.yml"]
