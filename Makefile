@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo install test lint verify lock clean chromium
+.PHONY: demo install test lint verify release lock clean chromium
 
 demo: .venv/.installed
 	$(BIN)/python -m evalkit experiment=demo
@@ -25,6 +25,10 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What is released, built and tried in an environment of its own: docs/releasing.md.
+release: .venv/.installed-dev
+	$(BIN)/python .ci/release.py
 
 # A stamp is written last, so an interrupted install is done again. Modules are compiled when they are first imported.
 .venv/.installed: pyproject.toml constraints.txt
