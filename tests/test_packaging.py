@@ -125,9 +125,9 @@ def bare(wheel: Path, metadata: PathDistribution, tmp_path_factory: pytest.TempP
             link = site / name
             if not link.exists():
                 link.symlink_to(brought.locate_file(name))
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def run(*lines: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         command = [folder / "bin" / "python", "-c", IN_ONE_PROCESS, *lines]
         return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
 
@@ -153,16 +153,18 @@ def test_without_extras_bm25_is_evaluated_and_runs_are_gated_and_reported(
     numbers = {f"n{n}": f"number {n}" for n in range(10, 30)}
     folder = write_beir(numbers, {i: i[1:] for i in numbers}, [(i, i, 1) for i in numbers], "numbers")
     run = f"model=bm25 corpus=beir corpus.beir.path={folder} top_k=10 measures=[nDCG@10] at_workload_seconds=0"
-    (of_vectors,) = EXAMPLES.glob("20261125T151358*")
+    (of_vectors,) = EXAMPLES.glob("20261125T151649*")
     done = bare(
         f"{run} results_dir=one",
         f"{run} results_dir=two model.options.k1=0.9",
         f"gate baseline={of_vectors} candidate={of_vectors} limits=null",
         f"report {of_vectors}",
+        "export results_dir=one output_dir=exports",
+        "store path=kept",
         cwd=tmp_path,
     )
-    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 0]", done.stderr
-    first, second, _, report, _ = (part.strip() for part in done.stdout.split("---"))
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 0, 0, 0]", done.stderr
+    first, second, _, report, *_ = (part.strip() for part in done.stdout.split("---"))
     assert "<svg" in (tmp_path / report).read_text()
     done = bare(f"gate baseline={first} candidate={second} limits=null", cwd=tmp_path)
     assert done.stdout.splitlines()[-1] == "[0]", done.stderr
@@ -187,7 +189,7 @@ def test_what_is_missing_is_named_with_the_extra_that_brings_it(bare: Bare, tmp_
     assert done.stdout.splitlines()[-1] == str([2] * len(MISSING)), done.stderr
     messages = done.stderr.split("---\n")[:-1]
     for message, (package, extra) in zip(messages, MISSING.values(), strict=True):
-        assert package in message.partition("pip install")[0]
+        assert package in message.partition("pip install")[0].replace("_", "-")
         assert f"pip install 'embedding-evalkit[{extra}]'" in message
         assert message.count("\n") <= 2
 
