@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -29,6 +30,19 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     known = sorted(set(choices))
     near = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def require(package: str, extra: str, what: str) -> None:
+    """Raises UserError where ``package`` (the name it is imported by) is not installed: ``what`` needs it.
+
+    ``extra`` is the extra of embedding-evalkit that installs it.
+    """
+    try:
+        installed = find_spec(package) is not None
+    except ModuleNotFoundError:  # not even the package around it
+        installed = False
+    if not installed:
+        raise UserError(f"{what} needs {package.replace('_', '-')}: pip install 'embedding-evalkit[{extra}]'")
 
 
 def exit_code(call: Callable[[], int]) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  (hooks)
+
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of one worker don't spin where another's could run
 SHARED_DATA = ROOT.parent / "shared" / "data"

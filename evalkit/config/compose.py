@@ -91,12 +91,13 @@ def check_overrides(command: str, overrides: Sequence[str]) -> None:
     if command == "run":
         check_moved(overrides)
     settings = {f.name for f in fields(SCHEMAS[command])}
+    known = settings | set(GROUPS) if command == "run" else settings
     for override in overrides:
         key, _, value = override.partition("=")
         first = re.split(r"[.@/]", key.lstrip("+~"))[0]
         if first == "hydra":
             continue
-        if first not in settings | set(GROUPS):
+        if first not in known:
             raise UserError(f"there is no setting '{first}' (in '{override}').", did_you_mean(first, settings))
         if first == key and first in GROUPS and value in {"null", ""}:
             raise UserError(f"{first} needs a name, '{override}' gives none.", choices_hint(first))

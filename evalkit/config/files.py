@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+GLOBAL = "# @package _global_\n"  # the first line of a config that sets what belongs to other groups
+
 
 def conf_dir() -> Path:
     """The folder of shipped configs: inside the package when installed, beside it in a checkout."""
@@ -23,12 +25,12 @@ def user_conf_dirs(arguments: Sequence[str]) -> list[Path]:
 def group_choices(group: str, extra: Sequence[Path] = ()) -> dict[str, str]:
     """name → the one-line description of every config of ``group``, own configs included.
 
-    The description is the text behind the dash of a file's first comment line.
+    The description is the text behind the dash of a file's first comment line, Hydra's ``# @package`` aside.
     """
     choices = {}
     for folder in (conf_dir(), *extra):
         for file in sorted((folder / group).glob("*.yaml"), key=lambda f: f.stem):
-            first = file.read_text(encoding="utf-8").partition("\n")[0]
+            first = file.read_text(encoding="utf-8").removeprefix(GLOBAL).partition("\n")[0]
             choices[file.stem] = first.partition("—")[2].strip() if first.startswith("#") else ""
     return choices
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.corpora.corpus import Corpus, build_corpus
+from evalkit.errors import UserError
 
 SUMMARY_WORDS, BODY_WORDS = 4, 8
 NOT_LIBRARY = {"site-packages", "dist-packages", "test", "tests", "__pycache__", "lib2to3"}
@@ -28,13 +29,19 @@ class PythonDocstrings:
         summaries: dict[str, str] = {}
         bodies: dict[str, str] = {}
         seen: set[str] = set()
-        for id_, docstring in read_docstrings(Path(self.root or sysconfig.get_path("stdlib")).expanduser()):
+        root = Path(self.root or sysconfig.get_path("stdlib")).expanduser()
+        for id_, docstring in read_docstrings(root):
             summary, body = split_docstring(docstring)
             short = len(summary.split()) < SUMMARY_WORDS or len(body.split()) < BODY_WORDS
             if short or id_ in bodies or summary in seen or body in seen:
                 continue
             seen |= {summary, body}
             summaries[id_], bodies[id_] = summary, body
+        if not bodies:
+            raise UserError(
+                f"corpus '{name}': no docstring below {root} has a first paragraph and enough text behind it.",
+                "Give a folder of documented Python: corpus.pydoc.root=<folder>, or null for the standard library.",
+            )
         qrels = {id_: {id_: 1} for id_ in bodies}
         return build_corpus(name, bodies.items(), summaries.items(), qrels, ignore_identical_ids=False)
 
@@ -46,7 +53,15 @@ def split_docstring(docstring: str) -> tuple[str, str]:
 
 
 def read_docstrings(root: Path) -> Iterator[tuple[str, str]]:
-    """(``module:qualified.name``, docstring) of every documented function and class below ``root``, files in order."""
+    """(``module:qualified.name``, docstring) of every documented function and class below ``root``, files in order.
+
+    Raises UserError where ``root`` is no folder.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"corpus.pydoc.root={root} is no folder.",
+            "Give one that holds Python files; null is the standard library's.",
+        )
     for file in sorted(root.rglob("*.py")):
         relative = file.relative_to(root)
         if not NOT_LIBRARY.isdisjoint(relative.parts):

@@ -18,7 +18,7 @@ from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS, quiet_transformers
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import folder_sha256, hub_commit, hub_folder
-from evalkit.errors import UserError
+from evalkit.errors import UserError, require
 
 
 class PairScores(NamedTuple):
@@ -41,6 +41,7 @@ class CrossEncoder:
     def __init__(self, config: RerankerConfig, runtime: RuntimeConfig, where: str = "stages.local") -> None:
         self.config = config
         self.runtime = runtime
+        require("sentence_transformers", "local", f"reranker={config.name}")
         if config.path is None:
             hint = f"Give a folder with its files: {where}.path=<folder>."
             self.config = replace(config, revision=hub_commit(config.name, config.revision, hint))

