@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from evalkit.config import ModelConfig, RunConfig
+from evalkit.config import Bm25Model, HostedModel, PricingConfig, RunConfig, VectorModel
 from evalkit.config.check import check, dims_list
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import Chunks, EmbeddingStore, chunks_of, embed
@@ -21,7 +21,6 @@ from evalkit.encoders.encoder import reads_images
 from evalkit.encoders.hosted.encoder import HostedEncoder
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
-from evalkit.lexical import KINDS as LEXICAL
 from evalkit.measures.cost import HOSTED, tariff
 from evalkit.measures.depth import check_relevant
 from evalkit.measures.quality import Judge, parse_measures
@@ -35,7 +34,7 @@ from evalkit.tasks.retrieval.reranking import load_reranking
 from evalkit.tasks.retrieval.scoring import Contest
 from evalkit.tasks.retrieval.vectors import Subject, points_at
 
-BM25 = ModelConfig(kind="bm25", name="bm25")
+BM25 = Bm25Model()
 
 
 def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[CorpusRecord | Measured, None, None]:
@@ -48,12 +47,12 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     use_threads(config.runtime.threads)
     measures = parse_measures(config.measures, config.top_k)
     reranking = load_reranking(config, progress)
-    if config.model.kind in LEXICAL:
+    if not isinstance(config.model, VectorModel):
         corpora = load_corpora(config, measures)
         check_readers(config, None, corpora)
         yield from evaluate_lexical(config, corpora, measures, reranking)
         return
-    model = with_price(config)
+    model = with_price(config.model, config.pricing)
     encoder = load_encoder(model, named_runtime(config.runtime))
     all_dims = dims_list(config.dims, encoder.dims, model.name)
     corpora = load_corpora(config, measures)
@@ -63,9 +62,9 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
     store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
     if config.runtime.kind == AUTO:
         encoder = load_encoder(model, choose_runtime(model, config.runtime, chunked[0][1].texts.texts, store.path))
-    if isinstance(encoder, HostedEncoder) and (encoder.device == HOSTED or model.api.dry_run):
-        price = model.api.usd_per_million_tokens
-        agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, model.api)
+    if isinstance(encoder, HostedEncoder) and (encoder.device == HOSTED or encoder.api.dry_run):
+        price = encoder.api.usd_per_million_tokens
+        agree(estimate(store, encoder, chunked, config.runtime.latency_calls, price), model.name, encoder.api)
     for corpus, chunks in chunked:
         timed = config.runtime
         embeddings = embed(store, encoder, corpus, timed.latency_calls, progress, chunks, timed.timing_seconds)
@@ -84,10 +83,11 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
         prune(store, max_bytes=int(config.store.max_gb * 1e9))
 
 
-def with_price(config: RunConfig) -> ModelConfig:
+def with_price(model: VectorModel, pricing: PricingConfig) -> VectorModel:
     """The model with what its API costs: its own setting, else the list's; null where neither tells."""
-    model = config.model
-    listed = {price.name: price.usd_per_million_tokens for price in config.pricing.models.values()}
+    if not isinstance(model, HostedModel):
+        return model
+    listed = {price.name: price.usd_per_million_tokens for price in pricing.models.values()}
     own = model.api.usd_per_million_tokens
     return replace(model, api=replace(model.api, usd_per_million_tokens=listed.get(model.name) if own is None else own))
 

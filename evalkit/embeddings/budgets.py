@@ -12,7 +12,7 @@ from evalkit.embeddings.passes import entry_key
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
-from evalkit.encoders.hosted.encoder import COMPARED_TEXTS, WARM_UP_TEXT
+from evalkit.encoders.hosted.encoder import COMPARED_TEXTS, WARM_UP_TEXT, HostedEncoder
 from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens
 from evalkit.errors import StoppedAsAskedError, UserError
 
@@ -38,7 +38,7 @@ class Spending:
 
 def estimate(
     store: EmbeddingStore,
-    encoder: Encoder,
+    encoder: HostedEncoder,
     corpora: Iterable[tuple[Corpus, Chunks]],
     latency_calls: int,
     price: float | None,
@@ -84,7 +84,7 @@ def missing_rows(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Tex
     return None if is_whole and not missing else missing
 
 
-def of_pass(encoder: Encoder, texts: Texts, missing: Sequence[int], calls: int) -> Iterator[str]:
+def of_pass(encoder: HostedEncoder, texts: Texts, missing: Sequence[int], calls: int) -> Iterator[str]:
     """Every text that a pass would send; those of timed calls, and those whose cuts are compared, again."""
     yield from (texts.texts[row] for row in missing)
     if calls:

@@ -61,7 +61,7 @@ def unmeasured(figures: Mapping[str, Any], reasons: Mapping[str, str] = MappingP
 
 def revision(encoder: Encoder) -> str:
     """The pinned revision, or for weights without one the digest of their files."""
-    return encoder.config.revision or str(encoder.identity("document")["weights"])
+    return getattr(encoder.config, "revision", None) or str(encoder.identity("document")["weights"])
 
 
 def encoding_speed(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
@@ -130,9 +130,9 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
             "prompts": {"query": config.prompts.query, "document": config.prompts.document},
             "native_dims": encoder.dims,
             "matryoshka_dims": list(config.matryoshka_dims),
-            "layer_norm": config.layer_norm,
+            "layer_norm": getattr(config, "layer_norm", False),
             "licence": config.licence,
-            "trust_remote_code": config.trust_remote_code,
+            "trust_remote_code": getattr(config, "trust_remote_code", False),
             **embeddings.documents.model,
         },
         corpus=corpus_facts(corpus),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def record(config: RunConfig, corpus: Corpus, retriever: Retriever) -> CorpusRec
     model = config.model
     facts = {"name": model.name, "kind": model.kind, "revision": retriever.revision(), "licence": model.licence}
     return CorpusRecord(
-        model={**facts, "options": dict(model.options), "prompts": {}},
+        model={**facts, "options": asdict(model)["options"], "prompts": {}},
         corpus=corpus_facts(corpus),
         findings=corpus.findings,
         embeddings=(),

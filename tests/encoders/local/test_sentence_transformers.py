@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.config import ModelConfig, Prompts, RuntimeConfig
+from evalkit.config import Prompts, RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders import load_encoder
 from evalkit.encoders.local.sentence_transformers import SentenceTransformersEncoder
 from evalkit.errors import UserError
@@ -15,7 +15,7 @@ TEXTS = ["red apple", "a green pear and a blue house by the river", "stone", "",
 
 
 def encoder(folder: Path, runtime: dict[str, Any] | None = None, **model: Any) -> SentenceTransformersEncoder:
-    config = ModelConfig(kind="sentence_transformers", name="tiny", path=str(folder), **model)
+    config = SentenceTransformersModel(name="tiny", path=str(folder), **model)
     made = load_encoder(config, RuntimeConfig(kind="torch", **(runtime or {})))
     assert isinstance(made, SentenceTransformersEncoder)
     return made
@@ -145,12 +145,12 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_refused(tiny_model: Path) -> None:
-    with pytest.raises(UserError, match=r"runtime.device=warp is not to be had here.*\n.*cpu"):
+    with pytest.raises(UserError, match=r"runtime.device=warp is not available on this machine.*\n.*cpu"):
         encoder(tiny_model, {"device": "warp"}).load()
 
 
 def test_trap_25_remote_code_is_off_and_its_use_is_said(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ModelConfig().trust_remote_code is False
+    assert SentenceTransformersModel().trust_remote_code is False
     encoder(tiny_model).load()
     assert "warning" not in capsys.readouterr().err
     encoder(tiny_model, trust_remote_code=True).load()
