@@ -155,7 +155,8 @@ def readable_config_errors(arguments: Sequence[str], command: str = "run") -> It
 
 
 def explained(error: BaseException, context: str, arguments: Sequence[str], command: str) -> UserError:
-    full_key = getattr(error, "full_key", None)
+    named = re.search(r"full_key: (\S+)", str(error))
+    full_key = getattr(error, "full_key", None) or (named and named[1])
     unknown = re.search(r"Key '([^']+)' (?:is )?not in (?:'[^']+'|struct)", str(error))
     if unknown:
         key, parent = unknown[1], str(full_key or "").rpartition(".")[0]
@@ -173,9 +174,9 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
     """The one line for a setting at ``path`` that isn't there: the first of its keys that nothing has."""
     for depth in range(1, len(path)):
         known, owner = known_keys(path[:depth], arguments, command)
-        if path[depth] not in known:
-            return unknown_setting(".".join(path[:depth]), path[depth], known or group_choices(path[0]), owner)
-    return unknown_setting(command, path[0], [f.name for f in fields(SCHEMAS[command])])
+        if known and path[depth] not in known:
+            return unknown_setting(".".join(path[:depth]), path[depth], known, owner)
+    return unknown_setting(".".join(path[:-1]) or command, path[-1], group_choices(path[0]))
 
 
 def known_keys(path: Sequence[str], arguments: Sequence[str], command: str) -> tuple[list[str], str]:

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, is_dataclass, make_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from evalkit.config.schema.corpora import CORPUS_SOURCES, CorpusConfig
 from evalkit.config.schema.models import MODEL_KINDS, ModelConfig
 from evalkit.config.schema.run import RunConfig
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, first_line
+
+Schema = TypeVar("Schema")
 
 MODEL_SCHEMAS = {kind: known.schema for kind, known in MODEL_KINDS.items()}
 
@@ -43,13 +46,14 @@ def narrowed(composed: DictConfig) -> DictConfig:
     return merged
 
 
+def model_config(settings: Mapping[str, Any]) -> ModelConfig:
+    """``settings`` of a model as its kind's schema. Raises UserError for what the kind lacks, and what isn't set."""
+    return built("model", model_schema(settings), settings)
+
+
 def corpus_config(name: str, settings: Mapping[str, Any]) -> CorpusConfig:
-    """``settings`` of the corpus ``name`` as its source's schema. Raises UserError for what the source lacks."""
-    merged = OmegaConf.merge(OmegaConf.structured(corpus_schema(name, settings)), dict(settings))
-    for key in sorted(OmegaConf.missing_keys(merged)):
-        raise UserError(f"corpus.{name}.{key} is not set.", f"Give it: corpus.{name}.{key}=<value>.")
-    config: Any = OmegaConf.to_object(merged)
-    return config  # type: ignore[no-any-return]
+    """``settings`` of the corpus ``name`` as its source's schema. Raises UserError as ``model_config`` does."""
+    return built(f"corpus.{name}", corpus_schema(name, settings), settings)
 
 
 def model_schema(settings: Mapping[str, Any]) -> type[ModelConfig]:
@@ -64,6 +68,18 @@ def corpus_schema(name: str, settings: Mapping[str, Any]) -> type[CorpusConfig]:
     source = chosen(f"corpus.{name}", "source", settings, CORPUS_SOURCES)
     check_keys(f"corpus.{name}", f"source {source}", settings, CORPUS_SOURCES[source])
     return CORPUS_SOURCES[source]
+
+
+def built(parent: str, schema: type[Schema], settings: Mapping[str, Any]) -> Schema:
+    """``schema`` with ``settings``. Raises UserError for one of the wrong type, or one that must be set and isn't."""
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), dict(settings))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{parent}.{getattr(error, 'full_key', '')}: {first_line(error)}") from None
+    for key in sorted(OmegaConf.missing_keys(merged)):
+        raise UserError(f"{parent}.{key} is not set.", f"Give it: {parent}.{key}=<value>.")
+    config: Any = OmegaConf.to_object(merged)
+    return config  # type: ignore[no-any-return]
 
 
 def known_of_stored(stored: Mapping[str, Any], schema: type, no_use_for: Iterable[str] = ()) -> dict[str, Any]:

@@ -81,8 +81,11 @@ def wrapped(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         model = SentenceTransformer(str(tiny_model), device="cpu")
         return SentenceTransformerEncoderWrapper(model, model_prompts={"query": "red green blue "})
 
+    name = "sentence-transformers/all-MiniLM-L6-v2"
+    of_tiny = mteb.get_model_meta(name).model_copy(update={"embed_dim": 32})
     monkeypatch.setattr(mteb, "get_model", get_model)
-    return "sentence-transformers/all-MiniLM-L6-v2"
+    monkeypatch.setattr(mteb, "get_model_meta", lambda name, revision: of_tiny)
+    return name
 
 
 def test_max_length_is_applied_and_cut_texts_are_counted_with_mtebs_prompts(wrapped: str, tiny_model: Path) -> None:

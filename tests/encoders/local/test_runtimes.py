@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from evalkit.config import Prompts, RuntimeConfig, SentenceTransformersModel
-from evalkit.encoders import choice, load_encoder
+from evalkit.encoders import load_encoder
+from evalkit.encoders.local import auto_runtime as choice
 from evalkit.encoders.local.auto_runtime import choose_runtime, named_runtime
 from evalkit.encoders.local.runtimes import RUNTIMES, find_runtime
 from evalkit.errors import UserError
@@ -80,7 +81,7 @@ def test_what_a_runtime_can_not_do_is_refused(runtime: RuntimeConfig, expected: 
 
 def test_a_runtime_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RUNTIMES, "openvino", replace(RUNTIMES["openvino"], packages=("no_such_package",)))
-    with pytest.raises(UserError, match=r"needs openvino: pip install 'embedding-evalkit\[openvino\]'"):
+    with pytest.raises(UserError, match=r"needs no-such-package: pip install 'embedding-evalkit\[openvino\]'"):
         find_runtime(RuntimeConfig(kind="openvino"))
 
 
