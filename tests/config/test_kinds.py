@@ -1,19 +1,21 @@
 """One schema per kind: what a kind has can be set, all else is refused by name, and older runs are still read."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
-from evalkit.config import MODEL_KINDS, Bm25Options, RandomModel, RunConfig
+from evalkit.config import MODEL_KINDS, Bm25Options, ModelConfig, RandomModel, RunConfig, VectorModel
 from evalkit.config.compose import compose, like_run
 from evalkit.config.kinds import keys_below, model_config
 from evalkit.corpora.sources import LOADERS
 from evalkit.encoders.registry import KINDS as ENCODERS
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL
+from tests.conftest import ROOT
 
 TABLE = ["corpus=table", *(f"corpus.table.{name}=x" for name in ("documents", "queries", "qrels"))]
 OF_ONE_UNION = {
@@ -131,3 +133,19 @@ def test_settings_of_the_wrong_type_are_one_line() -> None:
     with pytest.raises(UserError, match=r"model\.options\.k1: Value 'much'"):
         model_config(settings)
     assert model_config({"kind": "bm25"}).options == Bm25Options("en", 1.5, 0.75)  # type: ignore[attr-defined]
+
+
+def test_the_documented_settings_of_each_kind_are_those_that_it_has() -> None:
+    text = (ROOT / "docs" / "models.md").read_text()
+    table = text.partition("## What can be set")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| `")]
+    documented = {}
+    for kinds, own, runtime in rows:
+        for kind in re.findall("`(.+?)`", kinds):
+            documented[kind] = ({*re.findall("`(.+?)`", own)}, {*re.findall("`(.+?)`", runtime)})
+    assert set(documented) == set(MODEL_KINDS)
+    for kind, known in MODEL_KINDS.items():
+        shared = get_type_hints(VectorModel if known.has_vectors else ModelConfig)
+        own = {name: hint for name, hint in get_type_hints(known.schema).items() if name not in shared}
+        options = {f"options.{name}" for name in get_type_hints(own.pop("options", object))}
+        assert documented[kind] == ({*own, *options}, known.runtime - {"latency_calls"}), kind

@@ -61,6 +61,14 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         load_encoder(config.model, config.runtime)
 
 
+def test_a_width_that_the_registry_contradicts_is_refused() -> None:
+    config = compose(
+        "run", ["model=mteb", "model.name='sentence-transformers/all-MiniLM-L6-v2'", "model.native_dims=32"]
+    )
+    with pytest.raises(UserError, match=r"gives 384 dimensions, model\.native_dims says 32"):
+        load_encoder(config.model, config.runtime)
+
+
 def test_a_model_that_ships_code_is_refused_until_it_is_allowed() -> None:
     import mteb
 

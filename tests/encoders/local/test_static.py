@@ -118,5 +118,5 @@ def test_a_width_that_wordllamas_package_does_not_have_is_refused_before_anythin
 
 def test_a_wrong_width_of_a_saved_table_is_refused_when_it_is_loaded(model2vec_folder: Path) -> None:
     config = compose("run", ["model=potion-base", f"model.path={model2vec_folder}", "model.native_dims=8"])
-    with pytest.raises(UserError, match="gives 4 dimensions, model.native_dims says 8"):
+    with pytest.raises(UserError, match=r"gives 4 dimensions, model\.native_dims says 8"):
         load_encoder(config.model, config.runtime).load()
