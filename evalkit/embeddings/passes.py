@@ -29,6 +29,7 @@ from evalkit.embeddings.timing import (
 )
 from evalkit.encoders import Advance, Encoded, Encoder, Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.width import check_width
 from evalkit.errors import UserError
 from evalkit.measures.memory import PeakMemory
 
@@ -135,6 +136,8 @@ def embed_side(
             plan = replace(plan, sample_seconds=0.0)
         timing = timing_of(entry, encoder, side, texts, shards, plan, conditions, is_new=not cached)
         vectors = entry.read()
+    if not isinstance(encoder, HostedEncoder):  # whose own width may change, which its canary tells
+        check_width(encoder.config, vectors.shape[1])
     check = None
     if cached and isinstance(encoder, HostedEncoder) and encoder.api.check_canary:
         check = check_canary(encoder, side, texts, vectors)

@@ -24,6 +24,8 @@ from evalkit.errors import require
 BATCH_TEXTS = 256
 WORDLLAMA_TABLE = "weights/l2_supercat_256.safetensors"
 
+StaticModel = Model2VecModel | WordLlamaModel
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -33,9 +35,6 @@ class Engine:
     count: Callable[[list[str]], list[int]]
     dims: int
     tokenizer: Any
-
-
-StaticModel = Model2VecModel | WordLlamaModel
 
 
 class StaticEncoder:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evalkit.__main__ import main
 from evalkit.config import Prompts, RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders import load_encoder
 from evalkit.encoders.local.sentence_transformers import SentenceTransformersEncoder
@@ -176,3 +177,11 @@ def test_minilm_without_its_package_comes_from_the_hub(monkeypatch: pytest.Monke
     monkeypatch.setattr(weights, "is_installed", lambda name: False)
     made = load_encoder(compose("run", ["model=minilm"]).model, RuntimeConfig(kind="torch"))
     assert made.identity("query")["weights"] == "hub:8b3219a92973c328a8e22fadcfa821b5dc75636a"
+
+
+def test_a_wrong_width_is_refused_also_where_all_vectors_come_from_the_store(
+    tiny_run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(tiny_run) == 0
+    assert main([*tiny_run, "model.native_dims=16"]) == 2
+    assert "gives 32 dimensions, model.native_dims says 16" in capsys.readouterr().err
