@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from evalkit.config import CORPUS_SOURCES, GROUPS, MODEL_KINDS, SCHEMAS, RunConfig
 from evalkit.config.check import fitted
-from evalkit.config.files import choices_hint, conf_dir, group_choices, kinds_in_files, user_conf_dirs
+from evalkit.config.files import choices_hint, conf_dir, group_choices, kinds_in_files, names_in_files, user_conf_dirs
 from evalkit.config.kinds import (
     MODEL_SCHEMAS,
     composed_run,
@@ -176,7 +176,9 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
         known, owner = known_keys(path[:depth], arguments, command)
         if known and path[depth] not in known:
             return unknown_setting(".".join(path[:depth]), path[depth], known, owner)
-    return unknown_setting(".".join(path[:-1]) or command, path[-1], group_choices(path[0]))
+    return unknown_setting(
+        ".".join(path[:-1]) or command, path[-1], names_in_files(path[:-1], user_conf_dirs(arguments))
+    )
 
 
 def known_keys(path: Sequence[str], arguments: Sequence[str], command: str) -> tuple[list[str], str]:

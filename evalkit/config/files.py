@@ -62,6 +62,17 @@ def kinds_in_files(group: str, key: str, path: Sequence[str], arguments: Sequenc
     return list(dict.fromkeys(str(settings[key]) for settings in found if key in settings))
 
 
+def names_in_files(path: Sequence[str], extra: Sequence[Path]) -> list[str]:
+    """The keys that stand at ``path`` in the files of its group, as the machines of ``pricing.machines``."""
+    names: list[str] = []
+    for name in group_choices(path[0], extra):
+        node: Any = content(path[0], name, extra)
+        for key in path[1:]:
+            node = node.get(key) if isinstance(node, dict) else None
+        names += node if isinstance(node, dict) else []
+    return names
+
+
 def content(group: str, name: str, extra: Sequence[Path]) -> dict[str, Any]:
     """A config file of ``group``, with those that it builds on; empty where there is none."""
     file = next((f for d in (*extra, conf_dir()) if (f := d / group / f"{name}.yaml").is_file()), None)

@@ -59,6 +59,7 @@ def test_every_kind_with_a_schema_has_a_file_that_makes_it() -> None:
         ("model=bm25 model.options.k1=much", "could not be converted to Float (model.options.k1)"),
         ("corpus=pydoc corpus.pydoc.split=test", "no setting 'split' in corpus.pydoc (source pydoc). Known: "),
         ("corpus=scifact corpus.scifact.splt=x", "no setting 'splt' in corpus.scifact (source mteb). Did you mean"),
+        ("pricing.machines.aws_g6_xlage.usd_per_hour=1", "in pricing.machines. Did you mean 'aws_g6_xlarge'?"),
         ("corpus=beir corpus.beir.source=bier", "corpus.beir.source=bier is unknown. Did you mean 'beir'?"),
     ],
 )
