@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from evalkit.commands.arguments import HYDRA_FLAGS, refuse_names, split
 from evalkit.config import RunConfig
+from evalkit.config.check import fitted
 from evalkit.config.compose import check_overrides, readable_config_errors, register_schemas, typed
 from evalkit.config.files import conf_dir
 from evalkit.errors import exit_code
@@ -45,10 +46,15 @@ def run(composed: DictConfig) -> None:
 
 
 def evaluate_and_write(composed: DictConfig) -> int:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
     from evalkit.errors import INTERRUPTED, fail
 
-    with readable_config_errors([]):
+    call = HydraConfig.get()
+    with readable_config_errors(call.overrides.task):
         config = typed(composed, RunConfig)
+    config = fitted(config, call.overrides.task, is_sweep=call.mode == RunMode.MULTIRUN)
     folder, interrupted = evaluate_config(config)
     sys.stdout.write(f"{folder}\n")
     return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0

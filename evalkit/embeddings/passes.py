@@ -17,6 +17,7 @@ from evalkit.embeddings.timing import TimingPlan, now, timing_of, total
 from evalkit.embeddings.vector_checks import check_vectors
 from evalkit.encoders import Advance, Encoder, Side
 from evalkit.encoders.capabilities import behind_api, max_length, verification
+from evalkit.encoders.width import check_width
 from evalkit.errors import UserError
 
 VERIFIED_TEXTS = 64
@@ -115,6 +116,8 @@ def embed_side(
     if api:
         # From the texts, not from the store: older entries hold estimates that were too small, and unasked zeros.
         meta = {**meta, "truncated_rows": rows_of(api.may_be_cut(texts.texts, side), 0)}
+    else:  # an API's own width may change, which its canary tells
+        check_width(encoder.config, vectors.shape[1])
     check = check_canary(encoder, side, texts, vectors) if is_cached and api and api.checks_canary else None
     sent = api.take_sent() if api and api.is_billed else None
     return Embeddings(side, texts, vectors, meta, timing, is_cached, check, sent)

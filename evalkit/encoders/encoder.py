@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix
-from evalkit.config import ModelConfig
+from evalkit.config import VectorModel
 
 Side = Literal["query", "document"]
 Advance = Callable[[int], None]
@@ -35,7 +35,7 @@ class Encoder(Protocol):
     """
 
     @property
-    def config(self) -> ModelConfig: ...
+    def config(self) -> VectorModel: ...
 
     @property
     def dims(self) -> int:

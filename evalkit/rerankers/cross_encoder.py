@@ -18,7 +18,7 @@ from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS, quiet_transformers
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import folder_sha256, hub_commit, hub_folder
-from evalkit.errors import UserError, require
+from evalkit.errors import UserError, first_line, require
 
 
 class PairScores(NamedTuple):
@@ -93,7 +93,7 @@ class CrossEncoder:
                     model_kwargs={"dtype": getattr(torch, DTYPES[self.runtime.precision])},
                 )
         except (OSError, ValueError) as error:
-            raise UserError(f"{config.name} can't be loaded: {str(error).strip().splitlines()[0]}") from None
+            raise UserError(f"{config.name} can't be loaded: {first_line(error)}") from None
         if model.num_labels != 1:
             raise UserError(f"{config.name} gives {model.num_labels} scores for a pair; a reranker gives one.")
         return model

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from evalkit.config import ModelConfig, RunConfig
+from evalkit.config import HostedModel, ModelConfig, PricingConfig, RunConfig, VectorModel
 from evalkit.config.check import dims_list
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor
@@ -21,7 +21,6 @@ from evalkit.encoders import Encoder, Side, load_encoder
 from evalkit.encoders.capabilities import behind_api, reads_images
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError
-from evalkit.lexical import KINDS as LEXICAL
 from evalkit.lexical import Retriever, load_retriever
 from evalkit.measures.cost import CPU
 from evalkit.measures.memory import PeakMemory
@@ -33,7 +32,8 @@ WARM_UP_TEXTS = ("a first text", "and another one")
 
 def load_model(config: RunConfig) -> Model:
     """The model of ``config``; its weights are not read yet. Raises UserError for one that can't be."""
-    return LexicalModel(config) if config.model.kind in LEXICAL else EncodingModel(config)
+    model = config.model
+    return EncodingModel(config, model) if isinstance(model, VectorModel) else LexicalModel(config)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class EncodedCorpus:
 class EncodingModel:
     """An encoder, and the store in which every text's vector is kept."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, model: VectorModel) -> None:
         self.config = config
-        self.model = with_price(config)
+        self.model = with_price(model, config.pricing)
         self.encoder = load_encoder(self.model, named_runtime(config.runtime))
         self.store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
         self.executor = load_executor(config.executor)
@@ -73,15 +73,15 @@ class EncodingModel:
 
     def agree(self, data: Sequence[Data]) -> None:
         """Choose the runtime where that is ``auto``, and say what an API will cost."""
-        config, api = self.config, self.model.api
+        config = self.config
         if config.runtime.kind == AUTO:
             texts = data[0].chunks.texts.texts
             self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
         api_calls = behind_api(self.encoder)
-        if api_calls and (api_calls.is_billed or api.dry_run):
-            read = [(each.corpus, each.chunks) for each in data]
-            calls, price = config.runtime.latency_calls, api.usd_per_million_tokens
-            agree(estimate(self.store, self.encoder, read, calls, price), self.model.name, api)
+        if api_calls and isinstance(self.model, HostedModel) and (api_calls.is_billed or self.model.api.dry_run):
+            corpora = [(each.corpus, each.chunks) for each in data]
+            api, calls = self.model.api, config.runtime.latency_calls
+            agree(estimate(self.store, self.encoder, corpora, calls, api.usd_per_million_tokens), self.model.name, api)
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
         plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
@@ -94,10 +94,11 @@ class EncodingModel:
             prune(self.store, max_bytes=int(self.config.store.max_gb * 1e9))
 
 
-def with_price(config: RunConfig) -> ModelConfig:
+def with_price(model: VectorModel, pricing: PricingConfig) -> VectorModel:
     """The model with what its API costs: its own setting, else the list's; null where neither tells."""
-    model = config.model
-    listed = {price.name: price.usd_per_million_tokens for price in config.pricing.models.values()}
+    if not isinstance(model, HostedModel):
+        return model
+    listed = {price.name: price.usd_per_million_tokens for price in pricing.models.values()}
     own = model.api.usd_per_million_tokens
     return replace(model, api=replace(model.api, usd_per_million_tokens=listed.get(model.name) if own is None else own))
 
@@ -118,7 +119,7 @@ class IndexedCorpus:
         model, corpus = self.model, self.corpus
         facts = {"name": model.name, "kind": model.kind, "revision": self.retriever.revision()}
         return CorpusRecord(
-            model={**facts, "licence": model.licence, "options": dict(model.options), "prompts": {}},
+            model={**facts, "licence": model.licence, "options": asdict(model)["options"], "prompts": {}},
             corpus=corpus_facts(corpus),
             findings=corpus.findings,
             embeddings=(),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.config import ModelConfig
+from evalkit.config import HostedModel
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
 from evalkit.embeddings.store import META_VERSION
@@ -28,7 +28,7 @@ class CountingEncoder:
     """The protocol and no more: vectors from the bytes of the text, and a count of what it encoded."""
 
     def __init__(self, spoil: str = "", value: float = 0.0, revision: str = "1", fail_at: str = "") -> None:
-        self.config = ModelConfig(kind="counting", name="counting", revision=revision)
+        self.config = HostedModel(kind="counting", name="counting", revision=revision)
         self.spoil, self.value, self.fail_at = spoil, value, fail_at
         self.dims = DIMS
         self.encoded: list[str] = []

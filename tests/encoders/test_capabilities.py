@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.config import ApiConfig, ModelConfig, RuntimeConfig
+from evalkit.config import ApiConfig, HostedModel, ModelConfig, RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders import Advance, Encoded, Side, load_encoder
 from evalkit.encoders.capabilities import (
     behind_api,
@@ -54,7 +54,7 @@ def test_what_is_not_offered_is_null() -> None:
 
 
 def test_what_is_offered_is_used(tiny_model: Path) -> None:
-    config = ModelConfig(kind="sentence_transformers", name="tiny", path=str(tiny_model), max_length=9)
+    config = SentenceTransformersModel(kind="sentence_transformers", name="tiny", path=str(tiny_model), max_length=9)
     encoder = load_encoder(config, RuntimeConfig(kind="torch", device="cpu", precision="bf16", threads=1))
     assert max_length(encoder) == 9
     assert timing_settings(encoder)["threads"] == 1
@@ -67,7 +67,7 @@ def test_what_is_offered_is_used(tiny_model: Path) -> None:
 def test_a_model_behind_an_api_says_what_it_would_send() -> None:
     pytest.importorskip("openai")
     api = ApiConfig(parallel=2, compare_dims=[4, 6], check_canary=False)
-    encoder = HostedEncoder(ModelConfig(kind="openai", name="m", api=api), OpenAI(), "hosted")
+    encoder = HostedEncoder(HostedModel(kind="openai", name="m", api=api), OpenAI(), "hosted")
     sends = behind_api(encoder)
     assert sends is encoder
     assert (sends.is_billed, sends.checks_canary) == (True, False)
@@ -75,4 +75,4 @@ def test_a_model_behind_an_api_says_what_it_would_send() -> None:
     assert sends.to_send(["abc", "defdef"], "query").tokens == (1 + 1) + (1 + 2)  # one more than a third of the bytes
     assert sends.to_send_first().texts == 2
     assert list(sends.verified_texts(["a", "b"])) == ["a", "b"] * 3
-    assert not HostedEncoder(ModelConfig(kind="openai", name="m", api=api), OpenAI(), "served").is_billed
+    assert not HostedEncoder(HostedModel(kind="openai", name="m", api=api), OpenAI(), "served").is_billed

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import ModelConfig
+from evalkit.config import Bm25Model, Bm25Options, RandomModel, RandomOptions
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.lexical import load_retriever
@@ -25,7 +25,7 @@ DOCUMENTS = ["the red apples of a tree", "green apple, red apple", "a river", "s
 
 
 def bm25(documents: list[str] = DOCUMENTS, **options: Any) -> Any:
-    return load_retriever(ModelConfig(kind="bm25", name="bm25", options=options), documents)
+    return load_retriever(Bm25Model(options=Bm25Options(**options)), documents)
 
 
 def test_scores_are_lucenes_formula_by_hand() -> None:
@@ -118,7 +118,7 @@ def test_random_order_finds_what_chance_finds(colours: Path, tmp_path: Path) -> 
     one, again, other = (run(tmp_path, "model=random", *arguments, f"model.options.seed={s}") for s in (0, 0, 1))
     assert one.rankings()["document_id"].tolist() == again.rankings()["document_id"].tolist()
     assert one.rankings()["document_id"].tolist() != other.rankings()["document_id"].tolist()
-    seeds = [load_retriever(ModelConfig(kind="random", options={"seed": s}), ["x"] * 100) for s in range(200)]
+    seeds = [load_retriever(RandomModel(options=RandomOptions(s)), ["x"] * 100) for s in range(200)]
     hits = [7 in best(r.scores(r.read("q")), 10, tie_order([str(i) for i in range(100)])).rows for r in seeds]
     assert np.mean(hits) == pytest.approx(0.1, abs=0.06)
 
@@ -147,6 +147,5 @@ def test_baselines_stand_beside_models_in_a_report_and_a_gate(
     ],
 )
 def test_a_bad_option_is_said(overrides: list[str], said: str) -> None:
-    config = compose("run", overrides)
     with pytest.raises(UserError, match=said):
-        load_retriever(config.model, DOCUMENTS)
+        load_retriever(compose("run", overrides).model, DOCUMENTS)

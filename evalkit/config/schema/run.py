@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from evalkit.config.schema.corpora import CorpusConfig
 from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
 from evalkit.config.schema.models import ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
@@ -60,7 +61,7 @@ class RunConfig:
 
     task: TaskConfig = field(default_factory=TaskConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    corpus: dict[str, Any] = field(default_factory=dict)
+    corpus: dict[str, CorpusConfig] = field(default_factory=dict)
     quantization: dict[str, QuantizationConfig] = field(default_factory=dict)
     index: dict[str, IndexConfig] = field(default_factory=dict)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)

@@ -16,14 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix
-from evalkit.config import ModelConfig
+from evalkit.config import HostedModel
 from evalkit.encoders.capabilities import Sent, ToSend
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.hosted.budget import Budget
@@ -31,7 +30,7 @@ from evalkit.encoders.hosted.http_errors import BadReplyError, is_transient, ret
 from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens
 from evalkit.encoders.stopwatch import covered_seconds
 from evalkit.encoders.tokenizers import named_tokenizer
-from evalkit.errors import UserError
+from evalkit.errors import UserError, first_line, require
 
 REMOVED = "<removed>"
 COMPARED_TEXTS = 32
@@ -65,11 +64,11 @@ class Vendor(Protocol):
     extra: str
     cuts_in_silence: bool
 
-    def connect(self, config: ModelConfig, key: str) -> Any:
+    def connect(self, config: HostedModel, key: str) -> Any:
         """The SDK's client, its own retries off."""
         ...
 
-    def request(self, client: Any, config: ModelConfig, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+    def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         """One request for ``texts``; ``dims`` null asks for the model's full width."""
         ...
 
@@ -77,7 +76,7 @@ class Vendor(Protocol):
 class HostedEncoder:
     """A model that is called by HTTP. ``device`` is ``hosted`` where its owner sends a bill, ``served`` where not."""
 
-    def __init__(self, config: ModelConfig, vendor: Vendor, device: str) -> None:
+    def __init__(self, config: HostedModel, vendor: Vendor, device: str) -> None:
         self.config = config
         self.api = config.api
         self.vendor = vendor
@@ -86,11 +85,7 @@ class HostedEncoder:
         self.lock = threading.Lock()
         self.connected = False
         self.stopped = threading.Event()  # ends the waiting of requests that are tried again
-        if not is_installed(vendor.package):
-            raise UserError(
-                f"model={config.name} needs the package {vendor.package}, which is not installed.",
-                f"Install it: pip install 'embedding-evalkit[{vendor.extra}]'.",
-            )
+        require(vendor.package, vendor.extra, f"model={config.name}")
 
     @property
     def dims(self) -> int:
@@ -109,7 +104,7 @@ class HostedEncoder:
 
     @cached_property
     def tokenizer(self) -> Any:
-        return named_tokenizer(self.config)
+        return named_tokenizer(self.config.tokenizer, self.config.name)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {
@@ -311,7 +306,7 @@ class HostedEncoder:
             hint = f"Is the key in {self.api.key_variable} right?"
             return UserError(f"{self.config.name} refused the key (HTTP {status}).", hint)
         where = f" (HTTP {status})" if status else ""
-        message = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        message = first_line(error)[:300]
         if self.api.key_variable:
             message = message.replace(self.key, REMOVED)
         hint = "What is finished is kept; the same command goes on from there."
@@ -340,13 +335,6 @@ class HostedEncoder:
             "url": self.config.url,
             "parallel": self.api.parallel,
         }
-
-
-def is_installed(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:  # not even the package around it
-        return False
 
 
 def unit(vectors: FloatMatrix) -> FloatMatrix:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import RuntimeConfig, VectorModel
 from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
@@ -19,7 +19,7 @@ SAMPLE_TEXTS = 64
 
 
 def choose_runtime(
-    model: ModelConfig, runtime: RuntimeConfig, documents: Sequence[str], remembered: Path
+    model: VectorModel, runtime: RuntimeConfig, documents: Sequence[str], remembered: Path
 ) -> RuntimeConfig:
     """``runtime`` with the quickest candidate on the first of ``documents`` for its kind.
 
@@ -69,7 +69,7 @@ def has_gpu() -> bool:
     return Path("/dev/nvidia0").exists() or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
-def texts_per_second(model: ModelConfig, runtime: RuntimeConfig, documents: Sequence[str]) -> float:
+def texts_per_second(model: VectorModel, runtime: RuntimeConfig, documents: Sequence[str]) -> float:
     """Speed on a sample after warm-up; 0 for a runtime that fails or whose vectors differ from PyTorch's."""
     sample = [documents[i] for i in range(min(SAMPLE_TEXTS, len(documents)))]
     encoder = load_encoder(model, runtime)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import Rows
-from evalkit.config import FusionConfig, ModelConfig, RunConfig
+from evalkit.config import FusionConfig, RunConfig
+from evalkit.config.kinds import model_config
 from evalkit.corpora import Corpus
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import UserError
@@ -15,13 +16,12 @@ from evalkit.measures.laws import added
 from evalkit.measures.laws import read as read_laws
 from evalkit.measures.ranking import Ranking, order
 from evalkit.results.columns import LOAD, OVERLAPS
-from evalkit.results.model_parts import as_text
 from evalkit.results.record import PointRecord
 from evalkit.tasks.models import WARM_UP_TEXTS, index_words, refuse_images
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
 from evalkit.tasks.retrieval.measuring import measure
 from evalkit.tasks.retrieval.points import StageResult, with_stage
-from evalkit.tasks.retrieval.retriever import PointContext
+from evalkit.tasks.retrieval.retriever import PointContext, options_text
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "fused rankings are no search of vectors"),
@@ -39,7 +39,7 @@ class Fusion:
             known = ", ".join(KINDS)
             raise UserError(f"stages.{name}.model.kind={given.get('kind')} can't be fused with.", f"Known: {known}.")
         self.label, self.depth, self.constant = name, config.top_k, stage.constant
-        self.model = ModelConfig(**given)
+        self.model = model_config(given, f"stages.{name}.model")
         load_retriever(self.model, WARM_UP_TEXTS)
         self.lexical: tuple[str, PointRecord] | None = None
 
@@ -49,7 +49,7 @@ class Fusion:
         refuse_images(corpora, {f"stages={self.label}": True})
 
     def description(self) -> dict[str, Any]:
-        options = as_text(self.model.options)
+        options = options_text(self.model)
         return {"kind": "fusion", "model": self.model.name, "options": options, "constant": self.constant}
 
     def apply(self, context: PointContext, record: PointRecord) -> PointRecord:

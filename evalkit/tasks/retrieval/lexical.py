@@ -15,7 +15,6 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws, why_not_at_workload
 from evalkit.measures.ranking import Ranking, without
 from evalkit.results.columns import OVERLAPS
-from evalkit.results.model_parts import as_text
 from evalkit.results.setting import NO_QUANTIZATION
 from evalkit.scaling.at_size import TIMED
 from evalkit.scaling.cache_size import last_level_cache
@@ -23,7 +22,7 @@ from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.lexical import growing
 from evalkit.scaling.lexical import measure as measure_at_size
 from evalkit.tasks.models import IndexedCorpus
-from evalkit.tasks.retrieval.retriever import Cell, PointContext
+from evalkit.tasks.retrieval.retriever import Cell, PointContext, options_text
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "there are no vectors"),
@@ -47,7 +46,7 @@ class LexicalRetriever:
         self.cell = Cell(
             model=model.name,
             revision=self.retriever.revision(),
-            model_options=as_text(model.options),
+            model_options=options_text(model),
             chunking=WHOLE,
             dims=None,
             quantization=NO_QUANTIZATION,

@@ -1,19 +1,20 @@
 """What ranks the documents of one corpus for its queries: a cell of the grid, or BM25. All are measured alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from evalkit.arrays import Floats, Rows
-from evalkit.config import RunConfig
+from evalkit.config import ModelConfig, RunConfig
 from evalkit.corpora import Corpus
 from evalkit.measures.cost import Tariff
 from evalkit.measures.laws import Laws
 from evalkit.measures.quality import Judge
 from evalkit.measures.ranking import Ranking, tie_order
+from evalkit.results.model_parts import as_text
 
 
 @dataclass(frozen=True)
@@ -110,3 +111,8 @@ class Retriever(Protocol):
     def reasons(self) -> Mapping[str, str]:
         """Why figures of this kind of retriever are null."""
         ...
+
+
+def options_text(model: ModelConfig) -> str:
+    """``b=0.75, k1=1.5, language=en``: the options that a kind of model has beside its weights; empty for none."""
+    return as_text(asdict(model).get("options"))

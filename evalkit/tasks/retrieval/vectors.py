@@ -19,14 +19,13 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
 from evalkit.measures.quality import overlap_at
 from evalkit.measures.ranking import Ranking
-from evalkit.results.model_parts import as_text
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
 from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
 from evalkit.tasks.models import EncodedCorpus
-from evalkit.tasks.retrieval.retriever import Cell, PointContext, Retriever
+from evalkit.tasks.retrieval.retriever import Cell, PointContext, Retriever, options_text
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
@@ -67,7 +66,7 @@ def cell_of(
     return Cell(
         model=model.name,
         revision=revision(read.encoder),
-        model_options=as_text(model.options),
+        model_options=options_text(model),
         chunking=read.embeddings.chunks.name,
         dims=dims,
         quantization=quantization_name,

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import ModelConfig
+from evalkit.config import HostedModel
 from evalkit.config.compose import compose
 from evalkit.corpora.digests import digest
 from evalkit.encoders import load_encoder
@@ -551,7 +551,7 @@ def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
 
 
 def test_a_missing_sdk_says_how_to_install_it() -> None:
-    config = ModelConfig(kind="voyage", name="voyage-3.5")
+    config = HostedModel(kind="voyage", name="voyage-3.5")
     encoder_of = load_encoder  # the SDK is looked for when the encoder is made
     try:
         import voyageai  # noqa: F401

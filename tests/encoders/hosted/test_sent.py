@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evalkit.results.store import read_run, stored_runs
 
 from evalkit.__main__ import main
+from evalkit.results.reader import read_run, stored_runs
 from tests.encoders.hosted.embedding_server import DIMS, Server, serve
 
 Run = Callable[..., list[dict[str, Any]]]
