@@ -20,8 +20,8 @@ def cosines(texts: pd.DataFrame) -> npt.NDArray[np.float32] | None:
     old, new = stored_vectors(texts["vector_before"]), stored_vectors(texts["vector_after"])
     if texts.empty or old.shape != new.shape:
         return None
-    found: npt.NDArray[np.float32] = np.einsum("ij,ij->i", old, new)
-    return found
+    of_texts: npt.NDArray[np.float32] = np.einsum("ij,ij->i", old, new)
+    return of_texts
 
 
 def stored_vectors(stored: pd.Series) -> FloatMatrix:

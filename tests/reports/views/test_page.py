@@ -213,7 +213,10 @@ def test_the_example_is_the_report_of_the_example_runs(tmp_path: Path) -> None:
     kept, made = ([line for line in text if not line.startswith("| bm25 |")] for text in texts)
     assert made == kept
     key = ["model", "corpus", "dims", "quantization_name", "index"]
-    tables = (pd.read_csv(folder / "index.csv").fillna({"dims": 0}) for folder in (example, tmp_path))
+    tables = (
+        pd.read_csv(folder / "index.csv").fillna({"dims": 0.0}).astype({"dims": float})
+        for folder in (example, tmp_path)
+    )
     kept, made = (table.set_index(key).sort_index().drop(columns=["quantization", "index_name"]) for table in tables)
     pd.testing.assert_frame_equal(made[kept.columns], kept)
 
