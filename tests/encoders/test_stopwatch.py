@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from evalkit.config import ApiConfig, HostedModel, Model2VecModel, RuntimeConfig, SentenceTransformersModel
 from evalkit.config.compose import compose
 from evalkit.encoders import Encoder, load_encoder
-from evalkit.encoders.hosted.encoder import HostedEncoder, Reply
+from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.hosted.requests import Reply
 from evalkit.encoders.local import sentence_transformers as by_library
 from evalkit.encoders.local.static import Engine, StaticEncoder
 from evalkit.encoders.stopwatch import Stopwatch, covered_seconds

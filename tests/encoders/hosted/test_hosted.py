@@ -196,7 +196,7 @@ def test_the_pace_is_limited() -> None:
     with serve() as server:
         paced = encoder("openai-small", server, "model.api.batch_texts=1", "model.api.requests_per_minute=120")
         os.environ.setdefault("OPENAI_API_KEY", KEY)
-        paced.limiters[0].try_acquire("requests", 118)  # the burst that a fresh minute allows is used up
+        paced.requests.limiters[0].try_acquire("requests", 118)  # the burst that a fresh minute allows is used up
         started = time.monotonic()
         paced.encode(TEXTS[:5], "document")
     assert time.monotonic() - started > 1  # two at once, then one every half second
