@@ -17,16 +17,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = (
-    {"errors", "arrays"},
-    {"config"},
-    {"corpora", "encoders", "vectors", "measures", "results"},
-    {"embeddings", "search", "rerankers", "lexical"},
-    {"scaling"},
-    {"tasks"},
-    {"pipeline", "gate", "reports"},
-    {"commands"},
-)
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy", "jinja2"}
 OF_LOCAL_MODELS = {"torch", "sentence-transformers", "transformers", "tokenizers", "huggingface-hub", "scikit-learn"}
 EXAMPLES = ROOT / "results" / "examples"
@@ -229,13 +219,3 @@ def imports(module: Path, top_level_only: bool = False) -> set[str]:
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
 def test_heavy_libraries_are_imported_where_they_are_used(module: Path) -> None:
     assert {name.partition(".")[0] for name in imports(module, top_level_only=True)} & HEAVY == set()
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(ROOT)))
-def test_a_module_imports_only_from_its_room_and_the_floors_below_it(module: Path) -> None:
-    room = module.relative_to(ROOT / "evalkit").with_suffix("").parts[0]
-    if room in ("__main__", "__init__"):
-        return
-    floor = next(number for number, rooms in enumerate(FLOORS) if room in rooms)
-    allowed = set().union(*FLOORS[:floor]) | {room}
-    assert {name.split(".")[1] for name in imports(module) if name.startswith("evalkit.")} - allowed == set()
