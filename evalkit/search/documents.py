@@ -113,8 +113,8 @@ class DocumentSearcher:
     def by_document(self, ranking: Ranking, k: int, ties_count: bool) -> tuple[Ranking, Rows]:
         """The best ``k`` documents of each ranking of chunks, and which queries a deeper one could change.
 
-        Of a document's wanted chunks, those that are not in the ranking count as much as the last one that is: the
-        most that they could score.
+        Of the chunks that count for a document, those that are not in the ranking count as much as the last one that
+        is: the most that they could score.
         """
         is_chunk = ranking.rows >= 0
         last = np.where(is_chunk, ranking.scores, np.inf).min(axis=1, keepdims=True).astype(np.float64)
@@ -130,9 +130,9 @@ class DocumentSearcher:
         group = np.cumsum(is_first.ravel()) - 1
         sums = np.bincount(group, weights=np.where(counted, scores, 0.0).ravel())[group].reshape(documents.shape)
         seen = np.bincount(group, weights=counted.ravel())[group].reshape(documents.shape)
-        wanted = np.minimum(self.chunk_counts[documents], self.top_chunks)
-        unseen = wanted - seen
-        means = (sums + unseen * last) / wanted
+        counting = np.minimum(self.chunk_counts[documents], self.top_chunks)
+        unseen = counting - seen
+        means = (sums + unseen * last) / counting
         is_document = is_first & (documents >= 0)
         of_documents = np.where(is_document, means, -np.inf).astype(np.float32)
         places = np.where(is_document, self.place[documents], len(self.place))

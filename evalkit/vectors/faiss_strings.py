@@ -116,9 +116,8 @@ def least_training_vectors(index: Any) -> tuple[int, str]:
 
     needs = [(1, "the quantizer")]
     for part in parts(index):
-        if isinstance(part, faiss.IndexPreTransform) and not part.chain.at(0).is_trained:
-            least = OPQ_LEAST_VECTORS if is_opq(part) else 1
-            needs.append((max(least, part.d), "the rotation"))
+        if isinstance(part, faiss.IndexPreTransform):
+            needs.append((least_of_transform(part), "the rotation"))
         if hasattr(part, "nlist"):
             needs.append((part.nlist, "the inverted lists"))
         if hasattr(part, "pq"):
@@ -150,6 +149,15 @@ def silence_warnings(index: Any) -> None:
             clusterings.append(rotation.pq.cp)
         for clustering in filter(None, clusterings):
             clustering.min_points_per_centroid = 1
+
+
+def least_of_transform(transformed: Any) -> int:
+    """A random rotation looks at no vectors; any other is learned from as many as there are dimensions at least."""
+    import faiss
+
+    if isinstance(faiss.downcast_VectorTransform(transformed.chain.at(0)), faiss.RandomRotationMatrix):
+        return 1
+    return max(OPQ_LEAST_VECTORS if is_opq(transformed) else 1, int(transformed.d))
 
 
 def is_opq(transformed: Any) -> bool:

@@ -298,3 +298,14 @@ def test_an_own_quantizer_that_can_not_be_used_is_refused(target: str, index: In
 def test_a_string_that_means_nothing_is_refused(string: str) -> None:
     with pytest.raises(UserError):
         plan(8, 100, QuantizationConfig(string), FLAT)
+
+
+@pytest.mark.parametrize(("transform", "least"), [("PCA8", 16), ("RR16", 1)])
+def test_any_transform_of_faiss_can_stand_before_a_fragment(transform: str, least: int) -> None:
+    quantization = QuantizationConfig("Flat", transform=transform)
+    documents = clustered(300, 16)
+    assert overlap(searcher(documents, quantization).rank(documents[:9], 1).rows, np.arange(9)[:, None]) > 0.8
+    plan(16, least, quantization, FLAT)
+    if least > 1:
+        with pytest.raises(UserError, match=f"at least {least} documents"):
+            plan(16, least - 1, quantization, FLAT)

@@ -106,8 +106,8 @@ def test_clients_at_once_are_measured_when_asked_for(tiny_run: list[str], tmp_pa
         (["index=[ivf]", "index.ivf.nlist=13"], "at least 13 documents, there are 12"),
         (["index=[ivf]", "+index.ivf.search.efSearch=[3]"], "no parameter 'efSearch'"),
         (["quantization.float32.faiss=''"], "needs either faiss or _target_"),
-        (["search_device=cuda:7"], "search_device=cuda:7 is not to be had here"),
-        (["search_device=gpu"], "search_device=gpu is not to be had here"),
+        (["search_device=cuda:7"], "search_device=cuda:7 is not available on this machine"),
+        (["search_device=gpu"], "search_device=gpu is not available on this machine"),
     ],
 )
 def test_a_setting_that_can_not_be_built_is_said_before_anything_is_encoded(
