@@ -58,7 +58,7 @@ def value_of(command: str, word: str, waiting: list[str], flags: Mapping[str, bo
     """The value that follows the flag ``word``, taken from ``waiting``; none where it has none, or holds it itself."""
     flag, is_joined, _ = word.partition("=")
     if flag not in flags:
-        raise UserError(f"{command} has no flag '{flag}'.", did_you_mean(flag, flags))
+        raise UserError(f"there is no flag '{flag}' of {command}.", did_you_mean(flag, flags))
     if is_joined or not flags[flag]:
         return []
     if waiting and not waiting[0].startswith("-"):

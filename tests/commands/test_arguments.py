@@ -38,7 +38,7 @@ def test_an_unknown_flag_is_refused_with_the_flags_that_there_are(
 ) -> None:
     assert main([command, *NEEDED.get(command, []), flag]) == 2
     message = capsys.readouterr().err
-    assert f"{command} has no flag '{flag.partition('=')[0]}'" in message
+    assert f"there is no flag '{flag.partition('=')[0]}' of {command}" in message
     assert "--config-dir" in message
     assert message.count("\n") == 2
 
@@ -46,7 +46,7 @@ def test_an_unknown_flag_is_refused_with_the_flags_that_there_are(
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "run"])
 def test_a_sweep_is_refused_by_commands_that_run_once(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, *NEEDED.get(command, []), "-m"]) == 2
-    assert f"{command} has no flag '-m'" in capsys.readouterr().err
+    assert f"there is no flag '-m' of {command}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
