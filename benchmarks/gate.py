@@ -20,7 +20,7 @@ from evalkit.measures.detectable import POWER, detectable_drops
 from evalkit.measures.resampling import cluster_sums, sign_flips
 from evalkit.measures.significance import flip_tests
 from evalkit.results.reader import read_run
-from evalkit.results.record import SETTING
+from evalkit.results.setting import KEY
 
 FAMILIES = {1: 1, 20: 1, 1_000: 5, 20_000: 20}  # comparisons → how many times fewer trials: they take as much longer
 SHARES = {"up to 2 %": 0.02, "2 to 10 %": 0.1, "10 to 30 %": 0.3, "more than 30 %": 1.0}
@@ -71,7 +71,7 @@ def main() -> None:
 def real_scores(run: Path, measure: str) -> Scores:
     """All pairs of settings of one run's only corpus, both ways round in turn, that differ in at least one query."""
     queries = read_run(run).queries()
-    wide = queries.pivot_table(index=list(SETTING), columns="query_id", values=measure, observed=True)
+    wide = queries.pivot_table(index=list(KEY), columns="query_id", values=measure, observed=True)
     values = wide.to_numpy()
     assert np.isfinite(values).all(), "the run has more than one corpus"
     clusters = np.arange(values.shape[1])

@@ -17,7 +17,8 @@ import numpy as np
 from reporting import report
 
 from evalkit.measures.ranking import Ranking
-from evalkit.results.record import CorpusRecord, Measured, Point
+from evalkit.results.record import CorpusRecord, Point, PointRecord
+from evalkit.results.setting import Setting
 from evalkit.results.writer import RunWriter
 
 QUERIES, DOCUMENTS = 225, 1_400
@@ -90,7 +91,9 @@ def record(model: str, corpus: str) -> CorpusRecord:
     )
 
 
-def measured(model: str, settings: Iterator[tuple[str, int, str, str]], rng: np.random.Generator) -> Iterator[Measured]:
+def measured(
+    model: str, settings: Iterator[tuple[str, int, str, str]], rng: np.random.Generator
+) -> Iterator[PointRecord]:
     hard = {corpus: rng.random(QUERIES) for corpus in CORPORA}
     for corpus, dims, quantization, index in settings:
         scores = {name: (hard[corpus] + 0.3 * rng.random(QUERIES) > 0.5) * rng.random() for name in MEASURES}
@@ -110,12 +113,15 @@ def measured(model: str, settings: Iterator[tuple[str, int, str, str]], rng: np.
             **dict.fromkeys(("peak_rss_bytes", "peak_gpu_bytes", "search_peak_rss_bytes"), 10**9),
         }
         point = Point(
-            *(model, "r", corpus, corpus, dims, True, quantization, index),
-            *("inner_product", "none", 100, 10, None, QUERIES, "a machine"),
+            Setting(
+                *("retrieval", model, "r", "", corpus, corpus, "none", dims, quantization),
+                *("faiss", index, "", "", 100, 10),
+            ),
+            *(True, "inner_product", None, QUERIES, "a machine"),
             figures=figures,
             unmeasured={},
         )
-        yield Measured(
+        yield PointRecord(
             point=point,
             query_ids=tuple(f"q{i}" for i in range(QUERIES)),
             per_query=scores,

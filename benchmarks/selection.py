@@ -14,7 +14,7 @@ from reporting import report
 
 from evalkit.measures.selection import largest_difference, statistics, weighted_sums
 from evalkit.results.reader import read_run
-from evalkit.results.record import SETTING
+from evalkit.results.setting import KEY
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 COUNTS = (2, 5, 10, 20, 65, 200)
@@ -78,7 +78,7 @@ def clustered(rng: np.random.Generator, settings: int, queries: int) -> np.ndarr
 def real_scores(run: Path, corpus: str | None, measure: str) -> np.ndarray:
     queries = read_run(run).queries()
     one = queries[queries["corpus"] == (corpus or queries["corpus"].iloc[0])]
-    return one.pivot_table(index=list(SETTING), columns="query_id", values=measure).to_numpy()
+    return one.pivot_table(index=list(KEY), columns="query_id", values=measure, observed=True).to_numpy()
 
 
 def levelled(values: np.ndarray) -> np.ndarray:

@@ -14,36 +14,15 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import RerankerConfig, RuntimeConfig
-from evalkit.errors import UserError
+from evalkit.config import RuntimeConfig
 from evalkit.measures.ranking import Ranking, tie_order
-from evalkit.rerankers.cross_encoder import CrossEncoder, PairScores
-from evalkit.rerankers.scores import ScoreStore
+from evalkit.rerankers.cross_encoder import CrossEncoder
 from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.results.setting import index_label
 from evalkit.tasks.retrieval.reranking import reordered
 from tests.conftest import ROOT
 
 TORCH = RuntimeConfig(kind="torch", device="cpu", precision="float32")
-
-
-@pytest.fixture(scope="session")
-def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of a random cross-encoder over the tiny model's vocabulary, which reads 16 tokens of both texts."""
-    import sentence_transformers
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("reranker")
-    tokenizer = BertTokenizerFast.from_pretrained(str(tiny_model))
-    torch.manual_seed(11)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, num_labels=1, **sizes)
-    BertForSequenceClassification(config).save_pretrained(folder / "bert")
-    tokenizer.save_pretrained(folder / "bert")
-    model = sentence_transformers.CrossEncoder(str(folder / "bert"), max_length=16, device="cpu")
-    model.save_pretrained(str(folder / "model"))
-    return folder / "model"
 
 
 @pytest.fixture
@@ -54,23 +33,6 @@ def reranked_run(tiny_run: list[str], tiny_reranker: Path) -> list[str]:
 def run(arguments: list[str], tmp_path: Path) -> StoredRun:
     assert main(arguments) == 0
     return read_run(stored_runs(tmp_path / "results")[-1])
-
-
-def test_scores_are_the_models_raw_ones_at_any_token_budget(tiny_reranker: Path) -> None:
-    import sentence_transformers
-    import torch
-
-    documents = ["red apple", "green pear tree house " * 9, "fish", ""]
-    model = sentence_transformers.CrossEncoder(str(tiny_reranker), device="cpu")
-    pairs = [("blue river", document) for document in documents]
-    expected = model.predict(pairs, activation_fn=torch.nn.Identity())
-    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    for budget in (None, 1, 40):
-        made = CrossEncoder(config, RuntimeConfig("torch", "cpu", "float32", token_budget=budget)).score(
-            "blue river", documents
-        )
-        np.testing.assert_allclose(made.scores, expected, atol=1e-6)
-        assert made.truncated.tolist() == [False, True, False, False]
 
 
 def test_the_first_documents_are_re_ordered_and_those_behind_stay() -> None:
@@ -138,25 +100,6 @@ def test_no_pair_is_read_twice(
     for column in ("nDCG@10", "rerank_ms_p50", "rerank_ms_p99"):
         assert first.points()[column].equals(again.points()[column])
     assert "from an earlier run" in again.about["points"][1]["unmeasured"]["search_peak_rss_bytes"]
-
-
-def test_each_corpus_has_the_times_of_its_own_texts(tmp_path: Path, tiny_reranker: Path) -> None:
-    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    scores = ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity(), "here")
-    for corpus, ms in (("short", 1.0), ("long", 9.0), ("short", 2.0)):
-        made = PairScores(np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.bool_), ms)
-        scores.keep(corpus, "a query", ["red", "green"], made)
-    assert scores.calls_ms("short", 2).tolist() == [1.0, 2.0]
-    assert scores.calls_ms("long", 2).tolist() == [9.0]
-    assert scores.calls_ms("long", 3).tolist() == []
-
-
-def test_another_machine_takes_the_scores_and_not_the_times(tmp_path: Path, tiny_reranker: Path) -> None:
-    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    here, elsewhere = (ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity(), name) for name in ("a", "b"))
-    here.keep("c", "a query", ["red"], PairScores(np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.bool_), 5.0))
-    assert elsewhere.known("a query", ["red"]) == {0: (1.0, False)}
-    assert (here.calls_ms("c", 1).tolist(), elsewhere.calls_ms("c", 1).tolist()) == ([5.0], [])
 
 
 def test_the_last_stage_is_there_for_bm25_and_for_fused_rankings(reranked_run: list[str], tmp_path: Path) -> None:
@@ -230,16 +173,3 @@ def test_a_damaged_file_of_scores_is_said(
     file.write_bytes(b"no database" * 500)
     assert main(reranked_run) == 2
     assert "can't be used: file is not a database" in capsys.readouterr().err
-
-
-def test_a_classifier_is_no_reranker(tiny_model: Path, tmp_path: Path, tiny_reranker: Path) -> None:
-    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
-
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    tokenizer = AutoTokenizer.from_pretrained(str(tiny_reranker))
-    config = BertConfig(vocab_size=len(tokenizer), num_labels=3, **sizes)
-    BertForSequenceClassification(config).save_pretrained(tmp_path / "three")
-    tokenizer.save_pretrained(tmp_path / "three")
-    reranker = CrossEncoder(RerankerConfig(kind="cross_encoder", path=str(tmp_path / "three")), TORCH)
-    with pytest.raises(UserError, match="three gives 3 scores for a pair"):
-        reranker.score("a", ["b"])
