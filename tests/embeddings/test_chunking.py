@@ -163,9 +163,9 @@ def assert_said(pattern: str, message: str) -> None:
     ("model", "said"),
     [
         ("wordllama", "reads texts of any length.*chunking.size=<tokens>"),
-        ("bm25", "bm25 reads documents whole"),
+        ("bm25", "leave out chunking"),
         ("gemini", "gemini-embedding-001 has no tokenizer that is known here.*model.tokenizer=<tokenizer.json"),
-        ("openai-small", "Xenova/text-embedding-ada-002 is neither in the hub's cache nor to be had"),
+        ("openai-small", "Xenova/text-embedding-ada-002 is neither in the hub's cache nor available"),
     ],
 )
 def test_a_model_without_a_limit_or_a_tokenizer_says_what_to_give(
