@@ -20,5 +20,5 @@ def unit_vectors(vectors: npt.NDArray[np.floating]) -> FloatMatrix:
 
 def row_cosines(some: npt.NDArray[np.floating], others: npt.NDArray[np.floating]) -> FloatMatrix:
     """The cosine of each row of ``some`` and the same row of ``others`` (n, float32); 0 where one has no direction."""
-    found: FloatMatrix = np.einsum("ij,ij->i", unit_vectors(some), unit_vectors(others))
-    return found
+    cosines: FloatMatrix = np.einsum("ij,ij->i", unit_vectors(some), unit_vectors(others))
+    return cosines

@@ -17,12 +17,12 @@ def conf_dir() -> Path:
 
 def user_conf_dirs(arguments: Sequence[str]) -> list[Path]:
     """The folders given with Hydra's ``--config-dir`` (or ``-cd``) on the command line."""
-    found = []
+    folders = []
     for i, argument in enumerate(arguments):
         flag, _, value = argument.partition("=")
         if flag in {"--config-dir", "-cd"}:
-            found.append(Path(value or "".join(arguments[i + 1 : i + 2])))
-    return found
+            folders.append(Path(value or "".join(arguments[i + 1 : i + 2])))
+    return folders
 
 
 def group_choices(group: str, extra: Sequence[Path] = ()) -> dict[str, str]:
@@ -60,8 +60,8 @@ def kinds_in_files(group: str, key: str, path: Sequence[str], arguments: Sequenc
         content(group, name.strip(), user_conf_dirs(arguments))
         for name in (names.strip("[]").split(",") if isinstance(names, str) else names)
     ]
-    found = [c.get(path[0], {}) if group == "corpus" and path else c for c in contents]
-    return list(dict.fromkeys(str(settings[key]) for settings in found if key in settings))
+    values = [c.get(path[0], {}) if group == "corpus" and path else c for c in contents]
+    return list(dict.fromkeys(str(settings[key]) for settings in values if key in settings))
 
 
 def names_in_files(path: Sequence[str], extra: Sequence[Path]) -> list[str]:

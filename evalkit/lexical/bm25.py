@@ -61,8 +61,8 @@ class BM25:
         known = [word for word in read if word in self.engine.vocab_dict]
         if not known:
             return np.zeros(self.engine.scores["num_docs"], dtype=np.float32)
-        found: Scores = self.engine.get_scores(known)
-        return found
+        scores: Scores = self.engine.get_scores(known)
+        return scores
 
     def repeated(self, copies: int) -> "BM25":
         """Weights stay what they are: copies change neither the share of documents with a word nor their lengths."""

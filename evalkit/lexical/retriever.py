@@ -58,9 +58,9 @@ def best(scores: Scores, k: int, place: Rows) -> Ranking:
     k = min(k, len(scores))
     threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
     rows = np.flatnonzero((scores >= threshold) & (scores > 0))
-    found = order(rows[None], scores[rows][None], place).first(k)
-    short = k - found.rows.shape[1]
+    ranked = order(rows[None], scores[rows][None], place).first(k)
+    short = k - ranked.rows.shape[1]
     return Ranking(
-        np.pad(found.rows, ((0, 0), (0, short)), constant_values=-1),
-        np.pad(found.scores, ((0, 0), (0, short)), constant_values=-np.inf),
+        np.pad(ranked.rows, ((0, 0), (0, short)), constant_values=-1),
+        np.pad(ranked.scores, ((0, 0), (0, short)), constant_values=-np.inf),
     )

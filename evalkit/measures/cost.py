@@ -133,8 +133,8 @@ def costs(figures: Mapping[str, Any], workload: WorkloadConfig, prices: Tariff) 
     paid_gb = np.nan_to_num(hours) / HOURS_PER_MONTH * prices.ram_gb
     storage = np.maximum(kept_gb - paid_gb, 0.0) * prices.usd_per_gb_month
     queries = of_query_tokens + hours * prices.usd_per_hour
-    found = (once, embed_month, storage, queries, embed_month + storage + queries)
-    return dict(zip(FIGURES, found, strict=True))
+    usd = (once, embed_month, storage, queries, embed_month + storage + queries)
+    return dict(zip(FIGURES, usd, strict=True))
 
 
 def why_no_cost(figures: Mapping[str, Any]) -> dict[str, str]:

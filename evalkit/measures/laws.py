@@ -99,13 +99,13 @@ def at_workload(laws: Laws, figures: Mapping[str, Any], documents: float) -> dic
     Means add up to the mean. The sum of two p95 is a little more than the p95 of the sum.
     """
     total = {name: sum(law.at(documents) for law in laws[name]) if name in laws else None for name in FIGURES}
-    found: dict[str, float | None] = {f"{name}_at_workload": total[name] for name in (*SEARCH, BUILD, SIZE)}
+    columns: dict[str, float | None] = {f"{name}_at_workload": total[name] for name in (*SEARCH, BUILD, SIZE)}
     for statistic in STATISTICS:
         parts = (total[f"search_ms_{statistic}"], figures.get(f"encode_query_ms_{statistic}"))
-        found[f"query_ms_{statistic}_at_workload"] = sum_of(parts)
+        columns[f"query_ms_{statistic}_at_workload"] = sum_of(parts)
     batch_ms = total[BATCH]
-    found["search_queries_per_second_at_workload"] = 1000 / batch_ms if batch_ms else None
-    return {name: found[name] for name in COLUMNS}
+    columns["search_queries_per_second_at_workload"] = 1000 / batch_ms if batch_ms else None
+    return {name: columns[name] for name in COLUMNS}
 
 
 def why_not_at_workload(why: Mapping[str, str]) -> dict[str, str]:
@@ -150,5 +150,5 @@ def fitted(
     scale[scale == 0] = 1.0
     lowest, highest = np.zeros(len(scale)), np.full(len(scale), np.inf)
     lowest[0], highest[0] = lower * scale[0], max(most_fixed * scale[0], np.finfo(float).tiny)
-    found = lsq_linear(matrix / scale / measured[:, None], np.ones(len(measured)), (lowest, highest), method="bvls")
-    return [float(value) for value in found.x / scale]
+    solution = lsq_linear(matrix / scale / measured[:, None], np.ones(len(measured)), (lowest, highest), method="bvls")
+    return [float(value) for value in solution.x / scale]

@@ -87,7 +87,7 @@ def overlap_at(k: int, rows: npt.NDArray[np.int64], reference: npt.NDArray[np.in
 
     Both are (queries × depth) row numbers with -1 where a list is shorter.
     """
-    found = (rows[:, :k, None] == reference[:, None, :k]) & (reference[:, None, :k] >= 0)
-    wanted = (reference[:, :k] >= 0).sum(axis=1)
-    shared: npt.NDArray[np.float64] = found.any(axis=1).sum(axis=1) / np.maximum(wanted, 1)
+    hits = (rows[:, :k, None] == reference[:, None, :k]) & (reference[:, None, :k] >= 0)
+    counts = (reference[:, :k] >= 0).sum(axis=1)
+    shared: npt.NDArray[np.float64] = hits.any(axis=1).sum(axis=1) / np.maximum(counts, 1)
     return shared

@@ -56,9 +56,9 @@ class ScoreStore:
         """Position in ``documents`` → (score, truncated) of all pairs that were scored before."""
         with self.connection() as connection:
             rows = connection.execute("select document, score, truncated from scores where query = ?", (key(query),))
-            found = {document: (score, bool(truncated)) for document, score, truncated in rows}
+            by_key = {document: (score, bool(truncated)) for document, score, truncated in rows}
         keys = map(key, documents)
-        return {position: found[each] for position, each in enumerate(keys) if each in found}
+        return {position: by_key[digest] for position, digest in enumerate(keys) if digest in by_key}
 
     def keep(self, corpus: str, query: str, documents: Sequence[str], made: PairScores) -> None:
         """What one call of the reranker gave and took, on texts of ``corpus`` (its fingerprint)."""
@@ -74,8 +74,8 @@ class ScoreStore:
         """Milliseconds of every call under these conditions that scored so many documents of ``corpus`` (float64)."""
         same = "machine = ? and corpus = ? and documents = ?"
         with self.connection() as connection:
-            asked = (self.conditions, corpus, documents)
-            rows = connection.execute(f"select ms from calls where {same} order by rowid", asked)  # noqa: S608
+            values = (self.conditions, corpus, documents)
+            rows = connection.execute(f"select ms from calls where {same} order by rowid", values)  # noqa: S608
             return np.array([ms for (ms,) in rows], dtype=np.float64)
 
 

@@ -19,7 +19,7 @@ class Cohere:
         return cohere.ClientV2(api_key=key, base_url=config.url, timeout=config.api.timeout_seconds)
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
-        found = client.embed(
+        reply = client.embed(
             texts=list(texts),
             model=config.name,
             input_type=getattr(config.api.input_types, side),
@@ -28,9 +28,9 @@ class Cohere:
             truncate="NONE",  # a text that is too long is an error, not cut in silence
             request_options={"max_retries": 0},
         )
-        billed = getattr(found.meta, "billed_units", None)
+        billed = getattr(reply.meta, "billed_units", None)
         tokens = getattr(billed, "input_tokens", None)
-        return Reply(found.embeddings.float_ or [], None if tokens is None else round(tokens))
+        return Reply(reply.embeddings.float_ or [], None if tokens is None else round(tokens))
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

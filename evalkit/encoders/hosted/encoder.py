@@ -87,14 +87,14 @@ class HostedEncoder:
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         prompt = getattr(self.config.prompts, side)
         prompted = [prompt + text for text in texts]
-        asked = self.config.native_dims if self.api.native_dims else None
+        dims = self.config.native_dims if self.api.native_dims else None
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
         answers: list[tuple[Sequence[int], Answer]] = []
         self.requests.stopped.clear()
         self.requests.prepare()
         with ThreadPoolExecutor(self.api.parallel) as pool:
             sent = {
-                pool.submit(self.requests.send, [prompted[row] for row in rows], side, asked): rows
+                pool.submit(self.requests.send, [prompted[row] for row in rows], side, dims): rows
                 for rows in self.batches(prompted)
             }
             try:
@@ -147,13 +147,13 @@ class HostedEncoder:
         return self.requests.budget.take_sent()
 
     def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
-        found = np.asarray(vectors, dtype=np.float32)
-        if found.ndim != 2 or found.shape[1] != self.dims:
+        matrix = np.asarray(vectors, dtype=np.float32)
+        if matrix.ndim != 2 or matrix.shape[1] != self.dims:
             raise UserError(
-                f"{self.config.name} gave vectors of {found.shape[-1]} dimensions, not {self.dims}.",
-                f"Set model.native_dims={found.shape[-1]}.",
+                f"{self.config.name} gave vectors of {matrix.shape[-1]} dimensions, not {self.dims}.",
+                f"Set model.native_dims={matrix.shape[-1]}.",
             )
-        return found
+        return matrix
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts, in order, for one request after another within the API's limits."""
@@ -177,12 +177,12 @@ class HostedEncoder:
         some = list(texts[:COMPARED_TEXTS])
         full = unit_vectors(self.encode(some, side).vectors)
         prompted = [getattr(self.config.prompts, side) + text for text in some]
-        found = {}
+        compared = {}
         for dims in self.api.compare_dims:
             native = unit_vectors(np.asarray(self.requests.send(prompted, side, dims).reply.vectors, dtype=np.float32))
             cosines = (native * unit_vectors(full[:, :dims])).sum(axis=1)
-            found[str(dims)] = {"smallest_cosine": float(cosines.min()), "texts": len(some)}
-        return {"native_dims": found}
+            compared[str(dims)] = {"smallest_cosine": float(cosines.min()), "texts": len(some)}
+        return {"native_dims": compared}
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -197,11 +197,11 @@ class HostedEncoder:
 
 def per_text(tokens: Sequence[tuple[Sequence[int], int | None]], texts: int) -> npt.NDArray[np.int64] | None:
     """Tokens of every text: its batch's in equal parts, so that sums are right; null where one is not told."""
-    found = np.zeros(texts, dtype=np.int64)
+    counts = np.zeros(texts, dtype=np.int64)
     for rows, count in tokens:
         if count is None:
             return None
         share, rest = divmod(count, len(rows))
-        found[list(rows)] = share
-        found[list(rows[:rest])] += 1
-    return found
+        counts[list(rows)] = share
+        counts[list(rows[:rest])] += 1
+    return counts

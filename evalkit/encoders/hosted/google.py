@@ -23,9 +23,9 @@ class Google:
         from google.genai.types import EmbedContentConfig
 
         options = EmbedContentConfig(task_type=getattr(config.api.input_types, side), output_dimensionality=dims)
-        found = client.models.embed_content(model=config.name, contents=list(texts), config=options)
-        usage = getattr(found, "usage_metadata", None)
-        return Reply([item.values for item in found.embeddings or []], getattr(usage, "prompt_token_count", None))
+        reply = client.models.embed_content(model=config.name, contents=list(texts), config=options)
+        usage = getattr(reply, "usage_metadata", None)
+        return Reply([item.values for item in reply.embeddings or []], getattr(usage, "prompt_token_count", None))
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

@@ -24,8 +24,8 @@ def is_transient(error: BaseException) -> bool:
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status, by whatever name the SDK has for it."""
-    found = (getattr(error, name, None) for name in STATUS_NAMES)
-    return next((status for status in found if isinstance(status, int)), None)
+    statuses = (getattr(error, name, None) for name in STATUS_NAMES)
+    return next((status for status in statuses if isinstance(status, int)), None)
 
 
 def retry_after_seconds(error: BaseException | None) -> float | None:

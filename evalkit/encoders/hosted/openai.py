@@ -21,10 +21,10 @@ class OpenAI:
         return openai.OpenAI(api_key=key, base_url=config.url, timeout=api.timeout_seconds, max_retries=0)
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
-        asked = {} if dims is None else {"dimensions": dims}
-        found = client.embeddings.create(model=config.name, input=list(texts), encoding_format="float", **asked)
-        tokens = getattr(found.usage, "prompt_tokens", None)
-        return Reply(in_order([(item.index, item.embedding) for item in found.data]), tokens)
+        options = {} if dims is None else {"dimensions": dims}
+        reply = client.embeddings.create(model=config.name, input=list(texts), encoding_format="float", **options)
+        tokens = getattr(reply.usage, "prompt_tokens", None)
+        return Reply(in_order([(item.index, item.embedding) for item in reply.data]), tokens)
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

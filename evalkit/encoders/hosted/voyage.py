@@ -22,14 +22,14 @@ class Voyage:
         return partial(voyageai.Embedding.create, **where, request_timeout=config.api.timeout_seconds)
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
-        found = client(
+        reply = client(
             input=list(texts),
             model=config.name,
             input_type=getattr(config.api.input_types, side),
             truncation=False,  # a text that is too long is an error, not cut in silence
             output_dimension=dims,
         )
-        return Reply(in_order([(item["index"], item["embedding"]) for item in found.data]), found.usage["total_tokens"])
+        return Reply(in_order([(item["index"], item["embedding"]) for item in reply.data]), reply.usage["total_tokens"])
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

@@ -54,14 +54,14 @@ def candidates(runtime: RuntimeConfig) -> list[str]:
     if not any(known.installed for known in RUNTIMES.values()):
         return ["torch"]  # for a model that needs none, or whose encoder says what to install
     uses_gpu = runtime.device not in ("auto", "cpu") or (runtime.device == AUTO and has_gpu())
-    found = [
+    kinds = [
         kind
         for kind, known in RUNTIMES.items()
         if known.installed and runtime.precision in known.precisions and (known.on_gpu or not uses_gpu)
     ]
-    if not found:
+    if not kinds:
         raise UserError(f"no installed runtime has the precision '{runtime.precision}'.", "Known: float32, bf16, fp16.")
-    return found
+    return kinds
 
 
 def has_gpu() -> bool:

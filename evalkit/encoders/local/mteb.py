@@ -138,7 +138,7 @@ class MtebEncoder:
         batches = DataLoader(Dataset.from_dict(columns), batch_size=BATCH_TEXTS)
         model, task, clock = self.model, self.task, Stopwatch()
         with read_texts(self.inner) as read, clock.running():
-            found = model.encode(
+            output = model.encode(
                 batches,
                 task_metadata=task,
                 hf_split="test",
@@ -146,7 +146,7 @@ class MtebEncoder:
                 prompt_type=PromptType(side),
                 show_progress_bar=False,
             )
-            vectors = found.float().cpu().numpy() if isinstance(found, torch.Tensor) else found
+            vectors = output.float().cpu().numpy() if isinstance(output, torch.Tensor) else output
         check_width(self.config, vectors.shape[1])
         advance(len(texts))
         tokens, truncated = self.counted(read, len(texts))
@@ -178,8 +178,8 @@ def inside(model: Any) -> Any:
     """The SentenceTransformer that ``model`` of mteb wraps; null where it wraps none."""
     from sentence_transformers import SentenceTransformer
 
-    found = getattr(model, "model", None)
-    return found if isinstance(found, SentenceTransformer) else None
+    wrapped = getattr(model, "model", None)
+    return wrapped if isinstance(wrapped, SentenceTransformer) else None
 
 
 def limit_length(model: Any, config: MtebModel) -> None:

@@ -130,10 +130,10 @@ class OnnxFileEncoder:
             name: np.array([[*getattr(e, column), *[0] * (longest - len(e.ids))] for e in encodings], dtype=np.int64)
             for name, column in zip(WANTED, columns, strict=True)
         }
-        found = self.session.run(None, {name: values for name, values in inputs.items() if name in taken})[0]
-        if found.ndim == 2:
-            return np.asarray(found, dtype=np.float32)
-        return POOLING[self.config.pooling](found.astype(np.float32), inputs["attention_mask"])
+        outputs = self.session.run(None, {name: values for name, values in inputs.items() if name in taken})[0]
+        if outputs.ndim == 2:
+            return np.asarray(outputs, dtype=np.float32)
+        return POOLING[self.config.pooling](outputs.astype(np.float32), inputs["attention_mask"])
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -56,12 +56,12 @@ class TorchFlatIndex(VectorIndex):
         """Block by block, so that no more than one block's scores are held."""
         import torch
 
-        asked = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
-        best = torch.empty((len(asked), 0), device=self.device)
-        rows = torch.empty((len(asked), 0), dtype=torch.int64, device=self.device)
+        on_device = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
+        best = torch.empty((len(on_device), 0), device=self.device)
+        rows = torch.empty((len(on_device), 0), dtype=torch.int64, device=self.device)
         first = 0
         for block in self.blocks:
-            scores, in_block = (asked @ block.T).topk(min(k, len(block)), dim=1)
+            scores, in_block = (on_device @ block.T).topk(min(k, len(block)), dim=1)
             best, kept = torch.cat([best, scores], dim=1).topk(min(k, best.shape[1] + scores.shape[1]), dim=1)
             rows = torch.cat([rows, in_block + first], dim=1).gather(1, kept)
             first += len(block)
