@@ -99,7 +99,8 @@ def with_whole_dims(table: pd.DataFrame) -> pd.DataFrame:
 
 def rows_by_point(table: pd.DataFrame) -> dict[Key, npt.NDArray[np.int64]]:
     """The positions of the rows of ``table`` that belong to each point, by its ``KEY``, in order."""
-    numbers = table.groupby(list(KEY), sort=False, observed=True, dropna=False).ngroup().to_numpy()
+    varying = [name for name in KEY if table[name].nunique(dropna=False) > 1] or [KEY[0]]  # fewer codes to keep
+    numbers = table.groupby(varying, sort=False, observed=True, dropna=False).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
     starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
     firsts = table[list(KEY)].iloc[order[starts]].astype(object)
