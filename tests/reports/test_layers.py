@@ -12,7 +12,6 @@ DATA = sorted((ROOT / "evalkit" / "reports" / "data").glob("*.py"))
 
 @pytest.mark.parametrize("module", DATA, ids=lambda module: module.name)
 def test_data_imports_no_view(module: Path) -> None:
-    imports = [
-        node.module or "" for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.ImportFrom)
-    ]
+    nodes = ast.walk(ast.parse(module.read_text()))
+    imports = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     assert [name for name in imports if name.startswith("evalkit.reports.views")] == []
