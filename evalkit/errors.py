@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -21,7 +22,7 @@ class UserError(Exception):
 
 
 class StoppedAsAskedError(Exception):
-    """A run that was asked to stop here, as a dry run is: its message is said, and the exit code is 0."""
+    """A run that was asked to stop here, as a dry run is: the front door prints its message and exits with 0."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
@@ -29,6 +30,27 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     known = sorted(set(choices))
     near = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+
+
+def require(package: str, extra: str, what: str) -> None:
+    """Raises UserError where ``package`` (the name it is imported by) is not installed: ``what`` needs it.
+
+    ``extra`` is the extra of embedding-evalkit that installs it.
+    """
+    if not is_installed(package):
+        raise UserError(f"{what} needs {package.replace('_', '-')}: pip install 'embedding-evalkit[{extra}]'")
+
+
+def is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # not even the package around it
+        return False
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of its message, or the name of its class where it has no message."""
+    return str(error).strip().partition("\n")[0].rstrip() or type(error).__name__
 
 
 def exit_code(call: Callable[[], int]) -> int:

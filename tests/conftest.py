@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  (hooks)
+
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of one worker don't spin where another's could run
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -96,6 +98,25 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformer = Transformer(str(folder / "bert"))
     transformer.max_seq_length = 16
     SentenceTransformer(modules=[transformer, Pooling(32, "mean")]).save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a random cross-encoder over the tiny model's vocabulary, which reads 16 tokens of both texts."""
+    import sentence_transformers
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("reranker")
+    tokenizer = BertTokenizerFast.from_pretrained(str(tiny_model))
+    torch.manual_seed(11)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, num_labels=1, **sizes)
+    BertForSequenceClassification(config).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    model = sentence_transformers.CrossEncoder(str(folder / "bert"), max_length=16, device="cpu")
+    model.save_pretrained(str(folder / "model"))
     return folder / "model"
 
 

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evalkit.__main__ import COMMANDS, main
 from evalkit.config import GROUPS
+from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
 
+ROOT = Path(__file__).resolve().parent.parent
 RESCORED = "quantization=int8_rescore quantization.int8_rescore.rescore"
 HEAVY = ("torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "pandas", "matplotlib", "scipy")
 
@@ -49,10 +52,10 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         ("quantization=[]", "quantization=[] leaves nothing to measure"),
         ("dimz=3", "no setting 'dimz' (in 'dimz=3'). Did you mean 'dims'?"),
         ("+dimz=3", "no setting 'dimz' (in '+dimz=3'). Did you mean 'dims'?"),
-        ("model.revison=x", "no setting 'revison' in ModelConfig. Did you mean 'revision'?"),
-        ("quantization.float32.fais=x", "no setting 'fais' in QuantizationConfig. Did you mean 'faiss'?"),
-        ("corpus=beir corpus.beir.pth=x", "no setting 'pth' in corpus.beir. Did you mean 'path'?"),
-        ("corpus=beir +corpus.beir.pth=x corpus.beir.path=.", "no setting 'pth' in corpus.beir. Did you mean 'path'?"),
+        ("model.revison=x", "no setting 'revison' in model (kind sentence_transformers). Did you mean 'revision'?"),
+        ("quantization.float32.fais=x", "no setting 'fais' in quantization.float32. Did you mean 'faiss'?"),
+        ("corpus=beir corpus.beir.pth=x", "no setting 'pth' in corpus.beir (source beir). Did you mean 'path'?"),
+        ("corpus=beir +corpus.beir.pth=x corpus.beir.path=.", "no setting 'pth' in corpus.beir (source beir)."),
         ("corpus=beir", "corpus.beir.path is not set"),
         ("corpus=beir corpus.beir.path=/nowhere", "the folder /nowhere does not exist"),
         ("corpus=cranfield data_dir=/nowhere", "the folder /nowhere/cranfield does not exist"),
@@ -72,7 +75,7 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         ("measures=[R@1000]", "R@1000 looks deeper than top_k=100. Set top_k=1000."),
         ("model=local", "model.path is not set"),
         ("model=local model.path=/nowhere", "model.path=/nowhere is no folder"),
-        ("runtime.precision=fp8", "runtime=torch has no precision 'fp8'. Known: bf16, float32, fp16."),
+        ("runtime.precision=fp8", "runtime.precision=fp8 is unknown. Known: bf16, float32, fp16."),
         ("quantization=int8_rescore quantization.int8_rescore.rescore.store=int4", "store=int4 is unknown"),
         (f"{RESCORED}.factor=0", "rescore.factor=0 is not possible. Give a whole number of at least 1, or a list"),
         (f"{RESCORED}.factor=[4,1.5]", "rescore.factor=1.5 is not possible"),
@@ -120,8 +123,26 @@ def test_a_results_folder_that_can_not_be_made_is_one_line(
     assert "/proc/evalkit" in capsys.readouterr().err
 
 
-def test_flags_may_stand_anywhere_among_overrides() -> None:
-    from evalkit.commands.run import flags_first
+SIX_WAYS = ["float32", "float16", "int8", "int8_rescore", "binary", "binary_rescore"]
 
-    words = ["model=minilm", "--config-dir", "a=b", "dims=8", "-m", "top_k=5", "--config-dir=c"]
-    assert flags_first(words) == ["--config-dir", "a=b", "-m", "--config-dir=c", "model=minilm", "dims=8", "top_k=5"]
+
+@pytest.mark.parametrize(
+    ("overrides", "dims", "quantizations"),
+    [
+        ([], [64, 128, 256, 384], SIX_WAYS),
+        (["dims=64"], 64, SIX_WAYS),
+        (["quantization=int8"], [64, 128, 256, 384], ["int8"]),
+    ],
+)
+def test_an_experiment_sets_a_combination_and_what_stands_beside_it_wins(
+    overrides: list[str], dims: object, quantizations: list[str]
+) -> None:
+    config = compose("run", ["experiment=demo", *overrides])
+    assert config.dims == dims
+    assert list(config.quantization) == quantizations
+    assert replace(config, dims="native", quantization={}) == replace(compose("run", []), quantization={})
+
+
+def test_make_demo_runs_the_experiment_of_that_name() -> None:
+    (line,) = (line for line in (ROOT / "Makefile").read_text().splitlines() if "-m evalkit" in line)
+    assert line.split("-m evalkit ")[1] == "experiment=demo"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import ModelConfig
+from evalkit.config import FileModel, HostedModel, ModelConfig
 from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
 from evalkit.results.reader import read_run, stored_runs
@@ -24,7 +24,8 @@ ELSEWHERE = {"local", "mteb", "openai_compatible"}  # need a name or a place; te
 
 
 def needs_more(model: ModelConfig) -> bool:
-    return bool(model.api.key_variable) or (model.kind in ("sentence_transformers", "model2vec") and not model.package)
+    from_hub = isinstance(model, FileModel) and not (model.package or model.path)
+    return from_hub or (isinstance(model, HostedModel) and bool(model.api.key_variable))
 
 
 def test_every_model_is_run_here_or_needs_a_hub_or_a_key() -> None:

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sysconfig
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -12,7 +13,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from evalkit.__main__ import COMMANDS, main
-from evalkit.commands.gate import split as split_gate
+from evalkit.commands.arguments import split
+from evalkit.commands.gate import by_config
 from evalkit.config.check import check
 from evalkit.config.compose import compose
 
@@ -74,7 +76,7 @@ def test_the_readmes_commands_run_in_its_order(
 def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
     command, *arguments = words(line) if words(line)[0] in COMMANDS else ("run", *words(line))
     settings = [w for w in arguments if "=" in w]
-    of_command, of_run = split_gate(settings) if command == "gate" else (settings, [])
+    of_command, of_run = by_config(split("gate", settings)) if command == "gate" else (settings, [])
     assert compose(command, of_command) is not None
     check(compose("run", of_run if command == "gate" else settings if command == "run" else []))
 
@@ -96,12 +98,33 @@ def test_every_command_and_every_room_is_in_the_readme() -> None:
 
 
 def test_the_example_workflow_is_yaml_whose_commands_compose() -> None:
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "embedding-gate.yml").read_text())
+    workflow = yaml.safe_load((ROOT / "docs" / "examples" / "embedding-gate.yml").read_text())
     commands = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
     (line,) = (command for command in commands if command.startswith("python -m evalkit"))
     command, *arguments = words(line)
     assert command == "gate"
-    of_gate, of_run = split_gate([a for a in arguments if "=" in a])
+    of_gate, of_run = by_config(split("gate", [a for a in arguments if "=" in a]))
     assert compose("gate", of_gate).baseline == "main"
     check(compose("run", of_run))
     assert "my-conf" in arguments
+
+
+def test_continuous_integration_runs_what_a_developer_runs_on_every_python() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make lint", "make test"]
+    assert workflow["permissions"] == {"contents": "read"}
+    requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert requires == f">={job['strategy']['matrix']['python'][0]}"
+
+
+@pytest.mark.parametrize("file", [".github/workflows/ci.yml", "docs/examples/embedding-gate.yml"])
+def test_workflows_pin_the_major_versions_of_what_they_use(file: str) -> None:
+    workflow = yaml.safe_load((ROOT / file).read_text())
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert [name for name in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", name)] == []
+
+
+def test_no_other_workflow_is_live() -> None:
+    assert [file.name for file in (ROOT / ".github" / "workflows").iterdir()] == ["ci.yml"]

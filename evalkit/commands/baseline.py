@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from evalkit.commands.arguments import split
 from evalkit.commands.gate import finished
 from evalkit.config import BaselineConfig
 from evalkit.config.compose import compose
@@ -16,13 +17,13 @@ def main(arguments: list[str]) -> int:
     from evalkit.results.baselines import accept
     from evalkit.results.reader import BASELINES, find_run
 
-    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
-    if named[:1] != [ACCEPT] or len(named) > 2:
+    words = split("baseline", arguments)
+    verb, runs = words.names[:1], words.names[1:]
+    if verb != (ACCEPT,) or len(runs) > 1:
         raise UserError(
             "baseline needs a verb and at most one run.", "Write: python -m evalkit baseline accept [<run>]."
         )
-    overrides = [a for a in arguments if a not in named]
-    config: BaselineConfig = compose("baseline", overrides + [f"run='{name}'" for name in named[1:]])
+    config: BaselineConfig = compose("baseline", words.settings + [f"run='{name}'" for name in runs])
     if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
     run = finished(find_run(config.run, Path(config.results_dir)))

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from evalkit.commands.arguments import split
 from evalkit.config import ExportConfig
 from evalkit.config.compose import compose
 from evalkit.errors import UserError, did_you_mean
@@ -13,11 +14,10 @@ def main(arguments: list[str]) -> int:
     from evalkit.results.exports import EXPORTERS
     from evalkit.results.reader import find_run
 
-    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
-    if len(named) > 1:
-        raise UserError(f"export takes one run, not {len(named)}.")
-    overrides = [a for a in arguments if a not in named]
-    config: ExportConfig = compose("export", overrides + [f"run='{name}'" for name in named])
+    words = split("export", arguments)
+    if len(words.names) > 1:
+        raise UserError(f"export takes one run, not {len(words.names)}.", "Write: python -m evalkit export [<run>].")
+    config: ExportConfig = compose("export", words.settings + [f"run='{name}'" for name in words.names])
     for name in config.formats:
         if name not in EXPORTERS:
             raise UserError(f"there is no export format '{name}'.", did_you_mean(name, EXPORTERS))

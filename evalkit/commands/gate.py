@@ -10,10 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from evalkit.commands.run import check_words
+from evalkit.commands.arguments import Arguments, refuse_names, split
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.config.files import user_conf_dirs
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,8 +27,9 @@ def main(arguments: list[str]) -> int:
     from evalkit.gate.pairing import NotComparableError
     from evalkit.results.reader import find_run
 
-    check_words(arguments)
-    of_gate, of_run = split(arguments)
+    words = split("gate", arguments)
+    refuse_names("gate", words.names)
+    of_gate, of_run = by_config(words)
     config: GateConfig = compose("gate", of_gate)
     results_dir = Path(config.results_dir)
     baseline = finished(find_run(config.baseline, results_dir))
@@ -67,18 +67,16 @@ def finished(run: "StoredRun") -> "StoredRun":
     return run
 
 
-def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def by_config(words: Arguments) -> tuple[list[str], list[str]]:
     """Settings of the gate, and those of a run to be evaluated first."""
-    flags = [word for folder in user_conf_dirs(arguments) for word in ("--config-dir", str(folder))]
-    settings = [word for word in arguments if "=" in word and not word.startswith("-")]
     own = {f.name for f in fields(GateConfig)}
     of_run = {f.name for f in fields(RunConfig)} - own
 
     def sets_up_a_run(word: str) -> bool:
         return word.lstrip("+~").partition("=")[0].partition(".")[0] in of_run
 
-    given = [word for word in settings if sets_up_a_run(word)]
-    return [word for word in settings if word not in given], [*flags, *given] if given else []
+    given = [word for word in words.overrides if sets_up_a_run(word)]
+    return [word for word in words.overrides if word not in given], [*words.flags, *given] if given else []
 
 
 def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":

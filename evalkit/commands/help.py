@@ -15,6 +15,9 @@ python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs
   python -m evalkit corpus=beir corpus.beir.path=<folder>
 """
 
+FLAGS_OF_RUN = "Flags of Hydra: -m (sweep, first or last), --config-dir, --cfg job (print the composed config).\n"
+FLAGS_OF_OTHERS = "Flag: --config-dir <folder of own configs>.\n"
+
 
 def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[str]) -> None:
     """Write the help text to stdout."""
@@ -30,7 +33,7 @@ def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[st
     write(f"\nsettings of {command} (conf/{command}.yaml)\n")
     for line in settings_lines(command):
         write(f"  {line}\n")
-    write("\nFlags of Hydra: -m (sweep, first or last), --config-dir, --cfg job (print the composed config).\n")
+    write(f"\n{FLAGS_OF_RUN if command == 'run' else FLAGS_OF_OTHERS}")
 
 
 def write_pairs(pairs: Mapping[str, str]) -> None:

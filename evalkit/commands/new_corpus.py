@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
+from evalkit.commands.arguments import split
 from evalkit.config import NewCorpusConfig
 from evalkit.config.compose import compose
-from evalkit.errors import UserError
+from evalkit.errors import UserError, require
 
 NEXT = """\
 evalkit: ask what your users ask: a line {"_id": "q1", "text": "…"} for each question in queries.jsonl,
@@ -15,22 +16,19 @@ evalkit: ask what your users ask: a line {"_id": "q1", "text": "…"} for each q
 
 def main(arguments: list[str]) -> int:
     """Write the corpus, say what it lacks, and as the last line of stdout name its folder."""
-    from importlib.util import find_spec
-
     from evalkit.corpora.new_corpus import make_corpus
 
-    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
-    if len(named) != 1:
+    words = split("new-corpus", arguments)
+    if len(words.names) != 1:
         raise UserError(
-            f"new-corpus takes one folder, not {len(named)}.", "Write: python -m evalkit new-corpus <folder>."
+            f"new-corpus takes one folder, not {len(words.names)}.", "Write: python -m evalkit new-corpus <folder>."
         )
-    config: NewCorpusConfig = compose("new-corpus", [a for a in arguments if a not in named])
+    config: NewCorpusConfig = compose("new-corpus", words.settings)
     if config.chunk_characters is not None and config.chunk_characters < 1:
         raise UserError(f"chunk_characters={config.chunk_characters} is not possible.", "Give at least 1.")
     for package in ("bs4", "semantic_text_splitter"):
-        if find_spec(package) is None:
-            raise UserError(f"new-corpus needs {package}.", "Install it: pip install 'embedding-evalkit[new-corpus]'.")
-    source = Path(named[0]).expanduser()
+        require(package, "new-corpus", "new-corpus")
+    source = Path(words.names[0]).expanduser()
     folder = Path(config.output_dir) if config.output_dir else Path("data") / source.resolve().name
     made = make_corpus(source, folder, config.chunk_characters, config.headings)
     sys.stderr.write(f"evalkit: {made.files:,} files, {made.documents:,} documents, {made.queries:,} questions\n")

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from evalkit.commands.arguments import split
 from evalkit.config import ReportConfig
 from evalkit.config.compose import compose
 
@@ -12,10 +13,9 @@ def main(arguments: list[str]) -> int:
     from evalkit.reports.data.report import make_report
     from evalkit.reports.views.files import write_files
 
-    named = [a for a in arguments if "=" not in a and not a.startswith("-")]
-    overrides = [a for a in arguments if a not in named]
-    listed = ",".join(f"'{name}'" for name in named)
-    config: ReportConfig = compose("report", overrides + [f"runs=[{listed}]"] * bool(named))
+    words = split("report", arguments)
+    listed = ",".join(f"'{name}'" for name in words.names)
+    config: ReportConfig = compose("report", words.settings + [f"runs=[{listed}]"] * bool(words.names))
     report = make_report(config)
     page = write_files(report, Path(config.reports_dir))
     for problem in report.gathered.problems:

@@ -3,7 +3,7 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,37 +12,24 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from evalkit.commands.arguments import HYDRA_FLAGS, refuse_names, split
 from evalkit.config import RunConfig
+from evalkit.config.check import fitted
 from evalkit.config.compose import check_overrides, readable_config_errors, register_schemas, typed
 from evalkit.config.files import conf_dir
-from evalkit.errors import UserError, did_you_mean, exit_code
-
-FLAGS = (
-    "-m",
-    "--multirun",
-    "--cfg",
-    "-c",
-    "--config-dir",
-    "-cd",
-    "--resolve",
-    "--info",
-    "-i",
-    "--package",
-    "-p",
-)
-
-TAKES_VALUE = ("--cfg", "-c", "--config-dir", "-cd", "--info", "-i", "--package", "-p")
+from evalkit.errors import exit_code
 
 
 def main(arguments: list[str]) -> int:
     """Hand the command line to Hydra, which composes conf/run.yaml and calls ``run`` once per run."""
     import hydra
 
-    check_words(arguments)
-    check_overrides("run", [a for a in arguments if "=" in a and not a.startswith("-")])
+    words = split("run", arguments, HYDRA_FLAGS)
+    refuse_names("run", words.names)
+    check_overrides("run", [word for word in words.overrides if "=" in word])
     register_schemas()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors of composing through to readable_config_errors
-    sys.argv = ["evalkit", *flags_first(arguments)]
+    sys.argv = ["evalkit", *words.settings]
     entry: Callable[[], None] = hydra.main(config_path=str(conf_dir()), config_name="run", version_base="1.3")(run)
     try:
         with readable_config_errors(arguments):
@@ -52,27 +39,6 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def flags_first(arguments: Sequence[str]) -> list[str]:
-    """``arguments`` with flags and their values before all overrides: Hydra does not take them in between."""
-    before = ["", *arguments]
-    is_override = [
-        not word.startswith("-") and last not in TAKES_VALUE for last, word in zip(before, arguments, strict=False)
-    ]
-    return [word for wanted in (False, True) for word, is_ in zip(arguments, is_override, strict=True) if is_ == wanted]
-
-
-def check_words(arguments: Sequence[str]) -> None:
-    """Refuse flags and words that Hydra would answer with its usage text."""
-    before = ""
-    for word in arguments:
-        flag = word.partition("=")[0]
-        if word.startswith("-") and flag not in FLAGS:
-            raise UserError(f"there is no flag '{flag}'.", did_you_mean(flag, FLAGS))
-        if not word.startswith(("-", "~")) and "=" not in word and not before.startswith("-"):
-            raise UserError(f"'{word}' sets nothing.", f"Write key=value, as in model={word}.")
-        before = word
-
-
 def run(composed: DictConfig) -> None:
     """One run of one composed config. Stops the process with an exit code other than 0 where it fails."""
     if code := exit_code(lambda: evaluate_and_write(composed)):
@@ -80,10 +46,15 @@ def run(composed: DictConfig) -> None:
 
 
 def evaluate_and_write(composed: DictConfig) -> int:
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
     from evalkit.errors import INTERRUPTED, fail
 
-    with readable_config_errors([]):
+    call = HydraConfig.get()
+    with readable_config_errors(call.overrides.task):
         config = typed(composed, RunConfig)
+    config = fitted(config, call.overrides.task, is_sweep=call.mode == RunMode.MULTIRUN)
     folder, interrupted = evaluate_config(config)
     sys.stdout.write(f"{folder}\n")
     return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
@@ -100,9 +71,9 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
     interrupted = False
     with RunWriter(results_dir, new_run_id(config, started), config.save_rankings, config.save_query_texts) as writer:
         try:
-            with ProgressBars() as progress, closing(evaluate(config, progress)) as findings:
-                for found in findings:
-                    writer.add(found)
+            with ProgressBars() as progress, closing(evaluate(config, progress)) as records:
+                for record in records:
+                    writer.add(record)
         except KeyboardInterrupt:
             if not writer.points:
                 raise

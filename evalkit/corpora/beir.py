@@ -1,9 +1,9 @@
 """BEIR folders: corpus.jsonl, queries.jsonl (each may be gzipped) and qrels/<split>.tsv, or TREC qrels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.config import BeirCorpus
 from evalkit.corpora.clusters import CLUSTER, cluster_name, first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.images import Image
@@ -15,30 +15,22 @@ HEADERS = {"score", "relevance", "grade", "label", "rel"}
 QRELS_SUFFIXES = (".tsv", ".txt", ".qrels", ".trec")
 
 
-@dataclass(frozen=True)
-class BeirFolder:
-    """A folder in the layout of the BEIR benchmark (Thakur et al. 2021)."""
-
-    path: str
-    name: str | None = None
-    split: str = "test"
-    ignore_identical_ids: bool | None = None
-
-    def load(self, name: str) -> Corpus:
-        folder = Path(self.path).expanduser()
-        if not folder.is_dir():
-            raise UserError(
-                f"corpus '{name}': the folder {folder} does not exist.",
-                f"Give it with corpus.{name}.path=<folder>, or data_dir=<folder> that holds it.",
-            )
-        return build_corpus(
-            self.name or folder.resolve().name,
-            read_documents(jsonl_file(folder, "corpus")),
-            read_queries(jsonl_file(folder, "queries")),
-            read_qrels(qrels_file(folder, self.split)),
-            self.ignore_identical_ids,
-            read_clusters(jsonl_file(folder, "queries")),
+def load(settings: BeirCorpus, name: str) -> Corpus:
+    """The corpus in the folder of ``settings``, which conf/corpus calls ``name``."""
+    folder = Path(settings.path).expanduser()
+    if not folder.is_dir():
+        raise UserError(
+            f"corpus '{name}': the folder {folder} does not exist.",
+            f"Give it with corpus.{name}.path=<folder>, or data_dir=<folder> that holds it.",
         )
+    return build_corpus(
+        settings.name or folder.resolve().name,
+        read_documents(jsonl_file(folder, "corpus")),
+        read_queries(jsonl_file(folder, "queries")),
+        read_qrels(qrels_file(folder, settings.split)),
+        settings.ignore_identical_ids,
+        read_clusters(jsonl_file(folder, "queries")),
+    )
 
 
 def jsonl_file(folder: Path, stem: str) -> Path:

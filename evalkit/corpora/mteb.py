@@ -1,78 +1,66 @@
 """Any retrieval task of mteb, read through mteb's own loader, so the data is what its leaderboard scores."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from evalkit.config import MtebCorpus
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.judgments import Judgment, collect
 from evalkit.corpora.lines import whole_grade
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, first_line, require
 
 
-@dataclass(frozen=True)
-class MtebTask:
-    """One split of one subset of an mteb retrieval task."""
+def load(settings: MtebCorpus, name: str) -> Corpus:
+    """One split of one subset of a task, which conf/corpus calls ``name``."""
+    task = retrieval_task(settings)
+    subset = settings.subset or ("default" if "default" in task.hf_subsets else task.hf_subsets[0])
+    task.hf_subsets = [subset]
+    try:
+        from huggingface_hub.utils import logging
 
-    task: str
-    name: str | None = None
-    subset: str | None = None
-    split: str = "test"
-    ignore_identical_ids: bool | None = None
+        logging.set_verbosity_error()
+        task.load_data()
+        task.convert_v1_dataset_format_to_v2(num_proc=None)
+    except (OSError, ConnectionError) as error:
+        raise UserError(
+            f"corpus '{name}': mteb could not fetch {settings.task} ({type(error).__name__}).",
+            "Connect to the hub once, or use a local copy: corpus=beir corpus.beir.path=<folder>.",
+        ) from None
+    splits = task.dataset[subset]
+    if settings.split not in splits:
+        raise UserError(f"{settings.task} has no split '{settings.split}'.", did_you_mean(settings.split, splits))
+    data = splits[settings.split]
+    ignore = settings.ignore_identical_ids
+    default_name = settings.task if subset == "default" else f"{settings.task}/{subset}"
+    return build_corpus(
+        settings.name or default_name,
+        ((str(row["id"]), document_text(row.get("title"), row["text"])) for row in data["corpus"]),
+        ((str(row["id"]), str(row["text"])) for row in data["queries"]),
+        collect(read_judgments(settings.task, data["relevant_docs"])),
+        bool(task.ignore_identical_ids) if ignore is None else ignore,
+    )
 
-    def load(self, name: str) -> Corpus:
-        task = self.find()
-        subset = self.subset or ("default" if "default" in task.hf_subsets else task.hf_subsets[0])
-        task.hf_subsets = [subset]
-        try:
-            from huggingface_hub.utils import logging
 
-            logging.set_verbosity_error()
-            task.load_data()
-            task.convert_v1_dataset_format_to_v2(num_proc=None)
-        except (OSError, ConnectionError) as error:
-            raise UserError(
-                f"corpus '{name}': mteb could not fetch {self.task} ({type(error).__name__}).",
-                "Connect to the hub once, or use a local copy: corpus=beir corpus.beir.path=<folder>.",
-            ) from None
-        splits = task.dataset[subset]
-        if self.split not in splits:
-            raise UserError(f"{self.task} has no split '{self.split}'.", did_you_mean(self.split, splits))
-        data = splits[self.split]
-        ignore = self.ignore_identical_ids
-        default_name = self.task if subset == "default" else f"{self.task}/{subset}"
-        return build_corpus(
-            self.name or default_name,
-            ((str(row["id"]), document_text(row.get("title"), row["text"])) for row in data["corpus"]),
-            ((str(row["id"]), str(row["text"])) for row in data["queries"]),
-            collect(read_judgments(self.task, data["relevant_docs"])),
-            bool(task.ignore_identical_ids) if ignore is None else ignore,
-        )
+def retrieval_task(settings: MtebCorpus) -> Any:
+    """mteb's own task, limited to one split. Raises UserError for what is no retrieval task."""
+    require("mteb", "mteb", f"corpus '{settings.task}'")
+    import mteb
 
-    def find(self) -> Any:
-        """The task object, limited to the wanted split. Raises UserError for what is no retrieval task."""
-        try:
-            import mteb
-        except ImportError:
-            raise UserError(
-                f"corpus '{self.task}' needs mteb, which is not installed.",
-                "Install it: pip install 'embedding-evalkit[mteb]'.",
-            ) from None
-        try:
-            task = mteb.get_task(self.task, eval_splits=[self.split])
-        except (KeyError, ValueError) as error:
-            names = [t.metadata.name for t in mteb.get_tasks(task_types=["Retrieval"])]
-            if self.task not in names:
-                raise UserError(f"mteb has no task '{self.task}'.", did_you_mean(self.task, names)) from None
-            raise UserError(f"mteb task '{self.task}': {error}") from None
-        if not hasattr(task, "ignore_identical_ids"):
-            raise UserError(f"mteb's '{self.task}' is a {task.metadata.type} task; a retrieval task is needed.")
-        subsets = list(task.metadata.hf_subsets)
-        if self.subset is not None and self.subset not in subsets:
-            raise UserError(f"{self.task} has no subset '{self.subset}'.", did_you_mean(self.subset, subsets))
-        if self.subset is None and "default" not in subsets and len(subsets) > 1:
-            raise UserError(f"{self.task} has several subsets, say which.", f"Known: {', '.join(subsets)}.")
-        return task
+    try:
+        task = mteb.get_task(settings.task, eval_splits=[settings.split])
+    except (KeyError, ValueError) as error:
+        names = [t.metadata.name for t in mteb.get_tasks(task_types=["Retrieval"])]
+        if settings.task not in names:
+            raise UserError(f"mteb has no task '{settings.task}'.", did_you_mean(settings.task, names)) from None
+        raise UserError(f"mteb task '{settings.task}': {first_line(error)}") from None
+    if not hasattr(task, "ignore_identical_ids"):
+        raise UserError(f"mteb's '{settings.task}' is a {task.metadata.type} task; a retrieval task is needed.")
+    subsets = list(task.metadata.hf_subsets)
+    if settings.subset is not None and settings.subset not in subsets:
+        raise UserError(f"{settings.task} has no subset '{settings.subset}'.", did_you_mean(settings.subset, subsets))
+    if settings.subset is None and "default" not in subsets and len(subsets) > 1:
+        raise UserError(f"{settings.task} has several subsets, say which.", f"Known: {', '.join(subsets)}.")
+    return task
 
 
 def read_judgments(task: str, relevant: Mapping[Any, Mapping[Any, Any]]) -> Iterator[Judgment]:

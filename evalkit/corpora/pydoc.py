@@ -8,35 +8,37 @@ import ast
 import sysconfig
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from evalkit.config import PydocCorpus
 from evalkit.corpora.corpus import Corpus, build_corpus
+from evalkit.errors import UserError
 
 SUMMARY_WORDS, BODY_WORDS = 4, 8
 NOT_LIBRARY = {"site-packages", "dist-packages", "test", "tests", "__pycache__", "lib2to3"}
 Documented = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-@dataclass(frozen=True)
-class PythonDocstrings:
-    """Docstrings of every function and class below ``root``; null is the standard library's source."""
-
-    root: str | None = None
-
-    def load(self, name: str) -> Corpus:
-        summaries: dict[str, str] = {}
-        bodies: dict[str, str] = {}
-        seen: set[str] = set()
-        for id_, docstring in read_docstrings(Path(self.root or sysconfig.get_path("stdlib")).expanduser()):
-            summary, body = split_docstring(docstring)
-            short = len(summary.split()) < SUMMARY_WORDS or len(body.split()) < BODY_WORDS
-            if short or id_ in bodies or summary in seen or body in seen:
-                continue
-            seen |= {summary, body}
-            summaries[id_], bodies[id_] = summary, body
-        qrels = {id_: {id_: 1} for id_ in bodies}
-        return build_corpus(name, bodies.items(), summaries.items(), qrels, ignore_identical_ids=False)
+def load(settings: PydocCorpus, name: str) -> Corpus:
+    """Docstrings of every function and class below the root of ``settings``; null is the standard library's source."""
+    summaries: dict[str, str] = {}
+    bodies: dict[str, str] = {}
+    seen: set[str] = set()
+    root = Path(settings.root or sysconfig.get_path("stdlib")).expanduser()
+    for id_, docstring in read_docstrings(root):
+        summary, body = split_docstring(docstring)
+        short = len(summary.split()) < SUMMARY_WORDS or len(body.split()) < BODY_WORDS
+        if short or id_ in bodies or summary in seen or body in seen:
+            continue
+        seen |= {summary, body}
+        summaries[id_], bodies[id_] = summary, body
+    if not bodies:
+        raise UserError(
+            f"corpus '{name}': no docstring below {root} has a first paragraph and enough text behind it.",
+            "Give a folder of documented Python: corpus.pydoc.root=<folder>, or null for the standard library.",
+        )
+    qrels = {id_: {id_: 1} for id_ in bodies}
+    return build_corpus(name, bodies.items(), summaries.items(), qrels, ignore_identical_ids=False)
 
 
 def split_docstring(docstring: str) -> tuple[str, str]:
@@ -46,7 +48,15 @@ def split_docstring(docstring: str) -> tuple[str, str]:
 
 
 def read_docstrings(root: Path) -> Iterator[tuple[str, str]]:
-    """(``module:qualified.name``, docstring) of every documented function and class below ``root``, files in order."""
+    """(``module:qualified.name``, docstring) of every documented function and class below ``root``, files in order.
+
+    Raises UserError where ``root`` is no folder.
+    """
+    if not root.is_dir():
+        raise UserError(
+            f"corpus.pydoc.root={root} is no folder.",
+            "Give one that holds Python files; null is the standard library's.",
+        )
     for file in sorted(root.rglob("*.py")):
         relative = file.relative_to(root)
         if not NOT_LIBRARY.isdisjoint(relative.parts):

@@ -1,42 +1,25 @@
-"""Which loader reads a corpus config: ``source`` names it, its dataclass says which keys it takes."""
+"""Which loader reads a corpus: its ``source`` names it. Which settings a source has is its schema's matter."""
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from evalkit.corpora.beir import BeirFolder
+from evalkit.config import CorpusConfig
+from evalkit.config.kinds import corpus_config
+from evalkit.corpora import beir, mteb, pydoc, table
 from evalkit.corpora.corpus import Corpus
-from evalkit.corpora.mteb import MtebTask
-from evalkit.corpora.pydoc import PythonDocstrings
-from evalkit.corpora.table import Table
-from evalkit.errors import UserError, did_you_mean
 
-
-class Source(Protocol):
-    """A dataclass of settings that can load the corpus they describe."""
-
-    def load(self, name: str) -> Corpus: ...
-
-
-SOURCES: dict[str, type[Source]] = {
-    "beir": BeirFolder,
-    "mteb": MtebTask,
-    "pydoc": PythonDocstrings,
-    "table": Table,
+LOADERS: dict[str, Callable[[Any, str], Corpus]] = {
+    "beir": beir.load,
+    "mteb": mteb.load,
+    "pydoc": pydoc.load,
+    "table": table.load,
 }
 
 
-def load_corpus(name: str, settings: Mapping[str, Any]) -> Corpus:
+def load_corpus(name: str, settings: CorpusConfig | Mapping[str, Any]) -> Corpus:
     """Read the corpus that conf/corpus calls ``name``.
 
     Raises UserError for an unknown source, an unknown or missing setting, and whatever is wrong in the files.
     """
-    options = dict(settings)
-    source = str(options.pop("source", "none"))
-    if source not in SOURCES:
-        raise UserError(f"corpus '{name}' has the unknown source '{source}'.", did_you_mean(source, SOURCES))
-    known = [f.name for f in fields(SOURCES[source])]  # type: ignore[arg-type]
-    for key in options:
-        if key not in known:
-            raise UserError(f"there is no setting '{key}' in corpus.{name}.", did_you_mean(key, known))
-    return SOURCES[source](**options).load(name)
+    config = settings if isinstance(settings, CorpusConfig) else corpus_config(name, settings)
+    return LOADERS[config.source](config, name)

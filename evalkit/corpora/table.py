@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.config import TableCorpus
 from evalkit.corpora.clusters import first_of_each_query
 from evalkit.corpora.corpus import Corpus, build_corpus, document_text
 from evalkit.corpora.images import Image
@@ -16,68 +16,54 @@ from evalkit.errors import UserError, did_you_mean
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Table:
-    """Where documents, queries and qrels lie, and what their columns are called."""
+def load(table: TableCorpus, name: str) -> Corpus:
+    return build_corpus(
+        name,
+        read_documents(table),
+        read_queries(table),
+        read_qrels(table),
+        table.ignore_identical_ids,
+        read_clusters(table),
+    )
 
-    documents: str
-    queries: str
-    qrels: str
-    document_id: str = "id"
-    document_title: str | None = None
-    document_text: str = "text"
-    document_image: str | None = None
-    query_id: str = "id"
-    query_text: str = "text"
-    query_cluster: str | None = None
-    qrels_query: str = "query_id"
-    qrels_document: str = "document_id"
-    qrels_score: str | None = "score"
-    ignore_identical_ids: bool | None = None
 
-    def load(self, name: str) -> Corpus:
-        return build_corpus(
-            name,
-            self.read_documents(),
-            self.read_queries(),
-            self.read_qrels(),
-            self.ignore_identical_ids,
-            self.read_clusters(),
-        )
+def read_documents(table: TableCorpus) -> Iterator[tuple[str, str]]:
+    """(id, text) of every row; a row with a ``document_image``, a path from this file's folder, is that image."""
+    folder = Path(table.documents).expanduser().parent
+    for where, row in read_rows(table.documents):
+        if table.document_image and (image := optional(row, table.document_image, where)):
+            yield required(row, table.document_id, where), Image(folder / image, where)
+            continue
+        title = optional(row, table.document_title, where) if table.document_title else ""
+        text = document_text(title, optional(row, table.document_text, where))
+        yield required(row, table.document_id, where), text
 
-    def read_documents(self) -> Iterator[tuple[str, str]]:
-        """(id, text) of every row; a row with a ``document_image``, a path from this file's folder, is that image."""
-        folder = Path(self.documents).expanduser().parent
-        for where, row in read_rows(self.documents):
-            if self.document_image and (image := optional(row, self.document_image, where)):
-                yield required(row, self.document_id, where), Image(folder / image, where)
-                continue
-            title = optional(row, self.document_title, where) if self.document_title else ""
-            text = document_text(title, optional(row, self.document_text, where))
-            yield required(row, self.document_id, where), text
 
-    def read_queries(self) -> Iterator[tuple[str, str]]:
-        for where, row in read_rows(self.queries):
-            yield required(row, self.query_id, where), required(row, self.query_text, where)
+def read_queries(table: TableCorpus) -> Iterator[tuple[str, str]]:
+    for where, row in read_rows(table.queries):
+        yield required(row, table.query_id, where), required(row, table.query_text, where)
 
-    def read_clusters(self) -> dict[str, str]:
-        """query id → its ``query_cluster``, for the queries that have one; empty where no column is named."""
-        if self.query_cluster is None:
-            return {}
-        return first_of_each_query(
-            (required(row, self.query_id, where), optional(row, self.query_cluster, where))
-            for where, row in read_rows(self.queries)
-        )
 
-    def read_qrels(self) -> dict[str, dict[str, int]]:
-        """query id → document id → grade. Raises UserError for a pair judged twice with different grades."""
-        return collect(self.read_judgments())
+def read_clusters(table: TableCorpus) -> dict[str, str]:
+    """query id → its ``query_cluster``, for the queries that have one; empty where no column is named."""
+    if table.query_cluster is None:
+        return {}
+    return first_of_each_query(
+        (required(row, table.query_id, where), optional(row, table.query_cluster, where))
+        for where, row in read_rows(table.queries)
+    )
 
-    def read_judgments(self) -> Iterator[Judgment]:
-        for where, row in read_rows(self.qrels):
-            grade = required(row, self.qrels_score, where) if self.qrels_score else "1"
-            query, document = (required(row, column, where) for column in (self.qrels_query, self.qrels_document))
-            yield Judgment(where, query, document, whole_grade(grade, where))
+
+def read_qrels(table: TableCorpus) -> dict[str, dict[str, int]]:
+    """query id → document id → grade. Raises UserError for a pair judged twice with different grades."""
+    return collect(read_judgments(table))
+
+
+def read_judgments(table: TableCorpus) -> Iterator[Judgment]:
+    for where, row in read_rows(table.qrels):
+        grade = required(row, table.qrels_score, where) if table.qrels_score else "1"
+        query, document = (required(row, column, where) for column in (table.qrels_query, table.qrels_document))
+        yield Judgment(where, query, document, whole_grade(grade, where))
 
 
 def read_rows(path: str) -> Iterator[tuple[str, Row]]:

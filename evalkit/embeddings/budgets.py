@@ -1,7 +1,7 @@
 """What a hosted model's bill will be, before the first request: texts that are not stored yet, and the canary's."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from evalkit.config import ApiConfig
@@ -9,11 +9,11 @@ from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import canary_texts
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.passes import entry_key
+from evalkit.embeddings.shards import Shards, missing_shards
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
-from evalkit.encoders.hosted.encoder import COMPARED_TEXTS, WARM_UP_TEXT
-from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens
+from evalkit.encoders.capabilities import BehindApi, ToSend, behind_api
 from evalkit.errors import StoppedAsAskedError, UserError
 
 
@@ -43,55 +43,47 @@ def estimate(
     latency_calls: int,
     price: float | None,
 ) -> Spending:
-    """What ``corpora`` still cost at ``price`` (US dollars per million tokens).
+    """What ``corpora`` still cost at ``price`` (US dollars per million tokens); nothing for a model on this machine.
 
     Timed single queries, and texts that are sent again to check stored vectors, are counted.
     """
-    texts = tokens = most = checked = 0
+    api = behind_api(encoder)
+    if api is None:
+        return Spending(0, 0, 0, None)
+    in_passes, in_checks = ToSend(), ToSend()
     is_loaded = False
     for corpus, chunks in corpora:
         sides: tuple[tuple[Side, Texts, int], ...] = (
             ("document", chunks.texts, 0),
             ("query", corpus.queries, latency_calls),
         )
-        for side, each, calls in sides:
-            prompt = getattr(encoder.config.prompts, side)
-            missing = missing_rows(store, encoder, side, each)
-            sent: Iterable[str]
+        for side, texts, calls in sides:
+            missing = shards_to_encode(store, encoder, side, texts)
             if missing is not None:
                 is_loaded = True
-                sent = of_pass(encoder, each, missing, calls)
-            else:
-                sent = canary_texts(each) if encoder.config.api.check_canary else []
-                checked += len(sent)
-            for text in sent:
-                texts += 1
-                tokens += estimated_tokens(prompt + text)
-                most += most_tokens(prompt + text)
-    if is_loaded:
-        texts += encoder.config.api.parallel
-        tokens += encoder.config.api.parallel * estimated_tokens(WARM_UP_TEXT)
-        most += encoder.config.api.parallel * most_tokens(WARM_UP_TEXT)
-    return Spending(texts, tokens, most, None if price is None else tokens / 1e6 * price, checked)
+                in_passes += api.to_send(texts_of_pass(api, texts, missing, calls), side)
+            elif api.checks_canary:
+                in_checks += api.to_send(canary_texts(texts), side)
+    sent = in_passes + in_checks + (api.to_send_first() if is_loaded else ToSend())
+    usd = None if price is None else sent.tokens / 1e6 * price
+    return Spending(sent.texts, sent.tokens, sent.most_tokens, usd, in_checks.texts)
 
 
-def missing_rows(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> list[int] | None:
-    """The rows of ``texts`` that a pass would still encode; null where there would be no pass."""
+def shards_to_encode(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> Shards | None:
+    """What a pass would still encode; null where there would be no pass."""
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
-        is_whole = entry.meta() is not None
-        done = entry.shards(store.shard_texts)
-    missing = [row for row in range(len(texts)) if row // store.shard_texts not in done]
-    return None if is_whole and not missing else missing
+        is_finished = entry.meta() is not None
+        missing = missing_shards(side, texts, store.shard_texts, entry.shards(store.shard_texts))
+    return None if is_finished and not missing else missing
 
 
-def of_pass(encoder: Encoder, texts: Texts, missing: Sequence[int], calls: int) -> Iterator[str]:
+def texts_of_pass(api: BehindApi, texts: Texts, missing: Shards, calls: int) -> Iterator[str]:
     """Every text that a pass would send; those of timed calls, and those whose cuts are compared, again."""
-    yield from (texts.texts[row] for row in missing)
+    for shard in missing:
+        yield from shard.texts
     if calls:
         yield from (texts.texts[call % len(texts)] for call in range(-LATENCY_WARM_UP, calls))
-    compared = encoder.config.api.compare_dims
-    for _ in (None, *compared) if compared else ():
-        yield from texts.texts[:COMPARED_TEXTS]
+    yield from api.verified_texts(texts.texts)
 
 
 def agree(spending: Spending, name: str, api: ApiConfig) -> None:

@@ -13,8 +13,7 @@ from evalkit.arrays import FloatMatrix, row_cosines
 from evalkit.corpora import Texts
 from evalkit.corpora.digests import digests
 from evalkit.embeddings.timing import now
-from evalkit.encoders import Side
-from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders import Encoder, Side
 from evalkit.errors import UserError
 from evalkit.results.canaries import SAME_COSINE
 
@@ -51,7 +50,7 @@ def canary_texts(texts: Texts) -> list[str]:
     return [texts.texts[row] for row in canary_rows(texts).tolist()]
 
 
-def check_canary(encoder: HostedEncoder, side: Side, texts: Texts, stored: FloatMatrix) -> CanaryCheck:
+def check_canary(encoder: Encoder, side: Side, texts: Texts, stored: FloatMatrix) -> CanaryCheck:
     """Encode the canary's texts once more and compare with their ``stored`` vectors.
 
     Raises UserError where the API gives no vectors, or those of another width.

@@ -13,6 +13,7 @@ from evalkit.config import ChunkingConfig
 from evalkit.corpora import Texts
 from evalkit.corpora.texts import TextFile
 from evalkit.encoders import Encoder
+from evalkit.encoders.capabilities import max_length, tokenizer_of
 from evalkit.errors import UserError, did_you_mean
 
 WHOLE = "none"
@@ -48,8 +49,9 @@ def chunks_of(documents: Texts, encoder: Encoder, config: ChunkingConfig) -> Chu
     if config.overlap >= (config.size or 0):
         raise UserError(f"chunking.overlap={config.overlap} leaves nothing new in chunks of {config.size} tokens.")
     counts: list[int] = []
-    split = make_splitter(encoder.tokenizer, config)
-    texts = TextFile(split_all(documents, encoder.tokenizer, config.size or 0, split, counts))
+    tokenizer = tokenizer_of(encoder)
+    split = make_splitter(tokenizer, config)
+    texts = TextFile(split_all(documents, tokenizer, config.size or 0, split, counts))
     ids = [
         id_ if count == 1 else f"{id_}#{number}"
         for id_, count in zip(documents.ids, counts, strict=True)
@@ -66,13 +68,14 @@ def whole(documents: Texts) -> Chunks:
 
 def fitting_size(encoder: Encoder, config: ChunkingConfig) -> int:
     """Tokens of text in a chunk: what is asked for, or as many as the model reads beside prompt and special tokens."""
-    limit, name = encoder.max_length, encoder.config.name
+    limit, name = max_length(encoder), encoder.config.name
     if limit is None:
         if config.size is None:
             raise UserError(f"{name} reads texts of any length.", "Say how long chunks are: chunking.size=<tokens>.")
         return config.size
-    prompt = len(encoder.tokenizer.encode(encoder.config.prompts.document, add_special_tokens=False).ids)
-    room = limit - encoder.tokenizer.num_special_tokens_to_add(False) - prompt
+    tokenizer = tokenizer_of(encoder)
+    prompt = len(tokenizer.encode(encoder.config.prompts.document, add_special_tokens=False).ids)
+    room = limit - tokenizer.num_special_tokens_to_add(False) - prompt
     if (config.size or 1) > room:
         raise UserError(
             f"chunking.size={config.size} is more than {name} reads: {limit:,} tokens, {limit - room} of them its own.",
@@ -109,7 +112,7 @@ def by_tokens(tokenizer: Any, config: ChunkingConfig) -> Split:
             spans = windows(starts_word, reach, min(config.overlap, reach - 1))
             cut = (text[offsets[first][0] : offsets[end - 1][1]].strip() for first, end in spans)
             parts = [part for part in cut if part] or [text.strip()]
-            longest = max(len(each.ids) for each in tokenizer.encode_batch(parts, add_special_tokens=False))
+            longest = max(len(encoded.ids) for encoded in tokenizer.encode_batch(parts, add_special_tokens=False))
             if longest <= size or reach == 1:
                 return parts
             reach = max(1, reach - (longest - size))

@@ -1,88 +1,30 @@
-"""One encoding pass per corpus side: shards, what is measured on the way, and what may not leave a model."""
+"""One encoding pass per side of a corpus: planned from what the store has, run by an executor, kept, timed, checked."""
 
-import math
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from evalkit.arrays import FloatMatrix
 from evalkit.corpora import Corpus, Texts
-from evalkit.embeddings.canary import CanaryCheck, check_canary
+from evalkit.embeddings.canary import check_canary
 from evalkit.embeddings.chunking import Chunks, whole
+from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
+from evalkit.embeddings.executors import Executor
+from evalkit.embeddings.executors.in_process import InProcess
+from evalkit.embeddings.shards import EncodedShard, Shards, missing_shards, rows_of
 from evalkit.embeddings.store import EmbeddingStore, Entry
-from evalkit.embeddings.timing import (
-    Conditions,
-    Timing,
-    TimingPlan,
-    is_enough,
-    keep_timing,
-    now,
-    read_timing,
-    single_call_latencies_ms,
-    time_of_shards,
-    time_on_sample,
-    total,
-)
-from evalkit.encoders import Advance, Encoded, Encoder, Side
-from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.embeddings.timing import TimingPlan, now, timing_of, total
+from evalkit.embeddings.vector_checks import check_vectors
+from evalkit.encoders import Advance, Encoder, Side
+from evalkit.encoders.capabilities import behind_api, max_length, verification
+from evalkit.encoders.width import check_width
 from evalkit.errors import UserError
-from evalkit.measures.memory import PeakMemory
 
 VERIFIED_TEXTS = 64
-OF_TIMING = ("device", "threads", "token_budget", "parallel")
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """The stored matrix of one side of one corpus by one encoder (n × native dims, float32, not yet unit length).
-
-    ``meta`` holds what the pass that made it says of the vectors, ``cached`` that it was an earlier run's. ``timing``
-    is what encoding takes on this machine with these threads; null where that was not measured. ``check`` is what an
-    API gives today in the place of some cached vectors; null where nothing was cached, or the API was not asked.
-    """
-
-    side: Side
-    vectors: FloatMatrix
-    meta: dict[str, Any]
-    timing: Timing | None
-    cached: bool
-    check: CanaryCheck | None = None
-
-    @property
-    def truncated(self) -> npt.NDArray[np.bool_] | None:
-        """Per text, whether the model read only its beginning; null where nobody can tell."""
-        if self.meta["truncated_rows"] is None:
-            return None
-        mask = np.zeros(len(self.vectors), dtype=np.bool_)
-        mask[self.meta["truncated_rows"]] = True
-        return mask
-
-    @property
-    def latency_ms(self) -> FloatMatrix:
-        """Milliseconds of single encode calls (queries only), in the order of the queries, around and around."""
-        return np.asarray(self.timing.latency_ms if self.timing else (), dtype=np.float32)
-
-    @property
-    def model(self) -> dict[str, Any]:
-        """The encoder's description of itself: of the vectors as they were made, of threads and device as timed."""
-        made = {name: value for name, value in self.meta["model"].items() if name not in OF_TIMING}
-        return {**made, **(self.timing.runtime if self.timing else {"device": self.meta["model"]["device"]})}
-
-
-@dataclass(frozen=True)
-class CorpusEmbeddings:
-    """Both sides of one corpus by one encoder; ``documents`` has a vector for each of ``chunks``."""
-
-    chunks: Chunks
-    documents: Embeddings
-    queries: Embeddings
-
+GO_ON = "What is finished is kept; the same command goes on from there, executor=in_process without that executor."
 
 Progress = Callable[[str, int], Advance]
+Measured = dict[str, Any]
 
 
 def no_progress(what: str, total: int) -> Advance:
@@ -97,48 +39,88 @@ def embed(
     progress: Progress = no_progress,
     chunks: Chunks | None = None,
     timing_seconds: float = 10.0,
+    executor: Executor | None = None,
 ) -> CorpusEmbeddings:
     """The embeddings of ``corpus`` by ``encoder``: from ``store`` where they are, else encoded into it.
 
-    Its documents are encoded as ``chunks``; null is each of them whole. Where vectors are there and no timing of this
-    machine is, a sample of the texts is timed for about ``timing_seconds``; 0 times nothing.
+    Its documents are encoded as ``chunks``; null is each of them whole. ``executor`` encodes what is missing; null is
+    this process. Where vectors are there and no timing of this machine is, a sample of the texts is timed for about
+    ``timing_seconds``; 0 times nothing.
 
-    Raises UserError where the model gives a vector that is not finite, all zeros or of the wrong width.
+    Raises UserError where the model gives a vector that is not finite, all zeros or of the wrong width, and where the
+    executor gives a shard back twice or never.
     """
-    timed = TimingPlan(latency_calls, timing_seconds)
-
-    def one_side(side: Side, texts: Texts, plan: TimingPlan) -> Embeddings:
-        return embed_side(store, encoder, side, texts, plan, progress(f"{corpus.name} {side}", len(texts)))
-
     chunks = chunks or whole(corpus.documents)
-    return CorpusEmbeddings(
-        chunks=chunks,
-        documents=one_side("document", chunks.texts, replace(timed, latency_calls=0)),
-        queries=one_side("query", corpus.queries, timed),
-    )
+    sides: Mapping[Side, Texts] = {"document": chunks.texts, "query": corpus.queries}
+    plan = TimingPlan(latency_calls, timing_seconds)
+    by_side = embed_sides(store, encoder, executor or InProcess(), corpus.name, sides, plan, progress)
+    return embeddings_of(corpus, chunks, by_side)
+
+
+def embed_sides(
+    store: EmbeddingStore,
+    encoder: Encoder,
+    executor: Executor,
+    name: str,
+    sides: Mapping[Side, Texts],
+    plan: TimingPlan,
+    progress: Progress = no_progress,
+) -> dict[Side, Embeddings]:
+    """The embeddings of each of ``sides``, in order; ``name`` is what progress calls them. Single calls are of queries.
+
+    Raises UserError as ``embed`` does.
+    """
+    calls: dict[Side, int] = {"document": 0, "query": plan.latency_calls}
+    return {
+        side: embed_side(
+            store,
+            encoder,
+            executor,
+            side,
+            texts,
+            replace(plan, latency_calls=calls[side]),
+            progress(f"{name} {side}", len(texts)),
+        )
+        for side, texts in sides.items()
+    }
+
+
+def embeddings_of(corpus: Corpus, chunks: Chunks, by_side: Mapping[Side, Embeddings]) -> CorpusEmbeddings:
+    """Both sides of one corpus, rows in the order of its ids."""
+    embeddings = CorpusEmbeddings(chunks, by_side["document"], by_side["query"])
+    embeddings.check_order(corpus)
+    return embeddings
 
 
 def embed_side(
-    store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, plan: TimingPlan, advance: Advance
+    store: EmbeddingStore,
+    encoder: Encoder,
+    executor: Executor,
+    side: Side,
+    texts: Texts,
+    plan: TimingPlan,
+    advance: Advance,
 ) -> Embeddings:
-    conditions = Conditions.of(encoder.timing_settings())
+    """Run what the store lacks of a pass, time it here, and compare what an API gives today with what is stored."""
+    api = behind_api(encoder)
+    if api:
+        plan = replace(plan, sample_seconds=0.0)  # a sample of its texts would cost what no estimate said
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
-        meta = entry.meta()
-        shards = [shard.measured for shard in entry.shards(store.shard_texts).values()] if meta else []
-        cached = meta is not None and len(shards) == math.ceil(len(texts) / store.shard_texts)
-        if meta is None or not cached:
-            meta, shards = encode_entry(entry, encoder, side, texts, store.shard_texts, conditions, advance)
-        if isinstance(encoder, HostedEncoder):
-            # From the texts, not from the store: older entries hold estimates that were too small, and unasked zeros.
-            meta = {**meta, "truncated_rows": rows_of(encoder.may_be_cut(texts.texts, side), 0)}
-            # A sample of its texts would cost what no estimate said.
-            plan = replace(plan, sample_seconds=0.0)
-        timing = timing_of(entry, encoder, side, texts, shards, plan, conditions, is_new=not cached)
+        measured = measured_if_whole(entry, side, texts, store.shard_texts)
+        is_cached = measured is not None
+        if measured is None:
+            measured = run_pass(entry, encoder, executor, side, texts, store.shard_texts, advance)
+        meta = entry.meta() or {}
+        timing = timing_of(entry, encoder, side, texts, measured, plan, is_new=not is_cached)
         vectors = entry.read()
-    check = None
-    if cached and isinstance(encoder, HostedEncoder) and encoder.api.check_canary:
-        check = check_canary(encoder, side, texts, vectors)
-    return Embeddings(side, vectors, meta, timing, cached, check)
+    if api:
+        # From the texts, not from the store: older entries hold estimates that were too small, and unasked zeros.
+        meta = {**meta, "truncated_rows": rows_of(api.may_be_cut(texts.texts, side), 0)}
+    else:  # an API's own width may change, which its canary tells
+        check_width(encoder.config, vectors.shape[1])
+    check = check_canary(encoder, side, texts, vectors) if is_cached and api and api.checks_canary else None
+    sent = api.take_sent() if api and api.is_billed else None
+    return Embeddings(side, texts, vectors, meta, timing, is_cached, check, sent)
 
 
 def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> dict[str, Any]:
@@ -147,105 +129,72 @@ def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts)
     return {**encoder.identity(side), **kept}
 
 
-def encode_entry(
+def measured_if_whole(entry: Entry, side: Side, texts: Texts, rows_per_shard: int) -> list[Measured] | None:
+    """What was measured on every shard of a whole entry, in order; null where a part is missing or damaged."""
+    if entry.meta() is None:
+        return None
+    stored = entry.shards(rows_per_shard)
+    missing = missing_shards(side, texts, rows_per_shard, stored)
+    return None if missing else [shard.measured for shard in stored.values()]
+
+
+def run_pass(
     entry: Entry,
     encoder: Encoder,
+    executor: Executor,
     side: Side,
     texts: Texts,
     rows_per_shard: int,
-    conditions: Conditions,
     advance: Advance,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Encode the shards that ``entry`` lacks and mark it as whole: its meta, and what was measured on every shard."""
-    encoder.load()
-    encoder.peak_device_bytes()
+) -> list[Measured]:
+    """Encode the shards that ``entry`` lacks, keep each as it arrives, and mark the entry as whole.
+
+    Returns what was measured on every shard, in order.
+    """
     entry.open_vectors((len(texts), encoder.dims))
-    done = {index: shard.measured for index, shard in entry.shards(rows_per_shard).items()}
-    for index, first in enumerate(range(0, len(texts), rows_per_shard)):
-        rows = range(first, min(first + rows_per_shard, len(texts)))
-        if index in done:
-            advance(len(rows))
-            continue
-        with PeakMemory() as memory:
-            encoded = encoder.encode([texts.texts[i] for i in rows], side, advance)
-        check_vectors(encoded, encoder, [texts.ids[i] for i in rows])
-        done[index] = {
-            "timing": conditions.key,
-            "texts": len(rows),
-            "seconds": encoded.seconds,
-            "tokens": None if encoded.tokens is None else int(encoded.tokens.sum()),
-            "truncated_rows": rows_of(encoded.truncated, first),
-            "peak_rss_bytes": memory.peak_rss_bytes,
-            "peak_gpu_bytes": encoder.peak_device_bytes(),
-        }
-        entry.write_shard(index, first, encoded.vectors, done[index])
-    meta = entry.finish(
-        {
-            "created_at": now(),
-            "texts": len(texts),
-            "dims": encoder.dims,
-            "tokens": total([m["tokens"] for m in done.values()]),
-            "truncated_rows": all_rows([m["truncated_rows"] for m in done.values()]),
-            "max_length": encoder.max_length,
-            "model": encoder.description(),
-            "verification": encoder.verify(list(texts.texts[:VERIFIED_TEXTS]), side),
-            "machine": platform.node(),
-        }
-    )
-    return meta, list(done.values())
+    measured = {index: shard.measured for index, shard in entry.shards(rows_per_shard).items()}
+    missing = missing_shards(side, texts, rows_per_shard, measured)
+    advance(len(texts) - sum(len(missing.rows(index)) for index in missing.indices))
+    for shard in each_once(executor.run(encoder, missing, advance), missing):
+        rows = missing.rows(shard.index)
+        check_vectors(shard.encoded.vectors, encoder, [texts.ids[row] for row in rows])
+        measured[shard.index] = shard.measured(rows.start)
+        entry.write_shard(shard.index, rows.start, shard.encoded.vectors, measured[shard.index])
+    in_order = [measured[index] for index in sorted(measured)]
+    entry.finish(said_of_vectors(encoder, side, texts, in_order))
+    return in_order
 
 
-def rows_of(mask: npt.NDArray[np.bool_] | None, first: int) -> list[int] | None:
-    """Rows of an entry that ``mask`` marks, which begins at row ``first``; null where nothing is known."""
-    return None if mask is None else [first + int(i) for i in np.flatnonzero(mask)]
+def each_once(arriving: Iterable[EncodedShard], planned: Shards) -> Iterator[EncodedShard]:
+    """The shards as they arrive. Raises UserError for one that comes twice or was not planned, and for a lost one."""
+    awaited = set(planned.indices)
+    for shard in arriving:
+        if shard.index not in awaited:
+            defect = "twice" if shard.index in planned.indices else "though it was not planned"
+            raise UserError(f"the executor gave back shard {shard.index} of the {planned.side} side {defect}.", GO_ON)
+        awaited.remove(shard.index)
+        yield shard
+    if awaited:
+        lost = f"{len(awaited)} of {len(planned)} shards of the {planned.side} side, the first is shard {min(awaited)}"
+        raise UserError(f"the executor never gave back {lost}.", GO_ON)
+
+
+def said_of_vectors(encoder: Encoder, side: Side, texts: Texts, measured: Sequence[Measured]) -> dict[str, Any]:
+    """What a finished pass says of its vectors; how quick it was belongs to a machine and is kept apart."""
+    return {
+        "created_at": now(),
+        "texts": len(texts),
+        "dims": encoder.dims,
+        "tokens": total([shard["tokens"] for shard in measured]),
+        "truncated_rows": all_rows([shard["truncated_rows"] for shard in measured]),
+        "max_length": max_length(encoder),
+        "model": encoder.describe(),
+        "verification": verification(encoder, list(texts.texts[:VERIFIED_TEXTS]), side),
+        "machine": platform.node(),
+    }
 
 
 def all_rows(shards: Sequence[list[int] | None]) -> list[int] | None:
     """The rows of all shards, ascending; null where they are not known of one."""
     known = [rows for rows in shards if rows is not None]
     return sorted(row for rows in known for row in rows) if len(known) == len(shards) else None
-
-
-def timing_of(
-    entry: Entry,
-    encoder: Encoder,
-    side: Side,
-    texts: Texts,
-    shards: Sequence[dict[str, Any]],
-    plan: TimingPlan,
-    conditions: Conditions,
-    is_new: bool,
-) -> Timing | None:
-    """The timing of ``entry`` under ``conditions``: kept from before, of enough shards, or of a sample; else null."""
-    kept = read_timing(entry, conditions)
-    timing = kept
-    if timing is None:
-        timing = time_of_shards(shards, encoder, conditions)
-        if plan.sample_seconds and not is_enough(timing, len(texts), plan):
-            rows_per_call = int(entry.key["shard_texts"])
-            timing = time_on_sample(encoder, side, texts, rows_per_call, plan.sample_seconds, conditions)
-    if timing and (is_new or plan.sample_seconds) and len(timing.latency_ms) < plan.latency_calls:
-        encoder.load()
-        latency_ms = single_call_latencies_ms(encoder, side, texts.texts, plan.latency_calls)
-        timing = replace(timing, latency_ms=latency_ms)
-    if timing and timing is not kept:
-        keep_timing(entry, timing)
-    return timing
-
-
-def check_vectors(encoded: Encoded, encoder: Encoder, ids: Sequence[str]) -> None:
-    """One finite, non-zero vector of the right width per text, or a UserError that names the first bad text."""
-    vectors = encoded.vectors
-    name = encoder.config.name
-    if vectors.shape != (len(ids), encoder.dims):
-        raise UserError(f"{name} gave vectors of shape {vectors.shape} for {len(ids)} texts of {encoder.dims} dims.")
-    for trouble, rows in (
-        ("NaN or infinity in it", ~np.isfinite(vectors).all(axis=1)),
-        ("nothing but zeros", ~vectors.any(axis=1)),
-    ):
-        if rows.any():
-            first = ids[int(np.argmax(rows))]
-            raise UserError(
-                f"{name} gave a vector with {trouble} for the text '{first}' ({int(rows.sum())} such texts).",
-                "Is the precision too low for this model? Try runtime.precision=float32.",
-            )

@@ -1,126 +1,42 @@
-"""What a run keeps of a corpus, of the model that read it, and of both encoding passes; and why a figure is null."""
+"""What run.json and canary.parquet keep of a corpus, of the model that read it, and of both encoding passes."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from evalkit.corpora import Corpus, Texts
+from evalkit.corpora import Corpus
 from evalkit.corpora.digests import BYTES, digests
 from evalkit.corpora.lint import Finding, changed_vectors, truncation
-from evalkit.embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.canary import canary_rows
+from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
+from evalkit.embeddings.figures import encoding_memory
+from evalkit.embeddings.why_null import ONE_BY_ONE, UNTIMED, WHY_NULL
 from evalkit.encoders import Encoder
-from evalkit.measures.cost import CPU, HOSTED
-from evalkit.measures.latency import STATISTICS
-from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
-from evalkit.measures.load import FIGURES as LOAD
-from evalkit.measures.memory import NO_PEAK_RSS
+from evalkit.measures.cost import HOSTED
+from evalkit.results.columns import why_null
 from evalkit.results.record import Canary, CorpusRecord
 from evalkit.vectors.cut import cut
 
-SEARCH_SPEED = ("search_queries_per_second", *(f"{what}_ms_{s}" for what in ("search", "query") for s in STATISTICS))
 SERVED = "served"  # behind an API like a hosted model, and without a bill
-NO_SPEED = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
-NO_TOKENS = "the model does not tell how many tokens it read, or read images"
-UNTIMED = (
-    "the vectors were made on another machine or with other threads, and nothing was timed here: "
-    "runtime.timing_seconds=0, or a hosted model whose texts are not sent again"
-)
-ONE_BY_ONE = "its texts were sent one at a time"
-MEMORY = ("peak_rss_bytes", "peak_gpu_bytes")
-NO_CUTS = "nobody says which texts were cut: the API, or the model's library, does not tell"
-NO_CORES = "the model ran on a GPU or behind an API, or its library chooses its threads"
-NO_SIZE = "the quantizer does not say (bytes_per_vector)"
-WHY_UNMEASURED = {
-    **dict.fromkeys(SEARCH_SPEED, NO_SPEED),
-    **dict.fromkeys(LOAD, "load_seconds=0 leaves out the clients at once"),
-    **dict.fromkeys(("index_bytes", "index_bytes_at_workload", "bytes_per_vector", "bytes_per_document"), NO_SIZE),
-    **dict.fromkeys(("tokens", "tokens_per_second", "tokens_per_document", "tokens_per_query"), NO_TOKENS),
-    "encode_cores": NO_CORES,
-    "search_cores": NO_SPEED,
-    "candidates": "no finer copy re-orders what is found",
-    **dict.fromkeys(("seconds", "texts_per_second"), ONE_BY_ONE),
-    "truncated_texts": NO_CUTS,
-    "threads": "the model's library, or its server, chooses them",
-    "overlap@10": "top_k is below 10",
-    "overlap@100": "top_k is below 100",
-    "peak_rss_bytes": NO_PEAK_RSS,
-    "search_peak_rss_bytes": NO_PEAK_RSS,
-    "verification": "PyTorch in float32 on the CPU is what other runtimes are compared with",
-    "peak_gpu_bytes": "the model did not run on a CUDA device",
-}
-
-
-def unmeasured(figures: Mapping[str, Any], reasons: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
-    """Why each figure that is null could not be measured: what is said everywhere, or one of ``reasons``."""
-    every = {**WHY_UNMEASURED, **reasons}
-    return {name: every[name] for name, value in figures.items() if value is None}
-
-
-def revision(encoder: Encoder) -> str:
-    """The pinned revision, or for weights without one the digest of their files."""
-    return encoder.config.revision or str(encoder.identity("document")["weights"])
-
-
-def encoding_speed(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
-    """Throughput on the documents as this machine has it: of the pass, or of a sample where another made them."""
-    timing = embeddings.documents.timing
-    speed = timing.texts_per_second if timing else None
-    return {
-        "documents_per_second": None if speed is None else speed / embeddings.chunks.per_document,
-        "tokens_per_second": timing.tokens_per_second if timing else None,
-    }
-
-
-def encoding_cores(embeddings: CorpusEmbeddings) -> int | None:
-    """How many cores encoding keeps busy: the encoder's threads; null where that isn't known, or is no CPU's matter."""
-    timing, device = embeddings.documents.timing, embeddings.documents.model["device"]
-    threads = timing.conditions.settings.get("threads") if timing and device == CPU else None
-    return None if threads is None else int(threads)
-
-
-def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
-    """The mean number of tokens that the model read of a document (all its chunks) and of a query, prompts included."""
-    sides = (
-        ("tokens_per_document", embeddings.documents.meta, embeddings.chunks.per_document),
-        ("tokens_per_query", embeddings.queries.meta, 1.0),
-    )
-    return {name: None if m["tokens"] is None else m["tokens"] / m["texts"] * times for name, m, times in sides}
-
-
-def encoding_memory(side: Embeddings) -> dict[str, int | None]:
-    """Peak memory of the process and of the device while texts of ``side`` were timed."""
-    return {name: getattr(side.timing, name, None) for name in MEMORY}
-
-
-def why_untimed(embeddings: CorpusEmbeddings) -> dict[str, str]:
-    """Why figures of encoding are null where nothing was timed on this machine."""
-    of_documents = ("documents_per_second", "tokens_per_second", *MEMORY)
-    of_queries = tuple(f"{what}_ms_{s}" for what in ("encode_query", "query") for s in STATISTICS)
-    of_queries += tuple(name for name in AT_WORKLOAD if name.startswith("query_ms"))
-    is_timed = embeddings.documents.timing is not None
-    return {
-        **({} if is_timed else dict.fromkeys((*of_documents, "encode_cores"), UNTIMED)),
-        **({} if len(embeddings.queries.latency_ms) else dict.fromkeys(of_queries, UNTIMED)),
-    }
+NOT_BILLED = "nobody sends a bill: the model runs on this machine or on a server of one's own"
+NOT_COUNTED = "the API does not tell how many tokens it counted"
 
 
 def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings) -> CorpusRecord:
-    """What run.json keeps of a corpus and of its two encoding passes."""
-    limit = embeddings.documents.meta["max_length"]
-    chunks, are_cut = embeddings.chunks.texts, embeddings.documents.truncated
-    cut_chunks = [False] * len(chunks) if are_cut is None else are_cut.tolist()
-    what = "documents" if embeddings.chunks.document is None else "chunks of documents"
-    verb = "may be" if embeddings.documents.model["device"] == HOSTED else "are"  # an API's cut is estimated
-    truncated = truncation(chunks.ids, cut_chunks, limit or 0, encoder.config.name, f"{what} {verb}")
-    changed = [
-        *changes(encoder.config.name, what, chunks, embeddings.documents),
-        *changes(encoder.config.name, "queries", corpus.queries, embeddings.queries),
-    ]
-    findings = [*corpus.findings, *truncated, *changed]
+    """What a run keeps of a corpus and of its two encoding passes.
+
+    Raises ValueError where ``embeddings`` are of queries in another order than the corpus has them.
+    """
+    embeddings.check_order(corpus)
     config = encoder.config
+    sides = (embeddings.documents, embeddings.queries)
+    what = "documents" if embeddings.chunks.document is None else "chunks of documents"
+    findings = (
+        *corpus.findings,
+        *cut_texts(config.name, what, embeddings.documents),
+        *changed_texts(config.name, what, embeddings.documents),
+        *changed_texts(config.name, "queries", embeddings.queries),
+    )
     return CorpusRecord(
         model={
             "name": config.name,
@@ -130,21 +46,16 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
             "prompts": {"query": config.prompts.query, "document": config.prompts.document},
             "native_dims": encoder.dims,
             "matryoshka_dims": list(config.matryoshka_dims),
-            "layer_norm": config.layer_norm,
+            "layer_norm": getattr(config, "layer_norm", False),
             "licence": config.licence,
-            "trust_remote_code": config.trust_remote_code,
+            "trust_remote_code": getattr(config, "trust_remote_code", False),
             **embeddings.documents.model,
         },
         corpus=corpus_facts(corpus),
-        findings=tuple(findings),
-        embeddings=tuple(
-            embeddings_record(config.name, corpus.name, side) for side in (embeddings.documents, embeddings.queries)
-        ),
+        findings=findings,
+        embeddings=tuple(embeddings_record(config.name, corpus.name, side) for side in sides),
         queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
-        canaries=(
-            canary(corpus.name, embeddings.chunks.texts, embeddings.documents),
-            canary(corpus.name, corpus.queries, embeddings.queries),
-        ),
+        canaries=tuple(canary(corpus.name, side) for side in sides),
     )
 
 
@@ -163,27 +74,33 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def changes(model: str, what: str, texts: Texts, side: Embeddings) -> list[Finding]:
-    """The finding that the API gives other vectors today than the store has, if it does."""
+def cut_texts(model: str, what: str, side: Embeddings) -> list[Finding]:
+    """What the lint says of texts that the model read the beginning of, if there are any."""
+    are_cut = [False] * len(side.texts) if side.truncated is None else side.truncated.tolist()
+    verb = "may be" if side.model["device"] == HOSTED else "are"  # an API's cut is estimated
+    return truncation(side.texts.ids, are_cut, side.meta["max_length"] or 0, model, f"{what} {verb}")
+
+
+def changed_texts(model: str, what: str, side: Embeddings) -> list[Finding]:
+    """What the lint says of texts that the API gives other vectors for today than the store has, if there are any."""
     check = side.check
     if check is None:
         return []
-    ids = [texts.ids[row] for row in check.changed_rows]
+    ids = [side.texts.ids[row] for row in check.changed_rows]
     return changed_vectors(ids, len(check.rows), float(check.cosines.min()), model, what)
 
 
-def canary(corpus: str, texts: Texts, side: Embeddings) -> Canary:
+def canary(corpus: str, side: Embeddings) -> Canary:
     """The vectors of the canary's texts; of a model behind an API those that it gives today, where it was asked."""
-    rows = canary_rows(texts)
-    found = side.check.vectors if side.check else side.vectors[rows]
-    sha = digests((texts.texts[row],) for row in rows.tolist())
-    vectors = cut(found, found.shape[1])
+    rows = canary_rows(side.texts)
+    vectors = side.check.vectors if side.check else side.vectors[rows]
+    sha = digests((side.texts.texts[row],) for row in rows.tolist())
     return Canary(
         corpus=corpus,
         side=side.side,
-        ids=tuple(texts.ids[row] for row in rows),
-        text_sha256=tuple(each.ljust(BYTES, b"\0").hex() for each in sha),
-        vectors=vectors.astype(np.float16),
+        ids=tuple(side.texts.ids[row] for row in rows),
+        text_sha256=tuple(digest.ljust(BYTES, b"\0").hex() for digest in sha),
+        vectors=cut(vectors, vectors.shape[1]).astype(np.float16),
     )
 
 
@@ -215,11 +132,15 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "timed_texts": timing.texts if timing else None,
         "threads": timing.conditions.settings.get("threads") if timing else None,
         **encoding_memory(side),
+        "sent_texts": side.sent.texts if side.sent else None,
+        "sent_tokens": side.sent.tokens if side.sent else None,
     }
     untimed = dict.fromkeys(figures, UNTIMED) if timing is None else {}
     if timing and timing.seconds is None:
         untimed = {"tokens_per_second": ONE_BY_ONE}
-    reasons = {**untimed, **{name: WHY_UNMEASURED[name] for name in ("tokens", "truncated_texts", "verification")}}
+    of_any_timing = {name: WHY_NULL[name] for name in ("tokens", "truncated_texts", "verification")}
+    unsent = {"sent_texts": NOT_BILLED, "sent_tokens": NOT_COUNTED if side.sent else NOT_BILLED}
+    reasons = {**untimed, **of_any_timing, **unsent}
     return {
         "model": model,
         "corpus": corpus,
@@ -231,5 +152,10 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "runtime": side.model,
         **({"checked_at": checked_at(side)} if side.model["device"] in (HOSTED, SERVED) else {}),
         **figures,
-        "unmeasured": unmeasured(figures, reasons),
+        "unmeasured": why_null(figures, {**WHY_NULL, **reasons}),
     }
+
+
+def revision(encoder: Encoder) -> str:
+    """The pinned revision, or for weights without one the digest of their files."""
+    return getattr(encoder.config, "revision", None) or str(encoder.identity("document")["weights"])

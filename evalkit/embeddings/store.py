@@ -34,7 +34,7 @@ READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
-class Shard:
+class StoredShard:
     """A finished run of rows: its index, the sha256 (hex) of its bytes and what was measured while it was made."""
 
     index: int
@@ -108,19 +108,19 @@ class Entry:
             file.flush()
             os.fsync(file.fileno())
 
-    def shards(self, rows_per_shard: int) -> dict[int, Shard]:
-        """index → shard of all whose bytes are still what was written; a damaged one is warned of and left out."""
+    def shards(self, rows_per_shard: int) -> dict[int, StoredShard]:
+        """index → shard, ascending, of all whose bytes are as written; a damaged one is warned of and left out."""
         if not self.shards_file.exists():
             return {}
         listed = {}
         for line in self.shards_file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                shard = Shard(**json.loads(line))
+                shard = StoredShard(**json.loads(line))
             except (json.JSONDecodeError, TypeError):  # the line that a kill cut short
                 continue
             listed[shard.index] = shard
         whole = {}
-        for index, shard in listed.items():
+        for index, shard in sorted(listed.items()):
             if self.shard_sha256(index, rows_per_shard) == shard.sha256:
                 whole[index] = shard
             else:

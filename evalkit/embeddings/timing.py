@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from evalkit.corpora import Texts
 from evalkit.embeddings.store import READ_ONLY, Entry
 from evalkit.encoders import Encoder, Side
+from evalkit.encoders.capabilities import load, peak_device_bytes, timing_settings
 from evalkit.measures.memory import PeakMemory
 from evalkit.results.provenance import hardware, machine
 
@@ -144,6 +145,36 @@ def largest(peaks: Sequence[int | None]) -> int | None:
     return max(known) if known and len(known) == len(peaks) else None
 
 
+def timing_of(
+    entry: Entry,
+    encoder: Encoder,
+    side: Side,
+    texts: Texts,
+    shards: Sequence[Mapping[str, Any]],
+    plan: TimingPlan,
+    is_new: bool,
+) -> Timing | None:
+    """The timing of ``entry`` here and now: kept from before, of enough ``shards``, or of a sample; else null.
+
+    ``shards`` are what was measured on each of them; ``is_new`` says that this process has just finished the pass.
+    """
+    conditions = Conditions.of(timing_settings(encoder))
+    kept = read_timing(entry, conditions)
+    timing = kept
+    if timing is None:
+        timing = time_of_shards(shards, encoder, conditions)
+        if plan.sample_seconds and not is_enough(timing, len(texts), plan):
+            rows_per_call = int(entry.key["shard_texts"])
+            timing = time_on_sample(encoder, side, texts, rows_per_call, plan.sample_seconds, conditions)
+    if timing and (is_new or plan.sample_seconds) and len(timing.latency_ms) < plan.latency_calls:
+        load(encoder)
+        latency_ms = single_call_latencies_ms(encoder, side, texts.texts, plan.latency_calls)
+        timing = replace(timing, latency_ms=latency_ms)
+    if timing and timing is not kept:
+        keep_timing(entry, timing)
+    return timing
+
+
 def time_of_shards(measured: Sequence[Mapping[str, Any]], encoder: Encoder, conditions: Conditions) -> Timing | None:
     """Of the shards that were made under ``conditions``, by whichever process; null without any."""
     own = [shard for shard in measured if shard.get("timing") == conditions.key]
@@ -157,7 +188,7 @@ def time_of_shards(measured: Sequence[Mapping[str, Any]], encoder: Encoder, cond
         seconds=sum(shard["seconds"] for shard in own),
         peak_rss_bytes=largest([shard["peak_rss_bytes"] for shard in own]),
         peak_gpu_bytes=largest([shard["peak_gpu_bytes"] for shard in own]),
-        runtime=encoder.description(),
+        runtime=encoder.describe(),
     )
 
 
@@ -168,8 +199,8 @@ def time_on_sample(
 
     They are encoded in their order and ``rows_per_call`` at a time, as in a pass, so batches are filled as well.
     """
-    encoder.load()
-    encoder.peak_device_bytes()
+    load(encoder)
+    peak_device_bytes(encoder)  # from here on
     drawn = np.random.default_rng(SEED).permutation(len(texts))
     with PeakMemory() as memory:
         first = drawn[:WARM_UP_TEXTS]
@@ -184,8 +215,8 @@ def time_on_sample(
         tokens=total([tokens for _, tokens, _ in calls]),
         seconds=sum(seconds for _, _, seconds in calls),
         peak_rss_bytes=memory.peak_rss_bytes,
-        peak_gpu_bytes=encoder.peak_device_bytes(),
-        runtime=encoder.description(),
+        peak_gpu_bytes=peak_device_bytes(encoder),
+        runtime=encoder.describe(),
     )
 
 
@@ -207,4 +238,4 @@ def single_call_latencies_ms(encoder: Encoder, side: Side, texts: Sequence[str],
     """Milliseconds of encoding one text at a time, ``calls`` times around ``texts``, after a warm-up."""
     rounds = range(-LATENCY_WARM_UP if calls else 0, calls)
     seconds = [encoder.encode([texts[call % len(texts)]], side).seconds for call in rounds]
-    return tuple(each * 1000 for each in seconds[LATENCY_WARM_UP:])
+    return tuple(taken * 1000 for taken in seconds[LATENCY_WARM_UP:])

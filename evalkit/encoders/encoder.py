@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix
-from evalkit.config import ModelConfig
+from evalkit.config import VectorModel
 
 Side = Literal["query", "document"]
 Advance = Callable[[int], None]
@@ -29,61 +29,30 @@ class Encoded:
 
 
 class Encoder(Protocol):
-    """A model under one runtime. Loading is put off until the first ``encode`` or ``dims`` that needs it."""
+    """A model under one runtime: all that whoever encodes a text must have. Loading is put off until it is needed.
+
+    What some models offer beyond it (a tokenizer, a reference, device memory …) is in encoders.capabilities.
+    """
 
     @property
-    def config(self) -> ModelConfig: ...
+    def config(self) -> VectorModel: ...
 
     @property
     def dims(self) -> int:
         """Width of the vectors."""
         ...
 
-    @property
-    def max_length(self) -> int | None:
-        """Tokens that are read of a text; null where there is no limit."""
-        ...
-
-    @property
-    def tokenizer(self) -> Any:
-        """The model's own ``tokenizers.Tokenizer``, which neither cuts nor pads. Raises UserError where it has none."""
-        ...
-
     def identity(self, side: Side) -> Mapping[str, Any]:
         """Everything but the texts that decides the vectors of ``side``: plain JSON values. Loads nothing."""
-        ...
-
-    def timing_settings(self) -> Mapping[str, Any]:
-        """What decides how quick it is and no vector: threads, how large a batch is. Plain JSON values; loads nothing.
-
-        Null leaves the choice to the library or the device.
-        """
-        ...
-
-    def load(self) -> None:
-        """Load the model now, so that no measurement pays for it. May be called again."""
         ...
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = ...) -> Encoded:
         """One vector per text, in order. ``advance`` is told how many texts each finished batch held."""
         ...
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """How far vectors of ``texts`` are from the reference runtime's; null where there is nothing to compare."""
+    def describe(self) -> dict[str, Any]:
+        """Facts about the loaded model for the record: its ``device``, parameters, actual length."""
         ...
-
-    def peak_device_bytes(self) -> int | None:
-        """Peak memory of the accelerator since the last call; null without one."""
-        ...
-
-    def description(self) -> dict[str, Any]:
-        """Facts about the loaded model for the record: device, parameters, actual length."""
-        ...
-
-
-def reads_images(encoder: Encoder) -> bool:
-    """Whether ``encode`` takes an ``Image`` in the place of a text; may load the model."""
-    return bool(getattr(encoder, "reads_images", False))
 
 
 def is_image(text: object) -> bool:

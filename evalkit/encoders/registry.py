@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import RuntimeConfig, VectorModel
 from evalkit.encoders.encoder import Encoder
 from evalkit.errors import UserError, did_you_mean
 
@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-def load_encoder(model: ModelConfig, runtime: RuntimeConfig) -> Encoder:
+def load_encoder(model: VectorModel, runtime: RuntimeConfig) -> Encoder:
     """The encoder of ``model.kind``. Raises UserError for an unknown kind; reads no weights yet."""
     if model.kind not in KINDS:
         raise UserError(f"model.kind={model.kind} is unknown.", did_you_mean(model.kind, KINDS))

@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from evalkit.config import ModelConfig
 from evalkit.encoders.local.weights import file_of, hub_file
-from evalkit.errors import UserError
+from evalkit.errors import UserError, require
 
 TOKENIZER_FILE = "tokenizer.json"
 HINT = "Give its own: model.tokenizer=<tokenizer.json, a folder or package that has one, or a name on the hub>."
 
 
-def named_tokenizer(config: ModelConfig) -> Any:
-    """What ``model.tokenizer`` names, of a model that brings none itself. Raises UserError where it names nothing."""
-    name = config.tokenizer
+def named_tokenizer(name: str | None, model: str) -> Any:
+    """The tokenizer that ``name`` stands for, of a ``model`` that brings none. Raises UserError where it is nothing."""
     if name is None:
-        raise UserError(f"{config.name} has no tokenizer that is known here.", HINT)
+        raise UserError(f"{model} has no tokenizer that is known here.", HINT)
+    for package in ("tokenizers", "huggingface_hub"):
+        require(package, "chunking", f"model.tokenizer={name}")
     is_of_hub = name.count("/") == 1 and not Path(name).expanduser().exists()
     return tokenizer_of(
         hub_file(name, TOKENIZER_FILE, HINT) if is_of_hub else file_of(name, TOKENIZER_FILE, "model.tokenizer")

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from copy import copy
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from evalkit.arrays import Scores
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, require
 
 STEMMERS = {
     **{"da": "danish", "de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian"},
@@ -21,9 +20,11 @@ PACKAGES = ("bm25s", "Stemmer")
 class BM25:
     """The documents' words in an inverted index. Raises UserError for an unknown language or a missing package."""
 
+    engine_name = "bm25s"
+
     def __init__(self, documents: Sequence[str], language: str = "en", k1: float = 1.5, b: float = 0.75) -> None:
-        if not all(find_spec(package) for package in PACKAGES):
-            raise UserError("model=bm25 needs bm25s.", "Install it: pip install 'embedding-evalkit[bm25]'.")
+        for package in PACKAGES:
+            require(package, "bm25", "model=bm25")
         if language not in STEMMERS:
             raise UserError(f"model.options.language={language} is unknown.", did_you_mean(language, STEMMERS))
         import bm25s

@@ -11,6 +11,8 @@ from evalkit.arrays import Scores
 class Random:
     """Scores that depend on nothing but the seed and the query's text."""
 
+    engine_name = "random"
+
     index_bytes = 0
     bytes_per_document = 0.0
     tokens = None

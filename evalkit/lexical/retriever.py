@@ -1,15 +1,14 @@
 """What every kind of retriever without vectors offers: a score for each document, from the query's text."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
-from inspect import signature
 from typing import Any, Protocol
 
 import numpy as np
 
 from evalkit.arrays import Rows, Scores
 from evalkit.config import ModelConfig
-from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.ranking import Ranking, order
 
 KINDS = {"bm25": "evalkit.lexical.bm25:BM25", "random": "evalkit.lexical.random:Random"}
@@ -18,10 +17,11 @@ KINDS = {"bm25": "evalkit.lexical.bm25:BM25", "random": "evalkit.lexical.random:
 class Retriever(Protocol):
     """Built from the documents when it is made. ``tokens`` counts those of all documents, null where it reads none.
 
-    ``documents`` is how many there are, ``index_bytes`` everything kept, ``bytes_per_document`` the part of it that
-    grows with them.
+    ``engine_name`` is the program that scores. ``documents`` is how many there are, ``index_bytes`` everything kept,
+    ``bytes_per_document`` the part of it that grows with them.
     """
 
+    engine_name: str
     documents: int
     index_bytes: int
     bytes_per_document: float
@@ -49,14 +49,9 @@ class Retriever(Protocol):
 
 
 def load_retriever(model: ModelConfig, documents: Sequence[str]) -> Retriever:
-    """The retriever of ``model.kind`` over ``documents``. Raises UserError for an option that it does not have."""
+    """The retriever of ``model.kind`` over ``documents``. Raises UserError for an option that can't be."""
     module, _, name = KINDS[model.kind].partition(":")
-    kind = getattr(import_module(module), name)
-    known = [option for option in signature(kind).parameters if option != "documents"]
-    for option in model.options:
-        if option not in known:
-            raise UserError(f"model.options has no '{option}' for {model.kind}.", did_you_mean(option, known))
-    retriever: Retriever = kind(documents, **model.options)
+    retriever: Retriever = getattr(import_module(module), name)(documents, **asdict(model)["options"])
     return retriever
 
 

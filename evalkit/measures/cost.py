@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.config import MachinePrice, PricingConfig, WorkloadConfig
-from evalkit.errors import UserError, did_you_mean
 
 HOURS_PER_MONTH = 730.0
 MS_PER_HOUR = 3_600_000.0
@@ -63,16 +62,8 @@ class Tariff:
 def tariff(pricing: PricingConfig, workload: WorkloadConfig, model: str, device: str, cpu: Mapping[str, Any]) -> Tariff:
     """The prices for figures of ``model`` that were measured on ``device`` of a machine with ``cpu`` (of provenance).
 
-    Raises UserError where the config names a machine or a kind of storage that it gives no price for.
+    The config names a machine and a kind of storage that it has prices for: ``config.check.check_cost`` sees to that.
     """
-    if pricing.machine not in (AUTO, *pricing.machines):
-        raise UserError(
-            f"pricing.machine={pricing.machine} has no price.", did_you_mean(pricing.machine, pricing.machines)
-        )
-    if workload.storage not in pricing.storage:
-        raise UserError(
-            f"workload.storage={workload.storage} has no price.", did_you_mean(workload.storage, pricing.storage)
-        )
     cores = int(cpu["logical_cores"] or 1)
     key = nearest_machine(pricing, device, cores) if pricing.machine == AUTO else pricing.machine
     listed = MachinePrice(name="this machine", usd_per_hour=float("nan")) if key is None else pricing.machines[key]

@@ -18,7 +18,7 @@ from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS, quiet_transformers
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import folder_sha256, hub_commit, hub_folder
-from evalkit.errors import UserError
+from evalkit.errors import UserError, first_line, require
 
 
 class PairScores(NamedTuple):
@@ -35,20 +35,21 @@ class PairScores(NamedTuple):
 class CrossEncoder:
     """Runs under PyTorch whatever ``runtime.kind`` is, on its device and in its precision.
 
-    Raises UserError where its files are neither in ``path`` nor to be had from the hub.
+    Raises UserError where its files are neither in ``path`` nor on the hub.
     """
 
-    def __init__(self, config: RerankerConfig, runtime: RuntimeConfig) -> None:
+    def __init__(self, config: RerankerConfig, runtime: RuntimeConfig, where: str = "stages.local") -> None:
         self.config = config
         self.runtime = runtime
+        require("sentence_transformers", "local", f"reranker={config.name}")
         if config.path is None:
-            hint = "Give a folder with its files: reranker.path=<folder>."
+            hint = f"Give a folder with its files: {where}.path=<folder>."
             self.config = replace(config, revision=hub_commit(config.name, config.revision, hint))
-            self.folder = hub_folder(config.name, self.config.revision, "reranker.path")
+            self.folder = hub_folder(config.name, self.config.revision, f"{where}.path")
             return
         self.folder = Path(config.path).expanduser()
         if not self.folder.is_dir():
-            raise UserError(f"reranker.path={config.path} is no folder.", "Give a sentence-transformers folder.")
+            raise UserError(f"{where}.path={config.path} is no folder.", "Give a sentence-transformers folder.")
 
     def identity(self) -> Mapping[str, Any]:
         """Everything but the texts that decides a score: plain JSON values. Loads nothing."""
@@ -92,7 +93,7 @@ class CrossEncoder:
                     model_kwargs={"dtype": getattr(torch, DTYPES[self.runtime.precision])},
                 )
         except (OSError, ValueError) as error:
-            raise UserError(f"{config.name} can't be loaded: {str(error).strip().splitlines()[0]}") from None
+            raise UserError(f"{config.name} can't be loaded: {first_line(error)}") from None
         if model.num_labels != 1:
             raise UserError(f"{config.name} gives {model.num_labels} scores for a pair; a reranker gives one.")
         return model

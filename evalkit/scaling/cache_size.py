@@ -23,5 +23,5 @@ def last_level_cache() -> int:
 
 def kib_or_mib(text: str) -> int:
     """Bytes of ``32768K``, ``32M`` or a plain number; 0 for anything else."""
-    found = re.fullmatch(r"(\d+)([KMG]?)", text.strip())
-    return int(found[1]) * UNITS[found[2]] if found else 0
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.strip())
+    return int(match[1]) * UNITS[match[2]] if match else 0

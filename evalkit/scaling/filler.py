@@ -71,12 +71,12 @@ class Filler:
     @cached_property
     def spread(self) -> float:
         """By halving: the more that fillers are moved, the farther they are from each other."""
-        wanted = float(np.median(self.nearest_cosines))
+        target = float(np.median(self.nearest_cosines))
         low, high = 0.0, WIDEST
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             fillers = self.made(min(len(self.matrix), BLOCK_ROWS), middle, np.random.default_rng(self.seed))
-            is_closer = np.median(nearest_cosines(fillers[:SAMPLE_ROWS], fillers)) > wanted
+            is_closer = np.median(nearest_cosines(fillers[:SAMPLE_ROWS], fillers)) > target
             low, high = (middle, high) if is_closer else (low, middle)
         return (low + high) / 2
 

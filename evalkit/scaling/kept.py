@@ -22,7 +22,7 @@ NOT_ASKED = "at_workload_seconds=0 leaves it out"
 class AtSize:
     """Of one operating point: ``laws`` of measures.laws.FIGURES, and ``own``, what the index alone took on the corpus.
 
-    ``overlap`` is the share of exact search's first 10 that it finds among ``overlap_size`` filler vectors. ``why``
+    ``overlap`` is the share of exact search's first 10 that it returns among ``overlap_size`` filler vectors. ``why``
     says of each figure that is missing why it is.
     """
 
@@ -47,19 +47,23 @@ def belongs_to(config: RunConfig) -> dict[str, Any]:
 def kept(store: Path, key: Mapping[str, Any], points: int, measure: Callable[[], list[AtSize]]) -> list[AtSize]:
     """Of so many operating points: what ``store`` has under ``key``, else what ``measure`` gives, which is kept."""
     file = store / FOLDER / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.json"
-    found = read_kept(file)
-    if found is None or len(found) != points:
-        found = measure()
+    at_sizes = read_kept(file)
+    if at_sizes is None or len(at_sizes) != points:
+        at_sizes = measure()
         with suppress(OSError):  # a folder that can't be written keeps nothing
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, json.dumps({"key": key, "points": [asdict(each) for each in found]}, indent=1))
-    return found
+            write_text(file, json.dumps({"key": key, "points": [asdict(at_size) for at_size in at_sizes]}, indent=1))
+    return at_sizes
 
 
 def read_kept(file: Path) -> list[AtSize] | None:
     """Null where nothing is kept that can be read."""
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))["points"]
-        return [AtSize(**{**each, "laws": {name: Law(**law) for name, law in each["laws"].items()}}) for each in stored]
+        return [AtSize(**{**point, "laws": laws_read(point["laws"])}) for point in stored]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def laws_read(laws: Mapping[str, Any]) -> dict[str, Law]:
+    return {name: Law(**law) for name, law in laws.items()}

@@ -11,18 +11,20 @@ import numpy as np
 from evalkit.lexical.retriever import Retriever, best
 from evalkit.measures.latency import percentiles_ms, time_within_ms
 from evalkit.measures.laws import BATCH, BUILD, SEARCH, SIZE, Law
-from evalkit.scaling.at_size import LEAST_CALLS, MOST_CALLS, OF_SCANS, SHARE_OF_TIMING, TIMED, Figures, exhaustive_laws
 from evalkit.scaling.kept import AtSize
+from evalkit.scaling.question import TIMED
+from evalkit.scaling.scans import OF_SCANS, exhaustive_laws
+from evalkit.scaling.timing import LEAST_CALLS, MOST_CALLS, SHARE_OF_TIMING, Figures
 
 NOTHING_GROWS = "a random order keeps nothing that would grow"
 
 
 def measure(retriever: Retriever, texts: list[str], asked: int, seconds: float, cache_bytes: int) -> AtSize:
     """Laws of searching for ``asked`` documents; ``texts`` are queries."""
-    documents, each = retriever.documents, retriever.bytes_per_document
-    if not each:
+    documents, per_document = retriever.documents, retriever.bytes_per_document
+    if not per_document:
         return AtSize(why=dict.fromkeys(TIMED, NOTHING_GROWS))
-    first = max(2, math.ceil(OF_SCANS * cache_bytes / (each * documents)))
+    first = max(2, math.ceil(OF_SCANS * cache_bytes / (per_document * documents)))
     copies = (1, first, 2 * first)
     measured = {documents * times: timed(retriever.repeated(times), texts, asked, seconds) for times in copies}
     return AtSize(exhaustive_laws(measured, documents, documents * first), measured[documents])
@@ -43,8 +45,8 @@ def timed(retriever: Retriever, texts: list[str], asked: int, seconds: float) ->
 
 def growing(retriever: Retriever, build_seconds: float) -> dict[str, Law]:
     """Building is a pass over the documents; of what is kept, postings grow with them, as does not the vocabulary."""
-    documents, each = retriever.documents, retriever.bytes_per_document
+    documents, per_document = retriever.documents, retriever.bytes_per_document
     return {
         BUILD: Law({"vectors": build_seconds / documents}, sizes=[documents]),
-        SIZE: Law({"one": retriever.index_bytes - documents * each, "vectors": each}),
+        SIZE: Law({"one": retriever.index_bytes - documents * per_document, "vectors": per_document}),
     }

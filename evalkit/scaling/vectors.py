@@ -9,17 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.arrays import FloatMatrix
 from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
 from evalkit.measures.laws import BATCH, BUILD, SIZE, Law, why_not_at_workload
-from evalkit.scaling.at_size import OVERLAP, TIMED, Question, measure
+from evalkit.measures.ranking import Ranking
+from evalkit.scaling.at_size import measure
 from evalkit.scaling.cache_size import last_level_cache
 from evalkit.scaling.filler import Filler
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.larger import Setting, innermost, nlist_of
+from evalkit.scaling.question import OVERLAP, TIMED, Question
 from evalkit.search.documents import DocumentSearcher, chunks_for
-from evalkit.search.engines.faiss.devices import CPU
-from evalkit.search.engines.faiss.indexes import BinaryIndex, OwnIndex, VectorIndex
+from evalkit.search.engine import CPU
+from evalkit.search.engines.faiss.indexes import BinaryIndex
+from evalkit.search.engines.in_process import InProcessIndex
+from evalkit.search.engines.own import OwnIndex
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import Searcher
 
@@ -29,6 +33,7 @@ LIST_BYTES = 8  # the length that is kept of every list
 ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 ON_DEVICE = "searches on a GPU are timed among the corpus's documents alone"
 OWN = "a quantizer of one's own is timed among the corpus's documents alone"
+OTHER_ENGINE = "engines other than FAISS are timed among the corpus's documents alone"
 FEW = f"fewer than {LEAST_DOCUMENTS} vectors say too little of how others would lie"
 
 
@@ -63,7 +68,7 @@ class CorpusLaws:
         import faiss
 
         vectors = searcher.chunks if isinstance(searcher, DocumentSearcher) else searcher
-        if reason := self.why_none(vectors):
+        if reason := self.why_no_law(vectors):
             return [AtSize(why=dict.fromkeys((*TIMED, BUILD, OVERLAP), reason))] * len(points)
         setting = Setting(vectors, quantization, index, self.filler, queries.shape[1])
         served = self.config.served
@@ -74,8 +79,7 @@ class CorpusLaws:
             "vectors": self.fingerprint,
             "faiss": faiss.__version__,
             "dims": setting.dims,
-            "quantization": asdict(quantization),
-            "index": asdict(index),
+            **configs_key(quantization, index),
             "depth": served,
         }
         question = Question(
@@ -89,12 +93,15 @@ class CorpusLaws:
         )
         return kept(self.path, key, len(points), lambda: measure(question))
 
-    def why_none(self, searcher: Searcher) -> str:
+    def why_no_law(self, searcher: Searcher) -> str:
+        """Why nothing is measured for ``searcher``; empty where it is."""
         if not self.config.at_workload_seconds:
             return NOT_ASKED
         if searcher.on_disk:
             return ON_DISK
-        if isinstance(searcher.index, OwnIndex):
+        if not isinstance(searcher.index, InProcessIndex):
+            return OTHER_ENGINE
+        if isinstance(searcher.index.main, OwnIndex):
             return OWN
         if self.config.search_device != CPU:
             return ON_DEVICE
@@ -125,8 +132,8 @@ def point_laws(
         for name in TIMED:
             on_top = on_corpus[name] - searches * at_size.own[name]
             laws[name] = [at_size.laws[name].times(searches), Law({"one": max(0.0, on_top)})]
-    each = figures["chunks_per_document"]
-    return {name: [replace(law, vectors_per_document=each) for law in parts] for name, parts in laws.items()}
+    per_document = figures["chunks_per_document"]
+    return {name: [replace(law, vectors_per_document=per_document) for law in parts] for name, parts in laws.items()}
 
 
 def why_not_at_size(at_size: AtSize) -> dict[str, str]:
@@ -140,13 +147,13 @@ def size_law(searcher: Searcher, index: IndexConfig) -> Law | None:
     built, native = searcher.built, innermost(searcher.index)
     if built.index_bytes is None or built.bytes_per_vector is None:
         return None
-    nlist, each, of_list = nlist_of(searcher.index), built.bytes_per_vector, 0.0
+    nlist, per_vector, per_list = nlist_of(searcher.index), built.bytes_per_vector, 0.0
     if nlist:
-        each -= LIST_BYTES * nlist / searcher.documents  # an index without vectors keeps no lengths
-        of_list = LIST_BYTES + (native.d / 8 if isinstance(searcher.index, BinaryIndex) else 4 * native.d)
-    terms = {"one": built.index_bytes - searcher.documents * each, "vectors": each}
+        per_vector -= LIST_BYTES * nlist / searcher.documents  # an index without vectors keeps no lengths
+        per_list = LIST_BYTES + (native.d / 8 if is_binary(searcher) else 4 * native.d)
+    terms = {"one": built.index_bytes - searcher.documents * per_vector, "vectors": per_vector}
     if nlist and not index.nlist:
-        terms |= {"one": terms["one"] - nlist * of_list, "root": of_list}
+        terms |= {"one": terms["one"] - nlist * per_list, "root": per_list}
     return Law(terms)
 
 
@@ -154,26 +161,27 @@ def searches_per_query(searcher: Searcher | DocumentSearcher, queries: FloatMatr
     """How many searches of chunks one query takes: those of documents go deeper until they are settled."""
     if not isinstance(searcher, DocumentSearcher):
         return 1.0
-    counted = Counted(searcher.index)
-    counting = replace(searcher, chunks=replace(searcher.chunks, index=counted, refined=None))
+    searched = 0
+
+    def counting_find(chunks: Searcher, chunk_queries: FloatMatrix, depth: int) -> Ranking:
+        nonlocal searched
+        searched += len(chunk_queries)
+        return chunks.find(chunk_queries, depth)
+
     some = queries[:COUNTED_QUERIES]
-    counting.find(some, asked)
-    return max(1.0, counted.queries / len(some))
+    searcher.ranked(counting_find, some, asked)
+    return max(1.0, searched / len(some))
 
 
-class Counted(VectorIndex):
-    """An index that counts the queries that it is asked."""
+def configs_key(quantization: QuantizationConfig, index: IndexConfig) -> dict[str, Any]:
+    """What laws in the store depend on of the two configs.
 
-    def __init__(self, index: VectorIndex) -> None:
-        self.index = index
-        self.queries = 0
+    What a quantization is called beside its FAISS string changes nothing that is measured.
+    """
+    kept_vectors = {name: value for name, value in asdict(quantization).items() if name not in ("kind", "bits")}
+    searched = {name: value for name, value in asdict(index).items() if name not in ("engine", "options")}
+    return {"quantization": kept_vectors, "index": searched}
 
-    def add(self, documents: FloatMatrix) -> None:
-        self.index.add(documents)
 
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        self.queries += len(queries)
-        return self.index.search(queries, k)
-
-    def serialized_bytes(self) -> int | None:
-        return self.index.serialized_bytes()
+def is_binary(searcher: Searcher) -> bool:
+    return isinstance(searcher.index, InProcessIndex) and isinstance(searcher.index.main, BinaryIndex)

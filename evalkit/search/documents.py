@@ -1,4 +1,4 @@
-"""Documents ranked by their chunks: what is stored and searched are chunks, what is found are documents."""
+"""Documents ranked by their chunks: what is stored and searched are chunks, what is ranked are documents."""
 
 import math
 from collections.abc import Callable
@@ -9,9 +9,9 @@ import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.measures.ranking import Ranking, behind, without
-from evalkit.search.engines.faiss.indexes import VectorIndex
+from evalkit.search.engine import Built, Index
 from evalkit.search.operating import OperatingPoint
-from evalkit.search.searcher import Built, Searcher
+from evalkit.search.searcher import Searcher
 
 DEEPER = 4
 CELLS = 4_000_000
@@ -38,7 +38,7 @@ class DocumentSearcher:
         return replace(self, chunks=self.chunks.at(point))
 
     @property
-    def index(self) -> VectorIndex:
+    def index(self) -> Index:
         return self.chunks.index
 
     @property
@@ -52,6 +52,9 @@ class DocumentSearcher:
     @property
     def on_disk(self) -> bool:
         return self.chunks.on_disk
+
+    def close(self) -> None:
+        self.chunks.close()
 
     @cached_property
     def chunk_counts(self) -> Rows:
@@ -110,13 +113,13 @@ class DocumentSearcher:
     def by_document(self, ranking: Ranking, k: int, ties_count: bool) -> tuple[Ranking, Rows]:
         """The best ``k`` documents of each ranking of chunks, and which queries a deeper one could change.
 
-        Of a document's wanted chunks, those that are not in the ranking count as much as the last one that is: the
-        most that they could score.
+        Of the chunks that count for a document, those that are not in the ranking count as much as the last one that
+        is: the most that they could score.
         """
-        found = ranking.rows >= 0
-        last = np.where(found, ranking.scores, np.inf).min(axis=1, keepdims=True).astype(np.float64)
-        last[~found.any(axis=1)] = 0.0
-        documents = np.where(found, self.document[ranking.rows], -1)
+        is_chunk = ranking.rows >= 0
+        last = np.where(is_chunk, ranking.scores, np.inf).min(axis=1, keepdims=True).astype(np.float64)
+        last[~is_chunk.any(axis=1)] = 0.0
+        documents = np.where(is_chunk, self.document[ranking.rows], -1)
         neighbours = np.argsort(-documents, axis=1, kind="stable")  # a document's chunks together, its best one first
         documents = np.take_along_axis(documents, neighbours, axis=1)
         scores = np.take_along_axis(ranking.scores, neighbours, axis=1).astype(np.float64)
@@ -127,12 +130,12 @@ class DocumentSearcher:
         group = np.cumsum(is_first.ravel()) - 1
         sums = np.bincount(group, weights=np.where(counted, scores, 0.0).ravel())[group].reshape(documents.shape)
         seen = np.bincount(group, weights=counted.ravel())[group].reshape(documents.shape)
-        wanted = np.minimum(self.chunk_counts[documents], self.top_chunks)
-        unseen = wanted - seen
-        means = (sums + unseen * last) / wanted
-        stands = is_first & (documents >= 0)
-        of_documents = np.where(stands, means, -np.inf).astype(np.float32)
-        places = np.where(stands, self.place[documents], len(self.place))
+        counting = np.minimum(self.chunk_counts[documents], self.top_chunks)
+        unseen = counting - seen
+        means = (sums + unseen * last) / counting
+        is_document = is_first & (documents >= 0)
+        of_documents = np.where(is_document, means, -np.inf).astype(np.float32)
+        places = np.where(is_document, self.place[documents], len(self.place))
         best = np.lexsort((places, -of_documents), axis=1)[:, :k]
         best_scores = np.take_along_axis(of_documents, best, axis=1)
         rows = np.where(np.isfinite(best_scores), np.take_along_axis(documents, best, axis=1), -1)

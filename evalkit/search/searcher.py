@@ -1,79 +1,58 @@
 """One searchable setting: documents in an index, optionally with a second, finer copy that re-orders candidates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
-from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.arrays import FloatMatrix, Rows
 from evalkit.measures.ranking import Ranking, behind, order, without
-from evalkit.search.engines.faiss.exact import StoredFlatIndex
-from evalkit.search.engines.faiss.indexes import FloatIndex, RefinedIndex, VectorIndex
+from evalkit.search.engine import Built, Index, Rescoring
 from evalkit.search.operating import OperatingPoint
 
 TIE_MARGIN = 32
-RESCORE_QUERIES = 64
 
 
-@dataclass(frozen=True)
-class Rescoring:
-    """A flat copy of the documents that re-orders candidates."""
-
-    store: FloatIndex | StoredFlatIndex
-
-    def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:
-        """Inner products of float queries with the de-quantized copies of ``rows`` (queries × candidates)."""
-        scores = np.empty(rows.shape, dtype=np.float32)
-        for start in range(0, len(queries), RESCORE_QUERIES):
-            block = slice(start, start + RESCORE_QUERIES)
-            vectors = self.store.reconstruct(np.maximum(rows[block], 0))[..., : queries.shape[1]]
-            scores[block] = np.einsum("qd,qcd->qc", queries[block], vectors)
-        scores[rows < 0] = -np.inf
-        return scores
-
-
-@dataclass(frozen=True)
-class Built:
-    """What building took and what must be kept.
-
-    ``bytes_per_vector`` counts everything kept per document, a rescoring store included; ``index_bytes`` is all of it
-    as serialized, codebooks and headers too; both are null where an own quantizer does not tell. ``training_vectors``
-    is how many documents codebooks and ranges were learned from, 0 where nothing is learned, ``training_seconds`` the
-    part of ``seconds`` that this took.
-    """
-
-    seconds: float
-    training_seconds: float
-    training_vectors: int
-    index_bytes: int | None
-    bytes_per_vector: float | None
+def nothing() -> None:
+    """There is nothing to close."""
 
 
 @dataclass(frozen=True)
 class Searcher:
     """Documents of one (dims, quantization, index), ready to be searched at one operating point.
 
-    ``candidates`` is how many of the codes' best results are re-ordered, null without a rescoring store. ``refined`` is
-    FAISS's own index of both with its rescoring, where it has one. ``exhaustive`` says that every vector is compared.
-    ``place`` orders ties (see ``ranking.tie_order``).
+    ``candidates`` is how many of the codes' best results are re-ordered, null without a rescoring store.
+    ``exhaustive`` says that every vector is compared. ``place`` orders ties (see ``ranking.tie_order``). ``close``
+    frees what the engine took; a searcher is also a context manager that calls it.
     """
 
-    index: VectorIndex
+    index: Index
     rescoring: Rescoring | None
     candidates: int | None
-    refined: RefinedIndex | None
     exhaustive: bool
     documents: int
     place: Rows
     built: Built
+    close: Callable[[], None] = nothing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def on_disk(self) -> bool:
         """Whether vectors are read from the store at every search, which is no speed that a server would have."""
-        return isinstance(self.index, StoredFlatIndex)
+        return self.built.on_disk
 
     def at(self, point: OperatingPoint) -> "Searcher":
         """The same index at another operating point; its own parameters are set for all who search it."""
-        self.index.set_parameters(point.parameters)
+        self.index.set(point.parameters)
         return replace(self, candidates=point.candidates)
 
     def find(self, queries: FloatMatrix, k: int) -> Ranking:
@@ -83,13 +62,12 @@ class Searcher:
         """
         k = min(k, self.documents)
         if self.rescoring is None:
-            scores, rows = self.index.search(queries, k)
-            return Ranking(rows, scores)
+            return self.index.search(queries, k)
         candidates = self.asked(k)
-        if self.refined is not None:
-            scores, rows = self.refined.search(queries, k, candidates)
-            return Ranking(rows, scores)
-        _, rows = self.index.search(queries, candidates)
+        refined = self.rescoring.search(queries, k, candidates)
+        if refined is not None:
+            return refined
+        rows = self.index.search(queries, candidates).rows
         scores = self.rescoring.scores(queries, rows)
         best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1), axis=1)
@@ -127,17 +105,18 @@ class Searcher:
         """
         k = min(k, self.documents)
         if not self.exhaustive:
-            scores, rows = self.index.search(queries, k)
-            return order(rows, scores, self.place)
+            return self.in_order(self.index.search(queries, k))
         depth = min(k + TIE_MARGIN, self.documents)
-        scores, rows = self.index.search(queries, depth)
-        best = order(rows, scores, self.place)
+        best = self.in_order(self.index.search(queries, depth))
         result = best.first(k)
         open_ties = np.flatnonzero((best.scores[:, k - 1] == best.scores[:, -1]) & (best.rows[:, -1] >= 0))
         while depth < self.documents and len(open_ties):
             depth = min(depth * 4, self.documents)
-            scores, rows = self.index.search(queries[open_ties], depth)
-            deeper = order(rows, scores, self.place)
+            deeper = self.in_order(self.index.search(queries[open_ties], depth))
             result.rows[open_ties], result.scores[open_ties] = deeper.rows[:, :k], deeper.scores[:, :k]
             open_ties = open_ties[deeper.scores[:, k - 1] == deeper.scores[:, -1]]
         return result
+
+    def in_order(self, ranking: Ranking) -> Ranking:
+        """``ranking`` under the total order of ``ranking.order``."""
+        return order(ranking.rows, ranking.scores, self.place)

@@ -116,7 +116,7 @@ def test_every_point_of_a_run_names_the_cluster_of_each_query(
 ) -> None:
     write_keys(colours, BEIR_KEYS)
     of_bm25 = ["model=bm25", *(word for word in tiny_run if not word.startswith("model"))]
-    assert main(of_bm25 if model == "bm25" else [*tiny_run, "dims=[8,32]", "model.fuse=bm25"]) == 0
+    assert main(of_bm25 if model == "bm25" else [*tiny_run, "dims=[8,32]", "stages=bm25"]) == 0
     run = read_run(stored_runs(tmp_path / "results")[0])
     (corpus,) = run.about["corpora"]
     assert (corpus["clusters"], corpus["clustered_by"]) == (6, "cluster key")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.corpora.beir import BeirFolder
+from evalkit.corpora import load_corpus
 
 pytest.importorskip("bs4")
 pytest.importorskip("semantic_text_splitter")
@@ -61,14 +61,14 @@ def test_questions_that_were_filled_in_stay_and_documents_are_renewed(files: Pat
     (files / "notes.txt").unlink()
     make(files, tmp_path, "headings=true")
     assert "new.txt" in documents(folder)
-    corpus = BeirFolder(str(folder)).load("beir")
+    corpus = load_corpus("beir", {"source": "beir", "path": str(folder)})
     assert corpus.queries.ids == ["q1"]
     assert [f.check for f in corpus.findings] == ["judgments_of_unknown_documents"]
 
 
 def test_headings_become_known_items_that_are_marked(files: Path, tmp_path: Path) -> None:
     folder = make(files, tmp_path, "headings=true")
-    corpus = BeirFolder(str(folder)).load("beir")
+    corpus = load_corpus("beir", {"source": "beir", "path": str(folder)})
     asked = dict(zip(corpus.queries.ids, corpus.queries.texts, strict=True))
     assert asked == {
         "heading:pump.md:1": "Pumps",
@@ -89,7 +89,7 @@ def test_chunks_hold_all_of_a_document_in_order_and_carry_their_own_headings(fil
     assert max(map(len, parts)) <= 120
     assert " ".join(parts).split() == (files / "long.txt").read_text().split()
     assert found == documents(make(files, tmp_path, "chunk_characters=120"))  # the same ids every time
-    corpus = BeirFolder(str(folder)).load("beir")
+    corpus = load_corpus("beir", {"source": "beir", "path": str(folder)})
     for query, grades in corpus.qrels.items():
         (document,) = grades
         assert dict(zip(corpus.queries.ids, corpus.queries.texts, strict=True))[query] in found[document]["text"]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -225,6 +226,15 @@ def copy():
     }
     assert list(corpus.queries.texts) == ["Four words of summary.", "Another summary of five words."]
     assert corpus.qrels == {i: {i: 1} for i in corpus.documents.ids}
+
+
+def test_a_pydoc_root_that_is_no_folder_or_has_no_docstrings_is_named(tmp_path: Path) -> None:
+    for root in (tmp_path / "nowhere", Path(__file__)):
+        with pytest.raises(UserError, match=re.escape(f"corpus.pydoc.root={root} is no folder.")):
+            load_corpus("pydoc", {"source": "pydoc", "root": str(root)})
+    (tmp_path / "bare.py").write_text("def undocumented():\n    pass\n")
+    with pytest.raises(UserError, match=re.escape(f"no docstring below {tmp_path}")):
+        load_corpus("pydoc", {"source": "pydoc", "root": str(tmp_path)})
 
 
 def test_pydoc_of_this_python_is_a_corpus_of_thousands() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.__main__ import main
-from evalkit.config import ChunkingConfig, ModelConfig, Prompts, RuntimeConfig
+from evalkit.config import ChunkingConfig, Prompts, RuntimeConfig, SentenceTransformersModel
 from evalkit.config.compose import compose
 from evalkit.corpora import Texts
 from evalkit.embeddings.chunking import chunks_of, windows
@@ -27,7 +27,7 @@ WORDS = LONG.split()
 @pytest.fixture
 def encoder(tiny_model: Path) -> Encoder:
     """Reads 16 tokens, two of them [CLS] and [SEP]; every word of LONG is one token, every mark too."""
-    config = ModelConfig(kind="sentence_transformers", name="tiny", path=str(tiny_model), max_length=16)
+    config = SentenceTransformersModel(name="tiny", path=str(tiny_model), max_length=16)
     return load_encoder(config, RuntimeConfig(kind="torch"))
 
 
@@ -229,7 +229,7 @@ def test_fused_with_bm25_chunks_and_whole_documents_add_up_by_document(
     tiny_run: list[str], long_documents: Path, tmp_path: Path
 ) -> None:
     settings = [*tiny_run, f"corpus.beir.path={long_documents}", "chunking=tokens", "chunking.size=6"]
-    found = run([*settings, "model.fuse=bm25"], tmp_path, "fused")
+    found = run([*settings, "stages=bm25"], tmp_path, "fused")
     alone = run(["model=bm25", *tiny_run[3:], f"corpus.beir.path={long_documents}"], tmp_path, "bm25")
     dense, fused = found.about["points"]
     (lexical,) = alone.about["points"]
@@ -244,9 +244,7 @@ def test_scores_are_those_of_the_best_chunks_by_sentence_transformers(
     from sentence_transformers import SentenceTransformer
 
     settings = [*tiny_run, f"corpus.beir.path={long_documents}", "chunking=tokens", "chunking.size=6"]
-    encoder = load_encoder(
-        ModelConfig(kind="sentence_transformers", name="t", path=str(tiny_model)), RuntimeConfig(kind="torch")
-    )
+    encoder = load_encoder(SentenceTransformersModel(name="t", path=str(tiny_model)), RuntimeConfig(kind="torch"))
     model = SentenceTransformer(str(tiny_model), device="cpu")
     filler = "house tree river stone " * 5
     chunks = chunks_of(documents(f"{filler}red"), encoder, ChunkingConfig("tokens", size=6))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.config import ModelConfig
+from evalkit.config import HostedModel
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
 from evalkit.embeddings.store import META_VERSION
@@ -25,21 +25,16 @@ CORPUS_SIZE = 25
 
 
 class CountingEncoder:
-    """A real encoder of the protocol: vectors from the bytes of the text, and a count of what it encoded."""
+    """The protocol and no more: vectors from the bytes of the text, and a count of what it encoded."""
 
     def __init__(self, spoil: str = "", value: float = 0.0, revision: str = "1", fail_at: str = "") -> None:
-        self.config = ModelConfig(kind="counting", name="counting", revision=revision)
+        self.config = HostedModel(kind="counting", name="counting", revision=revision)
         self.spoil, self.value, self.fail_at = spoil, value, fail_at
-        self.dims, self.max_length = DIMS, 100
+        self.dims = DIMS
         self.encoded: list[str] = []
 
     def identity(self, side: Side) -> dict[str, Any]:
         return {"model": self.config.name, "revision": self.config.revision, "side": side}
-
-    def timing_settings(self) -> dict[str, Any]:
-        return {"threads": 1}
-
-    def load(self) -> None: ...
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         if self.fail_at in texts:
@@ -52,13 +47,7 @@ class CountingEncoder:
         lengths = np.array([len(t) for t in texts])
         return Encoded(vectors, lengths, lengths > 8, 0.001 * len(texts))
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu"}
 
 

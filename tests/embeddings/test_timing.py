@@ -30,7 +30,7 @@ class Paced(CountingEncoder):
     def timing_settings(self) -> dict[str, Any]:
         return {"threads": self.threads}
 
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "threads": self.threads}
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
@@ -193,7 +193,7 @@ def test_a_run_says_whose_its_timings_are(tiny_run: list[str], tmp_path: Path) -
 
 def test_a_run_without_a_timing_has_nulls_with_their_reason(tiny_run: list[str], tmp_path: Path) -> None:
     assert main([*tiny_run, "runtime.threads=1"]) == 0
-    arguments = ["runtime.threads=2", "runtime.timing_seconds=0", "model.fuse=bm25"]
+    arguments = ["runtime.threads=2", "runtime.timing_seconds=0", "stages=bm25"]
     assert main([*tiny_run, *arguments]) == 0
     about = read_run(stored_runs(tmp_path / "results")[-1]).about
     columns = ("documents_per_second", "tokens_per_second", "peak_rss_bytes", "encode_query_ms_p50", "query_ms_p95")

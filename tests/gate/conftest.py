@@ -33,7 +33,7 @@ FIGURES = {
 MakeRun = Callable[..., StoredRun]
 
 
-def canaries(vectors: np.ndarray) -> tuple[Canary, Canary]:
+def canaries(vectors: np.ndarray) -> tuple[Canary, ...]:
     half = len(vectors) // 2
     sides = (("document", vectors[:half]), ("query", vectors[half:]))
     return tuple(

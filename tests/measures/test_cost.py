@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from evalkit.config import PricingConfig, ReportConfig, WorkloadConfig
+from evalkit.config.check import check_cost
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.measures.cost import FIGURES, Tariff, costs, crossing, tariff, why_no_cost
@@ -170,7 +171,7 @@ def test_a_hosted_model_is_priced_by_its_tokens() -> None:
 def test_a_misspelt_machine_or_storage_is_refused(override: str) -> None:
     config = composed(override)
     with pytest.raises(UserError, match=r"has no price.*\n.*(aws_c7a_large|ram)"):
-        tariff(config.pricing, config.workload, "m", "cpu", CPU)
+        check_cost(config.pricing, config.workload)
 
 
 def test_what_is_billed_by_the_gib_is_priced_by_the_gb() -> None:

@@ -3,25 +3,28 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import evalkit.scaling.at_size as at_size_module
+import evalkit.scaling.lists as lists_module
+import evalkit.scaling.timing as timing_module
 from evalkit.config import RunConfig
 from evalkit.config.compose import compose
 from evalkit.corpora import load_corpus
 from evalkit.encoders import load_encoder
 from evalkit.encoders.local.auto_runtime import named_runtime
 from evalkit.measures.laws import BATCH, BUILD, SEARCH, SIZE, TERMS, Law, at_workload, fitted
-from evalkit.scaling.at_size import OVERLAP, TIMED, exhaustive_laws
+from evalkit.scaling.at_size import OVERLAP, TIMED
 from evalkit.scaling.cache_size import kib_or_mib, last_level_cache
 from evalkit.scaling.filler import Filler, nearest_cosines
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.larger import double, innermost
-from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
+from evalkit.scaling.scans import exhaustive_laws
+from evalkit.scaling.vectors import CorpusLaws, configs_key, point_laws, why_not_at_size
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, cut, operating_points
 
 DIMS, DOCUMENTS, CACHE_BYTES = 32, 600, 2**20
@@ -52,7 +55,8 @@ def with_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[int]:
         asked.append(native.ntotal)
         return {name: scale * clock(native) for name, scale in zip(TIMED, (1.0, 0.9, 1.5, 0.6), strict=True)}
 
-    monkeypatch.setattr(at_size_module, "timed", timed)
+    monkeypatch.setattr(timing_module, "timed", timed)
+    monkeypatch.setattr(lists_module, "timed", timed)
     return asked
 
 
@@ -115,7 +119,7 @@ def test_lists_take_what_the_clock_says_at_any_size(
     nlist: str, documents: np.ndarray, tmp_path: Path, small_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_clock(monkeypatch, lists)
-    monkeypatch.setattr(at_size_module, "excess_of_lists", lambda *_: (1.0, 0.0))
+    monkeypatch.setattr(lists_module, "excess_of_lists", lambda *_: (1.0, 0.0))
     override = f"index.ivf.nlist={nlist}"
     found, *_ = laws_of(documents, tmp_path, "float32", "ivf", override, "at_workload_seconds=30")
     for nprobe, each in zip((4, 16), found, strict=True):
@@ -134,11 +138,11 @@ def test_queries_search_longer_lists_the_more_there_are(
     many = Filler(documents).vectors(40_000, DIMS)
     index = build(Vectors(many, DIMS), np.arange(len(many)), *configs("float32", "ivf"))
     nprobe, nlist = 4, innermost(index.index).nlist
-    share = at_size_module.searched_share(index.index, documents[:200], nprobe)
+    share = lists_module.searched_share(index.index, documents[:200], nprobe)
     small = build(Vectors(many[:4_096], DIMS), np.arange(4_096), *configs("float32", "ivf"))
     wide = build(Vectors(many[:4_096], DIMS), np.arange(4_096), *configs("float32", "ivf", nlist=256))
     question = type("Question", (), {"queries": documents[:200]})
-    at_one, by_log = at_size_module.excess_of_lists(small.index, wide.index, question, nprobe)
+    at_one, by_log = lists_module.excess_of_lists(small.index, wide.index, question, nprobe)
     assert at_one + by_log * math.log(nlist) == pytest.approx(share * nlist / nprobe, rel=0.1)
 
 
@@ -169,7 +173,9 @@ def test_a_graph_whose_law_fails_at_the_largest_size_has_none(
         assert "search_ms_mean" not in each.laws
 
 
-def test_a_graph_that_takes_too_long_says_what_it_would_take(documents: np.ndarray, tmp_path: Path) -> None:
+def test_a_graph_that_takes_too_long_says_what_it_would_take(
+    documents: np.ndarray, tmp_path: Path, small_cache: None
+) -> None:
     found, *_ = laws_of(documents, tmp_path, "float32", "hnsw", "at_workload_seconds=0.01")
     for each in found:
         reasons = why_not_at_size(each)
@@ -266,20 +272,20 @@ def test_overlap_is_what_is_found_of_the_exact_first_ten_among_the_filler(
         assert each.overlap == pytest.approx(np.mean(shares))
 
 
-@pytest.mark.parametrize("quantization", ["float32", "int8", "pq_fast", "opq", "lsh", "rabitq4", "binary"])
-@pytest.mark.parametrize("index", ["flat", "ivf"])
+QUANTIZATIONS = ("float32", "int8", "pq_fast", "opq", "lsh", "rabitq4", "binary")
+DOUBLED = [pair for pair in product(("flat", "ivf"), QUANTIZATIONS) if pair != ("ivf", "lsh")]  # FAISS has no such
+
+
+@pytest.mark.parametrize(("index", "quantization"), DOUBLED)
 def test_a_doubled_index_has_every_code_twice(quantization: str, index: str, documents: np.ndarray) -> None:
     stored, searched = configs(quantization, index)
-    try:
-        searcher = build(Vectors(documents, DIMS), np.arange(DOCUMENTS), stored, searched)
-    except Exception as error:
-        pytest.skip(str(error))
-    before = searcher.index.search(documents[:5], 3)[0]
+    searcher = build(Vectors(documents, DIMS), np.arange(DOCUMENTS), stored, searched)
+    before = searcher.index.search(documents[:5], 3).scores
     double(searcher.index)
-    scores, rows = searcher.index.search(documents[:5], 6)
+    doubled = searcher.index.search(documents[:5], 6)
     assert innermost(searcher.index).ntotal == 2 * DOCUMENTS
-    assert np.allclose(np.sort(scores)[:, ::-2], before, atol=1e-5)
-    assert (rows >= 0).all()
+    assert np.allclose(np.sort(doubled.scores)[:, ::-2], before, atol=1e-5)
+    assert (doubled.rows >= 0).all()
 
 
 @pytest.mark.parametrize(("fixed", "each"), [(0.0, 2e-5), (0.3, 1e-6), (5.0, 0.0)])
@@ -364,3 +370,10 @@ def test_a_corpus_beyond_the_cache_says_nothing_wrong_of_a_smaller_workload() ->
     law = exhaustive_laws(measured, 200_000, 30_000)["search_ms_mean"]
     for vectors in (1, 5_000, 30_000, 10**6):
         assert law.at(vectors) == pytest.approx(0.05 + 1e-5 * vectors, rel=1e-3)
+
+
+def test_what_a_quantization_is_called_beside_its_faiss_string_makes_no_kept_law_void() -> None:
+    """The names that laws were kept under before quantizations said kind and bits, and indexes their engine."""
+    key = configs_key(*configs("pq_rescore", "ivf"))
+    assert set(key["quantization"]) == {"faiss", "rescore", "transform", "subvector_dims", "_target_", "options"}
+    assert set(key["index"]) == {"faiss", "binary", "nlist", "search", "build_threads"}

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 import evalkit.scaling.lexical as lexical_module
-from evalkit.config import ModelConfig
+from evalkit.config import Bm25Model, RandomModel
 from evalkit.lexical import load_retriever
 from evalkit.measures.laws import BUILD, SEARCH, SIZE
 from evalkit.scaling.at_size import TIMED
 from evalkit.scaling.lexical import growing, measure
 
 TEXTS = ["a green house by the sea", "a red house", "the sea is green", "boats at sea", "a red boat by a green house"]
-BM25 = ModelConfig(kind="bm25", name="bm25")
-RANDOM = ModelConfig(kind="random", name="random")
+BM25 = Bm25Model()
+RANDOM = RandomModel()
 
 
 def test_copies_have_the_scores_and_postings_of_what_they_are_copies_of() -> None:

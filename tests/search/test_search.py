@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.measures.ranking import order, tie_order, without
 from evalkit.search import Ranking, Searcher, Vectors, build, cut
-from evalkit.search.engines.faiss.indexes import sign_bits
+from evalkit.vectors.sign_bits import sign_bits
 
 Matrix = np.ndarray
 FLAT = IndexConfig("{quantization}")
@@ -82,7 +82,7 @@ def test_index_bytes_are_those_of_the_serialized_index() -> None:
     import faiss
 
     made = searcher(vectors(300, 64), "SQ8")
-    assert made.built.index_bytes == len(faiss.serialize_index(made.index.index))
+    assert made.built.index_bytes == len(faiss.serialize_index(made.index.main.index))
 
 
 def test_trap_2_int8_is_calibrated_once_on_documents_and_queries_stay_float() -> None:
@@ -166,8 +166,8 @@ def test_trap_9_values_outside_the_calibrated_range_are_clipped() -> None:
     documents = vectors(300, 16)
     made = searcher(documents, "SQ8")
     outside = np.full((1, 16), 5.0, np.float32)
-    made.index.add(outside)
-    stored = made.index.reconstruct(np.array([300]))[0]
+    made.index.main.add(outside)
+    stored = made.index.main.reconstruct(np.array([300]))[0]
     np.testing.assert_allclose(stored, documents.max(axis=0), atol=0.02)
 
 

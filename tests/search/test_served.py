@@ -70,7 +70,7 @@ def test_what_is_timed_reorders_just_as_many_candidates(candidates: int) -> None
     """Also through FAISS's own IndexRefine, which takes a factor and rounds it down."""
     made = searcher(QuantizationConfig("SQ4", RescoreConfig("float32", candidates=candidates)))
     coarse = searcher(QuantizationConfig("SQ4")).rank(QUERIES, candidates)
-    assert made.refined is not None
+    assert made.rescoring.search(QUERIES, 10, candidates) is not None
     for rows, query, given_ in zip(made.find(QUERIES, 10).rows, QUERIES, coarse.rows, strict=True):
         assert rows.tolist() == given_[np.argsort(-(DOCUMENTS[given_] @ query))][:10].tolist()
 

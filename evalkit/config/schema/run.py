@@ -5,11 +5,20 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from evalkit.config.schema.corpora import CorpusConfig
 from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
-from evalkit.config.schema.models import ModelConfig, RerankerConfig
+from evalkit.config.schema.models import ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
+from evalkit.config.schema.stages import AnyStage
 
 SERVE_K = 10
+
+
+@dataclass
+class TaskConfig:
+    """What embeddings are used for."""
+
+    kind: str = "retrieval"
 
 
 @dataclass
@@ -24,6 +33,13 @@ class RuntimeConfig:
     threads: int | None = None
     latency_calls: int = 200
     timing_seconds: float = 10.0
+
+
+@dataclass
+class ExecutorConfig:
+    """Who encodes the shards of a pass."""
+
+    kind: str = "in_process"
 
 
 @dataclass
@@ -43,13 +59,15 @@ class RunConfig:
     ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go.
     """
 
+    task: TaskConfig = field(default_factory=TaskConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    corpus: dict[str, Any] = field(default_factory=dict)
+    corpus: dict[str, CorpusConfig] = field(default_factory=dict)
     quantization: dict[str, QuantizationConfig] = field(default_factory=dict)
     index: dict[str, IndexConfig] = field(default_factory=dict)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
-    reranker: RerankerConfig = field(default_factory=RerankerConfig)
+    stages: dict[str, AnyStage] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     pricing: PricingConfig = field(default_factory=PricingConfig)
     workload: WorkloadConfig = field(default_factory=WorkloadConfig)

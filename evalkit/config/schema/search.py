@@ -6,6 +6,17 @@ from typing import Any
 from omegaconf import MISSING
 
 RESCORE_FACTOR = 4
+KINDS = {  # how the components of a vector are kept
+    "float": "as IEEE floats",
+    "bfloat": "as floats of float32's range and fewer digits",
+    "scalar": "each as one of 2^bits steps of a range learned on the documents",
+    "binary": "each as its sign",
+    "product": "so many together, as one of 2^bits patterns learned on the documents",
+    "rotated_product": "likewise, after a rotation learned on the documents",
+    "rabitq": "each in few bits, with factors beside them that make inner products estimable",
+    "lsh": "each as its sign after a random rotation",
+    "own": "as a class of one's own keeps them",
+}
 
 
 @dataclass
@@ -23,10 +34,13 @@ class RescoreConfig:
 
 @dataclass
 class QuantizationConfig:
-    """How a stored vector is kept: a fragment of FAISS's index_factory, and an optional rescoring store.
+    """How a stored vector is kept: what it is, how FAISS calls it, and an optional rescoring store.
 
-    In ``faiss`` and ``transform``, {dims} is the width and {subvectors} how many times ``subvector_dims`` goes into
-    it; other widths are filled up with zeros. ``_target_`` names a class of one's own instead, made with ``options``.
+    ``kind`` is one of KINDS, ``bits`` how many are kept of a dimension, or of each ``subvector_dims`` of them: what
+    every engine understands. Null is not said, which the faiss engine alone can do with. In ``faiss`` and
+    ``transform``, fragments of its index_factory, {dims} is the width and {subvectors} how many times
+    ``subvector_dims`` goes into it; other widths are filled up with zeros. ``_target_`` names a class of one's own
+    instead, made with ``options``.
     """
 
     faiss: str = ""
@@ -35,21 +49,27 @@ class QuantizationConfig:
     subvector_dims: int | None = None
     _target_: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    kind: str | None = None
+    bits: int | None = None
 
 
 @dataclass
 class IndexConfig:
-    """How stored vectors are searched: templates of FAISS's index_factory, for float and for binary codes.
+    """How stored vectors are searched, by which ``engine`` (a name of search.engine.ENGINES).
 
-    ``search`` lists the values of each search parameter; every combination is an operating point of one built index.
-    ``nlist`` null is the square root of the number of documents, ``build_threads`` null all threads.
+    ``faiss`` and ``binary`` are templates of FAISS's index_factory, for float and for binary codes; ``options`` are
+    what another engine reads. ``search`` lists the values of each search parameter; every combination is an operating
+    point of one built index. ``nlist`` null is the square root of the number of documents, ``build_threads`` null all
+    threads.
     """
 
-    faiss: str = MISSING
+    faiss: str = ""
     binary: str = "{quantization}"
     nlist: int | None = None
     search: dict[str, list[int]] = field(default_factory=dict)
     build_threads: int | None = None
+    engine: str = "faiss"
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

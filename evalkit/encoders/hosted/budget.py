@@ -5,14 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from evalkit.config import ApiConfig
+from evalkit.encoders.capabilities import Sent
 from evalkit.encoders.hosted.http_errors import status_of
 from evalkit.encoders.hosted.token_bounds import most_tokens
 from evalkit.errors import UserError
+
+NOTHING = Sent(0, 0)
 
 
 @dataclass
 class Budget:
     """``spent_tokens`` were billed; ``open_tokens`` are what requests without an answer may be billed at most.
+
+    ``sent`` is what was answered since it was last taken.
 
     A request that was lost on its way may have been billed, so its tokens stay open; one that was refused with an HTTP
     status was not.
@@ -22,6 +27,7 @@ class Budget:
     api: ApiConfig
     spent_tokens: int = 0
     open_tokens: int = 0
+    sent: Sent = NOTHING
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reserve(self, texts: Sequence[str]) -> int:
@@ -38,11 +44,19 @@ class Budget:
             self.open_tokens += most
         return most
 
-    def settle(self, reserved: int, counted: int | None) -> None:
+    def settle(self, reserved: int, texts: int, counted: int | None) -> None:
         """An answer came: what the API counted is spent, or all that was reserved where it doesn't tell."""
         with self.lock:
             self.open_tokens -= reserved
             self.spent_tokens += reserved if counted is None else counted
+            known = None if counted is None or self.sent.tokens is None else self.sent.tokens + counted
+            self.sent = Sent(self.sent.texts + texts, known)
+
+    def take_sent(self) -> Sent:
+        """``sent``, which begins again at nothing."""
+        with self.lock:
+            sent, self.sent = self.sent, NOTHING
+        return sent
 
     def fail(self, reserved: int, error: BaseException) -> None:
         """No answer came: what was refused costs nothing, what was lost may."""

@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
-from evalkit.encoders.hosted.encoder import HostedEncoder, Reply
+from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.hosted.requests import Reply
 
 
 class Cohere:
     package, extra = "cohere", "cohere"
     cuts_in_silence = False
 
-    def connect(self, config: ModelConfig, key: str) -> Any:
+    def connect(self, config: HostedModel, key: str) -> Any:
         import cohere
 
         return cohere.ClientV2(api_key=key, base_url=config.url, timeout=config.api.timeout_seconds)
 
-    def request(self, client: Any, config: ModelConfig, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+    def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         found = client.embed(
             texts=list(texts),
             model=config.name,
@@ -32,5 +33,5 @@ class Cohere:
         return Reply(found.embeddings.float_ or [], None if tokens is None else round(tokens))
 
 
-def hosted(config: ModelConfig, runtime: RuntimeConfig) -> HostedEncoder:
+def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:
     return HostedEncoder(config, Cohere(), "hosted")

@@ -3,22 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
-from evalkit.encoders.hosted.encoder import HostedEncoder, Reply
+from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.hosted.requests import Reply
 
 
 class Google:
     package, extra = "google.genai", "google"
     cuts_in_silence = True
 
-    def connect(self, config: ModelConfig, key: str) -> Any:
+    def connect(self, config: HostedModel, key: str) -> Any:
         from google import genai
 
         timeout_ms = round(config.api.timeout_seconds * 1000)
         return genai.Client(api_key=key, http_options=genai.types.HttpOptions(base_url=config.url, timeout=timeout_ms))
 
-    def request(self, client: Any, config: ModelConfig, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+    def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         from google.genai.types import EmbedContentConfig
 
         options = EmbedContentConfig(task_type=getattr(config.api.input_types, side), output_dimensionality=dims)
@@ -27,5 +28,5 @@ class Google:
         return Reply([item.values for item in found.embeddings or []], getattr(usage, "prompt_token_count", None))
 
 
-def hosted(config: ModelConfig, runtime: RuntimeConfig) -> HostedEncoder:
+def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:
     return HostedEncoder(config, Google(), "hosted")

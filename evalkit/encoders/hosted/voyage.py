@@ -4,23 +4,24 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
-from evalkit.encoders.hosted.encoder import HostedEncoder, Reply, in_order
+from evalkit.encoders.hosted.encoder import HostedEncoder
+from evalkit.encoders.hosted.requests import Reply, in_order
 
 
 class Voyage:
     package, extra = "voyageai", "voyage"
     cuts_in_silence = False
 
-    def connect(self, config: ModelConfig, key: str) -> Any:
+    def connect(self, config: HostedModel, key: str) -> Any:
         import voyageai
         from voyageai.util import get_default_base_url
 
         where = {"api_key": key, "base_url": config.url or get_default_base_url(key)}
         return partial(voyageai.Embedding.create, **where, request_timeout=config.api.timeout_seconds)
 
-    def request(self, client: Any, config: ModelConfig, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
+    def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         found = client(
             input=list(texts),
             model=config.name,
@@ -31,5 +32,5 @@ class Voyage:
         return Reply(in_order([(item["index"], item["embedding"]) for item in found.data]), found.usage["total_tokens"])
 
 
-def hosted(config: ModelConfig, runtime: RuntimeConfig) -> HostedEncoder:
+def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:
     return HostedEncoder(config, Voyage(), "hosted")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import RuntimeConfig, VectorModel
+from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
 from evalkit.errors import UserError
@@ -18,7 +19,7 @@ SAMPLE_TEXTS = 64
 
 
 def choose_runtime(
-    model: ModelConfig, runtime: RuntimeConfig, documents: Sequence[str], remembered: Path
+    model: VectorModel, runtime: RuntimeConfig, documents: Sequence[str], remembered: Path
 ) -> RuntimeConfig:
     """``runtime`` with the quickest candidate on the first of ``documents`` for its kind.
 
@@ -50,6 +51,8 @@ def named_runtime(runtime: RuntimeConfig) -> RuntimeConfig:
 
 def candidates(runtime: RuntimeConfig) -> list[str]:
     """Installed runtimes that have the precision and the device. PyTorch alone where there is a GPU to use."""
+    if not any(known.installed for known in RUNTIMES.values()):
+        return ["torch"]  # for a model that needs none, or whose encoder says what to install
     uses_gpu = runtime.device not in ("auto", "cpu") or (runtime.device == AUTO and has_gpu())
     found = [
         kind
@@ -66,13 +69,13 @@ def has_gpu() -> bool:
     return Path("/dev/nvidia0").exists() or (sys.platform == "darwin" and platform.machine() == "arm64")
 
 
-def texts_per_second(model: ModelConfig, runtime: RuntimeConfig, documents: Sequence[str]) -> float:
+def texts_per_second(model: VectorModel, runtime: RuntimeConfig, documents: Sequence[str]) -> float:
     """Speed on a sample after warm-up; 0 for a runtime that fails or whose vectors differ from PyTorch's."""
     sample = [documents[i] for i in range(min(SAMPLE_TEXTS, len(documents)))]
     encoder = load_encoder(model, runtime)
     try:
-        encoder.load()
-        verified = encoder.verify(sample, "document")
+        load(encoder)
+        verified = verification(encoder, sample, "document")
     except (RuntimeError, UserError) as error:
         sys.stderr.write(f"evalkit: warning: runtime={runtime.kind} is left out: {error}\n")
         return 0.0

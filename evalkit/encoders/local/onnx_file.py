@@ -4,20 +4,20 @@ import sys
 from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import psutil
 
 from evalkit.arrays import FloatMatrix, Rows
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import OnnxModel, RuntimeConfig
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.weights import file_of, file_sha256
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import TOKENIZER_FILE, tokenizer_of
-from evalkit.errors import UserError, did_you_mean
+from evalkit.encoders.width import check_width
+from evalkit.errors import UserError, did_you_mean, require
 
 MODEL_FILE = "model.onnx"
 TOKEN_BUDGET = 2_048
@@ -42,14 +42,13 @@ POOLING = {"mean": mean_of_tokens, "cls": first_token}
 class OnnxFileEncoder:
     """``path`` or ``package`` says where model.onnx lies, ``tokenizer`` where tokenizer.json: folders or packages."""
 
-    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+    def __init__(self, config: OnnxModel, runtime: RuntimeConfig) -> None:
         self.config = config
         self.token_budget = runtime.token_budget or TOKEN_BUDGET
         self.budget = TokenBudget(self.token_budget)
         self.threads = runtime.threads or psutil.cpu_count(logical=False) or 1
         for package in LIBRARIES:
-            if find_spec(package) is None:
-                raise UserError(f"model={config.name} needs {package}.", "pip install 'embedding-evalkit[onnx]'.")
+            require(package, "onnx", f"model={config.name}")
         if config.pooling not in POOLING:
             raise UserError(f"model.pooling={config.pooling} is unknown.", did_you_mean(config.pooling, POOLING))
         self.model_file = file_of(config.path or config.package, MODEL_FILE, "model.path")
@@ -119,7 +118,9 @@ class OnnxFileEncoder:
             advance(len(rows))
 
         encode_in_batches(tokens.tolist(), self.budget, encode_batch)
-        return Encoded(np.stack([vectors[row] for row in range(len(texts))]), tokens, truncated, clock.seconds)
+        in_order = np.stack([vectors[row] for row in range(len(texts))])
+        check_width(self.config, in_order.shape[1])
+        return Encoded(in_order, tokens, truncated, clock.seconds)
 
     def run(self, encodings: Sequence[Any], taken: Set[str]) -> FloatMatrix:
         """One batch through the session, which takes the inputs named ``taken``: texts × dims (float32)."""
@@ -134,14 +135,7 @@ class OnnxFileEncoder:
             return np.asarray(found, dtype=np.float32)
         return POOLING[self.config.pooling](found.astype(np.float32), inputs["attention_mask"])
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: the file is all there is."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {
             "device": "cpu",
             "runtime": "onnxruntime",

@@ -8,12 +8,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from evalkit.config import RuntimeConfig
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, is_installed, require
 
 Tensors = Mapping[str, Any]
 TokenEmbeddings = Callable[[Tensors], Any]
@@ -37,7 +36,7 @@ class Runtime:
 
     @property
     def installed(self) -> bool:
-        return all(find_spec(package) for package in self.packages)
+        return all(is_installed(package) for package in self.packages)
 
 
 def openvino(module: Any, example: Tensors, precision: str, threads: int) -> TokenEmbeddings:
@@ -97,11 +96,8 @@ def find_runtime(config: RuntimeConfig) -> Runtime:
     if config.kind not in RUNTIMES:
         raise UserError(f"runtime.kind={config.kind} is unknown.", did_you_mean(config.kind, RUNTIMES))
     runtime = RUNTIMES[config.kind]
-    if not runtime.installed:
-        raise UserError(
-            f"runtime={config.kind} is not installed.",
-            f"Install it: pip install 'embedding-evalkit[{config.kind}]'.",
-        )
+    for package in runtime.packages:
+        require(package, config.kind, f"runtime={config.kind}")
     if config.precision not in runtime.precisions:
         hint = did_you_mean(config.precision, runtime.precisions)
         raise UserError(f"runtime={config.kind} has no precision '{config.precision}'.", hint)

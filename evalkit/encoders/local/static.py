@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import FloatMatrix
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import Model2VecModel, RuntimeConfig, WordLlamaModel
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.weights import at_commit, folder_sha256, hub_folder, local_folder
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import unlimited
-from evalkit.errors import UserError
+from evalkit.encoders.width import check_width, table_width
+from evalkit.errors import require
 
 BATCH_TEXTS = 256
+WORDLLAMA_TABLE = "weights/l2_supercat_256.safetensors"
+
+StaticModel = Model2VecModel | WordLlamaModel
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Engine:
 class StaticEncoder:
     """``load_engine`` loads the model when it is first needed; ``weights`` stands for them in the identity."""
 
-    def __init__(self, config: ModelConfig, package: str, weights: str, load_engine: Callable[[], Engine]) -> None:
+    def __init__(self, config: StaticModel, package: str, weights: str, load_engine: Callable[[], Engine]) -> None:
         self.config = config
         self.package = package
         self.weights = weights
@@ -44,7 +48,9 @@ class StaticEncoder:
 
     @cached_property
     def engine(self) -> Engine:
-        return self.load_engine()
+        engine = self.load_engine()
+        check_width(self.config, engine.dims)
+        return engine
 
     @property
     def dims(self) -> int:
@@ -52,7 +58,8 @@ class StaticEncoder:
 
     @property
     def max_length(self) -> int | None:
-        return self.config.max_length
+        """Null for WordLlama, which reads whole texts."""
+        return self.config.max_length if isinstance(self.config, Model2VecModel) else None
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -62,11 +69,11 @@ class StaticEncoder:
         return {
             "kind": self.config.kind,
             "model": self.config.name,
-            "revision": self.config.revision,
+            "revision": self.config.revision if isinstance(self.config, Model2VecModel) else None,
             "weights": self.weights,
             "side": side,
             "prompt": getattr(self.config.prompts, side),
-            "max_length": self.config.max_length,
+            "max_length": self.max_length,
             "libraries": {self.package: version(self.package)},
         }
 
@@ -92,20 +99,13 @@ class StaticEncoder:
         limit = self.max_length or np.iinfo(np.int64).max
         return Encoded(vectors, np.minimum(tokens, limit), tokens > limit, clock.seconds)
 
-    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
-        """Null: there is one way to compute a mean."""
-        return None
-
-    def peak_device_bytes(self) -> int | None:
-        return None
-
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "runtime": self.package, "precision": "float32", "max_length": self.max_length}
 
 
-def model2vec(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
+def model2vec(config: Model2VecModel, runtime: RuntimeConfig) -> StaticEncoder:
     """A model of Model2Vec: a folder, or from the hub at its pinned revision."""
-    needs("model2vec", config)
+    require("model2vec", "static", f"model={config.name}")
     folder = local_folder(config)
     if folder is None:
         config = at_commit(config)
@@ -126,15 +126,16 @@ def model2vec(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
     return StaticEncoder(config, "model2vec", weights, load_engine)
 
 
-def wordllama(config: ModelConfig, runtime: RuntimeConfig) -> StaticEncoder:
+def wordllama(config: WordLlamaModel, runtime: RuntimeConfig) -> StaticEncoder:
     """WordLlama with the 256 dimensions that its package ships: no hub."""
-    needs("wordllama", config)
+    require("wordllama", "static", f"model={config.name}")
+    shipped = Path(str(find_spec("wordllama").origin)).parent  # type: ignore[union-attr]
+    check_width(config, table_width(shipped / WORDLLAMA_TABLE))
 
     def load_engine() -> Engine:
         with root_logging_as_it_was():
             import wordllama as package
 
-        shipped = Path(package.__file__).parent
         model = package.WordLlama.load(cache_dir=shipped, disable_download=True)
         return Engine(
             embed=lambda texts: np.asarray(model.embed(texts, norm=False), dtype=np.float32),
@@ -156,11 +157,3 @@ def root_logging_as_it_was() -> Iterator[None]:
     finally:
         root.setLevel(level)
         root.handlers[:] = handlers
-
-
-def needs(package: str, config: ModelConfig) -> None:
-    if find_spec(package) is None:
-        raise UserError(
-            f"model={config.name} needs {package}, which is not installed.",
-            "Install it: pip install 'embedding-evalkit[static]'.",
-        )

@@ -7,32 +7,34 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
-from evalkit.config import ModelConfig
-from evalkit.errors import UserError
+from evalkit.config import FileModel, ModelConfig, SentenceTransformersModel
+from evalkit.errors import UserError, first_line, is_installed
+
+File = TypeVar("File", bound=FileModel)
 
 HUB_TIMEOUT_S = 10.0
 COMMIT = re.compile("[0-9a-f]{40}")
 
 
-def local_folder(model: ModelConfig) -> Path | None:
+def local_folder(model: FileModel) -> Path | None:
     """The folder of the model's files: ``path``, or what the installed ``package`` ships; null means the hub.
 
-    Raises UserError where ``path`` does not exist or the weights are not those that ``weights_sha256`` promises.
+    Raises UserError where ``path`` does not exist.
     """
     if model.path is not None:
         folder = Path(model.path).expanduser()
         if not folder.is_dir():
             raise UserError(f"model.path={model.path} is no folder.", "Give a sentence-transformers folder.")
         return folder
-    if model.package is None or find_spec(model.package) is None:
+    if model.package is None or not is_installed(model.package):
         return None
     return Path(import_module(model.package).get_model_path())
 
 
-def check_weights(model: ModelConfig, folder: Path) -> None:
+def check_weights(model: SentenceTransformersModel, folder: Path) -> None:
     """Raises UserError where the weights are not those that ``weights_sha256`` promises."""
     weights = folder / "model.safetensors"
     if model.weights_sha256 is None:
@@ -54,7 +56,7 @@ def file_of(place: str | None, name: str, setting: str) -> Path:
         return path
     if path.is_dir():
         found = sorted(path.rglob(name))
-    elif place.isidentifier() and find_spec(place) is not None:
+    elif place.isidentifier() and is_installed(place):
         found = sorted(Path(str(import_module(place).__file__)).parent.rglob(name))
     else:
         raise UserError(f"{setting}={place} is no file, folder or installed package.")
@@ -99,11 +101,10 @@ def hub_commit(name: str, revision: str | None, hint: str) -> str:
         kept = Path(HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "refs", revision or "main")
         if kept.is_file():
             return kept.read_text().strip()
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{name} is neither in the hub's cache nor to be had from the hub: {reason}", hint) from None
+        raise unreachable(name, error, hint) from None
 
 
-def at_commit(model: ModelConfig) -> ModelConfig:
+def at_commit(model: File) -> File:
     """``model`` with its hub commit as ``revision``, so that what is stored is not found again once a branch moved."""
     return replace(model, revision=hub_commit(model.name, model.revision, "Give a copy: model.path=<folder>."))
 
@@ -133,8 +134,12 @@ def from_hub(fetch: Callable[..., str], name: str, revision: str | None, hint: s
             ask_hub(name, revision)
             return Path(fetch())
     except (HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{name} is neither in the hub's cache nor to be had from the hub: {reason}", hint) from None
+        raise unreachable(name, error, hint) from None
+
+
+def unreachable(name: str, error: Exception, hint: str) -> UserError:
+    reason = first_line(error)
+    return UserError(f"{name} is neither in the hub's cache nor available from the hub: {reason}", hint)
 
 
 def ask_hub(name: str, revision: str | None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.config import ReportConfig
-from evalkit.errors import UserError
+from evalkit.errors import UserError, first_line
 from evalkit.measures.cost import costs, tariff
 from evalkit.measures.laws import SIZE, Law, at_workload, read, sizes
 from evalkit.reports.data.identity import MODEL_PARTS, index_meaning, named_by_meaning, quantization_meaning
@@ -99,7 +99,7 @@ def readable_runs(config: ReportConfig, problems: list[str]) -> list[StoredRun]:
             places = (Path(), results_dir, results_dir / BASELINES)
             if config.runs and not any((place / name).exists() for place in places):
                 raise
-            problems.append(f"{Path(name).name} is left out: {str(error).splitlines()[0]}")
+            problems.append(f"{Path(name).name} is left out: {first_line(error)}")
     return sorted(runs, key=lambda run: (str(run.about.get("created_at")), run.name))
 
 
@@ -192,4 +192,4 @@ def short_model_names(names: pd.Series) -> pd.Series:
 
 
 def describe(error: BaseException) -> str:
-    return f"no {error.args[0]!r}" if isinstance(error, KeyError) else str(error).splitlines()[0]
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) else first_line(error)

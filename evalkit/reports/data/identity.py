@@ -19,6 +19,8 @@ SOURCE = ["runtime", "weights", "kind"]
 NOT_OF_RANKINGS = ("search", "build_threads")
 NOT_OF_SCORES = ("kind", "path", "depth", "trust_remote_code", "licence")
 OF_FUSED_MODEL = ("kind", "name", "revision", "options", "prompts")
+SAID_BY_FAISS = ("kind", "bits")  # older runs have the fragment alone
+FIRST_ENGINE = "faiss"  # older runs name none
 
 MODEL_PARTS: dict[str, Words] = {
     "revision": short,
@@ -45,6 +47,8 @@ MODEL_PARTS: dict[str, Words] = {
 def quantization_meaning(about: Mapping[str, Any], quantization: str, serve_k: str) -> str:
     """What a point's quantization stands for in its run: the keys of its config that decide rankings, as JSON."""
     settings = about["config"].get("quantization", {}).get(quantization) or {}
+    if settings.get("faiss"):
+        settings = without(settings, SAID_BY_FAISS)
     rescore = settings.get("rescore")
     if isinstance(rescore, Mapping):
         settings = {**settings, "rescore": f"{candidates(rescore, serve_k)} by {rescore.get('store', 'float32')}"}
@@ -68,6 +72,8 @@ def index_meaning(about: Mapping[str, Any], point: Mapping[str, Any]) -> str:
     config = about["config"]
     stages = config.get("stages") or {}
     settings = dict(flat(without(config.get("index", {}).get(point["index"]) or {}, NOT_OF_RANKINGS)))
+    if settings.get("engine") == FIRST_ENGINE:
+        del settings["engine"]
     for key in stage_keys(point["stages"], stages):
         settings |= flat(stage_scores(stages[key]), f"{key} ")
     return json.dumps(settings)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evalkit.arrays import Floats
-from evalkit.errors import UserError
+from evalkit.errors import UserError, first_line
 from evalkit.measures.resampling import Codes, cluster_sums
 from evalkit.measures.selection import (
     LargestDifference,
@@ -111,7 +111,7 @@ def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str
         try:
             rows |= point_rows(run, points, gathered.measures)
         except (UserError, KeyError, ValueError) as error:
-            problems.append(f"{run.name} has no intervals and tests: {str(error).splitlines()[0]}")
+            problems.append(f"{run.name} has no intervals and tests: {first_line(error)}")
     corpora = {}
     for corpus, points in gathered.points.groupby("corpus", sort=False):
         corpora[str(corpus)] = aligned(tuple(points.index), rows, gathered.measures)

@@ -1,107 +1,92 @@
-"""Every point of one corpus's vectors: each dims × quantization × index, measured beside exact search."""
+"""Every point of one corpus's vectors: each dims × quantization × index × operating point, beside exact search."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
-from evalkit.embeddings import CorpusEmbeddings, Embeddings
-from evalkit.embeddings.record import (
-    SEARCH_SPEED,
-    encoding_cores,
-    encoding_memory,
-    encoding_speed,
-    revision,
-    tokens_per_text,
-    why_untimed,
-)
-from evalkit.encoders import Advance, Encoder
-from evalkit.measures.latency import BusyCores, percentiles_ms, time_calls_ms
-from evalkit.measures.load import FIGURES as LOAD
-from evalkit.measures.load import ladder
-from evalkit.measures.memory import PeakMemory
+from evalkit.arrays import FloatMatrix, Floats
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.embeddings import EmbeddingStore
+from evalkit.embeddings.figures import encoding_cores, encoding_memory, encoding_speed, tokens_per_text, why_untimed
+from evalkit.embeddings.passes import Progress
+from evalkit.embeddings.record import revision
+from evalkit.measures.latency import time_calls_ms
+from evalkit.measures.laws import Laws
 from evalkit.measures.quality import overlap_at
-from evalkit.measures.ranking import Ranking, tie_order
-from evalkit.results.record import Measured
+from evalkit.measures.ranking import Ranking
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
-from evalkit.search.engines.faiss.devices import CPU
-from evalkit.tasks.retrieval.lexical import fused
-from evalkit.tasks.retrieval.reranking import Reranking
-from evalkit.tasks.retrieval.scoring import Contest, measured
+from evalkit.search.engine import CPU, engine_name
+from evalkit.search.operating import OperatingPoint
+from evalkit.tasks.models import EncodedCorpus
+from evalkit.tasks.retrieval.retriever import Cell, PointContext, Retriever, options_text
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
-SEARCH_LATENCY_CALLS = 200
 BATCH_REPEATS = 3
 
 
-@dataclass(frozen=True)
-class Subject:
-    """One corpus encoded by one model: what every point of it is derived from and judged by.
-
-    ``lexical`` is BM25's point, where each point of vectors is fused with it; ``reranking`` re-orders what each finds.
-    ``laws`` say what a setting takes among more vectors.
-    """
-
-    contest: Contest
-    encoder: Encoder
-    embeddings: CorpusEmbeddings
-    lexical: Measured | None
-    reranking: Reranking | None
-    laws: CorpusLaws
-
-
-def points_at(subject: Subject, dims: int, advance: Advance) -> Iterator[Measured]:
-    """Every quantization × index × operating point at one width, beside exact float32 search at that width."""
-    contest, embeddings = subject.contest, subject.embeddings
-    config = contest.config
-    queries = cut(embeddings.queries.vectors, dims)
-    depth = min(max(OVERLAP_DEPTHS), config.top_k)
-    exact = build_searcher(subject, dims, *EXACT, CPU).rank(queries, depth, contest.excluded)
-    settings = product(config.quantization.items(), config.index.items())
-    for (quantization_name, quantization), (index_name, index) in settings:
-        searcher = build_searcher(subject, dims, quantization, index, config.search_device)
-        points = list(operating_points(index_name, index, quantization, config.served))
-        at_sizes = subject.laws.of(quantization, index, searcher, points, queries)
-        for point, at_size in zip(points, at_sizes, strict=True):
-            placed = searcher.at(point)
-            named = (quantization_name, point.name)
-            asked = partial(measure, subject, dims, *named, placed, queries, exact, at_size, index)
-            yield from with_stages(subject, asked)
-        advance(1)
+def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], progress: Progress) -> Iterator[Retriever]:
+    """One per cell of the grid, in order; each index is built when its first operating point is asked for."""
+    config = context.config
+    laws = CorpusLaws(config, read.embeddings.documents.vectors, EmbeddingStore(config.store.path).path)
+    advance = progress(f"{context.corpus.name} settings", len(dims) * len(config.quantization) * len(config.index))
+    for width in dims:
+        queries = cut(read.embeddings.queries.vectors, width)
+        depth = min(max(OVERLAP_DEPTHS), config.top_k)
+        with closing(build_searcher(context, read, width, *EXACT, CPU)) as exhaustive:
+            exact = exhaustive.rank(queries, depth, context.excluded)
+        settings = product(config.quantization.items(), config.index.items())
+        for (quantization_name, quantization), (index_name, index) in settings:
+            with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
+                points = list(operating_points(index_name, index, quantization, config.served))
+                at_sizes = laws.of(quantization, index, searcher, points, queries)
+                for point, at_size in zip(points, at_sizes, strict=True):
+                    cell = cell_of(read, width, quantization_name, quantization, index_name, index, point)
+                    yield VectorRetriever(context, read, cell, searcher.at(point), queries, exact, at_size, index)
+            advance(1)
 
 
-def with_stages(subject: Subject, asked: Callable[[int], Measured]) -> Iterator[Measured]:
-    """What a user is served, re-ordered, fused with BM25, and both.
-
-    ``asked`` measures a search for so many results: a stage is given what the search finds that asks for as many as
-    the stage reads.
-    """
-    contest, lexical, reranking = subject.contest, subject.lexical, subject.reranking
-    config = contest.config
-    yield asked(config.served)
-    if reranking:
-        yield reranking.apply(contest, asked(reranking.config.depth))
-    if lexical:
-        both = fused(contest, asked(config.top_k), lexical)
-        yield both
-        if reranking:
-            yield reranking.apply(contest, both)
+def cell_of(
+    read: EncodedCorpus,
+    dims: int,
+    quantization_name: str,
+    quantization: QuantizationConfig,
+    index_name: str,
+    index: IndexConfig,
+    point: OperatingPoint,
+) -> Cell:
+    model = read.encoder.config
+    return Cell(
+        model=model.name,
+        revision=revision(read.encoder),
+        model_options=options_text(model),
+        chunking=read.embeddings.chunks.name,
+        dims=dims,
+        quantization=quantization_name,
+        engine=engine_name(quantization, index),
+        index=index_name,
+        operating_point=point.name.removeprefix(index_name).removeprefix("(").removesuffix(")"),
+    )
 
 
 def build_searcher(
-    subject: Subject, dims: int, quantization: QuantizationConfig, index: IndexConfig, device: str
+    context: PointContext,
+    read: EncodedCorpus,
+    dims: int,
+    quantization: QuantizationConfig,
+    index: IndexConfig,
+    device: str,
 ) -> Searcher | DocumentSearcher:
-    """The documents of ``subject`` in one setting, searched by their chunks where they have several."""
-    config, chunks = subject.contest.config, subject.embeddings.chunks
-    vectors = Vectors(subject.embeddings.documents.vectors, dims)
-    place = tie_order(subject.contest.corpus.documents.ids)
+    """The documents of a corpus in one setting, searched by their chunks where they have several."""
+    config, chunks, place = context.config, read.embeddings.chunks, context.place
+    vectors = Vectors(read.embeddings.documents.vectors, dims)
     memory_bytes = config.memory_gb * 1e9
     if chunks.document is None:
         return build(vectors, place, quantization, index, memory_bytes, device)
@@ -109,110 +94,90 @@ def build_searcher(
     return DocumentSearcher(searcher, chunks.document, place, config.chunking.top_chunks)
 
 
-def measure(
-    subject: Subject,
-    dims: int,
-    quantization: str,
-    index: str,
-    searcher: Searcher | DocumentSearcher,
-    queries: Any,
-    exact: Ranking,
-    at_size: AtSize,
-    index_config: IndexConfig,
-    asked: int,
-) -> Measured:
-    """Everything that is measured at one point: quality, what was lost to exact search, speed, bytes and memory.
+@dataclass(frozen=True)
+class VectorRetriever:
+    """Vectors of one corpus at one operating point of a built index.
 
-    ``asked`` is how many results a search asks for; the ranking goes on behind them. ``at_size`` is what the index
-    alone takes among more vectors.
+    ``queries`` are cut to the same dims, ``exact`` is what exact float32 search at these dims finds, ``at_size`` what
+    the index alone takes among more vectors.
     """
-    contest, encoder, embeddings = subject.contest, subject.encoder, subject.embeddings
-    config = contest.config
-    with PeakMemory() as memory:
-        ranking = searcher.rank(queries, config.top_k, contest.excluded, served=asked)
-        speed, latencies_ms = search_speed(searcher, queries, asked, config, embeddings.queries)
-    per_vector, chunks = searcher.built.bytes_per_vector, embeddings.chunks
-    figures = {
-        "bytes_per_vector": per_vector,
-        "chunks_per_document": chunks.per_document,
-        "bytes_per_document": None if per_vector is None else per_vector * chunks.per_document,
-        "index_bytes": searcher.built.index_bytes,
-        "build_seconds": searcher.built.seconds,
-        "training_vectors": searcher.built.training_vectors,
-        **speed,
-        "overlap@10_at_size": at_size.overlap,
-        "overlap_size": at_size.overlap_size,
-        "search_peak_rss_bytes": memory.peak_rss_bytes,
-        **encoding_speed(embeddings),
-        **encoding_memory(embeddings.documents),
-        **tokens_per_text(embeddings),
-        "encode_cores": encoding_cores(embeddings),
-    }
-    setting = {
-        "model": encoder.config.name,
-        "revision": revision(encoder),
-        "dims": dims,
-        "dims_trained": dims == encoder.dims or dims in encoder.config.matryoshka_dims,
-        "quantization": quantization,
-        "index": index,
-        "candidates": None if searcher.candidates is None else max(searcher.candidates, asked),
-        "metric": searcher.index.metric,
-        "chunking": chunks.name,
-    }
-    overlap = overlaps(ranking, exact, config.top_k)
-    laws = point_laws(at_size, searcher, index_config, queries, figures, asked)
-    reasons = {**why_untimed(embeddings), **why_not_at_size(at_size)}
-    return measured(contest, setting, ranking, overlap, figures, latencies_ms, laws, reasons)
 
+    context: PointContext
+    read: EncodedCorpus
+    cell: Cell
+    searcher: Searcher | DocumentSearcher
+    queries: FloatMatrix
+    exact: Ranking
+    at_size: AtSize
+    index: IndexConfig
 
-def overlaps(ranking: Ranking, exact: Ranking, top_k: int) -> dict[str, Any]:
-    """``overlap@10`` and ``overlap@100`` per query (float64); null where rankings are not that deep."""
-    return {
-        f"overlap@{depth}": overlap_at(depth, ranking.rows, exact.rows) if depth <= top_k else None
-        for depth in OVERLAP_DEPTHS
-    }
+    @property
+    def metric(self) -> str:
+        return self.searcher.index.metric
 
+    @property
+    def dims_trained(self) -> bool:
+        encoder = self.read.encoder
+        return self.cell.dims == encoder.dims or self.cell.dims in encoder.config.matryoshka_dims
 
-def search_speed(
-    searcher: Searcher | DocumentSearcher, queries: Any, asked: int, config: RunConfig, encoded: Embeddings
-) -> tuple[dict[str, float | None], dict[str, Any]]:
-    """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once.
+    @property
+    def can_be_timed(self) -> bool:
+        return not self.searcher.on_disk
 
-    Each search asks for ``asked`` results; clients at once are measured for those that a user is served. Also gives the
-    milliseconds of every single call, by which latencies of two runs are compared.
-    """
-    latency_calls = max(SEARCH_LATENCY_CALLS, len(encoded.latency_ms))
-    known_ms = encoded.latency_ms if len(encoded.latency_ms) else np.array([np.nan], dtype=np.float32)
-    encode_ms = np.resize(known_ms, latency_calls)
-    of_encoding = percentiles_ms("encode_query", encode_ms)
-    if searcher.on_disk:
-        return {**dict.fromkeys((*SEARCH_SPEED, *LOAD, "search_cores")), **of_encoding}, {
-            "search_ms": [],
-            "encode_query_ms": [],
+    @cached_property
+    def single_queries(self) -> list[FloatMatrix]:
+        return [self.queries[i : i + 1] for i in range(len(self.queries))]
+
+    def candidates(self, asked: int) -> int | None:
+        return None if self.searcher.candidates is None else max(self.searcher.candidates, asked)
+
+    def rank(self, asked: int) -> Ranking:
+        return self.searcher.rank(self.queries, self.context.config.top_k, self.context.excluded, served=asked)
+
+    def find(self, query: int, asked: int) -> object:
+        return self.searcher.find(self.single_queries[query], asked)
+
+    def find_all_ms(self, asked: int) -> float:
+        calls_ms = time_calls_ms(lambda call: self.searcher.find(self.queries, asked), BATCH_REPEATS)
+        return float(np.median(calls_ms))
+
+    def start_client(self) -> None:
+        """A client's searches run in the client's own thread, as behind a server with a pool of workers."""
+        import faiss
+
+        faiss.omp_set_num_threads(1)
+
+    def encode_ms(self, calls: int) -> Floats:
+        known_ms = self.read.embeddings.queries.latency_ms
+        return np.resize(known_ms if len(known_ms) else np.array([np.nan], dtype=np.float32), calls)
+
+    def figures(self) -> Mapping[str, Any]:
+        built, embeddings = self.searcher.built, self.read.embeddings
+        per_vector, per_document = built.bytes_per_vector, embeddings.chunks.per_document
+        return {
+            "bytes_per_vector": per_vector,
+            "chunks_per_document": per_document,
+            "bytes_per_document": None if per_vector is None else per_vector * per_document,
+            "index_bytes": built.index_bytes,
+            "build_seconds": built.seconds,
+            "training_vectors": built.training_vectors,
+            "overlap@10_at_size": self.at_size.overlap,
+            "overlap_size": self.at_size.overlap_size,
+            **encoding_speed(embeddings),
+            **encoding_memory(embeddings.documents),
+            **tokens_per_text(embeddings),
+            "encode_cores": encoding_cores(embeddings),
         }
-    single = [queries[i : i + 1] for i in range(len(queries))]
 
-    def find_one(i: int) -> object:
-        return searcher.find(single[i % len(single)], asked)
+    def overlap(self, ranking: Ranking) -> Mapping[str, Floats | None]:
+        top_k = self.context.config.top_k
+        return {
+            f"overlap@{depth}": overlap_at(depth, ranking.rows, self.exact.rows) if depth <= top_k else None
+            for depth in OVERLAP_DEPTHS
+        }
 
-    with BusyCores() as cores:
-        search_ms = time_calls_ms(find_one, latency_calls)
-    batch_ms = time_calls_ms(lambda i: searcher.find(queries, asked), BATCH_REPEATS)
-    loaded = config.load_seconds and asked == config.served
-    of_load = ladder(find_one, config.load_seconds, one_thread) if loaded else dict.fromkeys(LOAD)
-    speed = {
-        "search_queries_per_second": len(queries) / float(np.median(batch_ms)) * 1000,
-        **percentiles_ms("search", search_ms),
-        **of_encoding,
-        **percentiles_ms("query", search_ms + encode_ms),
-        **of_load,
-        "search_cores": cores.mean,
-    }
-    return speed, {"search_ms": search_ms, "encode_query_ms": encode_ms}
+    def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
+        return point_laws(self.at_size, self.searcher, self.index, self.queries, figures, asked)
 
-
-def one_thread() -> None:
-    """A client's searches run in the client's own thread, as behind a server with a pool of workers."""
-    import faiss
-
-    faiss.omp_set_num_threads(1)
+    def reasons(self) -> Mapping[str, str]:
+        return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size)}

@@ -36,14 +36,14 @@ def test_the_bill_stays_within_the_limit_whatever_happens(requests: list[tuple[s
         if outcome == "lost":
             found.fail(reserved, TimeoutError())
         else:
-            found.settle(reserved, tokens if outcome == "counted" else None)
+            found.settle(reserved, 1, tokens if outcome == "counted" else None)
     assert billed <= 200
 
 
 def test_what_an_api_counts_makes_room_again() -> None:
     found = budget(2 * most_tokens("words"))
     for _ in range(3):
-        found.settle(found.reserve(["words"]), 1)
+        found.settle(found.reserve(["words"]), 1, 1)
     assert found.spent_tokens == 3
     with pytest.raises(UserError, match="could exceed"):
         found.reserve(["words", "words"])

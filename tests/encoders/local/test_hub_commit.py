@@ -57,7 +57,7 @@ def test_a_branch_that_moved_is_another_key(main_is: Any, kind: str) -> None:
 def test_out_of_reach_the_cache_says_which_commit_main_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match="neither in the hub's cache nor to be had"):
+    with pytest.raises(UserError, match="neither in the hub's cache nor available"):
         hub_commit(NAME, None, "")
     refs = tmp_path / "models--someone--model" / "refs"
     refs.mkdir(parents=True)

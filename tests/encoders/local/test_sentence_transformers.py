@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalkit.config import ModelConfig, Prompts, RuntimeConfig
+from evalkit.__main__ import main
+from evalkit.config import Prompts, RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders import load_encoder
 from evalkit.encoders.local.sentence_transformers import SentenceTransformersEncoder
 from evalkit.errors import UserError
@@ -15,7 +16,7 @@ TEXTS = ["red apple", "a green pear and a blue house by the river", "stone", "",
 
 
 def encoder(folder: Path, runtime: dict[str, Any] | None = None, **model: Any) -> SentenceTransformersEncoder:
-    config = ModelConfig(kind="sentence_transformers", name="tiny", path=str(folder), **model)
+    config = SentenceTransformersModel(name="tiny", path=str(folder), **model)
     made = load_encoder(config, RuntimeConfig(kind="torch", **(runtime or {})))
     assert isinstance(made, SentenceTransformersEncoder)
     return made
@@ -145,12 +146,12 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_not_there_is_refused(tiny_model: Path) -> None:
-    with pytest.raises(UserError, match=r"runtime.device=warp is not to be had here.*\n.*cpu"):
+    with pytest.raises(UserError, match=r"runtime.device=warp is not available on this machine.*\n.*cpu"):
         encoder(tiny_model, {"device": "warp"}).load()
 
 
 def test_trap_25_remote_code_is_off_and_its_use_is_said(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ModelConfig().trust_remote_code is False
+    assert SentenceTransformersModel().trust_remote_code is False
     encoder(tiny_model).load()
     assert "warning" not in capsys.readouterr().err
     encoder(tiny_model, trust_remote_code=True).load()
@@ -171,8 +172,16 @@ def test_the_packaged_minilm_has_the_published_weights() -> None:
 
 def test_minilm_without_its_package_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     from evalkit.config.compose import compose
-    from evalkit.encoders import weights
+    from evalkit.encoders.local import weights
 
-    monkeypatch.setattr(weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(weights, "is_installed", lambda name: False)
     made = load_encoder(compose("run", ["model=minilm"]).model, RuntimeConfig(kind="torch"))
     assert made.identity("query")["weights"] == "hub:8b3219a92973c328a8e22fadcfa821b5dc75636a"
+
+
+def test_a_wrong_width_is_refused_also_where_all_vectors_come_from_the_store(
+    tiny_run: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(tiny_run) == 0
+    assert main([*tiny_run, "model.native_dims=16"]) == 2
+    assert "gives 32 dimensions, model.native_dims says 16" in capsys.readouterr().err

@@ -107,3 +107,16 @@ def test_a_model_that_is_nowhere_names_both_ways_out() -> None:
     config = compose("run", ["model=potion-retrieval"])
     with pytest.raises(UserError, match=r"(?s)neither in the hub's cache.*model.path=<folder>"):
         load_encoder(config.model, config.runtime).encode(["a"], "query")
+
+
+def test_a_width_that_wordllamas_package_does_not_have_is_refused_before_anything_is_loaded() -> None:
+    pytest.importorskip("wordllama")
+    config = compose("run", ["model=wordllama", "model.native_dims=128"])
+    with pytest.raises(UserError, match=r"gives 256 dimensions, model.native_dims says 128.*\n.*native_dims=256"):
+        load_encoder(config.model, config.runtime)
+
+
+def test_a_wrong_width_of_a_saved_table_is_refused_when_it_is_loaded(model2vec_folder: Path) -> None:
+    config = compose("run", ["model=potion-base", f"model.path={model2vec_folder}", "model.native_dims=8"])
+    with pytest.raises(UserError, match=r"gives 4 dimensions, model\.native_dims says 8"):
+        load_encoder(config.model, config.runtime).load()

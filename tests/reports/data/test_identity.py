@@ -221,6 +221,17 @@ def test_an_index_differs_by_what_decides_rankings_and_by_its_reranker(write_run
     ]
 
 
+def test_a_run_that_names_no_engine_and_no_kind_is_one_with_a_run_that_does(
+    write_run: WriteRun, config: Config
+) -> None:
+    index = {"faiss": "{quantization}", "search": {}}
+    write_run("a", {"c": {(64, "int8"): noisy(0.5)}}, run_config={**quantized("SQ8"), "index": {"flat": index}})
+    named = {**quantized("SQ8", kind="scalar", bits=8), "index": {"flat": {**index, "engine": "faiss", "options": {}}}}
+    write_run("b", {"c": {(64, "int8"): noisy(0.5)}}, run_config=named)
+    points = gather(config()).points
+    assert (points["quantization"].unique().tolist(), points["index"].unique().tolist()) == (["int8"], ["flat"])
+
+
 def test_names_with_parts_are_joined_by_what_parts_are_joined_by() -> None:
     assert setting_name("m", 64, "int8", "flat") == "m 64 int8 flat"
     assert setting_name("m · top_k 10", 64, "int8", "flat") == "m · top_k 10 · 64 · int8 · flat"

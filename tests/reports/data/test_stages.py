@@ -1,13 +1,16 @@
 """Stages and engines tell settings apart: by their names in the label, and by what decides their scores."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from evalkit.config import ReportConfig
+from evalkit.config.compose import compose
 from evalkit.reports.data.gather import gather
-from evalkit.reports.data.identity import stage_keys
+from evalkit.reports.data.identity import index_meaning, stage_keys
+from evalkit.results.version1 import upgraded_config
 from tests.reports.conftest import WriteRun, noisy
 
 Config = Callable[..., ReportConfig]
@@ -56,3 +59,14 @@ def test_another_engine_is_another_setting(write_run: WriteRun, config: Config) 
     write_run("a", ONE)
     write_run("b", OTHER, engine="pgvector")
     assert gather(config()).points["index"].tolist() == ["flat", "pgvector flat"]
+
+
+def test_stages_of_older_runs_are_those_of_today() -> None:
+    """A ranking that was fused and re-ordered by version 1 is one setting with what the same config makes today."""
+    today = asdict(compose("run", ["model=minilm", "stages=[bm25,minilm]"]))
+    reranker = {name: value for name, value in today["stages"]["minilm"].items() if value is not None}
+    older = upgraded_config({"model": {"name": "m", "fuse": "bm25"}, "reranker": reranker})
+    point = {"index": "flat", "stages": "bm25+minilm(depth=50)"}
+    meanings = [index_meaning({"config": {"stages": config["stages"]}}, point) for config in (today, older)]
+    assert meanings[0] == meanings[1]
+    assert "bm25 model options b" in meanings[0]

@@ -1,5 +1,6 @@
 """Every quantization and index of conf/: built, searched, counted, and refused in words where FAISS can't."""
 
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
 from evalkit.errors import UserError
 from evalkit.measures.ranking import tie_order
-from evalkit.search import OperatingPoint, Searcher, Vectors, build, cut, operating_points
-from evalkit.search.engines.faiss.building import empty
+from evalkit.search import OperatingPoint, Searcher, Vectors, build, cut, operating_points, plan
+from evalkit.search.engines import in_process
 from evalkit.search.engines.faiss.exact import TorchFlatIndex
+from evalkit.vectors import matrix
 
 ALL = f"quantization=[{','.join(group_choices('quantization'))}]"
 CONFIG: RunConfig = compose("run", [ALL, "index=[flat,hnsw,ivf]"])
@@ -90,7 +92,7 @@ def test_every_quantization_fits_every_index_or_is_refused_in_words(index: str, 
     dims = 32
     if (index, name) in IMPOSSIBLE:
         with pytest.raises(UserError, match=r"FAISS can't build"):
-            empty(dims, 400, QUANTIZATIONS[name], INDEXES[index])
+            plan(dims, 400, QUANTIZATIONS[name], INDEXES[index])
         return
     documents, queries = clustered(400, dims), clustered(20, dims, seed=1)
     made = searcher(documents, QUANTIZATIONS[name], INDEXES[index])
@@ -106,10 +108,10 @@ def test_every_quantization_fits_every_index_or_is_refused_in_words(index: str, 
 
 
 def test_trap_6_what_an_index_searches_by_is_told() -> None:
-    metrics = {name: empty(64, 1_000, quantization, FLAT)[0].metric for name, quantization in QUANTIZATIONS.items()}
+    metrics = {name: plan(64, 1_000, quantization, FLAT).metric for name, quantization in QUANTIZATIONS.items()}
     assert {metrics.pop(name) for name in ("binary", "binary_rescore", "lsh")} == {"hamming"}
     assert set(metrics.values()) == {"inner_product"}
-    assert empty(64, 1_000, QUANTIZATIONS["pq"], INDEXES["hnsw"])[0].metric == "l2"
+    assert plan(64, 1_000, QUANTIZATIONS["pq"], INDEXES["hnsw"]).metric == "l2"
 
 
 @pytest.mark.parametrize(
@@ -126,26 +128,26 @@ def test_too_few_documents_to_train_on_are_refused_with_the_smallest_number(
     name: str, index: str, dims: int, documents: int, least: str
 ) -> None:
     with pytest.raises(UserError, match=rf"at least {least} documents, there are {documents}"):
-        empty(dims, documents, QUANTIZATIONS[name], INDEXES[index])
-    empty(dims, int(least), QUANTIZATIONS[name], INDEXES[index])
+        plan(dims, documents, QUANTIZATIONS[name], INDEXES[index])
+    plan(dims, int(least), QUANTIZATIONS[name], INDEXES[index])
 
 
 def test_more_clusters_than_documents_are_refused() -> None:
     with pytest.raises(UserError, match="at least 64 documents, there are 63"):
-        empty(8, 63, QUANTIZATIONS["float32"], IndexConfig("IVF{nlist},{quantization}", nlist=64))
+        plan(8, 63, QUANTIZATIONS["float32"], IndexConfig("IVF{nlist},{quantization}", nlist=64))
 
 
 def test_clusters_are_the_square_root_of_the_documents_unless_set() -> None:
-    main, _ = empty(8, 10_000, QUANTIZATIONS["float32"], INDEXES["ivf"])
-    assert main.index.nlist == 100  # type: ignore[attr-defined]
+    planned = plan(8, 10_000, QUANTIZATIONS["float32"], INDEXES["ivf"])
+    assert planned.words == "IVF100,Flat"
 
 
 def test_all_clusters_searched_is_exact_search() -> None:
     documents, queries = clustered(500, 24), clustered(20, 24, seed=1)
     made = searcher(documents, QUANTIZATIONS["float32"], INDEXES["ivf"])
-    made.index.set_parameters({"nprobe": 22})
+    made.index.set({"nprobe": 22})
     assert overlap(made.rank(queries, 10).rows, exact(documents, queries, 10)) == 1
-    made.index.set_parameters({"nprobe": 1})
+    made.index.set({"nprobe": 1})
     assert overlap(made.rank(queries, 10).rows, exact(documents, queries, 10)) < 1
 
 
@@ -162,9 +164,11 @@ def test_each_value_of_a_search_parameter_is_an_operating_point() -> None:
 
 def test_a_search_parameter_that_the_index_lacks_is_refused() -> None:
     for name in ("float32", "binary"):
-        main, _ = empty(8, 100, QUANTIZATIONS[name], FLAT)
         with pytest.raises(UserError, match="no parameter 'nprobe'"):
-            main.set_parameters({"nprobe": 3})
+            plan(8, 100, QUANTIZATIONS[name], replace(FLAT, search={"nprobe": [3]}))
+        made = searcher(clustered(100, 8), QUANTIZATIONS[name])
+        with pytest.raises(UserError, match="no parameter 'nprobe'"):
+            made.index.set({"nprobe": 3})
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -186,7 +190,7 @@ def test_what_is_timed_is_what_is_ranked_when_rescoring(name: str, store: str) -
     factor = 40 if name == "binary_rescore" else 4  # with fewer, which of many tied candidates are kept is open
     rescored = QuantizationConfig(given_.faiss, RescoreConfig(store, factor), subvector_dims=given_.subvector_dims)
     made = searcher(documents, rescored)
-    assert (made.refined is None) == (name == "binary_rescore")
+    assert (made.rescoring.search(queries, 10, 40) is None) == (name == "binary_rescore")
     found, ranking = made.find(queries, 10), made.rank(queries, 10)
     assert overlap(found.rows, ranking.rows) > 0.97
     np.testing.assert_allclose(found.scores, ranking.scores, atol=0.01)
@@ -221,14 +225,12 @@ def test_more_bits_find_more_of_what_exact_search_finds(seed: int) -> None:
 
 
 def test_torch_on_a_device_finds_what_faiss_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evalkit.search import building, vectors
-
-    monkeypatch.setattr(vectors, "BLOCK_BYTES", 70 * 24 * 4)
+    monkeypatch.setattr(matrix, "BLOCK_BYTES", 70 * 24 * 4)
     documents, queries = clustered(500, 24), clustered(20, 24, seed=1)
     expected = searcher(documents, QUANTIZATIONS["float32"])
-    monkeypatch.setattr(building, "exact_on_device", lambda device: TorchFlatIndex("cpu"))
+    monkeypatch.setattr(in_process, "exact_on_device", lambda device: TorchFlatIndex("cpu"))
     made = searcher(documents, QUANTIZATIONS["float32"])
-    assert isinstance(made.index, TorchFlatIndex)
+    assert isinstance(made.index.main, TorchFlatIndex)
     for k in (1, 10, 600):
         found, wanted = made.rank(queries, k), expected.rank(queries, k)
         assert (found.rows == wanted.rows).mean() > 0.999
@@ -289,10 +291,21 @@ def test_an_own_quantizer_is_a_class_with_train_and_search() -> None:
 )
 def test_an_own_quantizer_that_can_not_be_used_is_refused(target: str, index: IndexConfig, expected: str) -> None:
     with pytest.raises(UserError, match=expected):
-        empty(8, 100, QuantizationConfig(_target_=target), index)
+        plan(8, 100, QuantizationConfig(_target_=target), index)
 
 
 @pytest.mark.parametrize("string", ["SQ5", "PQ{bytes}", "{"])
 def test_a_string_that_means_nothing_is_refused(string: str) -> None:
     with pytest.raises(UserError):
-        empty(8, 100, QuantizationConfig(string), FLAT)
+        plan(8, 100, QuantizationConfig(string), FLAT)
+
+
+@pytest.mark.parametrize(("transform", "least"), [("PCA8", 16), ("RR16", 1)])
+def test_any_transform_of_faiss_can_stand_before_a_fragment(transform: str, least: int) -> None:
+    quantization = QuantizationConfig("Flat", transform=transform)
+    documents = clustered(300, 16)
+    assert overlap(searcher(documents, quantization).rank(documents[:9], 1).rows, np.arange(9)[:, None]) > 0.8
+    plan(16, least, quantization, FLAT)
+    if least > 1:
+        with pytest.raises(UserError, match=f"at least {least} documents"):
+            plan(16, least - 1, quantization, FLAT)

@@ -14,6 +14,7 @@ from evalkit.embeddings.inventory import inventory
 from evalkit.embeddings.store import Entry
 from evalkit.measures.quality import Judge, parse_measures
 from evalkit.results.reader import StoredRun, read_run, stored_runs
+from evalkit.results.setting import index_label
 from evalkit.search import cut
 
 NDCG = "nDCG@10"
@@ -27,13 +28,15 @@ def test_each_operating_point_of_an_index_is_a_point_of_the_run(tiny_run: list[s
     arguments = ["index=[flat,hnsw,ivf]", "index.ivf.nlist=3", "index.ivf.search.nprobe=[1,3]", "quantization=[int8]"]
     assert main([*tiny_run, *arguments]) == 0
     run = newest(tmp_path / "results")
-    points = run.points().set_index("index")
+    points = run.points().assign(label=[index_label(point) for point in run.about["points"]]).set_index("label")
     assert list(points.index) == ["flat", "hnsw(efSearch=128)", "hnsw(efSearch=512)", "ivf(nprobe=1)", "ivf(nprobe=3)"]
     assert points["metric"].unique().tolist() == ["inner_product"]
     assert points["build_seconds"]["ivf(nprobe=1)"] == points["build_seconds"]["ivf(nprobe=3)"]  # built once
     assert points["overlap@10"]["ivf(nprobe=1)"] < points["overlap@10"]["ivf(nprobe=3)"]
     assert (points["training_vectors"] == 12).all()
-    assert set(run.rankings()["index"]) == set(points.index)
+    keys = ["index", "operating_point"]
+    of_points = points[keys].itertuples(index=False, name=None)
+    assert set(run.rankings()[keys].drop_duplicates().itertuples(index=False, name=None)) == set(of_points)
 
 
 def test_each_number_of_candidates_is_a_point_of_the_run(
@@ -46,7 +49,7 @@ def test_each_number_of_candidates_is_a_point_of_the_run(
     ]
     assert main([*tiny_run, *ladder]) == 0
     run = newest(tmp_path / "results")
-    points = run.points().set_index("index")
+    points = run.points().assign(label=[index_label(point) for point in run.about["points"]]).set_index("label")
     assert list(points.index) == ["flat", "flat(candidates=3)", "flat(candidates=6)", "flat(candidates=12)"]
     assert points["candidates"].tolist()[1:] == [3, 6, 12]
     assert points["candidates"].isna().tolist() == [True, False, False, False]
@@ -56,7 +59,9 @@ def test_each_number_of_candidates_is_a_point_of_the_run(
         deeper = dict.fromkeys(("nDCG@10", "R@10", "RR@10", "overlap@10"))
         assert point["notes"] == dict.fromkeys(deeper, "looks deeper than the 3 results that are served (serve_k)")
     assert "nDCG@10†" in capsys.readouterr().err
-    assert set(run.rankings()["index"]) == set(points.index)
+    keys = ["index", "operating_point"]
+    of_points = points[keys].itertuples(index=False, name=None)
+    assert set(run.rankings()[keys].drop_duplicates().itertuples(index=False, name=None)) == set(of_points)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_each_number_of_candidates_is_a_point_of_the_run(
         ([], 10),
         (["quantization=[int8_rescore]"], 12),  # 40 candidates, of whom there are 12
         (["serve_k=5"], None),
-        (["serve_k=5", "model.fuse=bm25"], 10),
+        (["serve_k=5", "stages=bm25"], 10),
     ],
 )
 def test_a_graph_that_is_asked_for_more_than_it_keeps_is_refused_before_anything_is_encoded(
@@ -101,8 +106,8 @@ def test_clients_at_once_are_measured_when_asked_for(tiny_run: list[str], tmp_pa
         (["index=[ivf]", "index.ivf.nlist=13"], "at least 13 documents, there are 12"),
         (["index=[ivf]", "+index.ivf.search.efSearch=[3]"], "no parameter 'efSearch'"),
         (["quantization.float32.faiss=''"], "needs either faiss or _target_"),
-        (["search_device=cuda:7"], "search_device=cuda:7 is not to be had here"),
-        (["search_device=gpu"], "search_device=gpu is not to be had here"),
+        (["search_device=cuda:7"], "search_device=cuda:7 is not available on this machine"),
+        (["search_device=gpu"], "search_device=gpu is not available on this machine"),
     ],
 )
 def test_a_setting_that_can_not_be_built_is_said_before_anything_is_encoded(

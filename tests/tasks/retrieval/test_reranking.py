@@ -14,62 +14,25 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config import RerankerConfig, RuntimeConfig
-from evalkit.errors import UserError
+from evalkit.config import RuntimeConfig
 from evalkit.measures.ranking import Ranking, tie_order
-from evalkit.rerankers.cross_encoder import CrossEncoder, PairScores
-from evalkit.rerankers.scores import ScoreStore
+from evalkit.rerankers.cross_encoder import CrossEncoder
 from evalkit.results.reader import StoredRun, read_run, stored_runs
+from evalkit.results.setting import index_label
 from evalkit.tasks.retrieval.reranking import reordered
 from tests.conftest import ROOT
 
 TORCH = RuntimeConfig(kind="torch", device="cpu", precision="float32")
 
 
-@pytest.fixture(scope="session")
-def tiny_reranker(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of a random cross-encoder over the tiny model's vocabulary, which reads 16 tokens of both texts."""
-    import sentence_transformers
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("reranker")
-    tokenizer = BertTokenizerFast.from_pretrained(str(tiny_model))
-    torch.manual_seed(11)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=64, num_labels=1, **sizes)
-    BertForSequenceClassification(config).save_pretrained(folder / "bert")
-    tokenizer.save_pretrained(folder / "bert")
-    model = sentence_transformers.CrossEncoder(str(folder / "bert"), max_length=16, device="cpu")
-    model.save_pretrained(str(folder / "model"))
-    return folder / "model"
-
-
 @pytest.fixture
 def reranked_run(tiny_run: list[str], tiny_reranker: Path) -> list[str]:
-    return [*tiny_run, "reranker=local", f"reranker.path={tiny_reranker}", "reranker.depth=4"]
+    return [*tiny_run, "stages=local", f"stages.local.path={tiny_reranker}", "stages.local.depth=4"]
 
 
 def run(arguments: list[str], tmp_path: Path) -> StoredRun:
     assert main(arguments) == 0
     return read_run(stored_runs(tmp_path / "results")[-1])
-
-
-def test_scores_are_the_models_raw_ones_at_any_token_budget(tiny_reranker: Path) -> None:
-    import sentence_transformers
-    import torch
-
-    documents = ["red apple", "green pear tree house " * 9, "fish", ""]
-    model = sentence_transformers.CrossEncoder(str(tiny_reranker), device="cpu")
-    pairs = [("blue river", document) for document in documents]
-    expected = model.predict(pairs, activation_fn=torch.nn.Identity())
-    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    for budget in (None, 1, 40):
-        made = CrossEncoder(config, RuntimeConfig("torch", "cpu", "float32", token_budget=budget)).score(
-            "blue river", documents
-        )
-        np.testing.assert_allclose(made.scores, expected, atol=1e-6)
-        assert made.truncated.tolist() == [False, True, False, False]
 
 
 def test_the_first_documents_are_re_ordered_and_those_behind_stay() -> None:
@@ -87,18 +50,19 @@ def test_every_point_is_there_twice_and_the_second_is_in_the_models_order(
     import sentence_transformers
 
     found = run([*reranked_run, "quantization=[float32,binary]"], tmp_path)
-    name = "flat+model(depth=4)"
-    settings = [(p["quantization"], p["index"]) for p in found.about["points"]]
+    name = "flat+local(depth=4)"
+    settings = [(p["quantization"], index_label(p)) for p in found.about["points"]]
     assert settings == [("float32", "flat"), ("float32", name), ("binary", "flat"), ("binary", name)]
     texts = {r["_id"]: r["text"] for r in map(json.loads, (colours / "corpus.jsonl").read_text().splitlines())}
     queries = {r["_id"]: r["text"] for r in map(json.loads, (colours / "queries.jsonl").read_text().splitlines())}
     model = sentence_transformers.CrossEncoder(str(tiny_reranker), device="cpu")
     rankings = found.rankings()
+    rankings["label"] = rankings["index"] + rankings["stages"].map(lambda stages: f"+{stages}" if stages else "")
     for quantization in ("float32", "binary"):
         of_setting = rankings[rankings["quantization"] == quantization]
         for query, text in queries.items():
             alone, after = (
-                of_setting[(of_setting["index"] == index) & (of_setting["query_id"] == query)]["document_id"].tolist()
+                of_setting[(of_setting["label"] == index) & (of_setting["query_id"] == query)]["document_id"].tolist()
                 for index in ("flat", name)
             )
             best_first = model.rank(text, [texts[d] for d in alone[:4]])
@@ -109,7 +73,7 @@ def test_every_point_is_there_twice_and_the_second_is_in_the_models_order(
 def test_what_it_takes_is_added_to_the_search(reranked_run: list[str], tmp_path: Path) -> None:
     found = run([*reranked_run, "at_workload_seconds=0.05"], tmp_path)
     alone, after = found.about["points"]
-    assert found.about["models"][0]["reranker"]["weights"].startswith("sha256:")
+    assert found.about["models"][0]["stages"]["local(depth=4)"]["weights"].startswith("sha256:")
     assert after["metric"] == "cross_encoder"
     assert after["rerank_ms_p50"] > 0
     assert after["rerank_truncated"] == 0
@@ -124,7 +88,7 @@ def test_what_it_takes_is_added_to_the_search(reranked_run: list[str], tmp_path:
     assert (after["overlap@10"], "no search of vectors" in after["unmeasured"]["overlap@10"]) == (None, True)
     assert [name for name, value in after.items() if value is None and name not in after["unmeasured"]] == []
     latencies = found.latencies()
-    assert len(latencies[latencies["index"] == after["index"]]) == len(latencies) / 2
+    assert len(latencies[latencies["stages"] == after["stages"]]) == len(latencies) / 2
 
 
 def test_no_pair_is_read_twice(
@@ -138,32 +102,14 @@ def test_no_pair_is_read_twice(
     assert "from an earlier run" in again.about["points"][1]["unmeasured"]["search_peak_rss_bytes"]
 
 
-def test_each_corpus_has_the_times_of_its_own_texts(tmp_path: Path, tiny_reranker: Path) -> None:
-    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    scores = ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity(), "here")
-    for corpus, ms in (("short", 1.0), ("long", 9.0), ("short", 2.0)):
-        made = PairScores(np.zeros(2, dtype=np.float32), np.zeros(2, dtype=np.bool_), ms)
-        scores.keep(corpus, "a query", ["red", "green"], made)
-    assert scores.calls_ms("short", 2).tolist() == [1.0, 2.0]
-    assert scores.calls_ms("long", 2).tolist() == [9.0]
-    assert scores.calls_ms("long", 3).tolist() == []
-
-
-def test_another_machine_takes_the_scores_and_not_the_times(tmp_path: Path, tiny_reranker: Path) -> None:
-    config = RerankerConfig(kind="cross_encoder", name="tiny", path=str(tiny_reranker))
-    here, elsewhere = (ScoreStore(tmp_path, CrossEncoder(config, TORCH).identity(), name) for name in ("a", "b"))
-    here.keep("c", "a query", ["red"], PairScores(np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.bool_), 5.0))
-    assert elsewhere.known("a query", ["red"]) == {0: (1.0, False)}
-    assert (here.calls_ms("c", 1).tolist(), elsewhere.calls_ms("c", 1).tolist()) == ([5.0], [])
-
-
 def test_the_last_stage_is_there_for_bm25_and_for_fused_rankings(reranked_run: list[str], tmp_path: Path) -> None:
-    fused = run([*reranked_run, "model.fuse=bm25"], tmp_path)
-    suffix = "+model(depth=4)"
-    assert [p["index"] for p in fused.about["points"]] == ["flat", f"flat{suffix}", "flat+bm25", f"flat+bm25{suffix}"]
+    fused = run([*reranked_run, "stages=[bm25,local]"], tmp_path)
+    suffix = "+local(depth=4)"
+    labels = [index_label(point) for point in fused.about["points"]]
+    assert labels == ["flat", "flat+bm25", f"flat{suffix}", f"flat+bm25{suffix}"]
     of_words = [a for a in reranked_run if not a.startswith("model")]
     lexical = run(["model=bm25", *of_words], tmp_path)
-    assert [p["index"] for p in lexical.about["points"]] == ["bm25", f"bm25{suffix}"]
+    assert [index_label(p) for p in lexical.about["points"]] == ["bm25", f"bm25{suffix}"]
     assert lexical.about["points"][1]["R@10"] == lexical.about["points"][0]["R@10"]
 
 
@@ -198,13 +144,16 @@ def scored(tmp_path: Path) -> int:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["reranker=local", "reranker.depth=5"], "reranker.path is not set"),
-        (["reranker=local", "reranker.depth=5", "reranker.path=missing"], "reranker.path=missing is no folder"),
-        (["reranker=minilm", "reranker.depth=50"], "depth=50 is not possible.*top_k=10"),
-        (["reranker=minilm", "reranker.depth=5"], "ms-marco-MiniLM-L6-v2 is neither in the hub's cache"),
-        (["reranker=minilm", "reranker.depth=5", "reranker.kind=crossencoder"], "Did you mean 'cross_encoder'"),
-        (["reranker=mini"], "Did you mean 'minilm'"),
-        (["reranker.depth=5"], "reranker.depth is set, but reranker=none is chosen"),
+        (["stages=local", "stages.local.depth=5"], "stages.local.path is not set"),
+        (
+            ["stages=local", "stages.local.depth=5", "stages.local.path=missing"],
+            "stages.local.path=missing is no folder",
+        ),
+        (["stages=minilm", "stages.minilm.depth=50"], "depth=50 is not possible.*top_k=10"),
+        (["stages=minilm", "stages.minilm.depth=5"], "ms-marco-MiniLM-L6-v2 is neither in the hub's cache"),
+        (["stages=minilm", "stages.minilm.depth=5", "stages.minilm.kind=crossencoder"], "Did you mean 'cross_encoder'"),
+        (["stages=mini"], "Did you mean 'minilm'"),
+        (["stages.minilm.depth=5"], "stages.minilm is set, but stages=minilm is not chosen"),
     ],
 )
 def test_a_reranker_that_can_not_be_is_said(
@@ -224,16 +173,3 @@ def test_a_damaged_file_of_scores_is_said(
     file.write_bytes(b"no database" * 500)
     assert main(reranked_run) == 2
     assert "can't be used: file is not a database" in capsys.readouterr().err
-
-
-def test_a_classifier_is_no_reranker(tiny_model: Path, tmp_path: Path, tiny_reranker: Path) -> None:
-    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
-
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    tokenizer = AutoTokenizer.from_pretrained(str(tiny_reranker))
-    config = BertConfig(vocab_size=len(tokenizer), num_labels=3, **sizes)
-    BertForSequenceClassification(config).save_pretrained(tmp_path / "three")
-    tokenizer.save_pretrained(tmp_path / "three")
-    reranker = CrossEncoder(RerankerConfig(kind="cross_encoder", path=str(tmp_path / "three")), TORCH)
-    with pytest.raises(UserError, match="three gives 3 scores for a pair"):
-        reranker.score("a", ["b"])

@@ -3,22 +3,10 @@
 from typing import Any
 
 from evalkit.errors import UserError
+from evalkit.search.engine import CPU
 from evalkit.search.engines.faiss.exact import TorchFlatIndex
-from evalkit.search.engines.faiss.indexes import FloatIndex, VectorIndex
-
-CPU = "cpu"
-
-
-def check_device(device: str) -> None:
-    """Raises UserError where ``device`` is not to be had."""
-    if device == CPU:
-        return
-    import torch
-
-    kind = device.partition(":")[0]
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(kind, False):
-        raise UserError(f"search_device={device} is not to be had here.", "Set search_device=cpu.")
+from evalkit.search.engines.faiss.indexes import FloatIndex
+from evalkit.search.engines.vector_index import VectorIndex
 
 
 def faiss_has_gpus() -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows, Scores
-from evalkit.search.engines.faiss.indexes import VectorIndex
+from evalkit.search.engines.vector_index import VectorIndex
 from evalkit.vectors.matrix import Vectors
 
 
@@ -61,9 +61,9 @@ class TorchFlatIndex(VectorIndex):
         rows = torch.empty((len(asked), 0), dtype=torch.int64, device=self.device)
         first = 0
         for block in self.blocks:
-            scores, found = (asked @ block.T).topk(min(k, len(block)), dim=1)
+            scores, in_block = (asked @ block.T).topk(min(k, len(block)), dim=1)
             best, kept = torch.cat([best, scores], dim=1).topk(min(k, best.shape[1] + scores.shape[1]), dim=1)
-            rows = torch.cat([rows, found + first], dim=1).gather(1, kept)
+            rows = torch.cat([rows, in_block + first], dim=1).gather(1, kept)
             first += len(block)
         return best.cpu().numpy(), rows.cpu().numpy()
 

@@ -4,58 +4,17 @@ Vectors are of unit length, so inner product and L2 order exact vectors alike; w
 read from the index itself and told (``metric``), never assumed.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix, Rows, Scores
-from evalkit.errors import UserError
+from evalkit.search.engines.vector_index import VectorIndex
+from evalkit.vectors.faiss_strings import parts
+from evalkit.vectors.sign_bits import sign_bits
 
 IO_BLOCK_BYTES = 1 << 20
-
-
-class VectorIndex(ABC):
-    """Trained on and filled with documents (n × dims, float32, unit length), then searched with float queries.
-
-    ``metric`` is what scores are made from: ``inner_product``, ``l2`` (negated), ``hamming`` or ``own``.
-    """
-
-    metric: str = "inner_product"
-    needs_training: bool = False
-
-    def train(self, documents: FloatMatrix) -> None:  # noqa: B027
-        """Learn codebooks and ranges from a sample; asked for only where ``needs_training``."""
-
-    @abstractmethod
-    def add(self, documents: FloatMatrix) -> None: ...
-
-    def finish(self) -> None:  # noqa: B027
-        """The last document has been added."""
-
-    @abstractmethod
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        """(scores, rows), each queries × k; higher scores are better, rows are -1 where fewer were found."""
-
-    def set_parameter(self, name: str, value: int) -> None:
-        """Set ``efSearch``, ``nprobe`` or another; raises RuntimeError where this index has no such parameter."""
-        raise RuntimeError(f"{type(self).__name__} has no parameter {name}")
-
-    def set_parameters(self, parameters: Mapping[str, int]) -> None:
-        """Choose an operating point of a built index. Raises UserError for a parameter that it does not have."""
-        for name, value in parameters.items():
-            try:
-                self.set_parameter(name, value)
-            except RuntimeError:
-                raise UserError(
-                    f"this index has no parameter '{name}'.", "HNSW has efSearch, IVF has nprobe; flat has none."
-                ) from None
-
-    @abstractmethod
-    def serialized_bytes(self) -> int | None:
-        """Bytes on disk; null where the index does not tell."""
 
 
 class FloatIndex(VectorIndex):
@@ -99,6 +58,9 @@ class FloatIndex(VectorIndex):
         import faiss
 
         return count_bytes(faiss.write_index, self.index)
+
+    def proof(self) -> dict[str, str]:
+        return proof(self.index)
 
 
 class RefinedIndex:
@@ -152,43 +114,8 @@ class BinaryIndex(VectorIndex):
 
         return count_bytes(faiss.write_index_binary, self.index)
 
-
-class OwnIndex(VectorIndex):
-    """A quantizer that a user wrote: a class with ``train(documents)`` and ``search(queries, k)``.
-
-    ``search`` returns (scores, rows), higher scores better. A ``bytes_per_vector`` attribute, if there is one, is what
-    results report.
-    """
-
-    metric = "own"
-
-    def __init__(self, quantizer: Any) -> None:
-        self.quantizer = quantizer
-        self.blocks: list[FloatMatrix] = []
-        self.documents = 0
-
-    def add(self, documents: FloatMatrix) -> None:
-        self.blocks.append(documents.copy())
-        self.documents += len(documents)
-
-    def finish(self) -> None:
-        self.quantizer.train(np.concatenate(self.blocks))
-        self.blocks.clear()
-
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        scores, rows = self.quantizer.search(queries, k)
-        return np.asarray(scores, dtype=np.float32), np.asarray(rows, dtype=np.int64)
-
-    def serialized_bytes(self) -> int | None:
-        if not self.documents:
-            return 0
-        each: float | None = getattr(self.quantizer, "bytes_per_vector", None)
-        return None if each is None else round(each * self.documents)
-
-
-def sign_bits(vectors: FloatMatrix) -> npt.NDArray[np.uint8]:
-    """One bit per component, set where it is positive, 8 to a byte; the last byte is filled up with zeros."""
-    return np.packbits(vectors > 0, axis=1)
+    def proof(self) -> dict[str, str]:
+        return proof(self.index)
 
 
 def count_bytes(write: Any, index: Any) -> int:
@@ -204,3 +131,18 @@ def count_bytes(write: Any, index: Any) -> int:
 
     write(index, faiss.PyCallbackIOWriter(count, IO_BLOCK_BYTES))
     return total
+
+
+def proof(native: Any) -> dict[str, str]:
+    """The classes that FAISS's index is built of, outermost first, and the bytes of one code in the innermost."""
+    import faiss
+
+    classes = list(parts(native)) or [native]
+    innermost = classes[-1]
+    scalar = getattr(innermost, "sq", None)
+    names = {number: name for name, number in vars(faiss.ScalarQuantizer).items() if name.startswith("QT_")}
+    quantizer = f"ScalarQuantizer {names.get(scalar.qtype, scalar.qtype)}, " if scalar else ""
+    return {
+        "index": " > ".join(type(part).__name__ for part in classes),
+        "codes": f"{quantizer}{innermost.code_size} bytes" if hasattr(innermost, "code_size") else "not known",
+    }

@@ -1,4 +1,4 @@
-"""From configs to empty indexes, in the language of FAISS's ``index_factory``.
+"""From configs to empty FAISS indexes, in the language of its ``index_factory``: the one home of those strings.
 
 A quantization contributes a fragment (``SQ8``) and perhaps a transform before it (``OPQ48``), an index a template
 (``IVF64,{quantization}``). A fragment that starts with ``B`` is one of ``index_binary_factory``.
@@ -6,80 +6,73 @@ A quantization contributes a fragment (``SQ8``) and perhaps a transform before i
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError
-from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex, OwnIndex
 
 FLAT = "Flat"
 EXHAUSTIVE = "{quantization}"  # the template of an index that compares every vector
+FINER_COPIES = {"float32": FLAT, "float16": "SQfp16", "int8": "SQ8"}  # what a rescoring store's name is to FAISS
 OPQ_LEAST_VECTORS = 256  # its rotation is trained together with an 8-bit product quantizer of its own
 TRAINING_FREE = "float16, bfloat16 and binary need no training"
 
 
-def vector_index(
-    dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig
-) -> FloatIndex | BinaryIndex | OwnIndex:
-    """The untrained, empty index of ``quantization`` × ``index`` for ``documents`` vectors of ``dims``.
+@dataclass(frozen=True)
+class FaissString:
+    """``text`` of a factory, that of binary codes where ``is_binary``; ``width`` is ``dims`` filled up to what fits."""
 
-    Raises UserError for what FAISS can't build, and where there are fewer documents than it must be trained on.
+    text: str
+    width: int
+    is_binary: bool
+
+
+def faiss_string(dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig) -> FaissString:
+    """The string of ``quantization`` × ``index`` for so many ``documents``, every placeholder filled in.
+
+    Raises UserError for an unknown placeholder.
     """
-    if quantization._target_:
-        if index.faiss != EXHAUSTIVE:
-            raise UserError(f"{quantization._target_} searches by itself and fits no other index.", "Use index=flat.")
-        return OwnIndex(own_quantizer(quantization))
-    binary = quantization.faiss.startswith("B")
-    multiple = 8 if binary else quantization.subvector_dims or 1
-    padded = math.ceil(dims / multiple) * multiple
+    is_binary = quantization.faiss.startswith("B")
+    multiple = 8 if is_binary else quantization.subvector_dims or 1
+    width = math.ceil(dims / multiple) * multiple
     names = {
-        "dims": padded,
-        "subvectors": padded // multiple,
+        "dims": width,
+        "subvectors": width // multiple,
         "nlist": index.nlist or max(1, round(math.sqrt(documents))),
     }
     try:
         fragment = quantization.faiss.format(**names)
-        template = index.binary if binary else index.faiss
+        template = index.binary if is_binary else index.faiss
         transform = f"{quantization.transform.format(**names)}," if quantization.transform else ""
-        string = transform + template.format(quantization=fragment, **names)
+        text = transform + template.format(quantization=fragment, **names)
     except (KeyError, IndexError, ValueError) as error:
         raise UserError(
             f"'{quantization.transform} {quantization.faiss}' in '{index.faiss}' has an unknown placeholder: {error}.",
             f"Known: quantization, {', '.join(names)}.",
         ) from None
-    if binary:
-        made: FloatIndex | BinaryIndex = BinaryIndex(binary_index(padded, string), dims)
-        if hasattr(made.index, "cp"):
-            made.index.cp.min_points_per_centroid = 1  # training_vectors says how many; no warning on stderr
+    return FaissString(text, width, is_binary)
+
+
+def faiss_index(string: FaissString, documents: int) -> Any:
+    """FAISS's untrained, empty index, which will not warn of few training vectors.
+
+    Raises UserError for what FAISS can't build, and where there are fewer ``documents`` than it must be trained on.
+    """
+    if string.is_binary:
+        native = binary_index(string.width, string.text)
+        if hasattr(native, "cp"):
+            native.cp.min_points_per_centroid = 1  # results say how many there were; no warning on stderr
     else:
-        made = FloatIndex(float_index(padded, string))
-        silence_warnings(made.index)
-    least, part = least_training_vectors(made.index)
+        native = float_index(string.width, string.text)
+        silence_warnings(native)
+    least, part = least_training_vectors(native)
     if documents < least:
         raise UserError(
-            f"{part} of '{string}' must be trained on at least {least:,} documents, there are {documents:,}.",
+            f"{part} of '{string.text}' must be trained on at least {least:,} documents, there are {documents:,}.",
             f"Leave this setting out; {TRAINING_FREE}.",
         )
-    return made
-
-
-def own_quantizer(quantization: QuantizationConfig) -> Any:
-    """The object of the class that ``_target_`` names, made with ``options``."""
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    try:
-        made = instantiate({"_target_": quantization._target_, **quantization.options})
-    except InstantiationException as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"the quantizer {quantization._target_} can't be made: {reason}") from None
-    for method in ("train", "search"):
-        if not callable(getattr(made, method, None)):
-            raise UserError(
-                f"the quantizer {quantization._target_} has no {method}().",
-                "It needs train(documents) and search(queries, k).",
-            )
-    return made
+    return native
 
 
 def float_index(dims: int, string: str) -> Any:
@@ -124,7 +117,7 @@ def least_training_vectors(index: Any) -> tuple[int, str]:
     needs = [(1, "the quantizer")]
     for part in parts(index):
         if isinstance(part, faiss.IndexPreTransform):
-            needs.append((max(OPQ_LEAST_VECTORS, part.d), "the rotation"))
+            needs.append((least_of_transform(part), "the rotation"))
         if hasattr(part, "nlist"):
             needs.append((part.nlist, "the inverted lists"))
         if hasattr(part, "pq"):
@@ -150,9 +143,25 @@ def silence_warnings(index: Any) -> None:
 
     for part in parts(index):
         clusterings = [getattr(part, "cp", None), getattr(getattr(part, "pq", None), "cp", None)]
-        if isinstance(part, faiss.IndexPreTransform):
+        if isinstance(part, faiss.IndexPreTransform) and is_opq(part):
             rotation = faiss.downcast_VectorTransform(part.chain.at(0))
             rotation.pq = faiss.ProductQuantizer(rotation.d_out, rotation.M, 8)  # Python lets go of it here
             clusterings.append(rotation.pq.cp)
         for clustering in filter(None, clusterings):
             clustering.min_points_per_centroid = 1
+
+
+def least_of_transform(transformed: Any) -> int:
+    """A random rotation looks at no vectors; any other is learned from as many as there are dimensions at least."""
+    import faiss
+
+    if isinstance(faiss.downcast_VectorTransform(transformed.chain.at(0)), faiss.RandomRotationMatrix):
+        return 1
+    return max(OPQ_LEAST_VECTORS if is_opq(transformed) else 1, int(transformed.d))
+
+
+def is_opq(transformed: Any) -> bool:
+    """Whether the transform before an index is the one that is trained with a product quantizer."""
+    import faiss
+
+    return isinstance(faiss.downcast_VectorTransform(transformed.chain.at(0)), faiss.OPQMatrix)

@@ -1,0 +1,72 @@
+"""The schemas of conf/corpus/, one per source: where documents, queries and judgments come from."""
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+
+@dataclass
+class CorpusConfig:
+    """What every source has: its name."""
+
+    source: str = MISSING
+
+
+@dataclass
+class BeirCorpus(CorpusConfig):
+    """A folder in the layout of the BEIR benchmark (Thakur et al. 2021); ``name`` null is the folder's."""
+
+    source: str = "beir"
+    path: str = MISSING
+    name: str | None = None
+    split: str = "test"
+    ignore_identical_ids: bool | None = None
+
+
+@dataclass
+class MtebCorpus(CorpusConfig):
+    """One split of one subset of an mteb retrieval task."""
+
+    source: str = "mteb"
+    task: str = MISSING
+    name: str | None = None
+    subset: str | None = None
+    split: str = "test"
+    ignore_identical_ids: bool | None = None
+
+
+@dataclass
+class PydocCorpus(CorpusConfig):
+    """Docstrings of every function and class below ``root``; null is the standard library's source."""
+
+    source: str = "pydoc"
+    root: str | None = None
+
+
+@dataclass
+class TableCorpus(CorpusConfig):
+    """Where documents, queries and qrels lie, and what their columns are called."""
+
+    source: str = "table"
+    documents: str = MISSING
+    queries: str = MISSING
+    qrels: str = MISSING
+    document_id: str = "id"
+    document_title: str | None = None
+    document_text: str = "text"
+    document_image: str | None = None
+    query_id: str = "id"
+    query_text: str = "text"
+    query_cluster: str | None = None
+    qrels_query: str = "query_id"
+    qrels_document: str = "document_id"
+    qrels_score: str | None = "score"
+    ignore_identical_ids: bool | None = None
+
+
+CORPUS_SOURCES: dict[str, type[CorpusConfig]] = {
+    "beir": BeirCorpus,
+    "mteb": MtebCorpus,
+    "pydoc": PydocCorpus,
+    "table": TableCorpus,
+}

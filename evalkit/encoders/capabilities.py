@@ -1,0 +1,159 @@
+"""What an encoder may offer beyond the protocol, each asked through one function that knows what "not offered" means.
+
+A new kind of model writes the methods that it has something to say to, and no stubs for the others.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from evalkit.encoders.encoder import Encoder, Side
+from evalkit.errors import UserError
+
+
+@runtime_checkable
+class HasTokenizer(Protocol):
+    @property
+    def tokenizer(self) -> Any:
+        """The model's own ``tokenizers.Tokenizer``, which neither cuts nor pads. Raises UserError where it has none."""
+        ...
+
+
+@runtime_checkable
+class HasMaxLength(Protocol):
+    @property
+    def max_length(self) -> int | None:
+        """Tokens that are read of a text; null where there is no limit. May load the model."""
+        ...
+
+
+@runtime_checkable
+class Loads(Protocol):
+    def load(self) -> None:
+        """Load the model now, so that no measurement pays for it. May be called again."""
+        ...
+
+
+@runtime_checkable
+class HasTimingSettings(Protocol):
+    def timing_settings(self) -> Mapping[str, Any]:
+        """What decides how quick it is and no vector: threads, how large a batch is. Plain JSON values; loads nothing.
+
+        Null leaves the choice to the library or the device.
+        """
+        ...
+
+
+@runtime_checkable
+class HasReference(Protocol):
+    def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+        """How far vectors of ``texts`` are from the reference's; null where it is the reference itself."""
+        ...
+
+
+@runtime_checkable
+class HasDeviceMemory(Protocol):
+    def peak_device_bytes(self) -> int | None:
+        """Peak memory of the accelerator since the last call; null without one."""
+        ...
+
+
+@dataclass(frozen=True)
+class ToSend:
+    """How many ``texts`` would be sent, and ``tokens`` about and ``most_tokens`` at most that they have."""
+
+    texts: int = 0
+    tokens: int = 0
+    most_tokens: int = 0
+
+    def __add__(self, other: "ToSend") -> "ToSend":
+        return ToSend(self.texts + other.texts, self.tokens + other.tokens, self.most_tokens + other.most_tokens)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was sent and answered: ``texts``, and the ``tokens`` counted by whoever read them; null where not told."""
+
+    texts: int
+    tokens: int | None
+
+
+@runtime_checkable
+class BehindApi(Protocol):
+    """A model that every text is sent to: somebody else counts the tokens, and may change the model."""
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether somebody sends a bill for it."""
+        ...
+
+    @property
+    def checks_canary(self) -> bool:
+        """Whether some texts whose vectors are stored are to be sent again."""
+        ...
+
+    def may_be_cut(self, texts: Sequence[str], side: Side) -> npt.NDArray[np.bool_] | None:
+        """Which texts may be longer than is read (bool); null where nobody can tell."""
+        ...
+
+    def to_send(self, texts: Iterable[str], side: Side) -> ToSend:
+        """What encoding ``texts`` sends, prompts included."""
+        ...
+
+    def to_send_first(self) -> ToSend:
+        """What ``load`` sends."""
+        ...
+
+    def verified_texts(self, texts: Sequence[str]) -> Iterable[str]:
+        """Those of ``texts`` that ``verify`` sends, each as often as it does."""
+        ...
+
+    def take_sent(self) -> Sent:
+        """What was sent and answered since the last call."""
+        ...
+
+
+def tokenizer_of(encoder: Encoder) -> Any:
+    """The tokenizer that documents are split by. Raises UserError where the model has none."""
+    if isinstance(encoder, HasTokenizer):
+        return encoder.tokenizer
+    raise UserError(f"{encoder.config.name} has no tokenizer that documents could be split by.", "Leave out chunking.")
+
+
+def max_length(encoder: Encoder) -> int | None:
+    """Tokens that are read of a text; null where there is no limit. May load the model."""
+    return encoder.max_length if isinstance(encoder, HasMaxLength) else None
+
+
+def load(encoder: Encoder) -> None:
+    """Load the model now, so that no measurement pays for it; nothing for one that is always ready."""
+    if isinstance(encoder, Loads):
+        encoder.load()
+
+
+def timing_settings(encoder: Encoder) -> Mapping[str, Any]:
+    """What decides how quick it is and no vector; empty where there is nothing to set."""
+    return encoder.timing_settings() if isinstance(encoder, HasTimingSettings) else {}
+
+
+def verification(encoder: Encoder, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
+    """How far vectors of ``texts`` are from the reference's; null where there is nothing to compare with."""
+    return encoder.verify(texts, side) if isinstance(encoder, HasReference) else None
+
+
+def peak_device_bytes(encoder: Encoder) -> int | None:
+    """Peak memory of the accelerator since the last call; null without one."""
+    return encoder.peak_device_bytes() if isinstance(encoder, HasDeviceMemory) else None
+
+
+def reads_images(encoder: Encoder) -> bool:
+    """Whether ``encode`` takes an ``Image`` in the place of a text; may load the model."""
+    return bool(getattr(encoder, "reads_images", False))
+
+
+def behind_api(encoder: Encoder) -> BehindApi | None:
+    """The encoder as one that every text is sent to; null for a model on this machine."""
+    return encoder if isinstance(encoder, BehindApi) else None

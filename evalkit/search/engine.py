@@ -1,0 +1,185 @@
+"""What an engine is: the program that keeps and searches vectors, and the life of an index in it.
+
+    plan → open → fill → set an operating point → search → facts → close
+
+A plan has no side effects: whatever an engine can't do is refused there, before anything is encoded. A new engine is
+one file with two classes, a line in ``ENGINES`` and a YAML with ``engine: <name>``.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol
+
+from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.config.schema.search import KINDS
+from evalkit.errors import UserError, did_you_mean
+from evalkit.measures.ranking import Ranking
+from evalkit.vectors.matrix import Vectors
+
+ENGINES = {  # name: "module:class"
+    "faiss": "evalkit.search.engines.faiss.engine:FaissEngine",
+    "own": "evalkit.search.engines.own:OwnEngine",
+}
+OWN = "own"
+READ_FRAGMENTS = ("faiss", OWN)  # engines that need no kind and bits of a quantization
+CPU = "cpu"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """``memory_bytes`` that vectors may take, and the ``device`` that searches (``cpu``, ``cuda``, ``cuda:1`` …)."""
+
+    memory_bytes: float = float("inf")
+    device: str = CPU
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an engine was asked for and can do: ``documents`` vectors of ``dims``, kept and searched as configured.
+
+    ``words`` is what will be built, in the engine's own language. ``metric`` is what scores are made from:
+    ``inner_product``, ``l2`` (negated), ``hamming`` or ``own``. ``exhaustive`` says that every vector is compared.
+    """
+
+    engine: str
+    words: str
+    dims: int
+    documents: int
+    quantization: QuantizationConfig
+    index: IndexConfig
+    metric: str
+    exhaustive: bool
+    resources: Resources = Resources()
+
+    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Raises UserError for a search parameter that was not planned; sets nothing."""
+        for name in parameters:
+            if name not in self.index.search:
+                raise no_parameter(name)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What building took and what must be kept.
+
+    ``bytes_per_vector`` counts everything kept per document, a rescoring store included; ``index_bytes`` is all of it
+    as serialized or as the engine counts it, codebooks and headers too; both are null where it does not tell.
+    ``training_vectors`` is how many documents codebooks and ranges were learned from, 0 where nothing is learned,
+    ``training_seconds`` the part of ``seconds`` that this took. ``on_disk`` says that vectors are read from the store
+    at every search, which is no speed that a server would have.
+    """
+
+    seconds: float
+    training_seconds: float
+    training_vectors: int
+    index_bytes: int | None
+    bytes_per_vector: float | None
+    on_disk: bool = False
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """Of a filled index: which program in which version keeps how many bytes, by its own count.
+
+    ``proof`` is the evidence of which index and which codes are in use, such as the classes of FAISS's index or the
+    plan of a database.
+    """
+
+    name: str
+    version: str
+    index_bytes: int | None
+    bytes_per_vector: float | None
+    proof: Mapping[str, str] = field(default_factory=dict)
+
+
+class Rescoring(Protocol):
+    """A finer copy of the documents, which re-orders candidates."""
+
+    def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:
+        """Inner products of float queries with the finer copies of ``rows`` (queries × candidates); -inf for -1."""
+
+    def search(self, queries: FloatMatrix, k: int, candidates: int) -> Ranking | None:
+        """The best ``k`` of as many ``candidates``, in one call as a server would make it; null where it has none."""
+
+
+class Index(Protocol):
+    """An opened index. It is searched by several threads at once; rows are numbers of documents, in filling order."""
+
+    @property
+    def metric(self) -> str:
+        """What scores are made from (see Plan)."""
+
+    @property
+    def rescoring(self) -> Rescoring | None:
+        """Known once it is filled; null where the quantization has no rescoring store."""
+
+    def fill(self, documents: Vectors) -> Built:
+        """Train on ``documents.sample()`` where something is learned, and keep every one of ``documents.blocks()``."""
+
+    def set(self, parameters: Mapping[str, Any]) -> None:
+        """Choose the operating point for all who search. Raises UserError for a parameter that it does not have."""
+
+    def search(self, queries: FloatMatrix, k: int) -> Ranking:
+        """The best ``k`` by the codes alone: higher scores are better, equal ones in no particular order."""
+
+    def facts(self) -> EngineFacts:
+        """Of the filled index."""
+
+
+class Engine(Protocol):
+    """Keeps and searches vectors: opens an index for whatever it has planned. Closing frees what opening took."""
+
+    def plan(
+        self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
+    ) -> Plan:
+        """Raises UserError for what this engine can't do, also for a parameter of ``index.search``."""
+
+    def open(self, plan: Plan) -> AbstractContextManager[Index]: ...
+
+
+def plan(
+    dims: int,
+    documents: int,
+    quantization: QuantizationConfig,
+    index: IndexConfig,
+    resources: Resources = Resources(),
+) -> Plan:
+    """What the engine of the two configs will build, without a side effect. Raises UserError where it can't."""
+    if quantization.kind is not None and quantization.kind not in KINDS:
+        raise UserError(f"the kind '{quantization.kind}' is unknown.", did_you_mean(quantization.kind, KINDS))
+    engine = engine_of(quantization, index)
+    if quantization.kind is None and engine_name(quantization, index) not in READ_FRAGMENTS:
+        raise UserError(
+            f"the engine {index.engine} can't tell what this quantization is: it says no kind.",
+            f"Give kind and bits beside its FAISS string; kinds are {', '.join(KINDS)}.",
+        )
+    return engine.plan(dims, documents, quantization, index, resources)
+
+
+def engine_of(quantization: QuantizationConfig, index: IndexConfig) -> Engine:
+    """The engine that serves the two: a name of ENGINES, or ``module:Class`` of an engine of one's own.
+
+    Raises UserError for an unknown name, with the nearest one, and for a class that can't be loaded.
+    """
+    name = engine_name(quantization, index)
+    place = ENGINES.get(name, name)
+    module, _, class_name = place.partition(":")
+    if not class_name:
+        raise UserError(f"there is no engine '{name}'.", did_you_mean(name, ENGINES))
+    try:
+        engine: Engine = getattr(import_module(module), class_name)()
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"the engine {place} can't be loaded: {error}.", "Name what can be imported.") from None
+    return engine
+
+
+def engine_name(quantization: QuantizationConfig, index: IndexConfig) -> str:
+    """A class of one's own searches by itself, unless another engine than FAISS is asked for, which will refuse it."""
+    return OWN if quantization._target_ and index.engine in READ_FRAGMENTS else index.engine
+
+
+def no_parameter(name: str) -> UserError:
+    return UserError(f"this index has no parameter '{name}'.", "HNSW has efSearch, IVF has nprobe; flat has none.")

@@ -1,0 +1,51 @@
+"""FAISS as an engine: a quantization's fragment and an index's template become one of its indexes in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.errors import UserError
+from evalkit.search.engine import Plan, Resources
+from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex
+from evalkit.search.engines.in_process import InProcessIndex
+from evalkit.vectors.faiss_strings import EXHAUSTIVE, faiss_index, faiss_string
+
+
+class FaissEngine:
+    """Reads the FAISS fragments of both configs; ``kind`` and ``bits`` are not needed."""
+
+    def plan(
+        self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
+    ) -> Plan:
+        """Cheap: an empty index is built and thrown away."""
+        if not index.faiss:
+            raise UserError(
+                "this index has no template for the engine faiss.", "Give one, as in faiss: '{quantization}'."
+            )
+        empty = vector_index(dims, documents, quantization, index)
+        for name, values in index.search.items():
+            for value in values:
+                empty.set_parameters({name: value})
+        words = faiss_string(dims, documents, quantization, index).text
+        exhaustive = index.faiss == EXHAUSTIVE
+        return Plan("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources)
+
+    @contextmanager
+    def open(self, plan: Plan) -> Iterator[InProcessIndex]:
+        """In memory: there is nothing to close."""
+        import faiss
+
+        main = vector_index(plan.dims, plan.documents, plan.quantization, plan.index)
+        yield InProcessIndex(plan, main, faiss.__version__)
+
+
+def vector_index(
+    dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig
+) -> FloatIndex | BinaryIndex:
+    """The untrained, empty index of ``quantization`` × ``index`` for ``documents`` vectors of ``dims``.
+
+    Raises UserError for what FAISS can't build, and where there are fewer documents than it must be trained on.
+    """
+    string = faiss_string(dims, documents, quantization, index)
+    native = faiss_index(string, documents)
+    return BinaryIndex(native, dims) if string.is_binary else FloatIndex(native)

@@ -1,0 +1,178 @@
+"""What reads the texts of a run: an encoder with its store, or a retriever that needs no vectors."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from evalkit.config import HostedModel, ModelConfig, PricingConfig, RunConfig, VectorModel
+from evalkit.config.check import dims_list
+from evalkit.corpora import Corpus, Texts
+from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor
+from evalkit.embeddings.budgets import agree, estimate
+from evalkit.embeddings.chunking import WHOLE, whole
+from evalkit.embeddings.inventory import prune
+from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
+from evalkit.embeddings.record import corpus_facts, corpus_record
+from evalkit.embeddings.timing import TimingPlan
+from evalkit.encoders import Encoder, Side, load_encoder
+from evalkit.encoders.capabilities import behind_api, reads_images
+from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
+from evalkit.errors import UserError
+from evalkit.lexical import Retriever, load_retriever
+from evalkit.measures.cost import CPU
+from evalkit.measures.memory import PeakMemory
+from evalkit.results.record import Canary, CorpusRecord
+from evalkit.tasks.task import Data, Model
+
+WARM_UP_TEXTS = ("a first text", "and another one")
+
+
+def load_model(config: RunConfig) -> Model:
+    """The model of ``config``; its weights are not read yet. Raises UserError for one that can't be."""
+    model = config.model
+    return EncodingModel(config, model) if isinstance(model, VectorModel) else LexicalModel(config)
+
+
+@dataclass(frozen=True)
+class EncodedCorpus:
+    """A corpus and its vectors by ``encoder``."""
+
+    corpus: Corpus
+    encoder: Encoder
+    embeddings: CorpusEmbeddings
+
+    @cached_property
+    def record(self) -> CorpusRecord:
+        return corpus_record(self.encoder, self.corpus, self.embeddings)
+
+    @property
+    def device(self) -> str:
+        return str(self.embeddings.documents.model["device"])
+
+
+class EncodingModel:
+    """An encoder, and the store in which every text's vector is kept."""
+
+    def __init__(self, config: RunConfig, model: VectorModel) -> None:
+        self.config = config
+        self.model = with_price(model, config.pricing)
+        self.encoder = load_encoder(self.model, named_runtime(config.runtime))
+        self.store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
+        self.executor = load_executor(config.executor)
+
+    @cached_property
+    def dims(self) -> list[int]:
+        return dims_list(self.config.dims, self.encoder.dims, self.model.name)
+
+    def split(self, corpora: Sequence[Corpus]) -> list[Data]:
+        refuse_images(corpora, {self.model.name: not reads_images(self.encoder), **chunking_reader(self.config)})
+        return [Data(corpus, chunks_of(corpus.documents, self.encoder, self.config.chunking)) for corpus in corpora]
+
+    def agree(self, data: Sequence[Data]) -> None:
+        """Choose the runtime where that is ``auto``, and say what an API will cost."""
+        config = self.config
+        if config.runtime.kind == AUTO:
+            texts = data[0].chunks.texts.texts
+            self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
+        api_calls = behind_api(self.encoder)
+        if api_calls and isinstance(self.model, HostedModel) and (api_calls.is_billed or self.model.api.dry_run):
+            corpora = [(each.corpus, each.chunks) for each in data]
+            api, calls = self.model.api, config.runtime.latency_calls
+            agree(estimate(self.store, self.encoder, corpora, calls, api.usd_per_million_tokens), self.model.name, api)
+
+    def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
+        plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
+        by_side = embed_sides(self.store, self.encoder, self.executor, data.corpus.name, sides, plan, progress)
+        embeddings = embeddings_of(data.corpus, data.chunks, by_side)
+        return EncodedCorpus(data.corpus, self.encoder, embeddings)
+
+    def finish(self) -> None:
+        if self.config.store.max_gb is not None:
+            prune(self.store, max_bytes=int(self.config.store.max_gb * 1e9))
+
+
+def with_price(model: VectorModel, pricing: PricingConfig) -> VectorModel:
+    """The model with what its API costs: its own setting, else the list's; null where neither tells."""
+    if not isinstance(model, HostedModel):
+        return model
+    listed = {price.name: price.usd_per_million_tokens for price in pricing.models.values()}
+    own = model.api.usd_per_million_tokens
+    return replace(model, api=replace(model.api, usd_per_million_tokens=listed.get(model.name) if own is None else own))
+
+
+@dataclass(frozen=True)
+class IndexedCorpus:
+    """A corpus whose documents' words are indexed, which took ``build_seconds``."""
+
+    corpus: Corpus
+    model: ModelConfig
+    retriever: Retriever
+    build_seconds: float
+    peak_rss_bytes: int | None
+    device: str = CPU
+
+    @property
+    def record(self) -> CorpusRecord:
+        model, corpus = self.model, self.corpus
+        facts = {"name": model.name, "kind": model.kind, "revision": self.retriever.revision()}
+        return CorpusRecord(
+            model={**facts, "licence": model.licence, "options": asdict(model)["options"], "prompts": {}},
+            corpus=corpus_facts(corpus),
+            findings=corpus.findings,
+            embeddings=(),
+            canaries=(Canary(corpus.name, "document", (), (), np.empty((0, 0), dtype=np.float16)),),
+            queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
+        )
+
+
+class LexicalModel:
+    """BM25, or the random order: reads documents whole, and keeps no vectors."""
+
+    dims: Sequence[int] = ()
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.model = config.model
+        load_retriever(
+            self.model, WARM_UP_TEXTS
+        )  # raises for its options; and imports are no part of reading documents
+
+    def split(self, corpora: Sequence[Corpus]) -> list[Data]:
+        if self.config.chunking.kind != WHOLE:
+            raise UserError(f"{self.model.name} reads documents whole, in any length.", "Leave out chunking.")
+        refuse_images(corpora, {self.model.name: True})
+        return [Data(corpus, whole(corpus.documents)) for corpus in corpora]
+
+    def agree(self, data: Sequence[Data]) -> None:
+        """Nothing is asked of anybody."""
+
+    def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> IndexedCorpus:
+        return index_words(data.corpus, self.model)
+
+    def finish(self) -> None:
+        """Nothing is kept."""
+
+
+def index_words(corpus: Corpus, model: ModelConfig) -> IndexedCorpus:
+    """The documents of ``corpus`` indexed by a ``model`` without vectors."""
+    load_retriever(model, WARM_UP_TEXTS)
+    started = time.perf_counter()
+    with PeakMemory() as memory:
+        retriever = load_retriever(model, corpus.documents.texts)
+    return IndexedCorpus(corpus, model, retriever, time.perf_counter() - started, memory.peak_rss_bytes)
+
+
+def refuse_images(corpora: Sequence[Corpus], of_texts: Mapping[str, bool]) -> None:
+    """Raises UserError where documents are images and one of the readers (name → whether it) reads texts alone."""
+    for corpus in corpora:
+        if not corpus.documents.has_images:
+            continue
+        if reader := next((name for name, reads_texts_alone in of_texts.items() if reads_texts_alone), None):
+            raise UserError(f"{corpus.name} has images, and {reader} reads texts alone.", "Try model=clip, alone.")
+
+
+def chunking_reader(config: RunConfig) -> dict[str, bool]:
+    return {f"chunking={config.chunking.kind}": config.chunking.kind != WHOLE}

@@ -1,0 +1,73 @@
+"""Everything that is measured at one point: the ranking that is judged, speed, and memory."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from evalkit.measures.latency import BusyCores, percentiles_ms, time_calls_ms
+from evalkit.measures.load import ladder
+from evalkit.measures.memory import PeakMemory
+from evalkit.results.columns import FIGURES, LOAD
+from evalkit.results.record import PointRecord
+from evalkit.tasks.retrieval.points import Search, make_point
+from evalkit.tasks.retrieval.retriever import PointContext, Retriever
+
+LEAST_CALLS = 200
+OF_SEARCH = tuple(name for name, figure in FIGURES.items() if figure.of_search and not figure.of_workload)
+
+
+def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRecord:
+    """The point of ``retriever``, whose searches ask for ``asked`` results; the ranking goes on behind them."""
+    with PeakMemory() as memory:
+        ranking = retriever.rank(asked)
+        speed, latencies_ms = search_speed(context, retriever, asked)
+    figures = {**retriever.figures(), **speed, "search_peak_rss_bytes": memory.peak_rss_bytes}
+    search = Search(
+        cell=retriever.cell,
+        stages="",
+        metric=retriever.metric,
+        dims_trained=retriever.dims_trained,
+        candidates=retriever.candidates(asked),
+        ranking=ranking,
+        overlap=retriever.overlap(ranking),
+        figures=figures,
+        latencies_ms=latencies_ms,
+        laws=retriever.laws(figures, asked),
+        reasons=retriever.reasons(),
+    )
+    return make_point(context, search)
+
+
+def search_speed(
+    context: PointContext, retriever: Retriever, asked: int
+) -> tuple[dict[str, float | None], Mapping[str, Any]]:
+    """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once.
+
+    Clients at once are measured for the results that a user is served. Also gives the milliseconds of every single
+    call, by which latencies of two runs are compared.
+    """
+    config = context.config
+    calls = max(LEAST_CALLS, config.runtime.latency_calls)
+    encode_ms = retriever.encode_ms(calls)
+    of_encoding = percentiles_ms("encode_query", encode_ms)
+    if not retriever.can_be_timed:
+        return {**dict.fromkeys((*OF_SEARCH, "search_cores")), **of_encoding}, {"search_ms": [], "encode_query_ms": []}
+    queries = len(context.corpus.queries)
+
+    def find(call: int) -> object:
+        return retriever.find(call % queries, asked)
+
+    with BusyCores() as cores:
+        search_ms = time_calls_ms(find, calls)
+    is_loaded = config.load_seconds and asked == config.served
+    of_load = ladder(find, config.load_seconds, retriever.start_client) if is_loaded else dict.fromkeys(LOAD)
+    speed = {
+        "search_queries_per_second": queries / retriever.find_all_ms(asked) * 1000,
+        **percentiles_ms("search", search_ms),
+        **of_encoding,
+        **percentiles_ms("query", search_ms + encode_ms),
+        **of_load,
+        "search_cores": cores.mean,
+    }
+    return speed, {"search_ms": search_ms, "encode_query_ms": np.asarray(encode_ms)}

@@ -1,0 +1,158 @@
+"""One point from one ranking: judged, priced, and with what lies behind its means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from evalkit.arrays import Floats, Rows
+from evalkit.corpora import Corpus
+from evalkit.measures.cost import costs, why_no_cost
+from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.laws import Laws, as_json, at_workload
+from evalkit.measures.ranking import Ranking
+from evalkit.results.columns import OVERLAPS, behind_a_stage, why_null
+from evalkit.results.record import Point, PointRecord
+from evalkit.results.setting import RETRIEVAL, Setting
+from evalkit.tasks.retrieval.retriever import Cell, PointContext
+
+NO_FINER_COPY = "no finer copy re-orders what is found"
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found at a cell of the grid, and what that took: all that a point is made of.
+
+    ``overlap`` has one value per query, or null, for each column. ``laws`` say what figures are at the workload's size,
+    ``reasons`` why figures of this kind of search are null.
+    """
+
+    cell: Cell
+    stages: str
+    metric: str
+    dims_trained: bool
+    candidates: int | None
+    ranking: Ranking
+    overlap: Mapping[str, Floats | None]
+    figures: Mapping[str, Any]
+    latencies_ms: Mapping[str, Any]
+    laws: Laws
+    reasons: Mapping[str, str]
+
+
+def make_point(context: PointContext, search: Search) -> PointRecord:
+    """The point of ``search``, judged by trec_eval's measures and priced for the workload."""
+    corpus, config = context.corpus, context.config
+    if context.judge.query_ids != list(corpus.queries.ids):
+        raise ValueError(f"{corpus.name}: judgments and queries come in different orders")
+    rankings = rankings_by_id(search.ranking, corpus)
+    quality = context.judge.score(rankings)
+    overlap = {name: None if values is None else float(values.mean()) for name, values in search.overlap.items()}
+    figures = {**quality.mean, **dict.fromkeys(OVERLAPS), **search.figures, **overlap}
+    figures |= at_workload(search.laws, figures, config.workload.documents)
+    figures |= cost_figures(figures, context)
+    reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **search.reasons}
+    point = Point(
+        setting=Setting(
+            task=RETRIEVAL,
+            corpus=corpus.name,
+            corpus_fingerprint=corpus.fingerprint,
+            stages=search.stages,
+            top_k=config.top_k,
+            serve_k=config.served,
+            **vars(search.cell),
+        ),
+        dims_trained=search.dims_trained,
+        metric=search.metric,
+        candidates=search.candidates,
+        queries=len(corpus.queries),
+        priced_as=context.prices.priced_as,
+        figures=figures,
+        unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
+        notes=deeper_than_served(figures, context),
+        laws=as_json(search.laws),
+    )
+    return PointRecord(
+        point=point,
+        query_ids=tuple(corpus.queries.ids),
+        per_query={**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}},
+        first_relevant_rank=first_relevant_rank(rankings, corpus),
+        latencies_ms=search.latencies_ms,
+        ranking=search.ranking,
+        document_ids=tuple(corpus.documents.ids),
+        clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),
+    )
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage made of a ranking.
+
+    ``figures`` are those of the stage alone, as columns.behind_a_stage takes them; ``instead`` those that take the
+    place of the search's. ``latencies_ms`` and ``laws`` are of both together.
+    """
+
+    name: str
+    metric: str
+    ranking: Ranking
+    figures: Mapping[str, Any]
+    instead: Mapping[str, Any]
+    latencies_ms: Mapping[str, Any]
+    laws: Laws
+    reasons: Mapping[str, str]
+
+
+def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -> PointRecord:
+    """The point that a later ``stage`` makes of ``record``."""
+    point, setting = record.point, record.point.setting
+    search_ms, encode_ms = stage.latencies_ms["search_ms"], stage.latencies_ms["encode_query_ms"]
+    timed = {"search": search_ms, "encode_query": encode_ms, "query": search_ms + encode_ms} if len(search_ms) else {}
+    of_search = {name: value for name, value in point.figures.items() if name not in context.judge.names.values()}
+    figures = {**behind_a_stage(of_search, stage.figures), **stage.instead}
+    for name, calls in timed.items():
+        figures |= percentiles_ms(name, calls)
+    search = Search(
+        cell=Cell(**{field.name: getattr(setting, field.name) for field in fields(Cell)}),
+        stages="+".join(filter(None, (setting.stages, stage.name))),
+        metric=stage.metric,
+        dims_trained=point.dims_trained,
+        candidates=point.candidates,
+        ranking=stage.ranking,
+        overlap={},
+        figures=figures,
+        latencies_ms=stage.latencies_ms,
+        laws=stage.laws,
+        reasons={**point.unmeasured, **stage.reasons},
+    )
+    return make_point(context, search)
+
+
+def deeper_than_served(figures: Mapping[str, Any], context: PointContext) -> dict[str, str]:
+    """A line for each measured figure that looks deeper than the results that a user is given."""
+    served = context.config.served
+    cutoffs = {name: measure.params.get("cutoff") for measure, name in context.judge.names.items()}
+    cutoffs |= {"overlap@10": 10, "overlap@100": 100}
+    note = f"looks deeper than the {served} results that are served (serve_k)"
+    return {name: note for name, cutoff in cutoffs.items() if (cutoff or np.inf) > served and figures[name] is not None}
+
+
+def cost_figures(figures: Mapping[str, Any], context: PointContext) -> dict[str, float | None]:
+    """The columns ``cost_…_usd`` of a point; null where one of the figures or prices behind them is missing."""
+    usd = costs(figures, context.config.workload, context.prices)
+    return {name: None if np.isnan(value) else float(value) for name, value in usd.items()}
+
+
+def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:
+    ids = corpus.documents.ids
+    return {
+        query: [ids[row] for row in rows if row >= 0]
+        for query, rows in zip(corpus.queries.ids, ranking.rows.tolist(), strict=True)
+    }
+
+
+def first_relevant_rank(rankings: Mapping[str, list[str]], corpus: Corpus) -> Rows:
+    """Per query, the rank (from 1) of the first document of a grade above 0; 0 where none was found."""
+    relevant = {query: {d for d, grade in grades.items() if grade > 0} for query, grades in corpus.qrels.items()}
+    ranks = (next((r for r, d in enumerate(rankings[q], 1) if d in relevant[q]), 0) for q in corpus.queries.ids)
+    return np.fromiter(ranks, dtype=np.int64)

@@ -1,0 +1,118 @@
+"""What ranks the documents of one corpus for its queries: a cell of the grid, or BM25. All are measured alike."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from evalkit.arrays import Floats, Rows
+from evalkit.config import ModelConfig, RunConfig
+from evalkit.corpora import Corpus
+from evalkit.measures.cost import Tariff
+from evalkit.measures.laws import Laws
+from evalkit.measures.quality import Judge
+from evalkit.measures.ranking import Ranking, tie_order
+from evalkit.results.model_parts import as_text
+
+
+@dataclass(frozen=True)
+class PointContext:
+    """What every point of one corpus is judged and priced by."""
+
+    config: RunConfig
+    corpus: Corpus
+    judge: Judge
+    prices: Tariff
+
+    @cached_property
+    def excluded(self) -> Rows:
+        """Per query, the row of the document that is the query itself; -1 for none."""
+        row, queries = self.corpus.documents.row, self.corpus.queries.ids
+        return np.array([row.get(self.corpus.excluded.get(query, ""), -1) for query in queries])
+
+    @cached_property
+    def place(self) -> Rows:
+        """Per document, its place among ties."""
+        return tie_order(self.corpus.documents.ids)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a retriever adds to the setting of its points."""
+
+    model: str
+    revision: str
+    model_options: str
+    chunking: str
+    dims: int | None
+    quantization: str
+    engine: str
+    index: str
+    operating_point: str
+
+
+class Retriever(Protocol):
+    """Documents of one corpus, ready to be ranked.
+
+    ``metric`` is what scores are made from, ``dims_trained`` false for a width that the model was not trained for.
+    ``can_be_timed`` is false where no server would search like this.
+    """
+
+    @property
+    def cell(self) -> Cell: ...
+
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def dims_trained(self) -> bool: ...
+
+    @property
+    def can_be_timed(self) -> bool: ...
+
+    def candidates(self, asked: int) -> int | None:
+        """How many results a finer copy re-orders in a search for ``asked``; null without one."""
+        ...
+
+    def rank(self, asked: int) -> Ranking:
+        """The best ``top_k`` documents of every query, as a search for ``asked`` of them begins."""
+        ...
+
+    def find(self, query: int, asked: int) -> object:
+        """Search for one query as a server would."""
+        ...
+
+    def find_all_ms(self, asked: int) -> float:
+        """Milliseconds of searching for all queries together."""
+        ...
+
+    def start_client(self) -> None:
+        """Called in the thread of each of several clients at once."""
+        ...
+
+    def encode_ms(self, calls: int) -> Floats:
+        """Milliseconds of single calls that make a query ready for searching; NaN where that was not timed."""
+        ...
+
+    def figures(self) -> Mapping[str, Any]:
+        """Columns of what is kept, of building it, and of reading the texts."""
+        ...
+
+    def overlap(self, ranking: Ranking) -> Mapping[str, Floats | None]:
+        """Per column and query, the share of exact search's results that ``ranking`` has; null where there is none."""
+        ...
+
+    def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
+        """How figures of a search for ``asked`` grow with the documents."""
+        ...
+
+    def reasons(self) -> Mapping[str, str]:
+        """Why figures of this kind of retriever are null."""
+        ...
+
+
+def options_text(model: ModelConfig) -> str:
+    """``b=0.75, k1=1.5, language=en``: the options that a kind of model has beside its weights; empty for none."""
+    return as_text(asdict(model).get("options"))

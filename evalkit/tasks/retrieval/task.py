@@ -1,0 +1,71 @@
+"""Retrieval: each query's documents ranked by every retriever of the grid, without and with each stage."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalkit.config import RunConfig
+from evalkit.corpora import Texts
+from evalkit.embeddings.passes import Progress
+from evalkit.encoders import Side
+from evalkit.measures.cost import tariff
+from evalkit.measures.depth import check_relevant
+from evalkit.measures.quality import Judge, parse_measures
+from evalkit.results.provenance import cpu
+from evalkit.results.record import CorpusRecord, PointRecord
+from evalkit.search.devices import check_device
+from evalkit.tasks.models import EncodedCorpus, IndexedCorpus
+from evalkit.tasks.retrieval.grid import check_grid
+from evalkit.tasks.retrieval.lexical import LexicalRetriever
+from evalkit.tasks.retrieval.retriever import PointContext, Retriever
+from evalkit.tasks.retrieval.stages import load_stages, with_stages
+from evalkit.tasks.retrieval.vectors import retrievers
+from evalkit.tasks.task import Data, Model, Read
+
+
+class Retrieval:
+    """Raises UserError for a measure or a stage that can't be."""
+
+    def __init__(self, config: RunConfig, progress: Progress) -> None:
+        check_device(config.search_device)
+        self.config = config
+        self.measures = parse_measures(config.measures, config.top_k)
+        self.stages = load_stages(config, progress)
+        self.dims: Sequence[int] = ()
+
+    def check(self, model: Model, data: Sequence[Data]) -> None:
+        corpora = [each.corpus for each in data]
+        check_relevant(self.measures, [(corpus.name, corpus.qrels) for corpus in corpora], self.config.top_k)
+        for stage in self.stages:
+            stage.check(self.config.model.name, corpora)
+        self.dims = model.dims
+        check_grid(self.config, self.dims, data, max((stage.depth for stage in self.stages), default=0))
+
+    def sides(self, data: Data) -> Mapping[Side, Texts]:
+        return {"document": data.chunks.texts, "query": data.corpus.queries}
+
+    def record(self, read: Read) -> CorpusRecord:
+        described = {stage.label: stage.description() for stage in self.stages}
+        record = read.record
+        return replace(record, model={**record.model, "stages": described}) if described else record
+
+    def points(self, read: Read, data: Data, progress: Progress) -> Iterator[PointRecord]:
+        config, corpus = self.config, data.corpus
+        prices = tariff(config.pricing, config.workload, config.model.name, read.device, cpu())
+        context = PointContext(config, corpus, Judge(self.measures, corpus.qrels), prices)
+        for retriever in RETRIEVERS[type(read)](self, context, read, progress):
+            yield from with_stages(context, retriever, self.stages)
+
+
+def of_vectors(task: Retrieval, context: PointContext, read: Any, progress: Progress) -> Iterator[Retriever]:
+    yield from retrievers(context, read, list(task.dims), progress)
+
+
+def of_words(task: Retrieval, context: PointContext, read: Any, progress: Progress) -> Iterator[Retriever]:
+    yield LexicalRetriever(context, read)
+
+
+RETRIEVERS: dict[type, Callable[[Retrieval, PointContext, Any, Progress], Iterator[Retriever]]] = {
+    EncodedCorpus: of_vectors,
+    IndexedCorpus: of_words,
+}

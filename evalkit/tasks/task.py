@@ -1,0 +1,91 @@
+"""What a task is: what is encoded for it, what its points are, and what is judged of each item."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+from evalkit.config import RunConfig
+from evalkit.corpora import Corpus, Texts
+from evalkit.embeddings.chunking import Chunks
+from evalkit.embeddings.passes import Progress
+from evalkit.encoders import Side
+from evalkit.errors import UserError, did_you_mean
+from evalkit.results.record import CorpusRecord, PointRecord
+
+KINDS = {"retrieval": "evalkit.tasks.retrieval.task:Retrieval"}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A corpus and the chunks of its documents that a model is given to read."""
+
+    corpus: Corpus
+    chunks: Chunks
+
+
+class Read(Protocol):
+    """A corpus as a model has read it, each text once: its vectors, or an index of its words."""
+
+    @property
+    def record(self) -> CorpusRecord: ...
+
+    @property
+    def device(self) -> str:
+        """What read the texts: ``cpu``, a GPU's name, ``hosted``."""
+        ...
+
+
+class Model(Protocol):
+    """What reads texts: an encoder, or a retriever without vectors."""
+
+    @property
+    def dims(self) -> Sequence[int]:
+        """The widths to be measured; none where there are no vectors."""
+        ...
+
+    def split(self, corpora: Sequence[Corpus]) -> list[Data]:
+        """The corpora in chunks. Raises UserError where the model can't read one of them."""
+        ...
+
+    def agree(self, data: Sequence[Data]) -> None:
+        """The last step before texts are read. Raises UserError, or StoppedAsAskedError, where they are not to be."""
+        ...
+
+    def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> Read:
+        """Every text of ``sides``, read once."""
+        ...
+
+    def finish(self) -> None:
+        """The last corpus has been read."""
+        ...
+
+
+class Task(Protocol):
+    """Judges what a model has read, for every cell of the grid."""
+
+    def check(self, model: Model, data: Sequence[Data]) -> None:
+        """Raises UserError for the first setting that can't be measured on one of the corpora. Reads no texts."""
+        ...
+
+    def sides(self, data: Data) -> Mapping[Side, Texts]:
+        """What is encoded, and as which side."""
+        ...
+
+    def record(self, read: Read) -> CorpusRecord:
+        """What the run keeps of the corpus and its model, with what the task adds to it."""
+        ...
+
+    def points(self, read: Read, data: Data, progress: Progress) -> Iterator[PointRecord]:
+        """Every point of one corpus."""
+        ...
+
+
+def load_task(config: RunConfig, progress: Progress) -> Task:
+    """The task of ``config``. Raises UserError for an unknown one, and for settings that it can't work with."""
+    kind = config.task.kind
+    if kind not in KINDS:
+        raise UserError(f"task.kind={kind} is unknown.", did_you_mean(kind, KINDS))
+    module, _, name = KINDS[kind].partition(":")
+    task: Task = getattr(import_module(module), name)(config, progress)
+    return task

