@@ -54,8 +54,9 @@ class QueryTable:
                 others = set(known) - {*KEY, QUERY, CLUSTER, RANK}
                 raise NotComparableError(f"the {which} did not measure {measure}.", did_you_mean(measure, others))
         kept = [*KEY, QUERY, *([CLUSTER] if CLUSTER in known else []), RANK, *measures]
-        self.frame = run.table("queries", STRINGS, kept)
-        self.rows = rows_by_point(self.frame)
+        table = run.table("queries", STRINGS, kept)
+        self.rows = rows_by_point(table)
+        self.frame = table.drop(columns=list(KEY))
         self.ids = self.frame[QUERY].cat.categories.to_numpy(dtype=str)
         self.codes = self.frame[QUERY].cat.codes.to_numpy()
         self.place = np.argsort(np.argsort(self.ids))  # of each id among all, in the order of strings

@@ -48,7 +48,8 @@ class StoredRun:
 
     def points(self) -> pd.DataFrame:
         """The points of run.json as rows, without what lies beside their figures."""
-        return pd.DataFrame(self.about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
+        points = pd.DataFrame(self.about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
+        return with_whole_dims(points)
 
     def queries(self) -> pd.DataFrame:
         """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure.
@@ -80,7 +81,7 @@ class StoredRun:
         with readable(self.folder / f"{name}.parquet") as file:
             if not self.is_version1:
                 chosen = None if columns is None else list(columns)
-                return pd.read_parquet(file, read_dictionary=list(categories), columns=chosen)
+                return with_whole_dims(pd.read_parquet(file, read_dictionary=list(categories), columns=chosen))
             stored = None if columns is None else stored_columns(columns)
             table = pd.read_parquet(file, read_dictionary=stored_columns(categories), columns=stored)
             return upgraded_table(table, self.stored_config)
@@ -91,9 +92,15 @@ class StoredRun:
             return [str(column) for column in pq.read_schema(file).names]
 
 
+def with_whole_dims(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` with dims as whole numbers, though some may be null."""
+    return table.astype({"dims": "Int64"}) if "dims" in table else table
+
+
 def rows_by_point(table: pd.DataFrame) -> dict[Key, npt.NDArray[np.int64]]:
     """The positions of the rows of ``table`` that belong to each point, by its ``KEY``, in order."""
-    numbers = table.groupby(list(KEY), sort=False, observed=True, dropna=False).ngroup().to_numpy()
+    varying = [name for name in KEY if table[name].nunique(dropna=False) > 1] or [KEY[0]]  # fewer codes to keep
+    numbers = table.groupby(varying, sort=False, observed=True, dropna=False).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
     starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
     firsts = table[list(KEY)].iloc[order[starts]].astype(object)

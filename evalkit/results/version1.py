@@ -46,7 +46,8 @@ def upgraded_config(config: Mapping[str, Any]) -> dict[str, Any]:
     stages: dict[str, Any] = {}
     if model.pop("fuse", None):
         options = {"language": "en", "k1": 1.5, "b": 0.75}
-        stages["bm25"] = {"kind": "fusion", "model": {"kind": "bm25", "name": "bm25", "options": options}}
+        model_of_words = {"kind": "bm25", "name": "bm25", "options": options}
+        stages["bm25"] = {"kind": "fusion", "model": model_of_words, "constant": 60}
     if reranker.get("kind"):
         stages[reranker_name(reranker)] = reranker
     return {**config, "model": model, "stages": stages}

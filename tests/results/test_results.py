@@ -126,9 +126,9 @@ def test_unfinished_damaged_and_newer_runs_are_refused(run_folder: Path, tmp_pat
 
 
 def test_a_damaged_table_is_one_message(run_folder: Path) -> None:
-    (run_folder / "points.parquet").write_bytes(b"PAR1 but not really")
+    (run_folder / "queries.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(UserError, match="can't be read"):
-        read_run(run_folder).points()
+        read_run(run_folder).queries()
 
 
 def test_secrets_are_removed_from_config_and_command() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from evalkit.config import ReportConfig
 from evalkit.reports.data.gather import gather
-from evalkit.reports.data.identity import stage_keys
 from evalkit.reports.data.labels import letters, quoted
 from evalkit.reports.data.report import make_report
 from evalkit.reports.data.scopes import setting_name
@@ -220,49 +219,6 @@ def test_an_index_differs_by_what_decides_rankings_and_by_its_reranker(write_run
         "flat · faiss HNSW16,{quantization}",
         "flat · faiss {quantization}",
     ]
-
-
-def stages(**minilm: Any) -> dict[str, Any]:
-    words = {"kind": "bm25", "name": "bm25", "options": {"k1": 1.5, "b": 0.75}, "path": None, "prompts": {"query": ""}}
-    reranker = {"kind": "cross_encoder", "name": "org/minilm", "revision": "r", "depth": 50, "licence": None, **minilm}
-    return {"stages": {"bm25": {"kind": "fusion", "model": words}, "minilm": reranker}}
-
-
-def test_a_stage_differs_by_what_decides_its_scores(write_run: WriteRun, config: Config) -> None:
-    """Whatever the depth: it is in the label, as the key of the stage is."""
-    scored: dict[str, Any] = {"stages": "bm25+minilm(depth=50)", "operating_point": "efSearch=64", "index": "hnsw"}
-    write_run("a", ONE, **scored, run_config=stages())
-    write_run("b", OTHER, **scored, run_config=stages(depth=20, licence="mit"))
-    assert gather(config()).points["index"].tolist() == ["hnsw(efSearch=64)+bm25+minilm(depth=50)"]
-    write_run("c", ONE, **scored, run_config=stages(revision="s"))
-    write_run("d", ONE, **{**scored, "stages": "bm25"}, run_config=stages(revision="s"))
-    assert sorted(gather(config()).points["index"]) == [
-        "hnsw(efSearch=64)+bm25",
-        "hnsw(efSearch=64)+bm25+minilm(depth=50) · minilm revision r",
-        "hnsw(efSearch=64)+bm25+minilm(depth=50) · minilm revision s",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("stages", "keys"),
-    [
-        ("", []),
-        ("bm25", ["bm25"]),
-        ("bm25+minilm(depth=50)", ["bm25", "minilm"]),
-        ("minilm(depth=50)+bm25", ["minilm", "bm25"]),
-        ("a+b(depth=1)+bm25", ["a+b", "bm25"]),
-        ("bm25-own", ["bm25-own"]),
-        ("gone(depth=1)+bm25", ["bm25"]),
-    ],
-)
-def test_stages_are_known_by_their_keys(stages: str, keys: list[str]) -> None:
-    assert list(stage_keys(stages, dict.fromkeys(("bm25", "bm25-own", "minilm", "a", "a+b")))) == keys
-
-
-def test_another_engine_is_another_setting(write_run: WriteRun, config: Config) -> None:
-    write_run("a", ONE)
-    write_run("b", OTHER, engine="pgvector")
-    assert gather(config()).points["index"].tolist() == ["flat", "pgvector flat"]
 
 
 def test_a_run_that_names_no_engine_and_no_kind_is_one_with_a_run_that_does(

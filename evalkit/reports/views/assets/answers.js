@@ -76,15 +76,15 @@ function bestAmong(all) {
   const others = all.length - 1;
   const compared = all.filter((row) => row.p !== null).length - 1;
   const alike = all.filter((row) => row.p !== null && row.p > DATA.alpha).length - 1;
-  const found = [];
-  if (!others) return found;
-  if (alike) found.push(`${alike} of ${others} other settings can't be told apart from it`);
-  else if (compared === others) found.push("every other setting is shown to be worse");
-  else if (compared) found.push(`all of the ${compared} others that were compared are shown to be worse`);
-  if (compared < others) found.push(`${others - compared} of ${others} were not compared: per-query values are missing`);
+  const texts = [];
+  if (!others) return texts;
+  if (alike) texts.push(`${alike} of ${others} other settings can't be told apart from it`);
+  else if (compared === others) texts.push("every other setting is shown to be worse");
+  else if (compared) texts.push(`all of the ${compared} others that were compared are shown to be worse`);
+  if (compared < others) texts.push(`${others - compared} of ${others} were not compared: per-query values are missing`);
   const chance = DATA.scopes[state.scope].certainty[state.measure].chance.toFixed(4);
-  if (compared) found.push(`as the best of ${compared + 1} on the same queries it may look up to ${chance} too good`);
-  return found;
+  if (compared) texts.push(`as the best of ${compared + 1} on the same queries it may look up to ${chance} too good`);
+  return texts;
 }
 
 function atMost(loss) {

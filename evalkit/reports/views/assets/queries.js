@@ -19,9 +19,9 @@ function fillSettings() {
   const corpus = document.getElementById("queries-corpus").value;
   const { points } = DATA.queries[corpus];
   const chosen = answers(rows()).map(({ row }) => row?.members).filter(Boolean);
-  for (const [id, wanted] of [["queries-a", chosen[0]], ["queries-b", chosen[1] ?? chosen[0]]]) {
+  for (const [id, members] of [["queries-a", chosen[0]], ["queries-b", chosen[1] ?? chosen[0]]]) {
     const select = document.getElementById(id);
-    select.replaceChildren(...points.map((point) => new Option(settingName(point), point, false, wanted?.includes(point))));
+    select.replaceChildren(...points.map((point) => new Option(settingName(point), point, false, members?.includes(point))));
   }
   return renderQueries();
 }
