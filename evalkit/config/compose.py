@@ -27,19 +27,10 @@ from evalkit.config.moved import check_moved
 from evalkit.errors import UserError, did_you_mean, first_line
 
 TAKEN_OVER = (
-    *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims", "measures", "top_k"),
-    *(
-        "serve_k",
-        "memory_gb",
-        "search_device",
-        "load_seconds",
-        "at_workload_seconds",
-        "data_dir",
-        "pricing",
-        "workload",
-    ),
+    *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims"),
+    *("measures", "top_k", "serve_k", "memory_gb", "search_device", "load_seconds", "at_workload_seconds"),
+    *("data_dir", "pricing", "workload"),
 )
-
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
 
 Schema = TypeVar("Schema")
