@@ -5,7 +5,7 @@ A new kind of model writes the methods that it has something to say to, and no s
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from evalkit.encoders.encoder import Encoder, Side
 from evalkit.errors import UserError
 
 
-@runtime_checkable
 class HasTokenizer(Protocol):
     @property
     def tokenizer(self) -> Any:
@@ -22,7 +21,6 @@ class HasTokenizer(Protocol):
         ...
 
 
-@runtime_checkable
 class HasMaxLength(Protocol):
     @property
     def max_length(self) -> int | None:
@@ -30,14 +28,12 @@ class HasMaxLength(Protocol):
         ...
 
 
-@runtime_checkable
 class Loads(Protocol):
     def load(self) -> None:
         """Load the model now, so that no measurement pays for it. May be called again."""
         ...
 
 
-@runtime_checkable
 class HasTimingSettings(Protocol):
     def timing_settings(self) -> Mapping[str, Any]:
         """What decides how quick it is and no vector: threads, how large a batch is. Plain JSON values; loads nothing.
@@ -47,14 +43,12 @@ class HasTimingSettings(Protocol):
         ...
 
 
-@runtime_checkable
 class HasReference(Protocol):
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """How far vectors of ``texts`` are from the reference's; null where it is the reference itself."""
         ...
 
 
-@runtime_checkable
 class HasDeviceMemory(Protocol):
     def peak_device_bytes(self) -> int | None:
         """Peak memory of the accelerator since the last call; null without one."""
@@ -81,7 +75,6 @@ class Sent:
     tokens: int | None
 
 
-@runtime_checkable
 class BehindApi(Protocol):
     """A model that every text is sent to: somebody else counts the tokens, and may change the model."""
 
@@ -116,37 +109,42 @@ class BehindApi(Protocol):
         ...
 
 
+def offers(encoder: Encoder, name: str) -> bool:
+    """Whether it has ``name``: its class is asked, since a property of the encoder itself may load the model."""
+    return hasattr(type(encoder), name) or name in vars(encoder)
+
+
 def tokenizer_of(encoder: Encoder) -> Any:
     """The tokenizer that documents are split by. Raises UserError where the model has none."""
-    if isinstance(encoder, HasTokenizer):
-        return encoder.tokenizer
+    if offers(encoder, "tokenizer"):
+        return cast("HasTokenizer", encoder).tokenizer
     raise UserError(f"{encoder.config.name} has no tokenizer that documents could be split by.", "Leave out chunking.")
 
 
 def max_length(encoder: Encoder) -> int | None:
     """Tokens that are read of a text; null where there is no limit. May load the model."""
-    return encoder.max_length if isinstance(encoder, HasMaxLength) else None
+    return cast("HasMaxLength", encoder).max_length if offers(encoder, "max_length") else None
 
 
 def load(encoder: Encoder) -> None:
     """Load the model now, so that no measurement pays for it; nothing for one that is always ready."""
-    if isinstance(encoder, Loads):
-        encoder.load()
+    if offers(encoder, "load"):
+        cast("Loads", encoder).load()
 
 
 def timing_settings(encoder: Encoder) -> Mapping[str, Any]:
     """What decides how quick it is and no vector; empty where there is nothing to set."""
-    return encoder.timing_settings() if isinstance(encoder, HasTimingSettings) else {}
+    return cast("HasTimingSettings", encoder).timing_settings() if offers(encoder, "timing_settings") else {}
 
 
 def verification(encoder: Encoder, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
     """How far vectors of ``texts`` are from the reference's; null where there is nothing to compare with."""
-    return encoder.verify(texts, side) if isinstance(encoder, HasReference) else None
+    return cast("HasReference", encoder).verify(texts, side) if offers(encoder, "verify") else None
 
 
 def peak_device_bytes(encoder: Encoder) -> int | None:
     """Peak memory of the accelerator since the last call; null without one."""
-    return encoder.peak_device_bytes() if isinstance(encoder, HasDeviceMemory) else None
+    return cast("HasDeviceMemory", encoder).peak_device_bytes() if offers(encoder, "peak_device_bytes") else None
 
 
 def reads_images(encoder: Encoder) -> bool:
@@ -156,4 +154,4 @@ def reads_images(encoder: Encoder) -> bool:
 
 def behind_api(encoder: Encoder) -> BehindApi | None:
     """The encoder as one that every text is sent to; null for a model on this machine."""
-    return encoder if isinstance(encoder, BehindApi) else None
+    return cast("BehindApi", encoder) if offers(encoder, "take_sent") else None

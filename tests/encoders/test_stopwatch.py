@@ -142,8 +142,8 @@ def hosted(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> E
     config = HostedModel(kind="openai", name="hosted", native_dims=DIMS, api=api)
     made = HostedEncoder(config, SlowVendor(clock), "hosted")
     limiter = SimpleNamespace(try_acquire=lambda *_: clock.spent(PACE))
-    vars(made)["limiters"] = (limiter, limiter)
-    monkeypatch.setattr(made, "wait", lambda state: clock.spent(PACE, 0.0))
+    vars(made.requests)["limiters"] = (limiter, limiter)
+    monkeypatch.setattr(made.requests, "wait", lambda state: clock.spent(PACE, 0.0))
     return made
 
 

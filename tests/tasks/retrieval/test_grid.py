@@ -122,7 +122,9 @@ def test_the_own_quantizer_of_the_docs_runs(
     tiny_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (Path(__file__).parents[3] / "docs" / "quantization.md").read_text()
-    code, yaml = (page.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("python", "yaml"))
+    section = page.partition("my-conf/quantization/thirds.yaml")
+    code = section[0].rpartition("```python\n")[2].partition("```")[0]
+    yaml = f"#{section[1]}" + section[2].partition("```")[0]
     assert len(code.strip().splitlines()) <= 12
     (tmp_path / "my_quantizers.py").write_text(code)
     monkeypatch.syspath_prepend(str(tmp_path))
