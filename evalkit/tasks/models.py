@@ -68,7 +68,8 @@ class EncodingModel:
         return dims_list(self.config.dims, self.encoder.dims, self.model.name)
 
     def split(self, corpora: Sequence[Corpus]) -> list[Data]:
-        refuse_images(corpora, {self.model.name: not reads_images(self.encoder), **chunking_reader(self.config)})
+        if any(corpus.documents.has_images for corpus in corpora):  # only then is the model loaded to be asked
+            refuse_images(corpora, {self.model.name: not reads_images(self.encoder), **chunking_reader(self.config)})
         return [Data(corpus, chunks_of(corpus.documents, self.encoder, self.config.chunking)) for corpus in corpora]
 
     def agree(self, data: Sequence[Data]) -> None:
