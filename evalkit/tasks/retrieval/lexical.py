@@ -121,6 +121,9 @@ class LexicalRetriever:
     def reasons(self) -> Mapping[str, str]:
         return {**REASONS, **why_not_at_workload({name: w for a in self.at_size.values() for name, w in a.why.items()})}
 
+    def proof(self) -> Mapping[str, str]:
+        return {"engine": self.retriever.revision()}
+
     def at_workload(self, asked: int) -> AtSize:
         """The laws of searching for ``asked`` that the store has of this retriever and corpus, else measured now."""
         config, corpus = self.context.config, self.context.corpus

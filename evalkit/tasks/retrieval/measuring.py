@@ -35,6 +35,7 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         latencies_ms=latencies_ms,
         laws=retriever.laws(figures, asked),
         reasons=retriever.reasons(),
+        proof=retriever.proof(),
     )
     return make_point(context, search)
 

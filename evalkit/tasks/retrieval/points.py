@@ -25,7 +25,7 @@ class Search:
     """What was found at a cell of the grid, and what that took: all that a point is made of.
 
     ``overlap`` has one value per query, or null, for each column. ``laws`` say what figures are at the workload's size,
-    ``reasons`` why figures of this kind of search are null.
+    ``reasons`` why figures of this kind of search are null, ``proof`` what searched.
     """
 
     cell: Cell
@@ -39,6 +39,7 @@ class Search:
     latencies_ms: Mapping[str, Any]
     laws: Laws
     reasons: Mapping[str, str]
+    proof: Mapping[str, str]
 
 
 def make_point(context: PointContext, search: Search) -> PointRecord:
@@ -72,6 +73,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
         notes=deeper_than_served(figures, context),
         laws=as_json(search.laws),
+        proof=search.proof,
     )
     return PointRecord(
         point=point,
@@ -124,6 +126,7 @@ def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -
         latencies_ms=stage.latencies_ms,
         laws=stage.laws,
         reasons={**point.unmeasured, **stage.reasons},
+        proof=point.proof,
     )
     return make_point(context, search)
 

@@ -112,6 +112,10 @@ class Retriever(Protocol):
         """Why figures of this kind of retriever are null."""
         ...
 
+    def proof(self) -> Mapping[str, str]:
+        """The program that searched and its version, and what shows which index and codes were in use."""
+        ...
+
 
 def options_text(model: ModelConfig) -> str:
     """``b=0.75, k1=1.5, language=en``: the options that a kind of model has beside its weights; empty for none."""

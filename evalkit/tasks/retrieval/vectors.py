@@ -181,3 +181,7 @@ class VectorRetriever:
 
     def reasons(self) -> Mapping[str, str]:
         return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size)}
+
+    def proof(self) -> Mapping[str, str]:
+        facts = self.searcher.index.facts()
+        return {"engine": f"{facts.name} {facts.version}", **facts.proof}

@@ -31,6 +31,13 @@ def test_each_operating_point_of_an_index_is_a_point_of_the_run(tiny_run: list[s
     points = run.points().assign(label=[index_label(point) for point in run.about["points"]]).set_index("label")
     assert list(points.index) == ["flat", "hnsw(efSearch=128)", "hnsw(efSearch=512)", "ivf(nprobe=1)", "ivf(nprobe=3)"]
     assert points["metric"].unique().tolist() == ["inner_product"]
+    proofs = [point["proof"] for point in run.about["points"]]
+    assert all(proof["engine"].startswith("faiss ") for proof in proofs)
+    assert [proof["index"].partition(" > ")[0] for proof in proofs] == [
+        "IndexScalarQuantizer",
+        *["IndexHNSWSQ"] * 2,
+        *["IndexIVFScalarQuantizer"] * 2,
+    ]
     assert points["build_seconds"]["ivf(nprobe=1)"] == points["build_seconds"]["ivf(nprobe=3)"]  # built once
     assert points["overlap@10"]["ivf(nprobe=1)"] < points["overlap@10"]["ivf(nprobe=3)"]
     assert (points["training_vectors"] == 12).all()
