@@ -49,9 +49,17 @@ def lint(
 
     Only what was found is returned.
     """
-    judgments = [(q, d) for q, grades in qrels.items() for d in grades]
-    judged = [q for q in queries if qrels.get(q)]
+    judged = [query for query in queries if qrels.get(query)]
     checks = [
+        *of_documents(documents, repeated_documents),
+        *of_queries(queries, judged, documents, qrels, repeated_queries),
+        *of_judgments(documents, queries, qrels),
+    ]
+    return [check for check in checks if check.count]
+
+
+def of_documents(documents: Texts, repeated_documents: Sequence[str]) -> list[Finding]:
+    return [
         finding(
             "empty_documents",
             (d for d, text in zip(documents.ids, documents.texts, strict=True) if not text),
@@ -70,6 +78,17 @@ def lint(
             len(documents) + len(repeated_documents),
             "documents carry an id that came before; the first text was kept",
         ),
+    ]
+
+
+def of_queries(
+    queries: Mapping[str, str],
+    judged: Sequence[str],
+    documents: Texts,
+    qrels: Mapping[str, Mapping[str, int]],
+    repeated_queries: Sequence[str],
+) -> list[Finding]:
+    return [
         finding(
             "duplicate_query_ids",
             repeated_queries,
@@ -81,18 +100,6 @@ def lint(
             (q for q in judged if not queries[q].strip()),
             len(judged),
             "judged queries are empty",
-        ),
-        finding(
-            "judgments_of_unknown_documents",
-            dict.fromkeys(d for _, d in judgments if d not in documents.row),
-            len({d for _, d in judgments}),
-            "judged documents are not in the corpus; they count as never found, as in trec_eval",
-        ),
-        finding(
-            "judgments_of_unknown_queries",
-            (q for q in qrels if q not in queries),
-            len(qrels),
-            "judged queries have no text; they are left out",
         ),
         finding(
             "queries_without_judgments",
@@ -119,7 +126,24 @@ def lint(
             "judged queries have the very text of a relevant document; they are too easy",
         ),
     ]
-    return [c for c in checks if c.count]
+
+
+def of_judgments(documents: Texts, queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]]) -> list[Finding]:
+    judgments = [(q, d) for q, grades in qrels.items() for d in grades]
+    return [
+        finding(
+            "judgments_of_unknown_documents",
+            dict.fromkeys(d for _, d in judgments if d not in documents.row),
+            len({d for _, d in judgments}),
+            "judged documents are not in the corpus; they count as never found, as in trec_eval",
+        ),
+        finding(
+            "judgments_of_unknown_queries",
+            (q for q in qrels if q not in queries),
+            len(qrels),
+            "judged queries have no text; they are left out",
+        ),
+    ]
 
 
 def repeats(documents: Texts) -> list[str]:
