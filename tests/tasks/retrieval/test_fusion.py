@@ -36,7 +36,7 @@ def test_a_hybrid_point_adds_bytes_and_times_and_fuses_rankings(tiny_run: list[s
     assert [index_label(p) for p in both.about["points"]] == ["flat", "flat+bm25"] * 2
     assert fused_point["bytes_per_vector"] == dense["bytes_per_vector"] + lexical["bytes_per_vector"]
     assert fused_point["index_bytes"] == dense["index_bytes"] + lexical["index_bytes"]
-    assert fused_point["search_peak_rss_bytes"] >= dense["search_peak_rss_bytes"]
+    assert fused_point["search_peak_rss_bytes"] > 0.9 * dense["search_peak_rss_bytes"]  # of another search
     assert fused_point["documents_per_second"] < dense["documents_per_second"]
     assert fused_point["search_ms_p50"] > dense["search_ms_p50"]
     assert fused_point["nDCG@10"] >= min(dense["nDCG@10"], lexical["nDCG@10"])
