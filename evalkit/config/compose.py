@@ -147,6 +147,13 @@ def readable_config_errors(arguments: Sequence[str], command: str = "run") -> It
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
         raise explained(cause, first_line(error), arguments, command) from None
+    except AssertionError as error:  # OmegaConf's answer to a key below a group that is null
+        if "Unexpected type for root" not in str(error):
+            raise
+        deepest = max((a for a in arguments if "=" in a), key=lambda a: a.partition("=")[0].count("."), default="")
+        parent, _, key = deepest.partition("=")[0].rpartition(".")
+        hint = f"Give all of it: '{parent}={{{key}: {deepest.partition('=')[2]}, …}}'."
+        raise UserError(f"{parent} is null, so nothing below it can be set ('{deepest}').", hint) from None
 
 
 def explained(error: BaseException, context: str, arguments: Sequence[str], command: str) -> UserError:

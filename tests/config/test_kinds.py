@@ -32,6 +32,11 @@ OF_ONE_UNION = {
 }
 
 
+def test_a_setting_below_one_that_is_null_is_refused() -> None:
+    with pytest.raises(UserError, match=r"quantization\.int8\.rescore is null, so nothing below it can be set"):
+        compose("run", ["quantization=int8", "quantization.int8.rescore.factor=2"])
+
+
 def test_every_kind_with_a_schema_has_a_file_that_makes_it() -> None:
     assert set(MODEL_KINDS) == {*ENCODERS, *LEXICAL}
     assert {kind for kind, known in MODEL_KINDS.items() if not known.has_vectors} == set(LEXICAL)
