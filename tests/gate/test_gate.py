@@ -474,7 +474,7 @@ def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
     folder = write_beir(documents, queries, [(f"q{i}", f"d{i}", 1) for i in range(20)])
     where = [f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path / 'store'}"]
     run = ["model=local", f"model.path={tiny_model}", "corpus=beir", f"corpus.beir.path={folder}", "top_k=10"]
-    run += ["measures=[nDCG@10,RR@10]", "runtime.latency_calls=5"]
+    run += ["measures=[nDCG@10,RR@10]", "runtime.latency_calls=5", "at_workload_seconds=0.05"]
     assert main([*run, *where]) == 0
     assert main(["baseline", "accept", where[0]]) == 0
     gate = ["gate", "baseline=main", f"reports_dir={tmp_path / 'reports'}", *where]
