@@ -14,6 +14,7 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.results.reader import StoredRun, read_run, stored_runs
+from evalkit.results.record import BESIDE_FIGURES
 from evalkit.results.setting import KEY
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2@8b3219a9"
@@ -60,7 +61,7 @@ def test_a_run_is_one_folder_with_everything_in_it(
     points = run.points()
     assert set(points) >= {*POINT_COLUMNS, "nDCG@10", "R@10", "RR@10"}
     assert "unmeasured" not in points
-    assert set(about["points"][0]) == {*points.columns, "unmeasured", "notes", "laws"}
+    assert set(about["points"][0]) == {*points.columns, *BESIDE_FIGURES}
 
 
 def test_what_is_null_has_a_reason(tiny_run: list[str], tmp_path: Path) -> None:
