@@ -102,9 +102,9 @@ def points_frame(points: list[Point]) -> pd.DataFrame:
 
 def key_columns(point: Point, rows: int) -> dict[str, pa.Array]:
     """The columns by which a table's rows belong to their point."""
-    columns = point.setting.columns()
     types = {"dims": pa.int64()}
-    return {name: pa.repeat(pa.scalar(columns[name], types.get(name, pa.string())), rows) for name in KEY}
+    values = zip(KEY, point.setting.key, strict=True)
+    return {name: pa.repeat(pa.scalar(value, types.get(name, pa.string())), rows) for name, value in values}
 
 
 def queries_table(record: PointRecord) -> pa.Table:

@@ -22,7 +22,7 @@ from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.lexical import growing
 from evalkit.scaling.lexical import measure as measure_at_size
 from evalkit.tasks.models import IndexedCorpus
-from evalkit.tasks.retrieval.retriever import Cell, PointContext, options_text
+from evalkit.tasks.retrieval.retriever import PointContext, options_text
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "there are no vectors"),
@@ -43,7 +43,7 @@ class LexicalRetriever:
         self.retriever = read.retriever
         self.texts = list(context.corpus.queries.texts)
         model = read.model
-        self.cell = Cell(
+        self.setting = context.setting(
             model=model.name,
             revision=self.retriever.revision(),
             model_options=options_text(model),

@@ -24,8 +24,7 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         speed, latencies_ms = search_speed(context, retriever, asked)
     figures = {**retriever.figures(), **speed, "search_peak_rss_bytes": memory.peak_rss_bytes}
     search = Search(
-        cell=retriever.cell,
-        stages="",
+        setting=retriever.setting,
         metric=retriever.metric,
         dims_trained=retriever.dims_trained,
         candidates=retriever.candidates(asked),

@@ -1,7 +1,7 @@
 """One point from one ranking: judged, priced, and with what lies behind its means."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from evalkit.measures.laws import Laws, as_json, at_workload
 from evalkit.measures.ranking import Ranking
 from evalkit.results.columns import OVERLAPS, behind_a_stage, why_null
 from evalkit.results.record import Point, PointRecord
-from evalkit.results.setting import RETRIEVAL, Setting
-from evalkit.tasks.retrieval.retriever import Cell, PointContext
+from evalkit.results.setting import Setting
+from evalkit.tasks.retrieval.retriever import PointContext
 
 NO_FINER_COPY = "no finer copy re-orders what is found"
 
@@ -28,8 +28,7 @@ class Search:
     ``reasons`` why figures of this kind of search are null, ``proof`` what searched.
     """
 
-    cell: Cell
-    stages: str
+    setting: Setting
     metric: str
     dims_trained: bool
     candidates: int | None
@@ -55,15 +54,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     figures |= cost_figures(figures, context)
     reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **search.reasons}
     point = Point(
-        setting=Setting(
-            task=RETRIEVAL,
-            corpus=corpus.name,
-            corpus_fingerprint=corpus.fingerprint,
-            stages=search.stages,
-            top_k=config.top_k,
-            serve_k=config.served,
-            **vars(search.cell),
-        ),
+        setting=search.setting,
         dims_trained=search.dims_trained,
         metric=search.metric,
         candidates=search.candidates,
@@ -115,8 +106,7 @@ def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -
     for name, calls in timed.items():
         figures |= percentiles_ms(name, calls)
     search = Search(
-        cell=Cell(**{field.name: getattr(setting, field.name) for field in fields(Cell)}),
-        stages="+".join(filter(None, (setting.stages, stage.name))),
+        setting=replace(setting, stages="+".join(filter(None, (setting.stages, stage.name)))),
         metric=stage.metric,
         dims_trained=point.dims_trained,
         candidates=point.candidates,

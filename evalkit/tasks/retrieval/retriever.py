@@ -15,6 +15,7 @@ from evalkit.measures.laws import Laws
 from evalkit.measures.quality import Judge
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.results.model_parts import as_text
+from evalkit.results.setting import RETRIEVAL, Setting
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,18 @@ class PointContext:
         """Per document, its place among ties."""
         return tie_order(self.corpus.documents.ids)
 
-
-@dataclass(frozen=True)
-class Cell:
-    """What a retriever adds to the setting of its points."""
-
-    model: str
-    revision: str
-    model_options: str
-    chunking: str
-    dims: int | None
-    quantization: str
-    engine: str
-    index: str
-    operating_point: str
+    def setting(self, **of_retriever: Any) -> Setting:
+        """The setting of a point without stages: what a retriever says of itself, on this corpus, at these depths."""
+        corpus, config = self.corpus, self.config
+        return Setting(
+            task=RETRIEVAL,
+            corpus=corpus.name,
+            corpus_fingerprint=corpus.fingerprint,
+            stages="",
+            top_k=config.top_k,
+            serve_k=config.served,
+            **of_retriever,
+        )
 
 
 class Retriever(Protocol):
@@ -61,7 +60,7 @@ class Retriever(Protocol):
     """
 
     @property
-    def cell(self) -> Cell: ...
+    def setting(self) -> Setting: ...
 
     @property
     def metric(self) -> str: ...

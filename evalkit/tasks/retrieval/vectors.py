@@ -19,13 +19,14 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
 from evalkit.measures.quality import overlap_at
 from evalkit.measures.ranking import Ranking
+from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
 from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
 from evalkit.tasks.models import EncodedCorpus
-from evalkit.tasks.retrieval.retriever import Cell, PointContext, Retriever, options_text
+from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
@@ -48,12 +49,15 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
                 points = list(operating_points(index_name, index, quantization, config.served))
                 at_sizes = laws.of(quantization, index, searcher, points, queries)
                 for point, at_size in zip(points, at_sizes, strict=True):
-                    cell = cell_of(read, width, quantization_name, quantization, index_name, index, point)
-                    yield VectorRetriever(context, read, cell, searcher.at(point), queries, exact, at_size, index)
+                    setting = setting_of(
+                        context, read, width, quantization_name, quantization, index_name, index, point
+                    )
+                    yield VectorRetriever(context, read, setting, searcher.at(point), queries, exact, at_size, index)
             advance(1)
 
 
-def cell_of(
+def setting_of(
+    context: PointContext,
     read: EncodedCorpus,
     dims: int,
     quantization_name: str,
@@ -61,9 +65,9 @@ def cell_of(
     index_name: str,
     index: IndexConfig,
     point: OperatingPoint,
-) -> Cell:
+) -> Setting:
     model = read.encoder.config
-    return Cell(
+    return context.setting(
         model=model.name,
         revision=revision(read.encoder),
         model_options=options_text(model),
@@ -104,7 +108,7 @@ class VectorRetriever:
 
     context: PointContext
     read: EncodedCorpus
-    cell: Cell
+    setting: Setting
     searcher: Searcher | DocumentSearcher
     queries: FloatMatrix
     exact: Ranking
@@ -118,7 +122,7 @@ class VectorRetriever:
     @property
     def dims_trained(self) -> bool:
         encoder = self.read.encoder
-        return self.cell.dims == encoder.dims or self.cell.dims in encoder.config.matryoshka_dims
+        return self.setting.dims == encoder.dims or self.setting.dims in encoder.config.matryoshka_dims
 
     @property
     def can_be_timed(self) -> bool:
