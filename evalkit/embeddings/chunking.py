@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from evalkit.corpora import Texts
 from evalkit.corpora.texts import TextFile
 from evalkit.encoders import Encoder
 from evalkit.encoders.capabilities import max_length, tokenizer_of
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, require
 
 WHOLE = "none"
 BATCH_DOCUMENTS = 256
@@ -136,10 +135,7 @@ def windows(starts_word: npt.NDArray[np.bool_], size: int, overlap: int) -> Iter
 
 
 def by_sentences(tokenizer: Any, config: ChunkingConfig) -> Split:
-    if find_spec("semantic_text_splitter") is None:
-        raise UserError(
-            "chunking=sentences needs semantic-text-splitter.", "Install it: pip install 'embedding-evalkit[chunking]'."
-        )
+    require("semantic_text_splitter", "chunking", "chunking=sentences")
     from semantic_text_splitter import TextSplitter
 
     splitter = TextSplitter.from_huggingface_tokenizer(tokenizer, config.size, config.overlap)

@@ -6,7 +6,6 @@ from types import TracebackType
 CLEAR_REFS = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
 RESET_PEAK_RSS = "5"  # Linux: proc_pid_clear_refs(5)
-NO_PEAK_RSS = "peak memory of a phase is read from /proc, which this system does not offer"
 
 
 class PeakMemory:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from evalkit.config import QuantizationConfig
-from evalkit.errors import UserError
+from evalkit.errors import UserError, first_line
 
 
 def own_quantizer(quantization: QuantizationConfig) -> Any:
@@ -17,7 +17,7 @@ def own_quantizer(quantization: QuantizationConfig) -> Any:
     try:
         quantizer = instantiate({"_target_": quantization._target_, **quantization.options})
     except InstantiationException as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise UserError(f"the quantizer {quantization._target_} can't be made: {reason}") from None
     for method in ("train", "search"):
         if not has_method(quantizer, method):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.config.check import RESCORE_STORES
 from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
 from evalkit.errors import UserError
 from evalkit.search import Searcher, Vectors, build, cut
 from evalkit.vectors.codec import Codec, check_decodable, decoded, trained_codec
+from evalkit.vectors.faiss_strings import FINER_COPIES
 
 QUANTIZATIONS = compose("run", [f"quantization=[{','.join(group_choices('quantization'))}]"]).quantization
 FLAT = IndexConfig("{quantization}")
@@ -199,3 +201,7 @@ def test_an_own_quantizer_that_gives_no_vectors_back_is_refused_unless_a_finer_c
     made = decoded(Vectors(documents, 16), QuantizationConfig(rescore=RescoreConfig("float32"), **own))
     np.testing.assert_array_equal(made.vectors, cut(documents, 16))
     assert made.bytes_per_vector is None
+
+
+def test_every_store_that_a_config_may_name_has_words_of_faiss() -> None:
+    assert set(FINER_COPIES) == set(RESCORE_STORES)
