@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from evalkit.corpora.files.cells import grade_of, id_of
 from evalkit.corpora.files.opening import files_of, read_lines
-from evalkit.corpora.files.rows import format_of, read_rows
+from evalkit.corpora.files.rows import delimiter_of, format_of, read_rows
 from evalkit.errors import UserError
 
 ROLES: dict[str, Sequence[str]] = {  # the names of each column without case, quotes and separators, the surest first
@@ -95,37 +95,32 @@ def judgment(cells: Mapping[str, Any], columns: Mapping[str, str], where: str) -
 
 
 def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment]:
-    """Judgments of a file without quotes around line ends: its header, where it has one, is its first line of text."""
-    places: Mapping[str, int] | None = None
-    separator = "," if format_of(file) == "csv" else None
+    """Judgments of a text file: its header, where it has one, is its first line, or stands behind a ``#``."""
     columns: Mapping[str, str] = {}
+    places: Mapping[str, int] = {}
+    is_csv = format_of(file) == "csv"
     for number, whole_line in read_lines(file):
         line, where = whole_line.rstrip("\r\n"), f"{file} line {number}"
-        if not line.strip():
+        is_comment = line.startswith("#")
+        if not line.strip() or (is_comment and columns):
             continue
-        if places is None:
-            header = split(line.removeprefix("#").strip(), separator)
-            if line.startswith("#") and not is_header(header):
-                continue
-            if is_header(header) or names != BY_NAME:
-                columns = columns_of(header, names, where, ignored)
-                places = {role: header.index(name) for role, name in columns.items()}
-                continue
-            places = {}
-        if line.startswith("#"):
-            continue
-        cells = split(line, separator)
-        by_role = places or positions(cells, line, where)
-        if len(cells) <= max(by_role.values()):
-            raise UserError(f"{where} has {len(cells)} columns: {line[:SHOWN]!a}.", WRITE)
-        yield judgment({role: cells[i] for role, i in by_role.items()}, columns or {r: r for r in ROLES}, where)
+        cells = split(line.lstrip("# ") if is_comment else line, is_csv)
+        if not columns and (names_all(cells) if is_comment else is_header(cells) or names != BY_NAME):
+            columns = columns_of(cells, names, where, ignored)
+            places = {role: cells.index(name) for role, name in columns.items()}
+        elif not is_comment:
+            columns = columns or {role: role for role in ROLES}
+            at = places or positions(cells, line, where)
+            if len(cells) <= max(at.values()):
+                raise UserError(f"{where} has {len(cells)} columns: {line[:SHOWN]!a}.", WRITE)
+            yield judgment({role: cells[i] for role, i in at.items()}, columns, where)
 
 
-def split(line: str, separator: str | None) -> list[str]:
-    """The cells of a line: between commas in a CSV file, else between tabs where it has two, else between spaces."""
-    if separator is None and line.count("\t") < 2:
+def split(line: str, is_csv: bool) -> list[str]:
+    """The cells of a line: of CSV between its commas or semicolons, else between tabs, else between spaces."""
+    if not is_csv and line.count("\t") < 2:
         return [cell.strip('"') for cell in line.split()]
-    return next(csv.reader([line], delimiter=separator or "\t"), [])
+    return next(csv.reader([line], delimiter=delimiter_of(line) if is_csv else "\t"), [])
 
 
 def positions(cells: Sequence[str], line: str, where: str) -> dict[str, int]:
@@ -140,18 +135,26 @@ def is_header(cells: Sequence[str]) -> bool:
     return len(cells) > 1 and not any(re.fullmatch(r"\s*[-+]?\d+(\.\d*)?\s*", cell) for cell in cells)
 
 
+def names_all(cells: Sequence[str]) -> bool:
+    return {"query", "document", "grade"} <= roles_of(cells).keys()
+
+
 def columns_of(header: Sequence[str], names: Names, where: str, ignored: list[str]) -> dict[str, str]:
     """role → its column's name. Raises UserError, which quotes the header, where a name is not among it."""
-    plain = {re.sub(r"[\W_]", "", name).lower(): name for name in reversed(header)}
-    found = {}
-    for role, known in ROLES.items():
-        asked = getattr(names, role, None)
-        if asked is not None:
-            found[role] = asked if asked in header else ""
-        elif role != "grade" or not names.all_relevant:
-            found[role] = next((plain[name] for name in known if name in plain), "")
-    if missing := [role for role in ("query", "document", "grade") if not found.get(role, role)]:
+    asked = {role: name for role in ROLES if (name := getattr(names, role, None)) is not None}
+    found = {role: name for role, name in {**roles_of(header), **asked}.items() if name in header}
+    if names.all_relevant:
+        found.pop("grade", None)
+    needed = ("query", "document") if names.all_relevant else ("query", "document", "grade")
+    if missing := [role for role in needed if role not in found]:
         quoted = ", ".join(ascii(name)[:SHOWN] for name in header)
         raise UserError(f"{where}: no column of {quoted} is known as the {' or the '.join(missing)}.", WRITE)
     ignored += [name for name in header if name not in found.values() and name not in ignored]
-    return {role: name for role, name in found.items() if name and role != "iteration"}
+    return {role: found[role] for role in needed}
+
+
+def roles_of(header: Sequence[str]) -> dict[str, str]:
+    """role → the name in ``header`` that tells it; the roles that none tells are left out."""
+    plain = {re.sub(r"[\W_]", "", name).lower(): name for name in reversed(header)}
+    told = {role: next((plain[name] for name in known if name in plain), None) for role, known in ROLES.items()}
+    return {role: name for role, name in told.items() if name is not None}

@@ -15,7 +15,6 @@ Row = dict[str, Any]
 PlacedRows = Iterator[tuple[str, Row]]
 
 PARQUET_ROWS = 10_000
-DELIMITERS = ",;\t"
 
 
 def read_rows(path: str | Path, columns: Sequence[str] = (), swallowed: list[str] | None = None) -> PlacedRows:
@@ -69,7 +68,7 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
     lines = PhysicalLines(file)
     csv.field_size_limit(sys.maxsize)
     header = next(lines, "")
-    delimiter = max(DELIMITERS, key=header.count)
+    delimiter = delimiter_of(header)
     try:
         names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
         if not any(names):
@@ -79,6 +78,11 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
         yield from csv_rows(file, lines, names, delimiter, columns, swallowed)
     except csv.Error as error:
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
+
+
+def delimiter_of(header: str) -> str:
+    """What most fields of a header stand between: commas, semicolons or tabs."""
+    return max(",;\t", key=header.count)
 
 
 def csv_rows(
