@@ -1,5 +1,7 @@
 """BEIR folders: corpus, queries and qrels/<split>, each as JSON Lines, CSV, TSV, Parquet, or TREC's qrels."""
 
+import glob
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +19,8 @@ ID = ("_id", "id")
 DOCUMENTS = Columns(ID, text=("text",), title=("title",), image=("image",), optional=True)
 QUERIES = Columns(ID, text=("text",), cluster=("cluster",), optional=True)
 METADATA = "metadata"
-QRELS = ("tsv", "txt", "qrels", "trec", "csv", "jsonl", "ndjson", "json", "parquet")
+QRELS = "tsv txt qrels trec csv jsonl ndjson json parquet"  # the first that is there counts
+PART = re.compile(r"-\d+-of-\d+")  # as the hub names parts of a data set
 
 
 def load(settings: BeirCorpus, name: str) -> Corpus:
@@ -51,19 +54,24 @@ def table_file(folder: Path, stem: str) -> Path:
 
 
 def qrels_file(folder: Path, split: str) -> Path:
-    """The judgments of ``split``; offers the splits that are there when it is not."""
-    there = {path.name: path for path in sorted((folder / "qrels").glob("*"))}
-    for format_ in QRELS:
-        for compressed in ("", *COMPRESSED):
-            if path := there.get(f"{split}.{format_}{compressed}"):
-                return path
-    splits = [
-        stem for name in there for stem, _, format_ in [without_compression(name).rpartition(".")] if format_ in QRELS
-    ]
-    raise UserError(
-        f"{folder / 'qrels'} has no judgments for the split '{split}' ({split}.tsv).",
-        did_you_mean(split, splits) if splits else "There are no judgments at all.",
-    )
+    """The judgments of ``split``, as a pattern where they are in parts; offers the splits that are there."""
+    there: dict[str, Path] = {}
+    inside = [(*stem_and_format(path), path) for path in sorted((folder / "qrels").glob("*"))]
+    for stem, format_, path in sorted(inside, key=lambda each: QRELS.find(each[1])):
+        if format_ in QRELS.split():
+            pattern = Path(glob.escape(str(path.parent)), PART.sub("-*-of-*", path.name))
+            there.setdefault(PART.sub("", stem), pattern if PART.search(stem) else path)
+    if split not in there:
+        raise UserError(
+            f"{folder / 'qrels'} has no judgments for the split '{split}' ({split}.tsv).",
+            did_you_mean(split, there) if there else "There are no judgments at all.",
+        )
+    return there[split]
+
+
+def stem_and_format(path: Path) -> tuple[str, str]:
+    stem, _, format_ = without_compression(path.name).rpartition(".")
+    return stem, format_
 
 
 def read_documents(path: Path, swallowed: list[str] | None = None) -> Iterator[tuple[str, str]]:

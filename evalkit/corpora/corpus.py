@@ -136,7 +136,8 @@ def refuse_unmet(
     refuse_strangers(name, "queries", judged_queries, queries, documents.row)
     judged = [query for query in judged_queries if query in queries]
     judged_documents = dict.fromkeys(document for query in judged for document in qrels[query])
-    refuse_strangers(name, "documents", judged_documents, {**documents.row, **dict.fromkeys(empty_documents)}, queries)
+    known = {**documents.row, **dict.fromkeys(empty_documents)} if empty_documents else documents.row
+    refuse_strangers(name, "documents", judged_documents, known, queries)
     return judged
 
 

@@ -47,6 +47,21 @@ def test_cranfields_two_empty_documents_are_found(shared_data: Path) -> None:
     assert [(f.check, f.examples) for f in corpus.findings] == [("empty_documents", ("471", "995"))]
 
 
+def test_a_folder_as_the_hub_lays_data_sets_out_is_read(colours: Path) -> None:
+    plain = load_corpus("beir", beir(colours))
+    for stem in ("corpus", "queries"):
+        (colours / stem).mkdir()
+        rows = pd.read_json(colours / f"{stem}.jsonl", lines=True, dtype=str)
+        rows.to_parquet(colours / stem / f"{stem}-00000-of-00001.parquet")
+        (colours / f"{stem}.jsonl").unlink()
+    qrels = pd.read_csv(colours / "qrels" / "test.tsv", sep="\t")
+    for part, rows in enumerate((qrels[:2], qrels[2:])):
+        rows.to_parquet(colours / "qrels" / f"test-0000{part}-of-00002.parquet")
+    (colours / "qrels" / "test.tsv").unlink()
+    moved = colours.rename(colours.with_name("colours [2]"))
+    assert load_corpus("beir", beir(moved)).fingerprint == plain.fingerprint
+
+
 def test_another_split_judges_other_queries(shared_data: Path) -> None:
     corpus = load_corpus("beir", beir(shared_data / "scifact", split="train"))
     assert (len(corpus.queries), corpus.judgments) == (809, 919)

@@ -36,10 +36,7 @@ def files_of(path: str | Path) -> list[Path]:
     if named.is_file():
         return [named]
     if named.is_dir():
-        inside = ((file, file.relative_to(named).parts) for file in sorted(named.rglob("*")) if file.is_file())
-        if files := [file for file, parts in inside if not any(part.startswith(("_", ".")) for part in parts)]:
-            return files
-        raise UserError(f"{named} is a folder without a data file in it.")
+        return parts_of(named)
     matched = sorted(map(Path, glob.glob(str(named), recursive=True)))  # noqa: PTH207 (absolute patterns too)
     if files := [file for file in matched if file.is_file()]:
         return files
@@ -48,6 +45,17 @@ def files_of(path: str | Path) -> list[Path]:
     if named.is_symlink() or named.exists():
         raise UserError(f"{named} is no file that can be read.")
     raise UserError(f"{named} does not exist.")
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The data files below ``folder``. Raises UserError where there is none, and for a link that leads to none."""
+    inside = [(path, path.relative_to(folder).parts) for path in sorted(folder.rglob("*"))]
+    data = [path for path, parts in inside if not any(part.startswith(("_", ".")) for part in parts)]
+    if lost := [path for path in data if path.is_symlink() and not path.is_file()]:
+        raise UserError(f"{lost[0]} is a link that leads to no file.", "Name the folder that holds the files.")
+    if files := [path for path in data if path.is_file()]:
+        return files
+    raise UserError(f"{folder} is a folder without a data file in it.")
 
 
 def without_compression(name: str) -> str:

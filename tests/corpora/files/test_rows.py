@@ -142,6 +142,14 @@ def test_paths_that_name_nothing_say_what_is_there(tmp_path: Path) -> None:
             rows(tmp_path / path)
 
 
+def test_a_part_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "a.jsonl").write_bytes(JSONL)
+    (tmp_path / "parts" / "b.jsonl").symlink_to(tmp_path / "gone.jsonl")
+    with pytest.raises(UserError, match=r"b\.jsonl is a link that leads to no file"):
+        rows(tmp_path / "parts")
+
+
 def test_fields_beyond_the_header_move_no_column_where_they_are_empty(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,text\n1,red,\n2,blue,,\n3\n")
     assert rows(tmp_path / "a.csv") == [
