@@ -104,7 +104,10 @@ def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment
         is_comment = line.startswith("#")
         if not line.strip() or (is_comment and columns):
             continue
-        cells = split(line.lstrip("# ") if is_comment else line, is_csv)
+        try:
+            cells = split(line.lstrip("# ") if is_comment else line, is_csv)
+        except csv.Error as error:
+            raise UserError(f"{where} can't be split into columns: {error}.") from None
         if not columns and (names_all(cells) if is_comment else is_header(cells) or names != BY_NAME):
             columns = columns_of(cells, names, where, ignored)
             places = {role: cells.index(name) for role, name in columns.items()}
@@ -118,9 +121,10 @@ def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment
 
 def split(line: str, is_csv: bool) -> list[str]:
     """The cells of a line: of CSV between its commas or semicolons, else between tabs, else between spaces."""
-    if not is_csv and line.count("\t") < 2:
-        return [cell.strip('"') for cell in line.split()]
-    return next(csv.reader([line], delimiter=delimiter_of(line) if is_csv else "\t"), [])
+    if is_csv:
+        return next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    cells = line.split("\t") if line.count("\t") >= 2 else line.split()
+    return [re.sub(r'^"(.*)"$', r"\1", cell) for cell in cells]
 
 
 def positions(cells: Sequence[str], line: str, where: str) -> dict[str, int]:
