@@ -57,8 +57,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable holm intervals latency laws load memory quality quantiles ranking resampling "
-            "selection significance",
+            "cost depth detectable holm intervals latency laws load memory overlap quality quantiles ranking "
+            "resampling selection significance",
         ),
         room(
             "results",
@@ -78,7 +78,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
-            "building devices documents engine operating searcher",
+            "building devices documents engine exact_scores operating searcher",
             engines="in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),

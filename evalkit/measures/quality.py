@@ -80,14 +80,3 @@ class Judge:
 
 def scores_from_rank(documents: Sequence[str]) -> dict[str, float]:
     return {document: float(len(documents) - rank) for rank, document in enumerate(documents)}
-
-
-def overlap_at(k: int, rows: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Per query, the share of the reference's first ``k`` rows that are among ``rows``' first ``k``.
-
-    Both are (queries × depth) row numbers with -1 where a list is shorter.
-    """
-    hits = (rows[:, :k, None] == reference[:, None, :k]) & (reference[:, None, :k] >= 0)
-    counts = (reference[:, :k] >= 0).sum(axis=1)
-    shared: npt.NDArray[np.float64] = hits.any(axis=1).sum(axis=1) / np.maximum(counts, 1)
-    return shared

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import UserError
-from evalkit.measures.quality import Judge, overlap_at, parse_measures
+from evalkit.measures.quality import Judge, parse_measures
 from evalkit.measures.ranking import order, tie_order
 
 TREC_NAMES = {
@@ -88,10 +88,3 @@ def test_any_name_of_ir_measures_is_a_measure(name: str) -> None:
 def test_what_can_not_be_computed_is_refused(name: str) -> None:
     with pytest.raises(UserError):
         parse_measures([name], 100)
-
-
-def test_overlap_is_the_share_of_the_exact_first_ten_that_was_found() -> None:
-    exact = np.array([[0, 1, 2], [3, 4, -1], [5, 6, 7]])
-    found = np.array([[2, 1, 9], [4, 3, -1], [-1, -1, -1]])
-    assert overlap_at(3, found, exact).tolist() == [2 / 3, 1, 0]
-    assert overlap_at(2, found, exact).tolist() == [1 / 2, 1, 0]
