@@ -82,7 +82,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             engines="in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),
-        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever"),
+        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),
         room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),
     ),
     (
