@@ -102,7 +102,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     ),
     (
         room("pipeline", "the main hall: plan → read → points, with no kind of anything named in it"),
-        room("gate", "two runs to a verdict", "decision output pairing quality resources scores space"),
+        room("gate", "two runs to a verdict", "decision fitting output pairing quality resources scores space"),
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
