@@ -1,9 +1,13 @@
 """Scores of single pairs against plain NumPy and against the ranking of an exact search."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.measures import memory
+from evalkit.measures.memory import PeakMemory
 from evalkit.measures.overlap import rounding
 from evalkit.measures.ranking import tie_order
 from evalkit.search import (
@@ -55,3 +59,20 @@ def test_a_document_scores_as_exact_search_ranks_it(
     asked = np.repeat(np.arange(7), DOCUMENTS)
     np.testing.assert_allclose(scores(asked, ranking.rows.ravel()), ranking.scores.ravel(), atol=rounding(DIMS))
     assert scores(asked[:0], asked[:0]).shape == (0,)
+
+
+@pytest.mark.skipif(not memory.CLEAR_REFS.exists(), reason="memory is read from /proc")
+def test_pairs_of_vectors_on_disk_leave_nothing_in_memory_that_a_later_point_would_count(tmp_path: Path) -> None:
+    rows = 400_000
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).random((rows, 64), dtype=np.float32))  # 102 MB
+    scores = ExactScores(cut(np.ones((1, 64)), 64), Vectors(np.load(tmp_path / "large.npy", mmap_mode="r"), 64))
+    some = np.arange(0, rows, 8)
+    scores(np.zeros(5_000, dtype=np.int64), some[:5_000])
+    with PeakMemory() as before:
+        pass
+    assert len(scores(np.zeros(len(some), dtype=np.int64), some)) == len(some)
+    with PeakMemory() as after:
+        pass
+    assert before.peak_rss_bytes is not None
+    assert after.peak_rss_bytes is not None
+    assert after.peak_rss_bytes - before.peak_rss_bytes < 30 * 2**20
