@@ -24,7 +24,9 @@ def run(case: Path, tmp_path: Path, *more: str) -> StoredRun:
 
 
 @pytest.mark.parametrize("more", [[], ["chunking=sentences", "chunking.size=64"]])
-def test_an_index_is_not_blamed_for_the_copies_that_it_finds(more: list[str], case: Path, tmp_path: Path) -> None:
+def test_trap_46_an_index_is_not_blamed_for_the_copies_that_it_finds(
+    more: list[str], case: Path, tmp_path: Path
+) -> None:
     points = run(case, tmp_path, *more).points()
     of_float32 = points[points["quantization"] == "float32"].set_index("operating_point")["overlap@10"]
     expected = {"": 1, "efSearch=512": 1, "nprobe=16": 1, "nprobe=4": 0.283}
