@@ -59,8 +59,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable holm intervals latency laws load memory quality quantiles ranking resampling "
-            "selection significance",
+            "cost depth detectable holm intervals latency laws load memory overlap quality quantiles ranking "
+            "resampling selection significance",
         ),
         room(
             "results",
@@ -80,11 +80,11 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
-            "building devices documents engine operating searcher",
+            "building devices documents engine exact_scores operating searcher",
             engines="in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),
-        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever"),
+        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),
         room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),
     ),
     (
@@ -104,7 +104,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     ),
     (
         room("pipeline", "the main hall: plan → read → points, with no kind of anything named in it"),
-        room("gate", "two runs to a verdict", "decision output pairing quality resources scores space"),
+        room("gate", "two runs to a verdict", "decision fitting output pairing quality resources scores space"),
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
