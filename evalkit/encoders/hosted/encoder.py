@@ -91,7 +91,7 @@ class HostedEncoder:
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         """Raises RefusedTextsError for texts that are empty, which are not sent, and those that the API refuses."""
-        self.refuse_empty(texts)
+        self.check_texts(texts)
         prompt = getattr(self.config.prompts, side)
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
         answers = self.answers([prompt + text for text in texts], side, advance)
@@ -129,11 +129,11 @@ class HostedEncoder:
                 raise
         return answers
 
-    def refuse_empty(self, texts: Sequence[str]) -> None:
+    def check_texts(self, texts: Sequence[str]) -> None:
         rows = [row for row, text in enumerate(texts) if not text.strip()]
         if rows:
-            what = ": empty, or nothing but spaces"
-            raise RefusedTextsError(f"{self.config.name} is sent no", rows, what, "Leave empty texts out.")
+            why = " that are empty or nothing but spaces" if len(rows) > 1 else ": it is empty or nothing but spaces"
+            raise RefusedTextsError(f"{self.config.name} can't be sent", rows, why, "Leave empty texts out.")
 
     @property
     def is_billed(self) -> bool:

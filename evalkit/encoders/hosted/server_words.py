@@ -15,6 +15,7 @@ from urllib.parse import quote
 LONGEST = 300
 SHOWN_DETAILS = 3
 REMOVED = "<removed>"
+UNSEEN = r"[\s\x00-\x1f\x7f-\x9f]*"
 # Where JSON has the words, the most telling first: OpenAI and vLLM, TEI and Ollama, FastAPI, RFC 9457.
 WORD_KEYS = ("error", "message", "msg", "detail", "errors", "title", "reason", "code")
 HTML = re.compile(r"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
@@ -87,12 +88,15 @@ def message_of(error: BaseException) -> str:
 
 def one_line(words: str, secret: str | None = None) -> str:
     """``words`` without ``secret``, control characters escaped, in one line that is cut at last."""
-    for spelled in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]) if secret else ():
-        words = words.replace(spelled, REMOVED)
-    line = printable(" ".join(words.split()))
-    if secret:  # which may have been broken up by characters that are gone now
-        line = line.replace(secret, REMOVED)
+    line = printable(" ".join(without(secret, words).split()))
     return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()} …"
+
+
+def without(secret: str | None, words: str) -> str:
+    """``words`` without ``secret`` as it is or as URLs and JSON spell it, also where line breaks or codes part it."""
+    for spelled in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]) if secret else ():
+        words = re.sub(UNSEEN.join(map(re.escape, spelled)), REMOVED, words)
+    return words
 
 
 def printable(text: str) -> str:

@@ -12,11 +12,17 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import ApiConfig, HostedModel, RuntimeConfig
+from evalkit.config.schema.models import Prompts
+from evalkit.corpora import Texts
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore
+from evalkit.embeddings.budgets import estimate
+from evalkit.embeddings.chunking import whole
+from evalkit.embeddings.executors import encode_shard
 from evalkit.embeddings.passes import embed
+from evalkit.embeddings.shards import Shard
 from evalkit.encoders import load_encoder
-from evalkit.errors import exit_code
+from evalkit.errors import UserError, exit_code
 from tests.encoders.hosted.embedding_server import Fault, Server, serve, vector_of
 
 pytest.importorskip("openai")
@@ -270,15 +276,25 @@ def test_nobody_who_is_billed_pays_to_find_the_text(
     assert "m refused 4 documents ('d0', 'd1', 'd2' …; the longest is 'd0', about 7 tokens) (HTTP 400)" in said
 
 
-def test_an_empty_text_is_never_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    documents = [*DOCUMENTS.items(), ("blank", " \t\n"), ("d99", "the last")]
-    corpus = build_corpus("c", documents, list(QUERIES.items()), {"q0": {"d0": 1}, "q1": {"d1": 1}})
+@pytest.mark.parametrize("prompt", ["", "passage: "])
+def test_an_empty_text_is_never_sent(prompt: str) -> None:
     with serve() as server:
-        for prompts in ({}, {"document": "passage: "}):
-            config = model(server)
-            assert embed_into(tmp_path, replace(config, prompts=replace(config.prompts, **prompts)), corpus) == 2
-            assert "m is sent no document 'blank': empty, or nothing but spaces" in capsys.readouterr().err
-        assert not {"", " ", "passage:"} & {text.strip(" \t\n") for text in server.texts}
+        config = model(server)
+        encoder = load_encoder(replace(config, prompts=Prompts(document=prompt)), RUNTIME)
+        shard = Shard("document", 0, range(3), ("d1", "blank", "d2"), ("a", " \t\n", ""))
+        with pytest.raises(UserError, match=r"m can't be sent 2 documents \('blank', 'd2'\) that are empty"):
+            encode_shard(encoder, shard, "a timing")
+        assert server.requests == []
+
+
+def test_an_empty_text_stops_a_run_before_its_bill_begins(corpus: Corpus, tmp_path: Path) -> None:
+    """It is in the last of four shards, and found while the cost is estimated."""
+    texts = Texts([*DOCUMENTS, "blank"], [*DOCUMENTS.values(), " "])
+    with serve() as server:
+        encoder = load_encoder(model(server, kind="openai"), RUNTIME)
+        with pytest.raises(UserError, match="m can't be sent document 'blank': it is empty or"):
+            estimate(EmbeddingStore(str(tmp_path), shard_texts=4), encoder, [(corpus, whole(texts))], 0, None)
+        assert server.requests == []
 
 
 def test_half_a_surrogate_pair_can_be_sent() -> None:
