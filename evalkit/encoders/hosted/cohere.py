@@ -34,7 +34,7 @@ class Cohere:
         )
         billed = getattr(reply.meta, "billed_units", None)
         tokens = getattr(billed, "input_tokens", None)
-        return Reply(reply.embeddings.float_, tokens)
+        return Reply(getattr(reply.embeddings, "float_", None), tokens)
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

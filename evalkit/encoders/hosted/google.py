@@ -27,7 +27,8 @@ class Google:
         options = EmbedContentConfig(task_type=getattr(config.api.input_types, side), output_dimensionality=dims)
         reply = client.models.embed_content(model=config.name, contents=list(texts), config=options)
         usage = getattr(reply, "usage_metadata", None)
-        return Reply([item.values for item in reply.embeddings], getattr(usage, "prompt_token_count", None))
+        vectors = [item.values for item in reply.embeddings] if reply.embeddings else None
+        return Reply(vectors, getattr(usage, "prompt_token_count", None))
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

@@ -15,7 +15,7 @@ from evalkit.encoders.refused_texts import RefusedTextsError
 from evalkit.errors import UserError
 
 TOO_MUCH_AT_ONCE = re.compile(r"batch|per request|too many (?:inputs|texts|items)|too large", re.IGNORECASE)
-TOO_LONG = re.compile(r"token|length|too long|context|truncat", re.IGNORECASE)
+TOO_LONG = re.compile(r"token|length|too long|context|truncat|at most|maximum|exceed", re.IGNORECASE)
 LONG_TEXTS = {
     "document": "Is it too long? chunking=tokens splits it (set model.tokenizer, model.max_length); or a longer model.",
     "query": "Is it too long? Take a model that reads more.",
@@ -43,9 +43,14 @@ class Refusal:
             after = f" {status}, and takes others of the same request: {self.error.said}"
         if self.halves_pass:
             after = f" at once {status}, and takes each half of them: {self.error.said}"
-        longest = max(self.rows, key=lambda row: estimated_tokens(texts[row]))
-        about = f"about {estimated_tokens(texts[longest]):,} tokens"
-        return RefusedTextsError(f"{name} refused", self.rows, after, self.hint(side), (longest, about))
+        return RefusedTextsError(f"{name} refused", self.rows, after, self.hint(side), self.longest(texts))
+
+    def longest(self, texts: Sequence[str]) -> tuple[int, str] | None:
+        """Where the longest text is, and about how long; null where the server says nothing of length."""
+        if not TOO_LONG.search(self.error.said):
+            return None
+        tokens, row = max((estimated_tokens(texts[row]), row) for row in self.rows)
+        return row, f"about {tokens:,} tokens"
 
     def hint(self, side: Side) -> str:
         many = len(self.rows) > 1

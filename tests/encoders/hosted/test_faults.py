@@ -33,7 +33,8 @@ QUERIES = {"q0": "which one", "q1": "and which then"}
 KEPT = "8 of 12 documents are kept; the same command goes on from there."
 TRIED = "It was tried 2 times (model.api.attempts=2)."
 LONG = "Is it too long? chunking=tokens splits it (set model.tokenizer, model.max_length); or a longer model."
-OF_SHARD = "refused 2 documents ('d8', 'd9'; the longest is 'd8', about 7 tokens)"
+REFUSED = "refused 2 documents ('d8', 'd9')"
+TOO_LONG = "refused 2 documents ('d8', 'd9'; the longest is 'd9', about 7 tokens)"
 
 HTML = b"<!doctype html><html><head><title>Sign in &amp; pay</title></head><body>secret</body></html>"
 CHUNKED, GZIP = {"Transfer-Encoding": "chunked"}, {"Content-Encoding": "gzip"}
@@ -107,27 +108,27 @@ NOT_TRIED_AGAIN: dict[str, tuple[Fault, str, str]] = {
     ),
     "400": (
         Fault(400, message="can't read it"),
-        f"{OF_SHARD} (HTTP 400): can't read it",
+        f"{REFUSED} (HTTP 400): can't read it",
         "model.api.batch_texts=1 tells",
     ),
     "422 of FastAPI": (
         refusal(422, {"detail": [{"loc": ["body", "input", 1], "msg": "at most 9 characters", "type": "too_long"}]}),
-        f"{OF_SHARD} (HTTP 422): input.1: at most 9 characters",
-        "model.api.batch_texts=1 tells",
+        f"{TOO_LONG} (HTTP 422): input.1: at most 9 characters",
+        LONG,
     ),
     "422 of TEI": (
         refusal(422, {"error": "`inputs` must have less than 8 tokens. Given: 9", "error_type": "Validation"}),
-        f"{OF_SHARD} (HTTP 422): `inputs` must have less than 8 tokens. Given: 9",
+        f"{TOO_LONG} (HTTP 422): `inputs` must have less than 8 tokens. Given: 9",
         LONG,
     ),
     "413 of a proxy": (
         refusal(413, b"<html>\r\n<head><title>413 Request Entity Too Large</title></head></html>"),
-        f"{OF_SHARD} (HTTP 413): 413 Request Entity Too Large",
+        f"{REFUSED} (HTTP 413): 413 Request Entity Too Large",
         "Send less at once: model.api.batch_texts=1.",
     ),
     "400 in plain words": (
         refusal(400, b"batch size 2 > maximum 1"),
-        f"{OF_SHARD} (HTTP 400): batch size 2 > maximum 1",
+        f"{TOO_LONG} (HTTP 400): batch size 2 > maximum 1",
         "Send less at once: model.api.batch_texts=1.",
     ),
     "401": (
@@ -209,6 +210,26 @@ def test_a_fault_is_one_line_and_the_same_command_goes_on_behind_it(
         np.testing.assert_allclose(side.vectors, [vector_of(text) for text in side.texts.texts], rtol=1e-6)
 
 
+NOT_OF_VOYAGE = {"endless", "an endless error", "307", "nested"}  # it packs numbers, and has requests for a client
+
+
+@pytest.mark.parametrize("kind", ["cohere", "voyage", "google"])
+def test_no_vendors_sdk_lets_anything_but_one_line_out(kind: str) -> None:
+    pytest.importorskip({"google": "google.genai", "voyage": "voyageai"}.get(kind, kind))
+    with serve() as server:
+        encoder = load_encoder(model(server, kind), RUNTIME)
+        for name, (fault, _, _) in FAULTS.items():
+            if fault.edit or (kind == "voyage" and name in NOT_OF_VOYAGE):
+                continue
+            server.faults[:] = [fault] * 9
+            with pytest.raises(UserError) as caught:
+                encoder.encode(["a text", "another text"], "document")
+            assert caught.value.problem.startswith("m "), name
+            assert caught.value.problem.isprintable(), name
+            assert len(caught.value.problem) < 400, name
+            assert KEY not in str(caught.value), name
+
+
 def test_nothing_is_said_to_be_kept_where_nothing_is(
     corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +266,7 @@ def test_texts_that_are_refused_together_alone_are_too_many_at_once(
         server.refuse = lambda texts: Fault(400, message="no more than two") if len(texts) > 2 else None
         assert embed_into(tmp_path, model(server, batch_texts=4), corpus) == 2
         said = capsys.readouterr().err
-        assert "m refused 4 documents ('d0', 'd1', 'd2' …; the longest is 'd0', about 7 tokens) at once" in said
+        assert "m refused 4 documents ('d0', 'd1', 'd2' …) at once" in said
         assert (
             "and takes each half of them: no more than two\n         Send less at once: model.api.batch_texts=2."
             in said
@@ -273,7 +294,7 @@ def test_nobody_who_is_billed_pays_to_find_the_text(
         assert embed_into(tmp_path, model(server, kind="openai", batch_texts=4), corpus) == 2
         assert [len(body["input"]) for _, _, body in server.requests] == [1, 4]
     said = capsys.readouterr().err
-    assert "m refused 4 documents ('d0', 'd1', 'd2' …; the longest is 'd0', about 7 tokens) (HTTP 400)" in said
+    assert "m refused 4 documents ('d0', 'd1', 'd2' …; the longest is 'd3', about 7 tokens) (HTTP 400)" in said
 
 
 @pytest.mark.parametrize("prompt", ["", "passage: "])
