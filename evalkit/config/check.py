@@ -23,6 +23,7 @@ from evalkit.config import (
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
+from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.stages import STAGE_KINDS
 from evalkit.errors import UserError, did_you_mean
@@ -141,6 +142,8 @@ def check_model(model: ModelConfig) -> None:
     if isinstance(model, VectorModel):
         at_least("model.native_dims", model.native_dims, 1)
     at_least("model.max_length", getattr(model, "max_length", None), 1)
+    if isinstance(model, HostedModel):
+        check_requests(model)
     if isinstance(model, HostedModel) and model.api.native_dims and model.native_dims is None:
         raise UserError(
             "model.api.native_dims=true asks the API for model.native_dims, which is not set.",

@@ -21,6 +21,7 @@ from evalkit.config.kinds import (
     keys_below,
     known_of_stored,
     narrowed,
+    takes_any_field,
     unknown_setting,
 )
 from evalkit.config.moved import check_moved
@@ -178,9 +179,10 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
         known, owner = known_keys(path[:depth], arguments, command)
         if known and path[depth] not in known:
             return unknown_setting(".".join(path[:depth]), path[depth], known, owner)
-    return unknown_setting(
-        ".".join(path[:-1]) or command, path[-1], names_in_files(path[:-1], user_conf_dirs(arguments))
-    )
+    parent, key = ".".join(path[:-1]), path[-1]
+    if parent and takes_any_field(path[:-1]):
+        return UserError(f"{parent} has no field '{key}' yet.", f"Add it: +{parent}.{key}=<value>.")
+    return unknown_setting(parent or command, key, names_in_files(path[:-1], user_conf_dirs(arguments)))
 
 
 def known_keys(path: Sequence[str], arguments: Sequence[str], command: str) -> tuple[list[str], str]:

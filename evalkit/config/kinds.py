@@ -98,10 +98,20 @@ def known_of_stored(stored: Mapping[str, Any], schema: type, no_use_for: Iterabl
 
 def keys_below(schema: Any, path: Sequence[str]) -> list[str]:
     """Names of the settings at ``path`` below ``schema``; none where nothing is there."""
+    return list(get_type_hints(dataclass_of(type_at(schema, path)) or NoneType))
+
+
+def type_at(schema: Any, path: Sequence[str]) -> Any:
+    """The type of the setting at ``path`` below ``schema``; null where nothing is there."""
     for name in path:
         values = next((value for value in get_args(schema)[1:] if get_origin(schema) is dict), None)
         schema = values or get_type_hints(dataclass_of(schema) or NoneType).get(name)
-    return list(get_type_hints(dataclass_of(schema) or NoneType))
+    return schema
+
+
+def takes_any_field(path: Sequence[str]) -> bool:
+    """Whether the setting at ``path`` holds fields of any name, which are given together."""
+    return path[0] == "model" and any(type_at(each, path[1:]) == dict[str, Any] for each in MODEL_SCHEMAS.values())
 
 
 def unknown_setting(parent: str, key: str, known: Iterable[str], owner: str = "") -> UserError:
@@ -125,7 +135,8 @@ def union(name: str, schemas: Iterable[type]) -> type:
             joined.append((key, below, field(default_factory=below)))
         else:
             is_one_type = all(hint == types[0] for hint in types)
-            joined.append((key, types[0] if is_one_type else Any, field(default=MISSING)))
+            is_open = get_origin(types[0]) is dict  # typed, it would take no key that it hasn't
+            joined.append((key, types[0] if is_one_type and not is_open else Any, field(default=MISSING)))
     return make_dataclass(name, joined)
 
 

@@ -14,6 +14,7 @@ from evalkit.embeddings.store import EmbeddingStore
 from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.capabilities import BehindApi, ToSend, behind_api
+from evalkit.encoders.refused_texts import named
 from evalkit.errors import StoppedAsAskedError, UserError
 
 
@@ -78,8 +79,15 @@ def shards_to_encode(store: EmbeddingStore, encoder: Encoder, side: Side, texts:
 
 
 def texts_of_pass(api: BehindApi, texts: Texts, missing: Shards, calls: int) -> Iterator[str]:
-    """Every text that a pass would send; those of timed calls, and those whose cuts are compared, again."""
+    """Every text that a pass would send; those of timed calls, and those whose cuts are compared, again.
+
+    Raises UserError for texts that are never sent.
+    """
     for shard in missing:
+        try:
+            api.check_texts(shard.texts)
+        except UserError as error:
+            raise named(error, shard.ids, shard.side) from None
         yield from shard.texts
     if calls:
         yield from (texts.texts[call % len(texts)] for call in range(-LATENCY_WARM_UP, calls))

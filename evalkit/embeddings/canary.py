@@ -14,6 +14,7 @@ from evalkit.corpora import Texts
 from evalkit.corpora.digests import digests
 from evalkit.embeddings.timing import now
 from evalkit.encoders import Encoder, Side
+from evalkit.encoders.refused_texts import named
 from evalkit.errors import UserError
 from evalkit.results.canaries import SAME_COSINE
 
@@ -58,7 +59,8 @@ def check_canary(encoder: Encoder, side: Side, texts: Texts, stored: FloatMatrix
     rows = canary_rows(texts)
     try:
         vectors = encoder.encode([texts.texts[row] for row in rows.tolist()], side).vectors
-    except UserError as error:
+    except UserError as refused:
+        error = named(refused, [texts.ids[row] for row in rows.tolist()], side)
         problem = f"whether the stored vectors are still what the API gives can't be checked: {error.problem}"
         raise UserError(problem, f"{error.hint} {LEAVE_OUT}".lstrip()) from None
     if vectors.shape[1] != stored.shape[1]:

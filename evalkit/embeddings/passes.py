@@ -17,11 +17,13 @@ from evalkit.embeddings.timing import TimingPlan, now, timing_of, total
 from evalkit.embeddings.vector_checks import check_vectors
 from evalkit.encoders import Advance, Encoder, Side
 from evalkit.encoders.capabilities import behind_api, max_length, verification
+from evalkit.encoders.refused_texts import PLURAL
 from evalkit.encoders.width import check_width
 from evalkit.errors import UserError
 
 VERIFIED_TEXTS = 64
-GO_ON = "What is finished is kept; the same command goes on from there, executor=in_process without that executor."
+GOES_ON = "kept; the same command goes on from there."
+NO_EXECUTOR = "executor=in_process does without that executor."
 
 Progress = Callable[[str, int], Advance]
 Measured = dict[str, Any]
@@ -71,18 +73,23 @@ def embed_sides(
     Raises UserError as ``embed`` does.
     """
     calls: dict[Side, int] = {"document": 0, "query": plan.latency_calls}
-    return {
-        side: embed_side(
-            store,
-            encoder,
-            executor,
-            side,
-            texts,
-            replace(plan, latency_calls=calls[side]),
-            progress(f"{name} {side}", len(texts)),
-        )
-        for side, texts in sides.items()
-    }
+    by_side: dict[Side, Embeddings] = {}
+    for side, texts in sides.items():
+        plan_of_side = replace(plan, latency_calls=calls[side])
+        advance = progress(f"{name} {side}", len(texts))
+        try:
+            by_side[side] = embed_side(store, encoder, executor, side, texts, plan_of_side, advance)
+        except UserError as error:
+            raise with_kept(error, {side: len(by_side[side].texts) for side in by_side}, sides) from None
+    return by_side
+
+
+def with_kept(error: UserError, kept: Mapping[Side, int], sides: Mapping[Side, Texts]) -> UserError:
+    """``error``, which also says how many texts of a side are ``kept``; as it is where that is said or none are."""
+    if GOES_ON in error.hint or not any(kept.values()):
+        return error
+    counts = [f"{texts:,} of {len(sides[side]):,} {PLURAL[side]}" for side, texts in kept.items() if texts]
+    return UserError(error.problem, f"{error.hint} {' and '.join(counts)} are {GOES_ON}".lstrip())
 
 
 def embeddings_of(corpus: Corpus, chunks: Chunks, by_side: Mapping[Side, Embeddings]) -> CorpusEmbeddings:
@@ -108,10 +115,14 @@ def embed_side(
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
         measured = measured_if_whole(entry, side, texts, store.shard_texts)
         is_cached = measured is not None
-        if measured is None:
-            measured = run_pass(entry, encoder, executor, side, texts, store.shard_texts, advance)
+        try:
+            if measured is None:
+                measured = run_pass(entry, encoder, executor, side, texts, store.shard_texts, advance)
+            timing = timing_of(entry, encoder, side, texts, measured, plan, is_new=not is_cached)
+        except UserError as error:
+            kept = sum(shard.measured["texts"] for shard in entry.shards(store.shard_texts).values())
+            raise with_kept(error, {side: kept}, {side: texts}) from None
         meta = entry.meta() or {}
-        timing = timing_of(entry, encoder, side, texts, measured, plan, is_new=not is_cached)
         vectors = entry.read()
     if api:
         # From the texts, not from the store: older entries hold estimates that were too small, and unasked zeros.
@@ -171,12 +182,14 @@ def each_once(arriving: Iterable[EncodedShard], planned: Shards) -> Iterator[Enc
     for shard in arriving:
         if shard.index not in awaited:
             defect = "twice" if shard.index in planned.indices else "though it was not planned"
-            raise UserError(f"the executor gave back shard {shard.index} of the {planned.side} side {defect}.", GO_ON)
+            raise UserError(
+                f"the executor gave back shard {shard.index} of the {planned.side} side {defect}.", NO_EXECUTOR
+            )
         awaited.remove(shard.index)
         yield shard
     if awaited:
         lost = f"{len(awaited)} of {len(planned)} shards of the {planned.side} side, the first is shard {min(awaited)}"
-        raise UserError(f"the executor never gave back {lost}.", GO_ON)
+        raise UserError(f"the executor never gave back {lost}.", NO_EXECUTOR)
 
 
 def said_of_vectors(encoder: Encoder, side: Side, texts: Texts, measured: Sequence[Measured]) -> dict[str, Any]:

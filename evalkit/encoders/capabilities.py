@@ -92,6 +92,10 @@ class BehindApi(Protocol):
         """Which texts may be longer than is read (bool); null where nobody can tell."""
         ...
 
+    def check_texts(self, texts: Sequence[str]) -> None:
+        """Raises RefusedTextsError for those that are never sent."""
+        ...
+
     def to_send(self, texts: Iterable[str], side: Side) -> ToSend:
         """What encoding ``texts`` sends, prompts included."""
         ...

@@ -24,7 +24,10 @@ QUERIES_CHANGED = "queries changed"
 INDEX_STAYS = (SAME, QUERIES_CHANGED)
 # What a user sets, of either side and of one: vectors that change with it are no surprise.
 SET = ("input_types", "asked_dims", "max_length", "layer_norm", "pooling", "options", "store_dtype")
-SET_OF_SIDE = {"document": (*SET, "document_prompt"), "query": (*SET, "query_prompt")}
+SET_OF_SIDE = {
+    "document": (*SET, "document_prompt", "document_request"),
+    "query": (*SET, "query_prompt", "query_request"),
+}
 
 
 @dataclass(frozen=True)

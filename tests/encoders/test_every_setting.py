@@ -110,10 +110,11 @@ def changed(settings: Mapping[str, Any], name: str, hint: Any, folders: Mapping[
     }
     if name in special:
         return {**settings, **special[name]}
+    origin = get_origin(hint)
     kind = next((option for option in get_args(hint) if option is not NoneType), hint)
     is_default_true = name == "api.check_canary"
     values: dict[Any, Any] = {str: "other", bool: not is_default_true, int: 7, float: 7.5}
-    value = [7] if get_origin(hint) is list else values[kind]
+    value = {list: [7], dict: {"task": 7}}[origin] if origin in (list, dict) else values[kind]
     *groups, last = name.split(".")
     out = json.loads(json.dumps(settings))
     below = out

@@ -21,8 +21,27 @@ class Prompts:
 
 
 @dataclass
+class SideNames:
+    """A name for each side; empty means that it is not told, or what goes for both."""
+
+    query: str = ""
+    document: str = ""
+
+
+@dataclass
+class SideFields:
+    """Fields of JSON that go into every request of one side, beside those that evalkit sends itself."""
+
+    query: dict[str, Any] = field(default_factory=dict)
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class ApiConfig:
     """How a model behind an HTTP API is called, and how far a bill may go. Null means no limit.
+
+    A vendor's ``input_types`` say which side a text is of; servers with OpenAI's API want to hear that in their own
+    ways, by ``extra`` fields or by another ``name`` of the model.
 
     ``native_dims`` asks the API for vectors of the model's ``native_dims`` instead of its full width; ``compare_dims``
     lists widths at which the API's own cut is compared with the local one. ``check_canary`` sends a few hundred texts
@@ -30,7 +49,9 @@ class ApiConfig:
     """
 
     key_variable: str | None = None
-    input_types: Prompts = field(default_factory=Prompts)
+    input_types: SideNames = field(default_factory=SideNames)
+    name: SideNames = field(default_factory=SideNames)
+    extra: SideFields = field(default_factory=SideFields)
     native_dims: bool = False
     compare_dims: list[int] = field(default_factory=list)
     batch_texts: int = 64
@@ -215,6 +236,7 @@ ENCODED = TIMED | {"threads", "timing_seconds"}
 CALLED = TIMED | {"threads"}
 RERANKED = frozenset({"device", "precision", "token_budget", "threads"})
 INPUT_TYPES = frozenset({"api.input_types"})
+SIDES_IN_REQUESTS = frozenset({"api.name", "api.extra"})
 
 MODEL_KINDS: dict[str, ModelKind] = {
     "sentence_transformers": ModelKind(
@@ -229,9 +251,9 @@ MODEL_KINDS: dict[str, ModelKind] = {
     "mteb": ModelKind("encoders.local.mteb:MtebEncoder", MtebModel, ENCODED | {"device"}),
     "openai": ModelKind("encoders.hosted.openai:hosted", HostedModel, CALLED, no_use_for=INPUT_TYPES),
     "openai_compatible": ModelKind("encoders.hosted.openai:served", HostedModel, CALLED, no_use_for=INPUT_TYPES),
-    "cohere": ModelKind("encoders.hosted.cohere:hosted", HostedModel, CALLED),
-    "voyage": ModelKind("encoders.hosted.voyage:hosted", HostedModel, CALLED),
-    "google": ModelKind("encoders.hosted.google:hosted", HostedModel, CALLED),
+    "cohere": ModelKind("encoders.hosted.cohere:hosted", HostedModel, CALLED, no_use_for=SIDES_IN_REQUESTS),
+    "voyage": ModelKind("encoders.hosted.voyage:hosted", HostedModel, CALLED, no_use_for=SIDES_IN_REQUESTS),
+    "google": ModelKind("encoders.hosted.google:hosted", HostedModel, CALLED, no_use_for=SIDES_IN_REQUESTS),
     "bm25": ModelKind("lexical.bm25:BM25", Bm25Model, TIMED),
     "random": ModelKind("lexical.random:Random", RandomModel, TIMED),
 }

@@ -6,6 +6,8 @@ from typing import Protocol
 from evalkit.embeddings.shards import EncodedShard, Shard
 from evalkit.encoders import Advance, Encoder
 from evalkit.encoders.capabilities import peak_device_bytes
+from evalkit.encoders.refused_texts import named
+from evalkit.errors import UserError
 from evalkit.measures.memory import PeakMemory
 
 
@@ -31,6 +33,9 @@ def encode_shard(encoder: Encoder, shard: Shard, timing: str, advance: Advance =
     Seconds of shards side by side overlap and tell no speed: an executor of several workers gives a key of its own, by
     which they are kept and not taken for this process's, and a sample is timed instead.
     """
-    with PeakMemory() as memory:
-        encoded = encoder.encode(shard.texts, shard.side, advance)
+    try:
+        with PeakMemory() as memory:
+            encoded = encoder.encode(shard.texts, shard.side, advance)
+    except UserError as error:
+        raise named(error, shard.ids, shard.side) from None
     return EncodedShard(shard.index, encoded, timing, memory.peak_rss_bytes, peak_device_bytes(encoder))

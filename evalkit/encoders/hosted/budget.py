@@ -38,8 +38,7 @@ class Budget:
             if limit is not None and price is not None and could_be / 1e6 * price > limit:
                 raise UserError(
                     f"{self.name}: with the next request the bill could exceed model.api.max_usd={limit}.",
-                    f"About ${self.spent_tokens / 1e6 * price:,.4f} is spent. What is finished is kept: a higher limit "
-                    "goes on from there.",
+                    f"About ${self.spent_tokens / 1e6 * price:,.4f} is spent. Set a higher limit.",
                 )
             self.open_tokens += most
         return most

@@ -6,7 +6,8 @@ from typing import Any
 from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
-from evalkit.encoders.hosted.requests import Reply
+from evalkit.encoders.hosted.http_client import client_options
+from evalkit.encoders.hosted.replies import Reply
 
 
 class Cohere:
@@ -15,8 +16,11 @@ class Cohere:
 
     def connect(self, config: HostedModel, key: str) -> Any:
         import cohere
+        import httpx
 
-        return cohere.ClientV2(api_key=key, base_url=config.url, timeout=config.api.timeout_seconds)
+        timeout = config.api.timeout_seconds
+        http = httpx.Client(timeout=timeout, **client_options(config))
+        return cohere.ClientV2(api_key=key, base_url=config.url, timeout=timeout, httpx_client=http)
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         reply = client.embed(
@@ -30,7 +34,7 @@ class Cohere:
         )
         billed = getattr(reply.meta, "billed_units", None)
         tokens = getattr(billed, "input_tokens", None)
-        return Reply(reply.embeddings.float_ or [], None if tokens is None else round(tokens))
+        return Reply(getattr(reply.embeddings, "float_", None), tokens)
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

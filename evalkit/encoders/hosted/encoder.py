@@ -17,8 +17,10 @@ from evalkit.arrays import FloatMatrix, unit_vectors
 from evalkit.config import HostedModel
 from evalkit.encoders.capabilities import Sent, ToSend
 from evalkit.encoders.encoder import Advance, Encoded, Side
-from evalkit.encoders.hosted.requests import Answer, Requests, Vendor
+from evalkit.encoders.hosted.refusals import Refusal, fewest_refused
+from evalkit.encoders.hosted.requests import Answer, RefusedError, Requests, Vendor
 from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens
+from evalkit.encoders.refused_texts import RefusedTextsError
 from evalkit.encoders.stopwatch import covered_seconds
 from evalkit.encoders.tokenizers import named_tokenizer
 from evalkit.errors import UserError
@@ -37,17 +39,18 @@ class HostedEncoder:
         self.device = device
         self.requests = Requests(config, vendor)
         self.connected = False
+        self.has_right_width = False
 
     @property
     def dims(self) -> int:
         if self.config.native_dims is not None:
             return self.config.native_dims
-        return len(self.first_vector)
+        return self.first_width
 
     @cached_property
-    def first_vector(self) -> Sequence[float]:
-        """What the API answers to one word, for the width of a model that no config tells."""
-        return self.requests.send(["width"], "document", None).reply.vectors[0]
+    def first_width(self) -> int:
+        """How wide the vector is that the API gives for one word."""
+        return len(self.requests.send(["width"], "document", None).vectors[0])
 
     @property
     def max_length(self) -> int | None:
@@ -58,15 +61,17 @@ class HostedEncoder:
         return named_tokenizer(self.config.tokenizer, self.config.name)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
+        extra = getattr(self.api.extra, side)
         return {
             "kind": self.config.kind,
-            "model": self.config.name,
+            "model": getattr(self.api.name, side) or self.config.name,
             "revision": self.config.revision,
             "weights": f"api:{self.config.url or self.config.kind}",
             "side": side,
             "prompt": getattr(self.config.prompts, side),
             "input_type": getattr(self.api.input_types, side),
             "dimensions": self.config.native_dims if self.api.native_dims else None,
+            **({"extra": extra} if extra else {}),
         }
 
     def timing_settings(self) -> Mapping[str, Any]:
@@ -85,31 +90,50 @@ class HostedEncoder:
         self.connected = True
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
+        """Raises RefusedTextsError for texts that are empty, which are not sent, and those that the API refuses."""
+        self.check_texts(texts)
         prompt = getattr(self.config.prompts, side)
-        prompted = [prompt + text for text in texts]
-        dims = self.config.native_dims if self.api.native_dims else None
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
+        answers = self.answers([prompt + text for text in texts], side, advance)
+        for rows, answer in answers:
+            vectors[rows] = answer.vectors
+        tokens = per_text([(rows, answer.tokens) for rows, answer in answers], len(texts))
+        seconds = covered_seconds((answer.began, answer.ended) for _, answer in answers)
+        return Encoded(vectors, tokens, self.may_be_cut(texts, side), seconds)
+
+    def answers(self, texts: Sequence[str], side: Side, advance: Advance) -> list[tuple[Sequence[int], Answer]]:
+        """The answer to each batch of ``texts``, which have their prompts, with their positions; as they come."""
+        dims = self.config.native_dims if self.api.native_dims else None
         answers: list[tuple[Sequence[int], Answer]] = []
         self.requests.stopped.clear()
         self.requests.prepare()
+
+        def send(rows: Sequence[int]) -> Answer:
+            return self.requests.send([texts[row] for row in rows], side, dims)
+
         with ThreadPoolExecutor(self.api.parallel) as pool:
-            sent = {
-                pool.submit(self.requests.send, [prompted[row] for row in rows], side, dims): rows
-                for rows in self.batches(prompted)
-            }
+            sent = {pool.submit(send, rows): rows for rows in self.batches(texts)}
             try:
                 for done in as_completed(sent):
-                    rows, answer = sent[done], done.result()
-                    vectors[rows] = self.checked(answer.reply.vectors)
+                    rows = sent[done]
+                    answer = done.result()
+                    self.check_width(answer.vectors, dims)
                     answers.append((rows, answer))
                     advance(len(rows))
-            except BaseException:
+            except BaseException as error:
                 self.requests.stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
+                if isinstance(error, RefusedError):
+                    refusal = Refusal(rows, error) if self.is_billed else fewest_refused(rows, error, send)
+                    raise refusal.explained(self.config.name, texts, side) from None
                 raise
-        tokens = per_text([(rows, answer.reply.tokens) for rows, answer in answers], len(texts))
-        seconds = covered_seconds((answer.began, answer.ended) for _, answer in answers)
-        return Encoded(vectors, tokens, self.may_be_cut(texts, side), seconds)
+        return answers
+
+    def check_texts(self, texts: Sequence[str]) -> None:
+        rows = [row for row, text in enumerate(texts) if not text.strip()]
+        if rows:
+            why = " that are empty or nothing but spaces" if len(rows) > 1 else ": it is empty or nothing but spaces"
+            raise RefusedTextsError(f"{self.config.name} can't be sent", rows, why, "Leave empty texts out.")
 
     @property
     def is_billed(self) -> bool:
@@ -146,14 +170,20 @@ class HostedEncoder:
     def take_sent(self) -> Sent:
         return self.requests.budget.take_sent()
 
-    def checked(self, vectors: Sequence[Sequence[float]]) -> FloatMatrix:
-        matrix = np.asarray(vectors, dtype=np.float32)
-        if matrix.ndim != 2 or matrix.shape[1] != self.dims:
+    def check_width(self, vectors: FloatMatrix, asked: int | None) -> None:
+        """Raises UserError for ``vectors`` that are not as wide as was ``asked`` for, as configured, or as before."""
+        name, width = self.config.name, vectors.shape[1]
+        if asked is not None and width != asked:
+            way_out = "Leave out model.api.native_dims and model.api.compare_dims: vectors are cut here."
+            raise UserError(f"{name} was asked for {asked} dimensions and gave {width}.", way_out)
+        if asked is None and width != self.dims:
+            if self.config.native_dims is None or self.has_right_width:
+                way_out = "Are there several models behind this name, or was it changed meanwhile?"
+                raise UserError(f"{name} gave vectors of {width} dimensions, and of {self.dims} before.", way_out)
             raise UserError(
-                f"{self.config.name} gave vectors of {matrix.shape[-1]} dimensions, not {self.dims}.",
-                f"Set model.native_dims={matrix.shape[-1]}.",
+                f"{name} gave vectors of {width} dimensions, not {self.dims}.", f"Set model.native_dims={width}."
             )
-        return matrix
+        self.has_right_width = True
 
     def batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Positions of texts, in order, for one request after another within the API's limits."""
@@ -179,8 +209,9 @@ class HostedEncoder:
         prompted = [getattr(self.config.prompts, side) + text for text in some]
         compared = {}
         for dims in self.api.compare_dims:
-            native = unit_vectors(np.asarray(self.requests.send(prompted, side, dims).reply.vectors, dtype=np.float32))
-            cosines = (native * unit_vectors(full[:, :dims])).sum(axis=1)
+            native = self.requests.send(prompted, side, dims).vectors
+            self.check_width(native, dims)
+            cosines = (unit_vectors(native) * unit_vectors(full[:, :dims])).sum(axis=1)
             compared[str(dims)] = {"smallest_cosine": float(cosines.min()), "texts": len(some)}
         return {"native_dims": compared}
 

@@ -6,7 +6,8 @@ from typing import Any
 from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
-from evalkit.encoders.hosted.requests import Reply
+from evalkit.encoders.hosted.http_client import client_options
+from evalkit.encoders.hosted.replies import Reply
 
 
 class Google:
@@ -17,7 +18,8 @@ class Google:
         from google import genai
 
         timeout_ms = round(config.api.timeout_seconds * 1000)
-        return genai.Client(api_key=key, http_options=genai.types.HttpOptions(base_url=config.url, timeout=timeout_ms))
+        options = genai.types.HttpOptions(base_url=config.url, timeout=timeout_ms, client_args=client_options(config))
+        return genai.Client(api_key=key, http_options=options)
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         from google.genai.types import EmbedContentConfig
@@ -25,7 +27,8 @@ class Google:
         options = EmbedContentConfig(task_type=getattr(config.api.input_types, side), output_dimensionality=dims)
         reply = client.models.embed_content(model=config.name, contents=list(texts), config=options)
         usage = getattr(reply, "usage_metadata", None)
-        return Reply([item.values for item in reply.embeddings or []], getattr(usage, "prompt_token_count", None))
+        vectors = [item.values for item in reply.embeddings] if reply.embeddings else None
+        return Reply(vectors, getattr(usage, "prompt_token_count", None))
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

@@ -6,7 +6,8 @@ from typing import Any
 from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
-from evalkit.encoders.hosted.requests import Reply, in_order
+from evalkit.encoders.hosted.http_client import client_options
+from evalkit.encoders.hosted.replies import Reply, openai_reply
 from evalkit.errors import UserError
 
 
@@ -18,13 +19,21 @@ class OpenAI:
         import openai
 
         api = config.api
-        return openai.OpenAI(api_key=key, base_url=config.url, timeout=api.timeout_seconds, max_retries=0)
+        http = openai.DefaultHttpxClient(**client_options(config))
+        return openai.OpenAI(
+            api_key=key, base_url=config.url, timeout=api.timeout_seconds, max_retries=0, http_client=http
+        )
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
         options = {} if dims is None else {"dimensions": dims}
-        reply = client.embeddings.create(model=config.name, input=list(texts), encoding_format="float", **options)
-        tokens = getattr(reply.usage, "prompt_tokens", None)
-        return Reply(in_order([(item.index, item.embedding) for item in reply.data]), tokens)
+        reply = client.embeddings.with_raw_response.create(
+            model=getattr(config.api.name, side) or config.name,
+            input=list(texts),
+            encoding_format="float",
+            extra_body=getattr(config.api.extra, side) or None,
+            **options,
+        )
+        return openai_reply(reply.http_response.content)
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

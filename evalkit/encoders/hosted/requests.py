@@ -3,8 +3,6 @@
 What a vendor's SDK does is in a file per vendor; its own retries are off, so that all of them behave alike.
 """
 
-import itertools
-import math
 import os
 import threading
 import time
@@ -13,31 +11,49 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from evalkit.arrays import FloatMatrix
 from evalkit.config import HostedModel
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.budget import Budget
-from evalkit.encoders.hosted.http_errors import BadReplyError, is_transient, retry_after_seconds, status_of
+from evalkit.encoders.hosted.http_errors import (
+    KEY_STATUSES,
+    REFUSED_STATUSES,
+    BadReplyError,
+    bad_reply,
+    header,
+    is_transient,
+    retry_after_seconds,
+    status_of,
+)
+from evalkit.encoders.hosted.replies import Reply, checked_vectors, counted
+from evalkit.encoders.hosted.server_words import one_line, said_by
 from evalkit.encoders.hosted.token_bounds import estimated_tokens
-from evalkit.errors import UserError, first_line, require
+from evalkit.errors import UserError, require
 
-REMOVED = "<removed>"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """``vectors``: one per text, in order. ``tokens``: read in all; null where the API does not tell."""
-
-    vectors: Sequence[Sequence[float]]
-    tokens: int | None
+TRIED = "It was tried {} times (model.api.attempts={})."
+WRONG_ADDRESS = "Is model.url right, and model.name one that it serves?"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole reply and when it was asked for and had (seconds of ``time.perf_counter``)."""
+    """A whole reply and when it was asked for and had (seconds of ``time.perf_counter``).
 
-    reply: Reply
+    ``vectors`` are texts × width, finite; ``tokens`` were read in all, null where the API does not tell.
+    """
+
+    vectors: FloatMatrix
+    tokens: int | None
     began: float
     ended: float
+
+
+class RefusedError(UserError):
+    """A request that the server refuses for what is in it; ``said`` are its own words, in one line."""
+
+    def __init__(self, name: str, status: int, said: str) -> None:
+        super().__init__(f"{name} refused the request (HTTP {status}): {said}")
+        self.status = status
+        self.said = said
 
 
 class Vendor(Protocol):
@@ -79,9 +95,13 @@ class Requests:
         variable = self.api.key_variable
         if variable is None:
             return "none"
-        if not os.environ.get(variable):
+        key = os.environ.get(variable, "").strip()
+        if not key:
             raise UserError(f"model={self.config.name} needs a key.", f"Set the environment variable {variable}.")
-        return os.environ[variable]
+        if not (key.isascii() and key.isprintable()):
+            problem = f"the key in {variable} has characters that no HTTP header can hold."
+            raise UserError(problem, "Set the key alone, without quotes or line breaks.")
+        return key
 
     @cached_property
     def client(self) -> Any:
@@ -112,11 +132,11 @@ class Requests:
             reraise=True,
         )
         try:
-            return attempts(self.try_once, texts, side, dims)
+            return attempts(self.try_once, [sendable(text) for text in texts], side, dims)
         except UserError:
             raise
         except Exception as error:
-            raise self.explained(error) from None
+            raise self.explained(error, attempts.statistics.get("attempt_number", 1)) from None
 
     def try_once(self, texts: Sequence[str], side: Side, dims: int | None) -> Answer:
         requests, tokens = self.limiters
@@ -131,14 +151,14 @@ class Requests:
             reply = self.vendor.request(client, self.config, texts, side, dims)
         except Exception as error:
             self.budget.fail(reserved, error)
+            unusable = bad_reply(error)
+            if unusable:
+                raise unusable from None
             raise
         ended = time.perf_counter()
-        self.budget.settle(reserved, len(texts), reply.tokens)
-        if len(reply.vectors) != len(texts):
-            raise BadReplyError(f"{len(reply.vectors)} vectors for {len(texts)} texts")
-        if not all(map(math.isfinite, itertools.chain.from_iterable(reply.vectors))):
-            raise BadReplyError("a vector with NaN or infinity in it")
-        return Answer(reply, began, ended)
+        told = counted(reply.tokens)
+        self.budget.settle(reserved, len(texts), told)
+        return Answer(checked_vectors(reply.vectors, len(texts)), told, began, ended)
 
     def wait(self, state: Any) -> float:
         """Seconds until the next attempt: what Retry-After says, else exponential with full jitter."""
@@ -151,26 +171,35 @@ class Requests:
         if told > longest:
             raise UserError(
                 f"{self.config.name} asks to wait for {told:,.0f} seconds, longer than the limit of {longest:,.0f}.",
-                "Try later, or set model.api.longest_wait_seconds; what is finished is kept.",
+                "Try later, or set model.api.longest_wait_seconds.",
             )
         return told
 
-    def explained(self, error: Exception) -> UserError:
-        """What went wrong without the key, which some APIs repeat in their messages."""
-        status = status_of(error)
-        if status in (401, 403):
-            hint = f"Is the key in {self.api.key_variable} right?"
-            return UserError(f"{self.config.name} refused the key (HTTP {status}).", hint)
-        where = f" (HTTP {status})" if status else ""
-        message = first_line(error)[:300]
-        if self.api.key_variable:
-            message = message.replace(self.key, REMOVED)
-        hint = "What is finished is kept; the same command goes on from there."
-        return UserError(f"{self.config.name} failed{where}: {message}", hint)
+    def explained(self, error: Exception, attempts: int) -> UserError:
+        """What went wrong in the server's own words, without the key, which some APIs repeat in theirs."""
+        name, status = self.config.name, status_of(error)
+        said = one_line(said_by(error, status), self.key if self.api.key_variable else None)
+        tried = TRIED.format(attempts, self.api.attempts) if attempts > 1 else ""
+        if isinstance(error, BadReplyError):
+            return UserError(f"{name} {said}", tried)
+        if status is None:
+            return UserError(f"{name} failed: {said}", tried or WRONG_ADDRESS)
+        if status in KEY_STATUSES:
+            return UserError(f"{name} refused the key (HTTP {status}): {said}", self.key_hint)
+        if status in REFUSED_STATUSES:
+            return RefusedError(name, status, said)
+        if status < 400:
+            address = one_line(header(error, "location") or "another address")
+            return UserError(f"{name} redirects to {address} (HTTP {status}).", "Set model.url to where it answers.")
+        return UserError(f"{name} failed (HTTP {status}): {said}", tried or WRONG_ADDRESS)
+
+    @property
+    def key_hint(self) -> str:
+        if self.api.key_variable is None:
+            return "Where it wants a key: model.api.key_variable=<the environment variable that has it>."
+        return f"Is the key in {self.api.key_variable} right?"
 
 
-def in_order(items: Sequence[tuple[int, Sequence[float]]]) -> list[Sequence[float]]:
-    """The vectors of (index, vector) pairs by index. Raises BadReplyError unless each index comes once."""
-    if sorted(index for index, _ in items) != list(range(len(items))):
-        raise BadReplyError("an index is missing or there twice")
-    return [vector for _, vector in sorted(items, key=lambda item: item[0])]
+def sendable(text: str) -> str:
+    """``text`` as JSON can be written of it: halves of a surrogate pair are joined, or become U+FFFD alone."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

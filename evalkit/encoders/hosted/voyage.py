@@ -7,7 +7,7 @@ from typing import Any
 from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
-from evalkit.encoders.hosted.requests import Reply, in_order
+from evalkit.encoders.hosted.replies import Reply, in_order
 
 
 class Voyage:

@@ -25,7 +25,11 @@ def vector_of(text: str, dims: int = DIMS) -> list[float]:
 
 @dataclass(frozen=True)
 class Fault:
-    """What to do instead of answering: an HTTP status with headers, silence, half a body, or other vectors."""
+    """What to do instead of answering: an HTTP status with headers, silence, half a body, or other vectors.
+
+    ``edit`` makes another reply of the JSON that would have been sent; ``body`` is sent as it is, whatever the status,
+    and ``endless`` after it one block after another. ``dropped`` closes the connection without a word.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -34,14 +38,22 @@ class Fault:
     change: Callable[[Vectors], Vectors] | None = None
     shuffled: bool = False
     message: str = "an error"
+    edit: Callable[[Any], Any] | None = None
+    body: bytes | None = None
+    endless: bool = False
+    dropped: bool = False
 
 
 @dataclass
 class Server:
-    """``faults`` are taken one per request, ``None`` for none; ``requests`` are (path, headers, body) as they came."""
+    """``faults`` are taken one per request, ``None`` for none; ``requests`` are (path, headers, body) as they came.
+
+    ``refuse`` gives the fault for a request's texts, after all ``faults`` are taken; null for none.
+    """
 
     url: str
     faults: list[Fault | None]
+    refuse: Callable[[list[str]], Fault | None] = lambda texts: None
     requests: list[tuple[str, dict[str, str], dict[str, Any]]] = field(default_factory=list)
     tokens_told: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -94,8 +106,15 @@ def serve(faults: Sequence[Fault | None] = ()) -> Iterator[Server]:
             with server.lock:
                 server.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 server.times.append(time.monotonic())
-                fault = (server.faults.pop(0) if server.faults else None) or Fault()
+                planned = server.faults.pop(0) if server.faults else server.refuse(texts_of(self.path, body))
+            fault = planned or Fault()
             time.sleep(fault.silence_seconds)
+            if fault.dropped:
+                self.close_connection = True
+                return
+            if fault.body is not None or fault.endless:
+                self.reply(fault.status, fault.body or b"", fault.headers, fault.half_body, fault.endless)
+                return
             if fault.status != 200:
                 error = {
                     "error": {"message": fault.message, "code": fault.status},
@@ -108,18 +127,23 @@ def serve(faults: Sequence[Fault | None] = ()) -> Iterator[Server]:
             vectors = [vector_of(text, dims_of(self.path, body)) for text in texts]
             vectors = fault.change(vectors) if fault.change else vectors
             tokens = sum(len(text.split()) for text in texts) if server.tokens_told else None
-            content = json.dumps(answer(self.path, body, vectors, tokens, fault.shuffled)).encode()
-            self.reply(200, content, {}, half=fault.half_body)
+            whole = answer(self.path, body, vectors, tokens, fault.shuffled)
+            content = json.dumps(fault.edit(whole) if fault.edit else whole).encode()
+            self.reply(200, content, fault.headers, fault.half_body)
 
-        def reply(self, status: int, content: bytes, headers: dict[str, str], half: bool = False) -> None:
+        def reply(
+            self, status: int, content: bytes, headers: dict[str, str], half: bool = False, endless: bool = False
+        ) -> None:
+            length = {} if endless or "Transfer-Encoding" in headers else {"Content-Length": str(len(content))}
             try:
                 self.send_response(status)
-                every = {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
-                for name, value in every.items():
+                for name, value in {"Content-Type": "application/json", **length, **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content[: len(content) // 2] if half else content)
-                if half:
+                while endless:
+                    self.wfile.write(b" " * 65536)
+                if not length or half:
                     self.close_connection = True
             except OSError:
                 self.close_connection = True  # the client has given up waiting

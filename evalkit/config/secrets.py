@@ -1,0 +1,12 @@
+"""Which names sound as if a secret stood behind them: their values are written nowhere."""
+
+import re
+
+SOUNDS_SECRET = re.compile(
+    r"api_?key|secret|password|passwd|credential|(?:access|auth|api|hf)_?token|authorization|bearer|^(?:key|token|auth)$",
+    re.IGNORECASE,
+)
+
+
+def sounds_secret(name: str) -> bool:
+    return SOUNDS_SECRET.search(name) is not None
