@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from evalkit.commands.arguments import Arguments, refuse_names, split
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.errors import UserError
+from evalkit.errors import UserError, printable
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.reports_dir) / "gate"
     write_files(decision, folder)
     show(decision)
-    sys.stderr.write(f"evalkit: {headline(decision)}\n")
+    sys.stderr.write(f"evalkit: {printable(headline(decision))}\n")
     sys.stdout.write(f"{folder}\n")
     return decision.exit_code
 
@@ -131,7 +131,7 @@ def show(decision: "Decision") -> None:
     ):
         table = Table(*header, header_style="bold")
         for row, is_bad in zip(cells, failed, strict=True):
-            table.add_row(*map(Text, row), style="bold red" if is_bad else "")
+            table.add_row(*(Text(printable(cell)) for cell in row), style="bold red" if is_bad else "")
         if cells:
             console.print(table)
     if rows:
@@ -142,4 +142,4 @@ def show(decision: "Decision") -> None:
             f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits"
         )
     for note in notes(decision):
-        console.print(Text(note))
+        console.print(Text(printable(note)))

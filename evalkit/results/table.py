@@ -6,6 +6,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from evalkit.errors import printable
 from evalkit.results.columns import Column, column
 from evalkit.results.record import Point
 from evalkit.results.setting import index_label
@@ -51,7 +52,7 @@ def figures_of(points: Sequence[Point]) -> Iterator[str]:
 def setting_cells(point: Point) -> Iterator[Text]:
     """Corpus, dims, quantization and index; dims and quantization are empty where there are no vectors."""
     setting = point.setting
-    yield Text(setting.corpus)
+    yield Text(printable(setting.corpus))
     yield Text("" if setting.dims is None else f"{setting.dims}{'' if point.dims_trained else UNTRAINED}")
     yield Text("" if setting.dims is None else setting.quantization)
     yield Text(index_label(setting.columns()))
@@ -77,8 +78,9 @@ def number(shown: Column, value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def title(points: Sequence[Point]) -> str:
-    return ", ".join(dict.fromkeys(f"{p.setting.model}@{p.setting.revision[:12]}" for p in points))
+def title(points: Sequence[Point]) -> Text:
+    models = dict.fromkeys(f"{p.setting.model}@{p.setting.revision[:12]}" for p in points)
+    return Text(printable(", ".join(models)))  # a Text, since rich reads [ ] in a str
 
 
 def caption(points: Sequence[Point], some_look_deeper: bool) -> str | None:
