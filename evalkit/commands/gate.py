@@ -109,7 +109,7 @@ def repeated_pairs(
 def show(decision: "Decision") -> None:
     """The tables and notes: on stdout if that is a terminal, else on stderr."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from evalkit.gate.output import (
@@ -129,7 +129,7 @@ def show(decision: "Decision") -> None:
         (QUALITY_HEADER, [quality_cells(q, decision.policy) for q in rows], [q.drop_is_shown for q in rows]),
         (RESOURCE_HEADER, [resource_cells(r) for r in beyond], [r.exceeds for r in beyond]),
     ):
-        table = Table(*header, header_style="bold")
+        table = Table(*(Column(name, overflow="fold") for name in header), header_style="bold")
         for row, is_bad in zip(cells, failed, strict=True):
             table.add_row(*(Text(printable(cell)) for cell in row), style="bold red" if is_bad else "")
         if cells:

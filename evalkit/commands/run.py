@@ -120,13 +120,14 @@ def show(writer: Any, config: RunConfig) -> None:
     from rich.text import Text
 
     from evalkit.embeddings import EmbeddingStore
-    from evalkit.results.table import points_table
+    from evalkit.results.table import points_tables
 
     is_terminal = sys.stdout.isatty()
     console = Console(stderr=not is_terminal, width=None if is_terminal else 240)
     for record in writer.records:
         for finding in record.findings:
             console.print(Text(printable(f"{record.corpus['name']}: {finding}"), style="yellow"))
-    console.print(points_table(writer.points, config.measures))
+    for table in points_tables(writer.points, config.measures, console.width):
+        console.print(table, crop=False)
     store = printable(str(EmbeddingStore(config.store.path).path))
     console.print(Text(f"embeddings are kept in {store}, this run's results in"))

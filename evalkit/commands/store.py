@@ -56,7 +56,8 @@ def inventory_table(items: "Sequence[Item]") -> Any:
 
     table = Table(header_style="bold")
     for name in ("entry", *KEY_COLUMNS, "texts", "size", "unused for", "state"):
-        table.add_column(name, justify="right" if name in ("texts", "size", "unused for") else "left")
+        is_number = name in ("texts", "size", "unused for")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for item in items:
         key = (Text(printable(str(item.key.get(column, "–"))[:48])) for column in KEY_COLUMNS)
         state = "whole" if item.finished else "unfinished"

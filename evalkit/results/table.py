@@ -1,7 +1,8 @@
 """The points of a run as a table for the terminal: sorted by quality, the best of each column marked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
@@ -18,20 +19,49 @@ FIGURES = (
     *("overlap@10", "bytes_per_vector", *OF_CHUNKS, "index_bytes", "search_queries_per_second"),
     *("search_ms_p50", "query_ms_p95_at_workload", "cost_month_usd"),
 )
+SETTING = ("corpus", "dims", "quantization", "index")
 PRECISE_BELOW = 10  # where two decimals say more than one
 
 
-def points_table(points: Sequence[Point], measures: Sequence[str]) -> Table:
-    """One row per point, grouped by corpus, best first by the first of ``measures``."""
-    columns = [column(name) for name in (*measures, *figures_of(points))]
+def points_tables(points: Sequence[Point], measures: Sequence[str], width: int) -> list[Table]:
+    """The points of a run, in as many tables below each other as a terminal of ``width`` columns needs.
+
+    Each has the settings and some of the figures, whole; the first has the title, the last the caption.
+    """
     noted = {name for point in points for name in point.notes}
-    about = caption(points, not noted.isdisjoint(measures))
-    table = Table(title=title(points), caption=about, header_style="bold", caption_justify="left")
-    for name in ("corpus", "dims", "quantization", "index"):
+    columns = [column(name) for name in (*measures, *figures_of(points))]
+    headers = {c.name: f"{c.title}{DEEPER}" if c.name in noted and c.name in measures else c.title for c in columns}
+    needed = {c.name: width_of(headers[c.name].split() + [cell(p, c, None).plain for p in points]) for c in columns}
+    settings = zip(SETTING, *(map(str, setting_cells(point)) for point in points), strict=True)
+    room = width - 1 - sum(map(width_of, settings))
+    tables = []
+    while columns:
+        taken, left = 1, room - needed[columns[0].name]
+        while taken < len(columns) and needed[columns[taken].name] <= left:
+            left -= needed[columns[taken].name]
+            taken += 1
+        table = points_table(points, measures, {c: headers[c.name] for c in columns[:taken]})
+        if left < 0:  # not even one fits: better wrapped by the terminal than cut
+            table.width = width - left
+        tables.append(table)
+        columns = columns[taken:]
+    tables[0].title = title(points)
+    tables[-1].caption = caption(points, not noted.isdisjoint(measures))
+    return tables
+
+
+def width_of(texts: Sequence[str]) -> int:
+    """Columns of a terminal that a column of ``texts`` takes, with its padding and a border."""
+    return max(map(cell_len, texts)) + 3
+
+
+def points_table(points: Sequence[Point], measures: Sequence[str], columns: Mapping[Column, str]) -> Table:
+    """One row per point, grouped by corpus, best first by the first of ``measures``; ``columns`` with their headers."""
+    table = Table(header_style="bold", title_justify="left", caption_justify="left")
+    for name in SETTING:
         table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
-    for shown in columns:
-        is_noted = shown.name in noted and shown.name in measures
-        table.add_column(f"{shown.title}{DEEPER}" if is_noted else shown.title, justify="right")
+    for header in columns.values():
+        table.add_column(Text(header), justify="right", min_width=width_of(header.split()) - 3)
     for corpus in dict.fromkeys(point.setting.corpus for point in points):
         group = [point for point in points if point.setting.corpus == corpus]
         best = {shown.name: best_value(group, shown) for shown in columns}

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -237,3 +238,21 @@ def test_a_file_opened_by_a_command_never_takes_the_place_of_a_closed_stream() -
     )
     done = shell(f'{sys.executable} -c "{code}" <&- >&- 2>&-')
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("most_bytes", [700, 2_000, 5_000])
+def test_where_results_no_longer_fit_the_file_is_named_and_nothing_is_left(
+    most_bytes: int, colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["model=bm25", "corpus=beir", f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'results'}"]
+    quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=5", "at_workload_seconds=0"]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, limits[1]))
+    try:
+        assert main([*words, *quick]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    problem, hint = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(rf"evalkit: File too large \({tmp_path}/results/.*\.(parquet|json)\)\.", problem)
+    assert hint == "         What was encoded before is kept."
+    assert list((tmp_path / "results").iterdir()) == []
