@@ -64,7 +64,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
             "baselines canaries columns exports files markdown model_parts percent provenance reader readme record "
-            "secrets setting table version1 writer",
+            "secrets setting shape table version1 writer",
         ),
     ),
     (
