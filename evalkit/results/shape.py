@@ -8,14 +8,14 @@ from evalkit.results.columns import DIRECTED
 from evalkit.results.record import BESIDE_FIGURES
 from evalkit.results.setting import Setting
 
-# A dict has these keys and maybe others, a list any number of its one item, a type or a union of types is itself.
+# A dict has these keys, but for those with a question mark, and maybe others; a list has any number of its one item.
 SHAPE: Mapping[str, Any] = {
-    "created_at": str,
+    "created_at?": str,
     "finished": bool,
     "config": {"measures": [str]},
     "environment": {"packages": dict, "cpu": dict, "ram_bytes": int, "gpu": [dict], "threads": dict},
     "models": [{"name": str}],
-    "corpora": [{"name": str, "fingerprint": str, "documents": int, "queries": int}],
+    "corpora": [{"name": str, "fingerprint": str, "documents": int, "queries?": int}],
     "embeddings": [dict],
     "points": [get_type_hints(Setting)],
 }
@@ -33,9 +33,10 @@ def defect_at(path: str, value: Any, shape: Any) -> str:
     if isinstance(shape, Mapping):
         if not isinstance(value, dict):
             return f"{path or 'it'} is no object"
-        if missing := [key for key in shape if key not in value]:
+        of_keys = {key.removesuffix("?"): below for key, below in shape.items()}
+        if missing := [key for key in shape if not key.endswith("?") and key not in value]:
             return f"{path}.{missing[0]}".lstrip(".") + " is missing"
-        parts = ((f"{path}.{key}".lstrip("."), value[key], of_key) for key, of_key in shape.items())
+        parts = ((f"{path}.{key}".lstrip("."), value[key], below) for key, below in of_keys.items() if key in value)
     elif isinstance(shape, list):
         if not isinstance(value, list):
             return f"{path} is no list"
