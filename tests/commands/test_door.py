@@ -203,6 +203,7 @@ def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [
         ("$E --help | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}", 0, ""),
         ("$E modl=x 2>&1 | true; exit ${PIPESTATUS[0]}", 2, ""),
+        ("$E store | true; exit ${PIPESTATUS[0]}", 0, ""),  # a table of rich's, which would exit with 1
         ("$E --version >/dev/full", 2, "evalkit: No space left on device (standard output).\n"),
         ("$E --version >&-", 0, ""),
         ("$E modl=x 2>&-", 2, ""),
