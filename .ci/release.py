@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evalkit.errors import UserError, exit_code
+from evalkit.commands.door import exit_code
+from evalkit.errors import UserError
 
 BUILD = "from setuptools import build_meta; import sys; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 WORDS = ("amber", "birch", "cedar", "daisy", "ebony", "flint", "grape", "hazel", "ivory", "jade")

@@ -3,7 +3,9 @@
 import sys
 from importlib import import_module
 
-from evalkit.errors import UserError, did_you_mean, exit_code
+from evalkit.commands.door import check_surroundings, exit_code
+from evalkit.commands.streams import take_streams
+from evalkit.errors import UserError, did_you_mean
 
 COMMANDS = {
     "run": "evaluate a model on corpora (the default)",
@@ -17,12 +19,19 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 2 bad input, 130 interrupted; a gate's verdict."""
+    """Run one command and return its exit code: 0 done, 2 bad input, 70 evalkit's own fault, 130 interrupted; a gate's
+    verdict.
+
+    Without ``arguments`` it is the process's own command, whose standard streams it takes over.
+    """
+    if arguments is None:
+        take_streams()
     given = sys.argv[1:] if arguments is None else arguments
-    return exit_code(lambda: dispatch(given))
+    return exit_code(lambda: dispatch(given), given)
 
 
 def dispatch(arguments: list[str]) -> int:
+    check_surroundings(arguments)
     named = bool(arguments) and not arguments[0].startswith(("-", "+", "~")) and "=" not in arguments[0]
     name, rest = (arguments[0], arguments[1:]) if named else ("run", arguments)
     if name not in COMMANDS:

@@ -1,12 +1,10 @@
 """Errors for the person who reads them: what was wrong, where, what would be right."""
 
-import os
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec
 
-BAD_INPUT, INTERRUPTED = 2, 130
+MOST_NAMES = 80  # of a hint
 
 
 class UserError(Exception):
@@ -26,10 +24,12 @@ class StoppedAsAskedError(Exception):
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """A hint that offers the nearest of ``choices``, or all of them where none is near."""
+    """A hint that offers the nearest of ``choices``, or all of them where none is near; empty for none."""
     known = sorted(set(choices))
-    near = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+    if near := get_close_matches(name, known, n=1, cutoff=0.6):
+        return f"Did you mean '{near[0]}'?"
+    more = f" and {len(known) - MOST_NAMES:,} more" if len(known) > MOST_NAMES else ""
+    return f"Known: {', '.join(known[:MOST_NAMES])}{more}." if known else ""
 
 
 def require(package: str, extra: str, what: str) -> None:
@@ -53,23 +53,10 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0].rstrip() or type(error).__name__
 
 
-def exit_code(call: Callable[[], int]) -> int:
-    """``call``'s exit code; a user's mistake, what the system refuses and Ctrl-C become one line and their code."""
-    try:
-        return call()
-    except StoppedAsAskedError as stopped:
-        return fail(str(stopped), 0)
-    except UserError as error:
-        return fail(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return fail("interrupted", INTERRUPTED)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        where = f" ({error.filename})" if error.filename else ""
-        return fail(f"{os.strerror(error.errno)}{where}. What was encoded before is kept.", BAD_INPUT)
+def printable(text: str, most: int = 2000) -> str:
+    """``text`` on one line that moves no cursor: what Python's ``repr`` would escape is escaped, the middle cut.
 
-
-def fail(message: str, code: int) -> int:
-    sys.stderr.write(f"evalkit: {message}\n")
-    return code
+    For foreign strings in messages: control characters, newlines, marks of direction, halves of surrogate pairs.
+    """
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"

@@ -32,7 +32,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds moved request_fields secrets",
+            "check compose files kinds mistakes moved request_fields secrets words",
             schema="commands corpora cost models run search stages",
         ),
     ),
@@ -67,7 +67,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
             "baselines canaries columns exports files markdown model_parts percent provenance reader readme record "
-            "setting table version1 writer",
+            "secrets setting shape table version1 writer",
         ),
     ),
     (
@@ -118,7 +118,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "commands",
             "the front door is __main__.py; one file per command, words split once in arguments.py",
-            "arguments baseline export gate help new_corpus progress report run store",
+            "arguments baseline door export faults gate help new_corpus progress report run store streams",
         ),
     ),
 )

@@ -7,6 +7,7 @@ from evalkit.commands.arguments import split
 from evalkit.commands.gate import finished
 from evalkit.config import BaselineConfig
 from evalkit.config.compose import compose
+from evalkit.config.words import quoted
 from evalkit.errors import UserError
 
 ACCEPT = "accept"
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(
             "baseline needs a verb and at most one run.", "Write: python -m evalkit baseline accept [<run>]."
         )
-    config: BaselineConfig = compose("baseline", words.settings + [f"run='{name}'" for name in runs])
+    config: BaselineConfig = compose("baseline", words.settings + [f"run={quoted(name)}" for name in runs])
     if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
     run = finished(find_run(config.run, Path(config.results_dir)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from evalkit.commands.arguments import split
 from evalkit.config import ExportConfig
 from evalkit.config.compose import compose
+from evalkit.config.words import quoted
 from evalkit.errors import UserError, did_you_mean
 
 
@@ -17,7 +18,9 @@ def main(arguments: list[str]) -> int:
     words = split("export", arguments)
     if len(words.names) > 1:
         raise UserError(f"export takes one run, not {len(words.names)}.", "Write: python -m evalkit export [<run>].")
-    config: ExportConfig = compose("export", words.settings + [f"run='{name}'" for name in words.names])
+    config: ExportConfig = compose("export", words.settings + [f"run={quoted(name)}" for name in words.names])
+    if not config.formats:
+        raise UserError("formats=[] leaves nothing to write.", f"Known: {', '.join(sorted(EXPORTERS))}.")
     for name in config.formats:
         if name not in EXPORTERS:
             raise UserError(f"there is no export format '{name}'.", did_you_mean(name, EXPORTERS))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from evalkit.commands.arguments import Arguments, refuse_names, split
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.errors import UserError
+from evalkit.errors import UserError, printable
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.reports_dir) / "gate"
     write_files(decision, folder)
     show(decision)
-    sys.stderr.write(f"evalkit: {headline(decision)}\n")
+    sys.stderr.write(f"evalkit: {printable(headline(decision))}\n")
     sys.stdout.write(f"{folder}\n")
     return decision.exit_code
 
@@ -109,7 +109,7 @@ def repeated_pairs(
 def show(decision: "Decision") -> None:
     """The tables and notes: on stdout if that is a terminal, else on stderr."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from evalkit.gate.output import (
@@ -129,9 +129,9 @@ def show(decision: "Decision") -> None:
         (QUALITY_HEADER, [quality_cells(q, decision.policy) for q in rows], [q.drop_is_shown for q in rows]),
         (RESOURCE_HEADER, [resource_cells(r) for r in beyond], [r.exceeds for r in beyond]),
     ):
-        table = Table(*header, header_style="bold")
+        table = Table(*(Column(name, overflow="fold") for name in header), header_style="bold")
         for row, is_bad in zip(cells, failed, strict=True):
-            table.add_row(*map(Text, row), style="bold red" if is_bad else "")
+            table.add_row(*(Text(printable(cell)) for cell in row), style="bold red" if is_bad else "")
         if cells:
             console.print(table)
     if rows:
@@ -142,4 +142,4 @@ def show(decision: "Decision") -> None:
             f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits"
         )
     for note in notes(decision):
-        console.print(Text(note))
+        console.print(Text(printable(note)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from evalkit.commands.arguments import split
 from evalkit.config import NewCorpusConfig
 from evalkit.config.compose import compose
-from evalkit.errors import UserError, require
+from evalkit.errors import UserError, printable, require
 
 NEXT = """\
 evalkit: ask what your users ask: a line {"_id": "q1", "text": "…"} for each question in queries.jsonl,
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     made = make_corpus(source, folder, config.chunk_characters, config.headings)
     sys.stderr.write(f"evalkit: {made.files:,} files, {made.documents:,} documents, {made.queries:,} questions\n")
     for finding in made.findings:
-        sys.stderr.write(f"evalkit: {finding}\n")
+        sys.stderr.write(f"evalkit: {printable(str(finding))}\n")
     if not made.queries:
         sys.stderr.write(NEXT)
     sys.stdout.write(f"{folder}\n")

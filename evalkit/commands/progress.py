@@ -17,6 +17,7 @@ from rich.progress import (
 from rich.text import Text
 
 from evalkit.encoders import Advance
+from evalkit.errors import printable
 
 PATIENCE_S = 1.0
 
@@ -33,7 +34,7 @@ class ProgressBars:
 
     def __init__(self) -> None:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             Speed(),
@@ -52,7 +53,7 @@ class ProgressBars:
             self.progress.stop()
 
     def __call__(self, what: str, total: int) -> Advance:
-        task = self.progress.add_task(what, total=total)
+        task = self.progress.add_task(printable(what), total=total)
         started = time.monotonic()
 
         def advance(n: int) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from evalkit.commands.arguments import split
 from evalkit.config import ReportConfig
 from evalkit.config.compose import compose
+from evalkit.config.words import quoted
+from evalkit.errors import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -14,13 +16,13 @@ def main(arguments: list[str]) -> int:
     from evalkit.reports.views.files import write_files
 
     words = split("report", arguments)
-    listed = ",".join(f"'{name}'" for name in words.names)
+    listed = ",".join(map(quoted, words.names))
     config: ReportConfig = compose("report", words.settings + [f"runs=[{listed}]"] * bool(words.names))
     report = make_report(config)
     page = write_files(report, Path(config.reports_dir))
     for problem in report.gathered.problems:
-        sys.stderr.write(f"evalkit: {problem}\n")
+        sys.stderr.write(f"evalkit: {printable(problem)}\n")
     for answer in report.answers:
-        sys.stderr.write(f"{answer.title(config.within)}: {report.words(answer)}\n")
+        sys.stderr.write(f"{printable(f'{answer.title(config.within)}: {report.words(answer)}')}\n")
     sys.stdout.write(f"{page}\n")
     return 0

@@ -3,21 +3,23 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from evalkit.commands.arguments import HYDRA_FLAGS, refuse_names, split
+from evalkit.commands.door import INTERRUPTED, exit_code, fail
 from evalkit.config import RunConfig
 from evalkit.config.check import fitted
-from evalkit.config.compose import check_overrides, readable_config_errors, register_schemas, typed
+from evalkit.config.compose import check_overrides, register_schemas, typed
 from evalkit.config.files import conf_dir
-from evalkit.errors import exit_code
+from evalkit.config.mistakes import readable_config_errors
+from evalkit.errors import printable
 
 
 def main(arguments: list[str]) -> int:
@@ -26,22 +28,19 @@ def main(arguments: list[str]) -> int:
 
     words = split("run", arguments, HYDRA_FLAGS)
     refuse_names("run", words.names)
-    check_overrides("run", [word for word in words.overrides if "=" in word])
+    check_overrides("run", words.overrides)
     register_schemas()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors of composing through to readable_config_errors
     sys.argv = ["evalkit", *words.settings]
     entry: Callable[[], None] = hydra.main(config_path=str(conf_dir()), config_name="run", version_base="1.3")(run)
-    try:
-        with readable_config_errors(arguments):
-            entry()
-    except SystemExit as stopped:
-        return int(stopped.code or 0)
+    with readable_config_errors(arguments):
+        entry()
     return 0
 
 
 def run(composed: DictConfig) -> None:
     """One run of one composed config. Stops the process with an exit code other than 0 where it fails."""
-    if code := exit_code(lambda: evaluate_and_write(composed)):
+    if code := exit_code(lambda: evaluate_and_write(composed), sys.argv[1:]):
         raise SystemExit(code)
 
 
@@ -49,12 +48,11 @@ def evaluate_and_write(composed: DictConfig) -> int:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from evalkit.errors import INTERRUPTED, fail
-
     call = HydraConfig.get()
-    with readable_config_errors(call.overrides.task):
+    overrides: Any = OmegaConf.to_container(call.overrides.task, resolve=False)
+    with readable_config_errors(overrides):
         config = typed(composed, RunConfig)
-    config = fitted(config, call.overrides.task, is_sweep=call.mode == RunMode.MULTIRUN)
+    config = fitted(config, overrides, is_sweep=call.mode == RunMode.MULTIRUN)
     folder, interrupted = evaluate_config(config)
     sys.stdout.write(f"{folder}\n")
     return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
@@ -67,9 +65,9 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
     from evalkit.results.writer import RunWriter
 
     started = datetime.now(UTC)
-    results_dir = Path(config.results_dir)
+    results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
     interrupted = False
-    with RunWriter(results_dir, new_run_id(config, started), config.save_rankings, config.save_query_texts) as writer:
+    with saying_what_is_kept(), RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts) as writer:
         try:
             with ProgressBars() as progress, closing(evaluate(config, progress)) as records:
                 for record in records:
@@ -83,6 +81,16 @@ def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
     return folder, interrupted
 
 
+@contextmanager
+def saying_what_is_kept() -> Iterator[None]:
+    """Let what the system refuses within a run be told with what it leaves to the next one."""
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        error.add_note("What was encoded before is kept.")
+        raise
+
+
 def new_run_id(config: RunConfig, started: datetime) -> str:
     """Sorts by time, says the model, and is unique: ``20260131T120000.123Z-minilm-1f2e3d``."""
     model = "".join(c if c.isalnum() or c in "-." else "-" for c in config.model.name.rpartition("/")[2]) or "model"
@@ -93,7 +101,8 @@ def new_run_id(config: RunConfig, started: datetime) -> str:
 def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, Any]:
     """The head of run.json: when, how and where the run was made."""
     from evalkit import __version__
-    from evalkit.results.provenance import command_without_secrets, environment, without_secrets
+    from evalkit.results.provenance import environment
+    from evalkit.results.secrets import command_without_secrets, without_secrets
 
     return {
         "evalkit_version": __version__,
@@ -111,12 +120,14 @@ def show(writer: Any, config: RunConfig) -> None:
     from rich.text import Text
 
     from evalkit.embeddings import EmbeddingStore
-    from evalkit.results.table import points_table
+    from evalkit.results.table import points_tables
 
     is_terminal = sys.stdout.isatty()
     console = Console(stderr=not is_terminal, width=None if is_terminal else 240)
     for record in writer.records:
         for finding in record.findings:
-            console.print(Text(f"{record.corpus['name']}: {finding}", style="yellow"))
-    console.print(points_table(writer.points, config.measures))
-    console.print(Text(f"embeddings are kept in {EmbeddingStore(config.store.path).path}, this run's results in"))
+            console.print(Text(printable(f"{record.corpus['name']}: {finding}"), style="yellow"))
+    for table in points_tables(writer.points, config.measures, console.width):
+        console.print(table, crop=False)
+    store = printable(str(EmbeddingStore(config.store.path).path))
+    console.print(Text(f"embeddings are kept in {store}, this run's results in"))

@@ -1,13 +1,15 @@
 """``python -m evalkit store``: what embeddings are kept, whether they are whole, and making room."""
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from evalkit.commands.arguments import refuse_names, split
+from evalkit.commands.door import BAD_INPUT, fail
 from evalkit.config import StoreCommandConfig
 from evalkit.config.compose import compose
-from evalkit.errors import BAD_INPUT, UserError, fail
+from evalkit.errors import UserError, printable
 
 if TYPE_CHECKING:
     from evalkit.embeddings.inventory import Item
@@ -26,9 +28,11 @@ def main(arguments: list[str]) -> int:
     refuse_names("store", words.names)
     config: StoreCommandConfig = compose("store", words.settings)
     for name, value in (("older_than_days", config.older_than_days), ("max_gb", config.max_gb)):
-        if value is not None and value < 0:
+        if value is not None and not 0 <= value < math.inf:
             raise UserError(f"{name}={value} is not possible.", "Give 0 or more.")
     store = EmbeddingStore(config.path)
+    if config.path and not store.path.is_dir():
+        raise UserError(f"path={config.path} is no folder.", "Leave it out for the user's cache folder.")
     removed = prune(store, config.older_than_days, gigabytes(config.max_gb))
     for item in removed:
         sys.stderr.write(f"removed {item.name} ({item.size_bytes:,} bytes)\n")
@@ -52,9 +56,10 @@ def inventory_table(items: "Sequence[Item]") -> Any:
 
     table = Table(header_style="bold")
     for name in ("entry", *KEY_COLUMNS, "texts", "size", "unused for", "state"):
-        table.add_column(name, justify="right" if name in ("texts", "size", "unused for") else "left")
+        is_number = name in ("texts", "size", "unused for")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for item in items:
-        key = (Text(str(item.key.get(column, "–"))[:48]) for column in KEY_COLUMNS)
+        key = (Text(printable(str(item.key.get(column, "–"))[:48])) for column in KEY_COLUMNS)
         state = "whole" if item.finished else "unfinished"
         days = f"{item.unused_seconds / 86_400:.1f} days"
         table.add_row(item.name, *key, f"{item.texts:,}", decimal(item.size_bytes), days, state)

@@ -1,9 +1,10 @@
 """What a config alone can tell: which values can work beyond what their types say, and which do nothing."""
 
+import math
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from evalkit.config import (
@@ -11,6 +12,7 @@ from evalkit.config import (
     MULTI_GROUPS,
     ChunkingConfig,
     HostedModel,
+    IndexConfig,
     ModelConfig,
     PricingConfig,
     RerankerConfig,
@@ -39,6 +41,7 @@ AUTO = "auto"
 
 def check(config: RunConfig) -> None:
     """What the types alone don't say. Raises UserError for the first value that can't work."""
+    check_finite(asdict(config))
     check_model(config.model)
     for group in MULTI_GROUPS:
         is_read = group == "corpus" or MODEL_KINDS[config.model.kind].has_vectors
@@ -57,6 +60,7 @@ def check(config: RunConfig) -> None:
     stages_of(config)
     check_cost(config.pricing, config.workload)
     check_quantizations(config)
+    check_indexes(config.index)
 
 
 def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig:
@@ -122,9 +126,10 @@ def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
     for value in dims if isinstance(dims, list) else [dims]:
         number = native_dims if value in ("native", None) else value
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= native_dims:
+            example = f"[{native_dims // 2},{native_dims}]" if native_dims > 1 else "1"
             raise UserError(
                 f"dims={value} is not possible: {model} has {native_dims} dimensions.",
-                f"Give whole numbers from 1 to {native_dims}, as in dims=[{native_dims // 2},{native_dims}].",
+                f"Give whole numbers from 1 to {native_dims}, as in dims={example}.",
             )
         numbers.append(number)
     if not numbers:
@@ -157,7 +162,8 @@ def check_runtime(runtime: RuntimeConfig) -> None:
         hint = did_you_mean(runtime.precision, PRECISIONS)
         raise UserError(f"runtime.precision={runtime.precision} is unknown.", hint)
     if runtime.device not in DEVICES and not re.fullmatch(r"cuda:\d+", runtime.device):
-        hint = did_you_mean(runtime.device, (*DEVICES, "cuda:0"))
+        name = runtime.device.lower().replace("gpu", "cuda")
+        hint = did_you_mean(name, (*DEVICES, "cuda:0"))
         raise UserError(f"runtime.device={runtime.device} is unknown.", hint)
     if runtime.compile and runtime.kind != "torch":
         raise UserError(f"runtime={runtime.kind} can't compile.", "Leave out runtime.compile, or use runtime=torch.")
@@ -179,8 +185,14 @@ def check_depths(config: RunConfig) -> None:
     if not 1 <= config.served <= config.top_k:
         raise UserError(
             f"serve_k={config.serve_k} is not possible.",
-            f"Give a number from 1 to top_k={config.top_k}, or raise top_k; null is 10, or top_k where that is less.",
+            f"{up_to_top_k(config.served, config)}; null is 10, or top_k where that is less.",
         )
+
+
+def up_to_top_k(depth: int, config: RunConfig) -> str:
+    """A hint for a ``depth`` that no ranking of the run has."""
+    way_out = ", or raise top_k" if depth > config.top_k else ""
+    return f"Give a number from 1 to top_k={config.top_k}{way_out}"
 
 
 def check_chunking(chunking: ChunkingConfig) -> None:
@@ -192,6 +204,17 @@ def check_chunking(chunking: ChunkingConfig) -> None:
         raise UserError(f"chunking.{changed[0]} is set, but chunking=none is chosen.", way_out)
     for name, least in (("size", 1), ("overlap", 0), ("top_chunks", 1)):
         at_least(f"chunking.{name}", getattr(chunking, name), least)
+
+
+def check_indexes(indexes: Mapping[str, IndexConfig]) -> None:
+    """Raises UserError for operating points that can't be, and a list without any."""
+    for name, index in indexes.items():
+        for key, values in index.search.items():
+            where = f"index.{name}.search.{key}"
+            if not values:
+                raise UserError(f"{where}=[] leaves nothing to measure.", f"Give numbers, as in '{where}=[16,64]'.")
+            for value in values:
+                at_least(where, value, 1)
 
 
 def check_quantizations(config: RunConfig) -> None:
@@ -249,7 +272,7 @@ def stages_of(config: RunConfig) -> dict[str, StageConfig]:
         if not 1 <= depth <= config.top_k:
             raise UserError(
                 f"stages.{name}.depth={depth} is not possible.",
-                f"Give a number from 1 to top_k={config.top_k}, or raise top_k.",
+                f"{up_to_top_k(depth, config)}.",
             )
     return stages
 
@@ -268,6 +291,16 @@ def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
     ):
         if key not in priced:
             raise UserError(f"{name}={key} has no price.", did_you_mean(key, priced))
+
+
+def check_finite(settings: Any, name: str = "") -> None:
+    """Raises UserError for the first number below ``name`` that is endless or none: ``inf``, ``nan``."""
+    if isinstance(settings, float) and not math.isfinite(settings):
+        raise UserError(f"{name}={settings} is not possible.", "Give a finite number.")
+    if isinstance(settings, dict | list):
+        below = settings.items() if isinstance(settings, dict) else ((None, value) for value in settings)
+        for key, value in below:
+            check_finite(value, name if key is None else f"{name}.{key}".lstrip("."))
 
 
 def at_least(name: str, value: float | None, least: float) -> None:

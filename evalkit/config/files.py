@@ -25,6 +25,12 @@ def user_conf_dirs(arguments: Sequence[str]) -> list[Path]:
     return folders
 
 
+def overrides_of(arguments: Sequence[str]) -> list[str]:
+    """Those of ``arguments`` that set something: no flags, and no folder behind one."""
+    values = [i + 1 for i, argument in enumerate(arguments) if argument in {"--config-dir", "-cd"}]
+    return [a for i, a in enumerate(arguments) if "=" in a and not a.startswith("-") and i not in values]
+
+
 def group_choices(group: str, extra: Sequence[Path] = ()) -> dict[str, str]:
     """name → the one-line description of every config of ``group``, own configs included.
 
@@ -48,7 +54,7 @@ def kinds_in_files(group: str, key: str, path: Sequence[str], arguments: Sequenc
     For models it stands at the top of a file, for corpora under their name, the first of ``path``. None where no
     file says it.
     """
-    settings = dict(word.lstrip("+").partition("=")[::2] for word in arguments if "=" in word)
+    settings = dict(word.lstrip("+").partition("=")[::2] for word in overrides_of(arguments))
     if "experiment" in settings and group not in settings:  # which may choose any
         return []
     if f"{group}.{key}" in settings:

@@ -4,6 +4,7 @@ Hydra must know every key before it knows the kind. So it composes into a union 
 value: what has one afterwards was set by somebody, and is refused where the kind has no such setting.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, is_dataclass, make_dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from evalkit.errors import UserError, did_you_mean, first_line
 
 Schema = TypeVar("Schema")
 
+REFERENCE = re.compile(r"(\\*)\$\{")
 MODEL_SCHEMAS = {kind: known.schema for kind, known in MODEL_KINDS.items()}
 
 
@@ -41,9 +43,18 @@ def narrowed(composed: DictConfig) -> DictConfig:
     target.model = OmegaConf.structured(model_schema(values.get("model", {})))
     for name, settings in values.get("corpus", {}).items():
         target.corpus[name] = OmegaConf.structured(corpus_schema(name, settings))
-    merged = OmegaConf.merge(target, values)
+    merged = OmegaConf.merge(target, literal(values))
     assert isinstance(merged, DictConfig)  # noqa: S101
     return merged
+
+
+def literal(value: Any) -> Any:
+    """``value`` with the texts in it written so that OmegaConf refers to nothing where they hold ``${``."""
+    if isinstance(value, Mapping):
+        return {key: literal(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [literal(below) for below in value]
+    return REFERENCE.sub(r"\1\1\\${", value) if isinstance(value, str) else value
 
 
 def model_config(settings: Mapping[str, Any], where: str = "model") -> ModelConfig:
@@ -98,10 +109,10 @@ def known_of_stored(stored: Mapping[str, Any], schema: type, no_use_for: Iterabl
 
 def keys_below(schema: Any, path: Sequence[str]) -> list[str]:
     """Names of the settings at ``path`` below ``schema``; none where nothing is there."""
-    return list(get_type_hints(dataclass_of(type_at(schema, path)) or NoneType))
+    return list(get_type_hints(dataclass_of(hint_at(schema, path)) or NoneType))
 
 
-def type_at(schema: Any, path: Sequence[str]) -> Any:
+def hint_at(schema: Any, path: Sequence[str]) -> Any:
     """The type of the setting at ``path`` below ``schema``; null where nothing is there."""
     for name in path:
         values = next((value for value in get_args(schema)[1:] if get_origin(schema) is dict), None)
@@ -111,7 +122,7 @@ def type_at(schema: Any, path: Sequence[str]) -> Any:
 
 def takes_any_field(path: Sequence[str]) -> bool:
     """Whether the setting at ``path`` holds fields of any name, which are given together."""
-    return path[0] == "model" and any(type_at(each, path[1:]) == dict[str, Any] for each in MODEL_SCHEMAS.values())
+    return path[0] == "model" and any(hint_at(each, path[1:]) == dict[str, Any] for each in MODEL_SCHEMAS.values())
 
 
 def unknown_setting(parent: str, key: str, known: Iterable[str], owner: str = "") -> UserError:

@@ -28,7 +28,8 @@ def load(settings: BeirCorpus, name: str) -> Corpus:
     folder = Path(settings.path).expanduser()
     if not folder.is_dir():
         raise UserError(
-            f"corpus '{name}': {folder} is {'no folder' if folder.exists() else 'not there'}.",
+            f"corpus '{name}': "
+            + (f"{folder} is no folder." if folder.exists() else f"the folder {folder} does not exist."),
             f"Give it with corpus.{name}.path=<folder>, or data_dir=<folder> that holds it.",
         )
     noticed = Noticed()

@@ -46,7 +46,10 @@ def chunks_of(documents: Texts, encoder: Encoder, config: ChunkingConfig) -> Chu
         return whole(documents)
     config = replace(config, size=fitting_size(encoder, config))
     if config.overlap >= (config.size or 0):
-        raise UserError(f"chunking.overlap={config.overlap} leaves nothing new in chunks of {config.size} tokens.")
+        raise UserError(
+            f"chunking.overlap={config.overlap} leaves nothing new in chunks of {config.size} tokens.",
+            f"Give less than {config.size}.",
+        )
     counts: list[int] = []
     tokenizer = tokenizer_of(encoder)
     split = make_splitter(tokenizer, config)

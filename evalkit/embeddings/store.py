@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 
 from evalkit.arrays import FloatMatrix
 from evalkit.errors import UserError
+from evalkit.results.files import named
 
 META_VERSION = 2  # 1 kept the timings of whichever machine made the vectors in meta.json; they are not read
 LOCK_POLL_S = 0.2
@@ -76,10 +77,11 @@ class Entry:
         if self.vectors_file.exists() and self.read_shape() == shape:
             return
         self.shards_file.unlink(missing_ok=True)
-        with self.vectors_file.open("wb") as file:
+        with named(self.vectors_file), self.vectors_file.open("wb") as file:
             header = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-        self.key_file.write_text(json.dumps(self.key, indent=1), encoding="utf-8")
+        with named(self.key_file):
+            self.key_file.write_text(json.dumps(self.key, indent=1), encoding="utf-8")
 
     def read_shape(self) -> tuple[int, ...] | None:
         try:
@@ -95,7 +97,7 @@ class Entry:
         Written with plain writes and not through a memory map, where a full disk would kill the process.
         """
         data = np.ascontiguousarray(vectors, dtype=self.dtype).tobytes()
-        with self.vectors_file.open("r+b") as file:
+        with named(self.vectors_file), self.vectors_file.open("r+b") as file:
             np.lib.format.read_magic(file)
             np.lib.format.read_array_header_1_0(file)
             file.seek(file.tell() + first_row * vectors.shape[1] * self.dtype.itemsize)
@@ -103,7 +105,7 @@ class Entry:
             file.flush()
             os.fsync(file.fileno())
         line = {"index": index, "sha256": hashlib.sha256(data).hexdigest(), "measured": measured}
-        with self.shards_file.open("a", encoding="utf-8") as file:
+        with named(self.shards_file), self.shards_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())

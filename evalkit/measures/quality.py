@@ -4,8 +4,11 @@ Rankings come in ordered, ties already broken. The scores handed on are made fro
 decreasing and exact in float32, so no provider can break a tie in another way.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ from evalkit.measures.depth import check_depth
 UNPOOLED = -1  # trec_eval's grade for a document that nobody was shown
 COUNT, ROUNDING = "Num", 1e-9
 KNOWN_MEASURES = ("nDCG@10", "nDCG@100", "R@10", "R@100", "RR@10", "AP@100", "P@10", "Success@10")
+CALLED = {"hit": "Success", "hits": "Success", "hit_rate": "Success"}  # elsewhere, and as ir_measures has it
+NAME = re.compile(r"(?P<name>\w*)(?P<parameters>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,25 +42,54 @@ def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
     Raises UserError for a name that ir_measures does not know or can't compute here, and for a measure that looks
     deeper than the rankings go, or as deep as they go.
     """
-    import ir_measures
-
     if not names:
         raise UserError(
             "measures=[] leaves nothing to measure.", "Give names of ir_measures, as in measures=[nDCG@10]."
         )
-    parsed = {}
+    parsed: dict[str, Any] = {}
     for name in names:
         try:
-            measure = ir_measures.parse_measure(name)
-            cutoff = measure.params.get("cutoff")
-            if cutoff is not None and cutoff < 1:  # pytrec_eval would crash on it, not raise
-                raise ValueError(f"cutoff {cutoff}")
-            ir_measures.evaluator([measure], {"q": {"d": 1}}).calc_aggregate({"q": {"d": 1.0}})
+            measure = computable(name)
         except Exception as error:  # a parser's, a provider's or a missing tool's: all mean the same to the user
-            raise UserError(f"measure '{name}' can't be computed.", did_you_mean(name, KNOWN_MEASURES)) from error
+            raise UserError(f"measure '{name}' can't be computed.", nearest_measure(name)) from error
         check_depth(name, measure, top_k)
+        if measure in parsed.values():
+            raise UserError(f"measures has {measure} twice, the second time as '{name}'.", "Leave out one of them.")
         parsed[name] = measure
     return parsed
+
+
+def computable(name: str) -> Any:
+    """ir_measures' measure of that ``name``. Raises an error of any class for one that can't be computed here."""
+    import ir_measures
+
+    measure = ir_measures.parse_measure(name)
+    cutoff = measure.params.get("cutoff")
+    if cutoff is not None and cutoff < 1:  # pytrec_eval would crash on it, not raise
+        raise ValueError(f"cutoff {cutoff}")
+    ir_measures.evaluator([measure], {"q": {"d": 1}}).calc_aggregate({"q": {"d": 1.0}})
+    return measure
+
+
+def nearest_measure(text: str) -> str:
+    """A hint for a measure that can't be computed: what is spelt or called nearly so, else the usual ones."""
+    import ir_measures
+
+    name, parameters = NAME.match(text).groups()  # type: ignore[union-attr]  # matches every text
+    spelt = {spelling.casefold(): measure.NAME for spelling, measure in ir_measures.measures.registry.items()}
+    right = (spelt | CALLED).get(name.casefold())
+    if right and right != name:
+        with suppress(Exception):  # the parameters are wrong as well
+            computable(f"{right}{parameters}")
+            return f"Did you mean '{right}{parameters}'?"
+    usual = sorted(KNOWN_MEASURES)
+    names = {measure.partition("@")[0] for measure in usual}
+    is_near = right in names or get_close_matches(name, names, n=1, cutoff=0.6)
+    return did_you_mean(text, usual) if is_near and name not in set(spelt.values()) - names else known(usual)
+
+
+def known(names: Sequence[str]) -> str:
+    return f"Known: {', '.join(names)}."
 
 
 class Judge:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from evalkit.errors import UserError
+from evalkit.results.files import write_text
 
 SUMS = "SHA256SUMS"
 KEPT = ("run.json", "points.parquet", "queries.parquet", "canary.parquet", "latencies.parquet")
@@ -18,7 +19,7 @@ def accept(run: Path, baseline: Path) -> None:
     for name in KEPT:
         shutil.copyfile(run / name, partial / name)
     sums = "".join(f"{sha256(partial / name)}  {name}\n" for name in KEPT)
-    (partial / SUMS).write_text(sums, encoding="ascii")
+    write_text(partial / SUMS, sums)
     replaced = baseline.with_name(f".{baseline.name}.replaced")
     shutil.rmtree(replaced, ignore_errors=True)
     if baseline.exists():

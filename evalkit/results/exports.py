@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
+from evalkit.results.files import named, write_text
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, RETRIEVAL, label_parts
 
@@ -37,7 +38,7 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
             )
         file = folder / f"{name}.run"
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w", encoding="utf-8") as opened:
+        with named(file), file.open("w", encoding="utf-8") as opened:
             columns = (ranking["query_id"], ranking["document_id"], ranking["rank"], ranking["score"])
             for query, document, rank, score in zip(*columns, strict=True):
                 opened.write(f"{query} Q0 {document} {rank} {score!s} evalkit-{name}\n")
@@ -57,7 +58,7 @@ def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
         model, revision, corpus = (file_name(point[name]) for name in ("model", "revision", "corpus"))
         file = folder / setting / model / revision / f"{corpus}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(mteb_result(point, run.about), indent=1), encoding="utf-8")
+        write_text(file, json.dumps(mteb_result(point, run.about), indent=1))
         yield file
 
 

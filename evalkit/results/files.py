@@ -1,6 +1,8 @@
-"""Files that are whole or not there: written under another name, then renamed."""
+"""Files that are whole or not there: written under another name, then renamed. Errors of writing name their file."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -11,8 +13,19 @@ def write_text(file: Path, text: str) -> None:
     """
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with named(file):
+            temporary.write_text(text, encoding="utf-8")
         temporary.replace(file)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def named(file: Path) -> Iterator[None]:
+    """Give an OSError that writing raises, as of a full disk, the name of its ``file`` where it has none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
         raise

@@ -1,4 +1,4 @@
-"""Where figures come from: the machine, its software, the command, and a config without secrets."""
+"""Where figures come from: the machine and its software."""
 
 import hashlib
 import json
@@ -14,9 +14,6 @@ from typing import Any
 
 import psutil
 
-from evalkit.config.secrets import sounds_secret
-
-REMOVED = "<removed>"
 TOKENIZERS = "TOKENIZERS_PARALLELISM"  # which libraries set for themselves
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", TOKENIZERS)
 
@@ -95,16 +92,3 @@ def output_of(program: str, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
-
-
-def without_secrets(value: Any) -> Any:
-    """A copy of nested dicts and lists in which the values of keys that sound secret are removed."""
-    if isinstance(value, dict):
-        return {k: REMOVED if v and sounds_secret(str(k)) else without_secrets(v) for k, v in value.items()}
-    return [without_secrets(v) for v in value] if isinstance(value, list) else value
-
-
-def command_without_secrets(arguments: list[str]) -> list[str]:
-    """Command-line words, the value of ``key=value`` removed where the key sounds secret."""
-    pairs = (word.partition("=") for word in arguments)
-    return [f"{key}={REMOVED}" if sep and sounds_secret(key) else key + sep + value for key, sep, value in pairs]

@@ -17,6 +17,7 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.results.baselines import check_sums
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
+from evalkit.results.shape import defect
 from evalkit.results.version1 import stored_columns, upgraded, upgraded_table
 
 BASELINES = "baselines"
@@ -130,10 +131,12 @@ def read_run(folder: Path) -> StoredRun:
         stored = json.loads(file.read_text(encoding="utf-8"))
         version = int(stored["schema_version"])
         about = upgraded(stored) if version == 1 else stored
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {error}") from None
     if version > SCHEMA_VERSION:
         raise UserError(f"{file} has schema {version}, this evalkit reads up to {SCHEMA_VERSION}.", "Upgrade evalkit.")
+    if version == SCHEMA_VERSION and (problem := defect(stored)):
+        raise UserError(f"{file} is damaged: {problem}.")
     return StoredRun(folder, about, stored.get("config", {}))
 
 

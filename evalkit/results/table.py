@@ -1,11 +1,13 @@
 """The points of a run as a table for the terminal: sorted by quality, the best of each column marked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from evalkit.errors import printable
 from evalkit.results.columns import Column, column
 from evalkit.results.record import Point
 from evalkit.results.setting import index_label
@@ -17,20 +19,49 @@ FIGURES = (
     *("overlap@10", "bytes_per_vector", *OF_CHUNKS, "index_bytes", "search_queries_per_second"),
     *("search_ms_p50", "query_ms_p95_at_workload", "cost_month_usd"),
 )
+SETTING = ("corpus", "dims", "quantization", "index")
 PRECISE_BELOW = 10  # where two decimals say more than one
 
 
-def points_table(points: Sequence[Point], measures: Sequence[str]) -> Table:
-    """One row per point, grouped by corpus, best first by the first of ``measures``."""
-    columns = [column(name) for name in (*measures, *figures_of(points))]
+def points_tables(points: Sequence[Point], measures: Sequence[str], width: int) -> list[Table]:
+    """The points of a run, in as many tables below each other as a terminal of ``width`` columns needs.
+
+    Each has the settings and some of the figures, whole; the first has the title, the last the caption.
+    """
     noted = {name for point in points for name in point.notes}
-    about = caption(points, not noted.isdisjoint(measures))
-    table = Table(title=title(points), caption=about, header_style="bold", caption_justify="left")
-    for name in ("corpus", "dims", "quantization", "index"):
+    columns = [column(name) for name in (*measures, *figures_of(points))]
+    headers = {c.name: f"{c.title}{DEEPER}" if c.name in noted and c.name in measures else c.title for c in columns}
+    needed = {c.name: width_of(headers[c.name].split() + [cell(p, c, None).plain for p in points]) for c in columns}
+    settings = zip(SETTING, *(map(str, setting_cells(point)) for point in points), strict=True)
+    room = width - 1 - sum(map(width_of, settings))
+    tables = []
+    while columns:
+        taken, left = 1, room - needed[columns[0].name]
+        while taken < len(columns) and needed[columns[taken].name] <= left:
+            left -= needed[columns[taken].name]
+            taken += 1
+        table = points_table(points, measures, {c: headers[c.name] for c in columns[:taken]})
+        if left < 0:  # not even one fits: better wrapped by the terminal than cut
+            table.width = width - left
+        tables.append(table)
+        columns = columns[taken:]
+    tables[0].title = title(points)
+    tables[-1].caption = caption(points, not noted.isdisjoint(measures))
+    return tables
+
+
+def width_of(texts: Sequence[str]) -> int:
+    """Columns of a terminal that a column of ``texts`` takes, with its padding and a border."""
+    return max(map(cell_len, texts)) + 3
+
+
+def points_table(points: Sequence[Point], measures: Sequence[str], columns: Mapping[Column, str]) -> Table:
+    """One row per point, grouped by corpus, best first by the first of ``measures``; ``columns`` with their headers."""
+    table = Table(header_style="bold", title_justify="left", caption_justify="left")
+    for name in SETTING:
         table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
-    for shown in columns:
-        is_noted = shown.name in noted and shown.name in measures
-        table.add_column(f"{shown.title}{DEEPER}" if is_noted else shown.title, justify="right")
+    for header in columns.values():
+        table.add_column(Text(header), justify="right", min_width=width_of(header.split()) - 3)
     for corpus in dict.fromkeys(point.setting.corpus for point in points):
         group = [point for point in points if point.setting.corpus == corpus]
         best = {shown.name: best_value(group, shown) for shown in columns}
@@ -51,7 +82,7 @@ def figures_of(points: Sequence[Point]) -> Iterator[str]:
 def setting_cells(point: Point) -> Iterator[Text]:
     """Corpus, dims, quantization and index; dims and quantization are empty where there are no vectors."""
     setting = point.setting
-    yield Text(setting.corpus)
+    yield Text(printable(setting.corpus))
     yield Text("" if setting.dims is None else f"{setting.dims}{'' if point.dims_trained else UNTRAINED}")
     yield Text("" if setting.dims is None else setting.quantization)
     yield Text(index_label(setting.columns()))
@@ -77,8 +108,9 @@ def number(shown: Column, value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def title(points: Sequence[Point]) -> str:
-    return ", ".join(dict.fromkeys(f"{p.setting.model}@{p.setting.revision[:12]}" for p in points))
+def title(points: Sequence[Point]) -> Text:
+    models = dict.fromkeys(f"{p.setting.model}@{p.setting.revision[:12]}" for p in points)
+    return Text(printable(", ".join(models)))  # a Text, since rich reads [ ] in a str
 
 
 def caption(points: Sequence[Point], some_look_deeper: bool) -> str | None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.results.columns import WHOLE_NUMBERS
+from evalkit.results.files import named
 from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
 from evalkit.results.setting import KEY
 
@@ -42,8 +44,13 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close_writers()
-        shutil.rmtree(self.partial, ignore_errors=True)
+        try:
+            self.close_writers()
+        except OSError:
+            if error is None:
+                raise
+        finally:
+            shutil.rmtree(self.partial, ignore_errors=True)
 
     def add(self, record: CorpusRecord | PointRecord) -> None:
         """Keep one record; per-query values and rankings go to disk at once."""
@@ -61,22 +68,30 @@ class RunWriter:
         self.points.append(record.point)
 
     def write(self, name: str, table: pa.Table) -> None:
+        file = self.partial / f"{name}.parquet"
         if name not in self.writers:
-            self.writers[name] = pq.ParquetWriter(self.partial / f"{name}.parquet", table.schema, compression="zstd")
+            with named(file):
+                self.writers[name] = pq.ParquetWriter(file, table.schema, compression="zstd")
         schema = self.writers[name].schema
         if unknown := set(table.column_names) - set(schema.names):
             raise ValueError(f"{name}.parquet was begun without {', '.join(sorted(unknown))}")
         columns = [table[f.name] if f.name in table.column_names else pa.nulls(len(table), f.type) for f in schema]
-        self.writers[name].write_table(pa.Table.from_arrays(columns, schema=schema))
+        with named(file):
+            self.writers[name].write_table(pa.Table.from_arrays(columns, schema=schema))
 
     def close_writers(self) -> None:
-        while self.writers:
-            self.writers.popitem()[1].close()
+        with ExitStack() as closing:
+            for name, writer in self.writers.items():
+                closing.enter_context(named(self.partial / f"{name}.parquet"))
+                closing.callback(writer.close)
+            self.writers = {}
 
     def finish(self, about: Mapping[str, Any]) -> Path:
         """Write run.json (``about`` plus what was added) and points.parquet, and give the folder its name."""
         self.close_writers()
-        points_frame(self.points).to_parquet(self.partial / "points.parquet", index=False)
+        points, run_file = self.partial / "points.parquet", self.partial / "run.json"
+        with named(points):
+            points_frame(self.points).to_parquet(points, index=False)
         models = {r.model["name"]: r.model for r in self.records}
         run = {
             "schema_version": SCHEMA_VERSION,
@@ -88,7 +103,8 @@ class RunWriter:
             "points": [point.entry() for point in self.points],
         }
         text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
-        (self.partial / "run.json").write_text(text + "\n", encoding="utf-8")
+        with named(run_file):
+            run_file.write_text(text + "\n", encoding="utf-8")
         self.partial.rename(self.folder)
         return self.folder
 

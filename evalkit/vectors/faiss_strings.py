@@ -5,6 +5,7 @@ A quantization contributes a fragment (``SQ8``) and perhaps a transform before i
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,8 @@ def binary_index(dims: int, string: str) -> Any:
 
 
 def unbuildable(string: str, dims: int, error: RuntimeError) -> UserError:
-    reason = str(error).rpartition("Error: ")[2].partition("\n")[0]
+    where = re.compile(r"^Error in .+ at \S+:\d+: (?:Error: '.*' failed: )?")  # in FAISS's own source
+    reason = where.sub("", str(error).partition("\n")[0])
     return UserError(
         f"FAISS can't build '{string}' for {dims} dimensions: {reason}",
         "Not every quantization fits every index; leave this pair out, or see FAISS's index_factory.",

@@ -22,8 +22,8 @@ def test_words_are_split_into_names_overrides_and_flags_with_their_values(tmp_pa
 def test_flags_may_stand_anywhere_among_overrides(tmp_path: Path) -> None:
     (tmp_path / "a=b").mkdir()
     folder = str(tmp_path / "a=b")
-    words = ["model=minilm", "--config-dir", folder, "dims=8", "-m", "top_k=5", "--cfg=job", "~hydra.run"]
-    expected = ["--config-dir", folder, "-m", "--cfg=job", "model=minilm", "dims=8", "top_k=5", "~hydra.run"]
+    words = ["model=minilm", "--config-dir", folder, "dims=8", "--resolve", "top_k=5", "--cfg=job", "~hydra.run"]
+    expected = ["--config-dir", folder, "--resolve", "--cfg=job", "model=minilm", "dims=8", "top_k=5", "~hydra.run"]
     assert split("run", words, HYDRA_FLAGS).settings == expected
 
 

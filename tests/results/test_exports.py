@@ -42,7 +42,8 @@ def run(tmp_path: Path) -> StoredRun:
                     document_ids=("d0", "d1", "d2"),
                 )
             )
-        about = {"config": {"measures": ["nDCG@10"]}, "environment": {"packages": {}}}
+        environment = {"packages": {}, "cpu": {}, "ram_bytes": 1, "gpu": [], "threads": {}}
+        about = {"finished": True, "config": {"measures": ["nDCG@10"]}, "environment": environment}
         return read_run(writer.finish(about))
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from evalkit.results.record import Point
 from evalkit.results.setting import Setting
-from evalkit.results.table import points_table
+from evalkit.results.table import points_tables
 
 
 def point(dims: int | None, quantization: str, quality: float, *, trained: bool = True, **more: Any) -> Point:
@@ -20,10 +20,11 @@ def point(dims: int | None, quantization: str, quality: float, *, trained: bool 
     return Point(setting, trained, "inner_product", None, 225, "a machine", {**figures, **more}, {}, notes)
 
 
-def shown(*points: Point) -> list[str]:
-    console = Console(width=200, record=True, file=None, quiet=False)
+def shown(*points: Point, width: int = 200) -> list[str]:
+    console = Console(width=width, record=True, file=None, quiet=False)
     with console.capture() as captured:
-        console.print(points_table(points, ["nDCG@10"]))
+        for table in points_tables(points, ["nDCG@10"], width):
+            console.print(table, crop=False)
     return captured.get().splitlines()
 
 
@@ -65,3 +66,27 @@ def test_the_best_point_is_first_and_marks_are_explained() -> None:
 def test_chunks_are_shown_where_documents_are_split() -> None:
     lines = shown(point(8, "int8", 0.4, chunks_per_document=1.75, bytes_per_document=14.0))
     assert {"chunks/doc", "bytes/doc"} <= set(cells(lines, "dims"))
+
+
+def test_a_narrow_terminal_shows_every_figure_whole_in_tables_below_each_other() -> None:
+    points = [point(384, "float32", 0.5123), point(64, "binary_rescore", 0.3, trained=False)]
+    lines = shown(*points, width=80)
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    row = [value for line in lines if "binary_rescore" in line for value in cells([line], "cranfield")[4:]]
+    assert row == ["0.3000", "–", "1,536", "2.2 MB", "–", "0.10", "83.0", "–"]
+    headers = " ".join(lines)
+    assert all(
+        word in headers for word in ("nDCG@10", "overlap@10", "bytes/vector", "queries/s", "workload", "$/month")
+    )
+    assert sum("org/m@0123456789ab" in line for line in lines) == 1
+    assert sum("not trained to be cut" in line for line in lines) == 1
+
+
+def test_a_terminal_too_narrow_for_one_figure_still_gets_them_all() -> None:
+    assert "0.5123" in "".join(shown(point(384, "float32", 0.5123), width=20))
+
+
+def test_names_with_brackets_and_control_characters_are_shown_as_they_are() -> None:
+    lines = shown(point(8, "int8", 0.4, index="[/b]\x1b[2J"))
+    assert any("[/b]" in line for line in lines)

@@ -1,6 +1,7 @@
 """Where the page's figures come from: the prices and volumes behind the costs, and every run's own record."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ def provenance(report: Report) -> Iterator[dict[str, Any]]:
         packages = environment.get("packages", {})
         facts: list[tuple[str, str]] = [
             ("made", f"{about.get('created_at', '–')} by evalkit {about.get('evalkit_version', '–')}"),
-            ("command", " ".join(about.get("command", []))),
+            ("command", shlex.join(map(str, about.get("command", [])))),
             ("machine", machine_words(environment)),
             ("python", f"{environment.get('python', '–')}, {environment.get('os', '–')}"),
             ("packages", ", ".join(f"{n} {packages[n]}" for n in MAIN_PACKAGES if n in packages)),

@@ -18,7 +18,7 @@ from evalkit.reports.data.report import make_report
 from evalkit.reports.data.scopes import setting_name
 from evalkit.reports.views.files import write_files
 from evalkit.reports.views.marks import marks_of
-from tests.reports.conftest import WriteRun, noisy
+from tests.reports.conftest import ENVIRONMENT, WriteRun, noisy
 
 Config = Callable[..., ReportConfig]
 ONE = {"c": {(64, "float32"): noisy(0.5)}}
@@ -77,7 +77,7 @@ def test_whatever_changes_vectors_or_rankings_is_a_setting_of_its_own(
 @pytest.mark.parametrize(
     "changed",
     [
-        {"environment": {"cpu": {"model": "another", "logical_cores": 64}, "gpu": [], "ram_bytes": 1}},
+        {"environment": {**ENVIRONMENT, "cpu": {"model": "another", "logical_cores": 64}, "ram_bytes": 1}},
         {"runtime": {**TORCH, "threads": 8, "token_budget": 4_096}},
         {"run_config": {"store": {"dtype": "float32", "path": "elsewhere"}, "runtime": {"threads": 8}}},
     ],

@@ -1,0 +1,210 @@
+"""Slips on a command line: the exact line that each gets, and that what the line offers is accepted in its turn."""
+
+import shlex
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from evalkit.__main__ import main
+from evalkit.commands.arguments import HYDRA_FLAGS, split
+from evalkit.config import SCHEMAS
+from evalkit.config.check import check
+from evalkit.config.compose import compose
+from evalkit.config.files import group_choices
+from evalkit.errors import UserError
+from evalkit.measures.quality import parse_measures
+
+NAMES = "Known: {}.".format
+RUN_SETTINGS = ", ".join(sorted(f.name for f in fields(SCHEMAS["run"])))
+MEASURES = "AP@100, P@10, R@10, R@100, RR@10, Success@10, nDCG@10, nDCG@100"
+RESCORE = "quantization=int8_rescore quantization.int8_rescore.rescore"
+
+# What was written; the problem; the hint; and, where the hint offers something, the line that follows it.
+SLIPS = [
+    ("modl=bge", "there is no setting 'modl' (in 'modl=bge').", "Did you mean 'model'?", "model=bge"),
+    ("~nope", "there is no setting 'nope' (in '~nope').", NAMES(RUN_SETTINGS), ""),
+    ("model=bgee", "there is no model 'bgee'.", "Did you mean 'bge'?", "model=bge"),
+    ("model=", "model needs a name, 'model=' gives none.", NAMES(", ".join(group_choices("model"))), "model=voyage"),
+    ("model=[bge,minilm]", "a run has one model, 'model=[bge,minilm]' is a list.",
+     "Write model=bge, or a sweep over them: -m model=bge,minilm.", "model=bge"),
+    ("model=[bge]", "a run has one model, 'model=[bge]' is a list.", "Write model=bge.", "model=bge"),
+    ("runtime=[onnx,torch]", "a run has one runtime, 'runtime=[onnx,torch]' is a list.",
+     "Write runtime=onnx, or a sweep over them: -m runtime=onnx,torch.", "runtime=onnx"),
+    ("model=bge,minilm", "'model=bge,minilm' gives several values to one.",
+     "Write a sweep over them: -m model=bge,minilm.", ""),
+    ("corpus=pydoc,scifact", "'corpus=pydoc,scifact' gives several values to one.",
+     "Write 'corpus=[pydoc,scifact]' or a sweep over them: -m corpus=pydoc,scifact.", "corpus=[pydoc,scifact]"),
+    ("dims=64,128", "'dims=64,128' gives several values to one.",
+     "Write 'dims=[64,128]' or a sweep over them: -m dims=64,128.", "dims=[64,128]"),
+    ("top_k=10,20", "'top_k=10,20' gives several values to one.", "Write a sweep over them: -m top_k=10,20.", ""),
+    ("+model=bge", "'+model=bge' adds to a choice that there is already.", "Write model=bge.", "model=bge"),
+    ("~model", "model needs a name, '~model' takes it away.", "Write model=<name>.", "model=bge"),
+    ("corpus=scifac", "there is no corpus 'scifac'.", "Did you mean 'scifact'?", "corpus=scifact"),
+    ("stages=x", "there is no stage 'x'.", NAMES("bge, bm25, local, minilm"), "stages=[bge,bm25,local,minilm]"),
+    ("stages=null", "stages needs a name, 'stages=null' gives none.",
+     NAMES("bge, bm25, local, minilm") + " stages=[] is for none.", "stages=[]"),
+    ("stages.minilm.depth=3", "stages.minilm is set, but stages=minilm is not chosen.", "Add stages=minilm.",
+     "stages=minilm stages.minilm.depth=3"),
+    ("stages=minilm stages.minilm.dpth=1", "there is no setting 'dpth' in stages.minilm.", "Did you mean 'depth'?",
+     "stages=minilm stages.minilm.depth=1"),
+    ("stages=minilm stages.minilm.depth=0", "stages.minilm.depth=0 is not possible.",
+     "Give a number from 1 to top_k=100.", "stages=minilm stages.minilm.depth=100"),
+    ("stages=minilm stages.minilm.depth=101", "stages.minilm.depth=101 is not possible.",
+     "Give a number from 1 to top_k=100, or raise top_k.", "stages=minilm stages.minilm.depth=101 top_k=101"),
+    ("index=[]", "index=[] leaves nothing to measure.", NAMES("flat, hnsw, ivf"), "index=[flat,hnsw,ivf]"),
+    ("index=hnsw index.hnsw.search.efSearch=16",
+     "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each of it a whole "
+     "number.", "Write 'index.hnsw.search.efSearch=[16]'.", "index=hnsw index.hnsw.search.efSearch=[16]"),
+    ("index=hnsw index.hnsw.search.efSearch=[]", "index.hnsw.search.efSearch=[] leaves nothing to measure.",
+     "Give numbers, as in 'index.hnsw.search.efSearch=[16,64]'.", "index=hnsw index.hnsw.search.efSearch=[16,64]"),
+    ("index=hnsw index.hnsw.search.efSearch=[0]", "index.hnsw.search.efSearch=0 is not possible.",
+     "Give a number of at least 1.", "index=hnsw index.hnsw.search.efSearch=[1]"),
+    ("quantization.float32.faiss=null",
+     "'quantization.float32.faiss=null' is not possible: quantization.float32.faiss takes a text.", "", ""),
+    ("quantization=int8 quantization.int8.rescore.store=int8",
+     "quantization.int8.rescore is null, so nothing in it can be set ('quantization.int8.rescore.store=int8').",
+     "Choose one that has it, or write one: a file in <folder>/quantization/, and --config-dir <folder>.",
+     f"{RESCORE}.store=int8"),
+    ("quantization=int8 'quantization.int8.rescore={store:int8}'",
+     "quantization.int8.rescore is null, so nothing in it can be set ('quantization.int8.rescore={store:int8}').",
+     "Choose one that has it, or write one: a file in <folder>/quantization/, and --config-dir <folder>.", ""),
+    (f"{RESCORE}.store=int4", "quantization.int8_rescore.rescore.store=int4 is unknown.", "Did you mean 'int8'?",
+     f"{RESCORE}.store=int8"),
+    ("chunking.size=3", "chunking.size is set, but chunking=none is chosen.",
+     "Add chunking=tokens or chunking=sentences.", "chunking=sentences chunking.size=3"),
+    ("chunking=tokens chunking.overlap=-1", "chunking.overlap=-1 is not possible.", "Give a number of at least 0.",
+     "chunking=tokens chunking.overlap=0"),
+    ("runtime.precision=bf17", "runtime.precision=bf17 is unknown.", "Did you mean 'bf16'?", "runtime.precision=bf16"),
+    ("runtime.device=gpu", "runtime.device=gpu is unknown.", "Did you mean 'cuda'?", "runtime.device=cuda"),
+    ("runtime.device=cuda:x", "runtime.device=cuda:x is unknown.", "Did you mean 'cuda:0'?", "runtime.device=cuda:0"),
+    ("runtime=onnx runtime.compile=true", "runtime=onnx can't compile.",
+     "Leave out runtime.compile, or use runtime=torch.", "runtime=torch runtime.compile=true"),
+    ("runtime.threads=0", "runtime.threads=0 is not possible.", "Give a number of at least 1.", "runtime.threads=1"),
+    ("top_k=ten", "'top_k=ten' is not possible: top_k takes a whole number.", "", ""),
+    ("top_k=1.5", "'top_k=1.5' is not possible: top_k takes a whole number.", "", ""),
+    ("top_k=null", "'top_k=null' is not possible: top_k takes a whole number.", "", ""),
+    ("serve_k=ten", "'serve_k=ten' is not possible: serve_k takes a whole number or null.", "", "serve_k=null"),
+    ("save_rankings=maybe", "'save_rankings=maybe' is not possible: save_rankings takes true or false.", "",
+     "save_rankings=false"),
+    ("results_dir=null", "'results_dir=null' is not possible: results_dir takes a text.", "", ""),
+    ("serve_k=0", "serve_k=0 is not possible.",
+     "Give a number from 1 to top_k=100; null is 10, or top_k where that is less.", "serve_k=100"),
+    ("serve_k=11 top_k=10", "serve_k=11 is not possible.",
+     "Give a number from 1 to top_k=10, or raise top_k; null is 10, or top_k where that is less.",
+     "serve_k=11 top_k=11"),
+    ("memory_gb=inf", "memory_gb=inf is not possible.", "Give a finite number.", "memory_gb=0"),
+    ("pricing.usd_per_hour=inf", "pricing.usd_per_hour=inf is not possible.", "Give a finite number.", ""),
+    ("store.max_gb=nan", "store.max_gb=nan is not possible.", "Give a finite number.", "store.max_gb=0"),
+    ("load_seconds=-1", "load_seconds=-1.0 is not possible.", "Give a number of at least 0.", "load_seconds=0"),
+    ("store.dtype=int8", "store.dtype=int8 is unknown.", NAMES("float16, float32"), "store.dtype=float16"),
+    ("store=x", "'store=x' is not possible: store takes a group of settings (path, dtype, shard_texts, max_gb).",
+     "Set one of them, as in store.path=<value>.", "store.path=x"),
+    ("model.prompts=x", "'model.prompts=x' is not possible: model.prompts takes a group of settings (query, document).",
+     "Set one of them, as in model.prompts.query=<value>.", "model.prompts.query=x"),
+    ("pricing.machine=x", "pricing.machine=x has no price.",
+     NAMES("auto, aws_c7a_2xlarge, aws_c7a_4xlarge, aws_c7a_large, aws_c7a_xlarge, aws_g4dn_xlarge, aws_g5_xlarge, "
+           "aws_g6_xlarge, runpod_a100, runpod_h100, runpod_h200"), "pricing.machine=runpod_h200"),
+    ("workload.storage=x", "workload.storage=x has no price.", NAMES("ram, ssd"), "workload.storage=ram"),
+    ("measures=nDCG@10", "'measures=nDCG@10' is not possible: measures takes a list, each of it a text.",
+     "Write 'measures=[nDCG@10]'.", "measures=[nDCG@10]"),
+    ("'corpus.pydoc.root=a${b'", "can't read 'corpus.pydoc.root=a${b': no viable alternative at input '${b'.",
+     "Write \\${ where it is a text.", "corpus.pydoc.root=a\\\\${b"),
+    ("corpus=beir", "corpus.beir.path is not set.", "Give it on the command line: corpus.beir.path=<value>.",
+     "corpus=beir corpus.beir.path=x"),
+    ("'corpus.pydoc.root=${nope}'", "Interpolation key 'nope' not found (corpus.pydoc.root)", "", ""),
+    ("reranker=minilm", "'reranker=minilm' is no setting any more.", "Write stages=minilm (docs/models.md).",
+     "stages=minilm"),
+    ("bge", "there is no command 'bge'.", NAMES("baseline, export, gate, new-corpus, report, run, store"), ""),
+    ("--cfg x", "--cfg can't show 'x'.", NAMES("all, hydra, job"), "--cfg job"),
+    ("--info confg", "--info can't show 'confg'.", "Did you mean 'config'?", "--info config"),
+    ("--resolve", "--resolve belongs to --cfg.", "Write --cfg job --resolve.", "--cfg job --resolve"),
+    ("-m --cfg job", "-m and --cfg can't go together.", "Leave out one of them.", "-m"),
+    ("hydra/launcher=joblib", "there is no hydra/launcher 'joblib'.", NAMES("basic"), ""),
+    ("hydra.x=1", "there is no setting 'x' in hydra.", "", ""),
+]  # fmt: skip
+
+OF_OTHERS = [
+    ("report runs=x", "'runs=x' is not possible: runs takes a list, each of it a text.", "Write 'runs=[x]'."),
+    ("report within=ten", "'within=ten' is not possible: within takes a number.", ""),
+    ("report pricing=x", "there is no pricing 'x'.", NAMES("default")),
+    ("report pricing.x=1", "there is no setting 'x' in pricing.",
+     NAMES("machine, machines, models, storage, usd_per_hour")),
+    ("gate dims=3", "baseline is not set.", "Give it on the command line: baseline=<value>."),
+    ("export formats=[]", "formats=[] leaves nothing to write.", NAMES("mteb, trec")),
+    ("export formats=trec", "'formats=trec' is not possible: formats takes a list, each of it a text.",
+     "Write 'formats=[trec]'."),
+    ("store max_gb=nan", "max_gb=nan is not possible.", "Give 0 or more."),
+    ("store max_gb=inf", "max_gb=inf is not possible.", "Give 0 or more."),
+    ("store older_than_days=nan", "older_than_days=nan is not possible.", "Give 0 or more."),
+    ("store path=nowhere", "path=nowhere is no folder.", "Leave it out for the user's cache folder."),
+    ("store verify=maybe", "'verify=maybe' is not possible: verify takes true or false.", ""),
+    ("new-corpus x chunk_characters=y",
+     "'chunk_characters=y' is not possible: chunk_characters takes a whole number or null.", ""),
+]  # fmt: skip
+
+
+def said(problem: str, hint: str) -> str:
+    return f"evalkit: {problem}\n" + (f"         {hint}\n" if hint else "")
+
+
+@pytest.mark.parametrize(("line", "problem", "hint", "mended"), SLIPS, ids=[slip[0] for slip in SLIPS])
+def test_a_slip_gets_its_line_and_what_the_line_offers_is_accepted(
+    line: str,
+    problem: str,
+    hint: str,
+    mended: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("evalkit.commands.run.evaluate_config", check)
+    assert main(shlex.split(line)) == 2
+    captured = capsys.readouterr()
+    assert captured.err == said(problem, hint)
+    assert captured.out == ""
+    if mended:
+        check(compose("run", split("run", shlex.split(mended), HYDRA_FLAGS).settings))
+
+
+@pytest.mark.parametrize(("line", "problem", "hint"), OF_OTHERS, ids=[slip[0] for slip in OF_OTHERS])
+def test_a_slip_of_another_command_gets_its_line(
+    line: str,
+    problem: str,
+    hint: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(line)) == 2
+    assert capsys.readouterr().err == said(problem, hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("recall@10", "R@10"),
+        ("ndcg@10", "nDCG@10"),
+        ("NDCG@x", "nDCG@10"),
+        ("nDCG@0", "nDCG@10"),
+        ("nDGC@10", "nDCG@10"),
+        ("hit@10", "Success@10"),
+        ("precision(rel=2)@5", "P(rel=2)@5"),
+        ("ERR@10", None),  # known to ir_measures, not computed here; RR@10 is another thing
+        ("F1", None),
+        ("x", None),
+    ],
+)
+def test_the_measure_that_is_offered_means_the_same_and_can_be_computed(name: str, offered: str | None) -> None:
+    with pytest.raises(UserError) as refused:
+        parse_measures([name], top_k=100)
+    assert refused.value.problem == f"measure '{name}' can't be computed."
+    assert refused.value.hint == (f"Did you mean '{offered}'?" if offered else NAMES(MEASURES))
+    parse_measures([offered] if offered else MEASURES.split(", "), top_k=100)
+
+
+def test_one_measure_under_two_names_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^measures has nDCG@10 twice, the second time as 'NDCG@10'\."):
+        parse_measures(["nDCG@10", "NDCG@10"], top_k=100)
