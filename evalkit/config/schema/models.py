@@ -85,13 +85,14 @@ class FileModel(VectorModel):
 
 @dataclass
 class SentenceTransformersModel(FileModel):
-    """Anything that sentence-transformers loads."""
+    """Anything that sentence-transformers loads. ``allow_pickle`` reads weights that are not safetensors, too."""
 
     kind: str = "sentence_transformers"
     weights_sha256: str | None = None
     tokenizer: str | None = None
     layer_norm: bool = False
     trust_remote_code: bool = False
+    allow_pickle: bool = False
 
 
 @dataclass
