@@ -56,6 +56,9 @@ def fetch(url: str, part: Path, listed: Listed, advance: Advance) -> None:
             append(url, part, before, advance)
             return
         except HubError as error:
+            if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
+                part.unlink()
+                continue
             if not error.is_unreachable or client.is_offline():
                 raise
             failures = 1 if bytes_of(part) > before else failures + 1

@@ -186,7 +186,9 @@ def info(name: str, folder: Path) -> dict[str, Any]:
     for listed in (entry(folder, file) for file in files(folder)):
         row = {"rfilename": listed["path"], "size": listed["size"], "blobId": listed["oid"]}
         lfs = listed.get("lfs")
-        siblings.append({**row, **({"lfs": {"sha256": lfs["oid"], "size": lfs["size"]}} if lfs else {})})
+        siblings.append(
+            {**row, **({"lfs": {"sha256": lfs["oid"], "size": lfs["size"], "pointerSize": 130}} if lfs else {})}
+        )
     return {"_id": "0", "id": name, "sha": folder.name, "private": False, "tags": [], "siblings": siblings}
 
 

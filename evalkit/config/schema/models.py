@@ -135,6 +135,7 @@ class MtebModel(VectorModel):
     tokenizer: str | None = None
     max_length: int | None = None
     trust_remote_code: bool = False
+    allow_pickle: bool = False
 
 
 @dataclass
