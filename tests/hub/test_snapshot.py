@@ -299,6 +299,18 @@ def test_a_long_download_says_how_far_it_is(
     assert "/s, 0 s left\n" in capsys.readouterr().err
 
 
+def test_on_a_terminal_a_bar_is_shown(
+    tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    fetched()
+    shown = capsys.readouterr().err
+    assert f"{NAME}@aaaaaaa" in shown
+    assert " kB" in shown
+    assert "evalkit: fetching" not in shown
+
+
 def test_pickles_are_refused_unless_they_are_allowed(tiny: Path) -> None:
     (tiny / WEIGHTS).rename(tiny / "pytorch_model.bin")
     assert "someone/tiny has pytorch_model.bin and no safetensors" in refused()
