@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from evalkit.errors import UserError
 
-KINDS = (".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken")
+KINDS = (".json", ".txt", ".model", ".jinja", ".spm", ".tiktoken", ".bpe", ".codes", ".vocab")
 OTHER_PROGRAMS = {"onnx", "openvino", "coreml", "original", "runs", "checkpoints", "assets", "imgs", "images", "eval"}
 SAFE = re.compile(r"(adapter_)?model(-\d+-of-\d+)?\.safetensors")
 PICKLED = re.compile(r"(pytorch|adapter)_model(-\d+-of-\d+)?\.bin")

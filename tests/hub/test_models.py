@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def test_positions_behind_the_padding_tokens_are_fewer_than_rows() -> None:
         model(input_ids=torch.full((1, limit + 1), 5))
 
 
-def test_a_pickle_is_read_only_where_that_is_allowed(tiny: Path, tiny_model: Path) -> None:
+def test_a_pickle_is_read_only_where_that_is_allowed(tiny: Path, tiny_model: Path, hub: StubHub) -> None:
     import torch
     from safetensors.torch import load_file
 
@@ -162,7 +163,22 @@ def test_a_pickle_is_read_only_where_that_is_allowed(tiny: Path, tiny_model: Pat
     with pytest.raises(UserError, match=r"has pytorch_model.bin and no safetensors"):
         from_folder(tiny)
     expected = from_folder(tiny_model).encode(TEXTS, "query").vectors
-    np.testing.assert_array_equal(encoder(allow_pickle=True).encode(TEXTS, "query").vectors, expected)
+    made = encoder(allow_pickle=True)
+    made.identity("query")
+    hub.requests.clear()
+    np.testing.assert_array_equal(made.encode(TEXTS, "query").vectors, expected)
+    assert "Thread-auto_conversion" not in [thread.name for thread in threading.enumerate()]
+    assert hub.requests == []
+
+
+def test_a_model_that_does_not_tell_its_pooling_is_pointed_out(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    encoder().load()
+    assert "warning" not in capsys.readouterr().err
+    (tiny / "modules.json").rename(tiny / "modules.txt")
+    (tiny.parent / "main").write_text("c" * 40)
+    tiny.rename(tiny.with_name("c" * 40))
+    encoder("c" * 40).load()
+    assert f"warning: {NAME} has no modules.json: a vector is the mean" in capsys.readouterr().err
 
 
 def test_an_activation_that_is_code_is_refused(tiny: Path) -> None:

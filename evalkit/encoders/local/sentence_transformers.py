@@ -34,6 +34,7 @@ from evalkit.encoders.local.weights import (
     folder_sha256,
     local_folder,
     names_in,
+    warn_about_pooling,
     warn_about_remote_code,
     weights_name,
 )
@@ -152,6 +153,7 @@ class SentenceTransformersEncoder:
         config = self.config
         if config.trust_remote_code:
             warn_about_remote_code(config)
+        warn_about_pooling(config.name, self.folder)
         dtype = DTYPES[self.runtime.precision] if self.convert is None else "float32"
         shared = {"code_revision": self.code[1]} if self.code else {}
         if not config.trust_remote_code:

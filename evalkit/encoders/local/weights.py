@@ -81,6 +81,12 @@ def warn_about_remote_code(model: ModelConfig) -> None:
     )
 
 
+def warn_about_pooling(name: str, folder: Path) -> None:
+    """Says where nothing tells how tokens become a vector: sentence-transformers then takes their mean."""
+    if not (folder / "modules.json").is_file():
+        sys.stderr.write(f"evalkit: warning: {name} has no modules.json: a vector is the mean of a text's tokens.\n")
+
+
 def at_commit(model: File) -> File:
     """``model`` with its hub commit as ``revision``, so that what is stored is not found again once a branch moved."""
     return replace(model, revision=commit_of(model.name, model.revision, GIVE_A_COPY))
