@@ -44,8 +44,10 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     (
         room(
             "corpora",
-            "where text comes from: one file per source, fingerprint, lint; own documents",
-            "beir clusters corpus digests images judgments lines lint mteb new_corpus pydoc sources table texts",
+            "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
+            "beir clusters corpus digests images judgments lint meeting mteb new_corpus pydoc records sources table "
+            "texts",
+            files="cells opening rows",
         ),
         room(
             "encoders",
@@ -63,8 +65,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable holm intervals latency laws load memory quality quantiles ranking resampling "
-            "selection significance",
+            "cost depth detectable holm intervals latency laws load memory overlap quality quantiles ranking "
+            "resampling selection significance",
         ),
         room(
             "results",
@@ -84,11 +86,11 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
-            "building devices documents engine operating searcher",
+            "building devices documents engine exact_scores operating searcher",
             engines="in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),
-        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever"),
+        room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),
         room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),
     ),
     (
@@ -108,7 +110,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     ),
     (
         room("pipeline", "the main hall: plan → read → points, with no kind of anything named in it"),
-        room("gate", "two runs to a verdict", "decision output pairing quality resources scores space"),
+        room("gate", "two runs to a verdict", "decision fitting output pairing quality resources scores space"),
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",

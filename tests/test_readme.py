@@ -84,7 +84,7 @@ def test_commands_that_need_a_hub_or_data_compose(line: str) -> None:
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=lambda t: t.splitlines()[0])
 def test_yaml_examples_compose(text: str, tmp_path: Path) -> None:
-    group, name = re.match(r"# my-conf/(\w+)/(\w+)\.yaml — ", text).groups()
+    group, name = re.match(r"# my-conf/(\w+)/([\w-]+)\.yaml — ", text).groups()
     (tmp_path / group).mkdir()
     (tmp_path / group / f"{name}.yaml").write_text(text)
     config = compose("run", [f"{group}={name}", "--config-dir", str(tmp_path)])

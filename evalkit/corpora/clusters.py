@@ -5,11 +5,7 @@ Guide to Cluster-Robust Inference"), so they draw clusters, not queries.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
-from evalkit.errors import UserError
-
-CLUSTER = "cluster"
 BY_KEY, BY_DOCUMENT = "cluster key", "relevant document"
 
 
@@ -47,10 +43,3 @@ def first_of_each_query(rows: Iterable[tuple[str, str | None]]) -> dict[str, str
     for query, name in rows:
         first.setdefault(query, name)
     return {query: name for query, name in first.items() if name}
-
-
-def cluster_name(value: Any, where: str) -> str | None:
-    """A cluster key as text, null where there is none. Raises UserError for a list or an object."""
-    if isinstance(value, (dict, list)):
-        raise UserError(f"{where}: '{CLUSTER}' is no name.", "Give each query the name of one cluster.")
-    return None if value is None else str(value)

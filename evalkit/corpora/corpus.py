@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 
 from evalkit.corpora.clusters import cluster_queries
 from evalkit.corpora.digests import digest, unordered_digest
-from evalkit.corpora.lint import Finding, lint
+from evalkit.corpora.files.cells import whole_characters
+from evalkit.corpora.images import Image
+from evalkit.corpora.lint import Finding, Noticed, lint
+from evalkit.corpora.meeting import refuse_strangers
 from evalkit.corpora.texts import TextFile, Texts
 from evalkit.errors import UserError
 
@@ -18,9 +22,11 @@ Qrels = Mapping[str, Mapping[str, int]]
 class Corpus:
     """Documents, the judged queries, and qrels (query id → document id → grade) of one split.
 
-    ``excluded`` maps a query id to the document id that is the query itself and must not be retrieved. ``clusters``
-    maps a query id to the name of the group of queries that depend on each other, and ``clustered_by`` says what made
-    the groups; both are null where dependence isn't modelled. No score depends on them, so no fingerprint does.
+    ``documents`` and ``queries`` are those with text; ``empty_documents`` are the ids of documents without: they are
+    not encoded and never found. ``excluded`` maps a query id to the document id that is the query itself and must not
+    be retrieved. ``clusters`` maps a query id to the name of the group of queries that depend on each other, and
+    ``clustered_by`` says what made the groups; both are null where dependence isn't modelled. No score depends on
+    them, so no fingerprint does.
     """
 
     name: str
@@ -31,11 +37,14 @@ class Corpus:
     findings: tuple[Finding, ...]
     clusters: Mapping[str, str] | None = None
     clustered_by: str | None = None
+    empty_documents: tuple[str, ...] = ()
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
         """sha256 (hex) of documents, queries and judgments apart, so that it can be said which of them changed."""
-        documents = zip(self.documents.ids, self.documents.texts, strict=True)
+        documents = chain(
+            zip(self.documents.ids, self.documents.texts, strict=True), ((id_, "") for id_ in self.empty_documents)
+        )
         queries = zip(self.queries.ids, self.queries.texts, strict=True)
         judgments = (
             (query, document, str(grade)) for query, grades in self.qrels.items() for document, grade in grades.items()
@@ -65,6 +74,7 @@ def build_corpus(
     qrels: Qrels,
     ignore_identical_ids: bool | None = None,
     cluster_keys: Mapping[str, str] = MappingProxyType({}),
+    noticed: Noticed | None = None,
 ) -> Corpus:
     """Assemble and lint a corpus from (id, text) pairs; of a repeated id the first text stays.
 
@@ -72,33 +82,63 @@ def build_corpus(
 
     ``ignore_identical_ids`` true never lets a query find the document of its own id, false always does; null
     ignores it where that document also carries the query's text and is not judged relevant to it. ``cluster_keys``
-    (query id → name) are the groups of dependent queries that the source knows.
-    Raises UserError for a corpus without documents or without any judged query.
+    (query id → name) are the groups of dependent queries that the source knows. ``noticed`` is what its reader noticed.
+
+    A document or query without text is left out, and half a character (a lone surrogate) becomes U+FFFD, each with a
+    finding. Raises UserError for a corpus without documents, and where judgments meet no document or no query.
     """
-    all_documents, repeated_documents = first_of_each_id(documents, TextFile)
-    query_side, repeated_queries = first_of_each_id(queries, list)
-    all_queries = dict(zip(query_side.ids, query_side.texts, strict=True))
+    noticed = noticed or Noticed()
+    all_documents, repeated_documents, empty_documents = first_of_each_id(clean(documents, noticed), TextFile)
     if not len(all_documents):
-        raise UserError(f"corpus '{name}' has no documents.", "Look at its document file: is it empty?")
-    judged = {q: text for q, text in all_queries.items() if qrels.get(q)}
-    if not judged:
-        raise UserError(
-            f"corpus '{name}' has no judged query: {len(all_queries)} queries, {len(qrels)} of them in the qrels.",
-            "Do the query ids of qrels and queries agree? Is it the right split?",
-        )
-    kept_qrels = {q: dict(qrels[q]) for q in judged}
-    findings = lint(all_documents, all_queries, qrels, repeated_documents, repeated_queries)
+        problem = f"{len(empty_documents):,} documents, none with text" if empty_documents else "no documents"
+        raise UserError(f"corpus '{name}' has {problem}.", "Look at its document file: is it empty?")
+    query_side, repeated_queries, empty_queries = first_of_each_id(clean(queries, noticed), list)
+    asked = dict(zip(query_side.ids, query_side.texts, strict=True))
+    all_queries = {**asked, **dict.fromkeys(empty_queries, "")}
+    judged = refuse_unmet(name, all_documents, empty_documents, all_queries, qrels)
+    kept_qrels = {q: dict(qrels[q]) for q in asked if qrels.get(q)}
+    if not kept_qrels:
+        raise UserError(f"corpus '{name}': none of its {len(judged):,} judged queries has a text.")
+    findings = lint(all_documents, all_queries, qrels, repeated_documents, repeated_queries, empty_documents, noticed)
     clusters, clustered_by = cluster_queries(kept_qrels, cluster_keys)
+    texts = {q: asked[q] for q in kept_qrels}
     return Corpus(
         name=name,
         documents=all_documents,
-        queries=Texts(list(judged), list(judged.values())),
+        queries=Texts(list(texts), list(texts.values())),
         qrels=kept_qrels,
-        excluded=identical_ids(all_documents, judged, kept_qrels, ignore_identical_ids),
+        excluded=identical_ids(all_documents, texts, kept_qrels, ignore_identical_ids),
         findings=tuple(findings),
         clusters=clusters,
         clustered_by=clustered_by,
+        empty_documents=tuple(empty_documents),
     )
+
+
+def clean(pairs: Iterable[tuple[str, str]], noticed: Noticed) -> Iterator[tuple[str, str]]:
+    """The pairs with whole characters alone; notes whose text was mended."""
+    for id_, text in pairs:
+        whole = text if isinstance(text, Image) else whole_characters(text)
+        if whole != text:
+            noticed.replaced.append(id_)
+        yield id_, whole
+
+
+def refuse_unmet(
+    name: str, documents: Texts, empty_documents: Sequence[str], queries: Mapping[str, str], qrels: Qrels
+) -> list[str]:
+    """The judged queries. Raises UserError where there is none, or no document that any of them is judged with."""
+    judged_queries = [query for query, grades in qrels.items() if grades]
+    if not judged_queries:
+        raise UserError(f"corpus '{name}' has no judgments.", "Look at its file of judgments: is it empty?")
+    if not queries:
+        raise UserError(f"corpus '{name}' has no queries.", "Look at its file of queries: is it empty?")
+    refuse_strangers(name, "queries", judged_queries, queries, documents.row)
+    judged = [query for query in judged_queries if query in queries]
+    judged_documents = dict.fromkeys(document for query in judged for document in qrels[query])
+    known = {**documents.row, **dict.fromkeys(empty_documents)} if empty_documents else documents.row
+    refuse_strangers(name, "documents", judged_documents, known, queries)
+    return judged
 
 
 def identical_ids(documents: Texts, queries: Mapping[str, str], qrels: Qrels, ignore: bool | None) -> dict[str, str]:
@@ -115,18 +155,21 @@ def identical_ids(documents: Texts, queries: Mapping[str, str], qrels: Qrels, ig
 
 def first_of_each_id(
     pairs: Iterable[tuple[str, str]], keep: Callable[[Iterable[str]], Sequence[str]]
-) -> tuple[Texts, list[str]]:
-    """The first text of every id, kept by ``keep``, and the ids that came again."""
+) -> tuple[Texts, list[str], list[str]]:
+    """The first text of every id, kept by ``keep``; the ids that came again; and the ids whose text is empty."""
     ids: dict[str, None] = {}
     repeated: list[str] = []
+    empty: dict[str, None] = {}
 
     def first_texts() -> Iterator[str]:
         for id_, text in pairs:
-            if id_ in ids:
+            if id_ in ids or id_ in empty:
                 repeated.append(id_)
-            else:
+            elif text.strip():
                 ids[id_] = None
                 yield text
+            else:
+                empty[id_] = None
 
     texts = keep(first_texts())
-    return Texts(list(ids), texts), repeated
+    return Texts(list(ids), texts), repeated, list(empty)

@@ -1,11 +1,12 @@
 """What is odd about a corpus, said before anyone trusts a figure that comes from it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from evalkit.corpora.digests import digests
+from evalkit.corpora.meeting import LARGE_SHARE, likely_cause
 from evalkit.corpora.texts import Texts
 
 EXAMPLES = 3
@@ -27,10 +28,20 @@ class Finding:
         return self.count / self.total if self.total else 0.0
 
     def __str__(self) -> str:
-        shown = ", ".join(f"'{e}'" for e in self.examples)
+        shown = ", ".join(ascii(e) if e.isascii() else f"'{e}'" for e in self.examples)
         more = ", …" if self.count > len(self.examples) else ""
         ids = f" ({shown}{more})" if shown else ""
         return f"{self.count:,} of {self.total:,} {self.message}{ids}"
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """What was noticed while files were read: ids of rows that lie within a field of another, columns left unread,
+    and the ids of texts in which half a character was replaced."""
+
+    swallowed: list[str] = field(default_factory=list)
+    ignored_columns: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
 
 
 def finding(check: str, ids: Iterable[str], total: int, message: str) -> Finding:
@@ -44,38 +55,42 @@ def lint(
     qrels: Mapping[str, Mapping[str, int]],
     repeated_documents: Sequence[str],
     repeated_queries: Sequence[str],
+    empty_documents: Sequence[str] = (),
+    noticed: Noticed = Noticed(),
 ) -> list[Finding]:
     """Every check on the raw corpus (queries: id → text; qrels: query id → document id → grade).
 
-    Only what was found is returned.
+    ``documents`` are those with text, ``empty_documents`` the ids of those without. Only what was found is returned.
     """
     judged = [query for query in queries if qrels.get(query)]
     checks = [
-        *of_documents(documents, repeated_documents),
+        *of_documents(documents, repeated_documents, empty_documents),
         *of_queries(queries, judged, documents, qrels, repeated_queries),
-        *of_judgments(documents, queries, qrels),
+        *of_judgments(documents, empty_documents, queries, qrels),
+        *of_reading(noticed, len(documents) + len(queries)),
     ]
     return [check for check in checks if check.count]
 
 
-def of_documents(documents: Texts, repeated_documents: Sequence[str]) -> list[Finding]:
+def of_documents(documents: Texts, repeated_documents: Sequence[str], empty_documents: Sequence[str]) -> list[Finding]:
+    total = len(documents) + len(empty_documents)
     return [
         finding(
             "empty_documents",
-            (d for d, text in zip(documents.ids, documents.texts, strict=True) if not text),
-            len(documents),
-            "documents are empty",
+            empty_documents,
+            total,
+            "documents are empty; they are not encoded and never found",
         ),
         finding(
             "duplicate_documents",
             repeats(documents),
-            len(documents),
+            total,
             "documents repeat the text of an earlier one; a judged one may lose to its unjudged copy",
         ),
         finding(
             "duplicate_document_ids",
             repeated_documents,
-            len(documents) + len(repeated_documents),
+            total + len(repeated_documents),
             "documents carry an id that came before; the first text was kept",
         ),
     ]
@@ -99,7 +114,7 @@ def of_queries(
             "empty_queries",
             (q for q in judged if not queries[q].strip()),
             len(judged),
-            "judged queries are empty",
+            "judged queries are empty; they are not encoded, and left out",
         ),
         finding(
             "queries_without_judgments",
@@ -128,30 +143,68 @@ def of_queries(
     ]
 
 
-def of_judgments(documents: Texts, queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]]) -> list[Finding]:
-    judgments = [(q, d) for q, grades in qrels.items() for d in grades]
+def of_judgments(
+    documents: Texts,
+    empty_documents: Sequence[str],
+    queries: Mapping[str, str],
+    qrels: Mapping[str, Mapping[str, int]],
+) -> list[Finding]:
+    empty = set(empty_documents)
+    judged = dict.fromkeys(d for grades in qrels.values() for d in grades)
+    unknown_documents = [d for d in judged if d not in documents.row and d not in empty]
+    unknown_queries = [q for q in qrels if q not in queries]
     return [
         finding(
             "judgments_of_unknown_documents",
-            dict.fromkeys(d for _, d in judgments if d not in documents.row),
-            len({d for _, d in judgments}),
-            "judged documents are not in the corpus; they count as never found, as in trec_eval",
+            unknown_documents,
+            len(judged),
+            "judged documents are not in the corpus; they count as never found, as in trec_eval"
+            + if_many(unknown_documents, len(judged), documents.ids),
         ),
         finding(
             "judgments_of_unknown_queries",
-            (q for q in qrels if q not in queries),
+            unknown_queries,
             len(qrels),
-            "judged queries have no text; they are left out",
+            "judged queries have no text; they are left out" + if_many(unknown_queries, len(qrels), list(queries)),
+        ),
+    ]
+
+
+def if_many(unknown: Sequence[str], total: int, known: Sequence[str]) -> str:
+    """Why a large share of the judged ids is unknown, if anything tells."""
+    cause = likely_cause(unknown, known) if len(unknown) > LARGE_SHARE * total else None
+    return f"; their ids seem to differ in {cause}" if cause else ""
+
+
+def of_reading(noticed: Noticed, texts: int) -> list[Finding]:
+    return [
+        finding(
+            "rows_within_a_field",
+            noticed.swallowed,
+            texts + len(noticed.swallowed),
+            "rows seem to lie within a field of another: look for a stray quote before them",
+        ),
+        finding(
+            "columns_not_read",
+            noticed.ignored_columns,
+            len(noticed.ignored_columns) + 3,
+            "columns of the judgments are not read: none of query, document and grade",
+        ),
+        finding(
+            "replaced_characters",
+            noticed.replaced,
+            texts,
+            "texts hold half a character (a lone surrogate); it was replaced by U+FFFD",
         ),
     ]
 
 
 def repeats(documents: Texts) -> list[str]:
-    """The ids of documents whose text, if they have one, an earlier document has too."""
+    """The ids of documents whose text an earlier document has too."""
     sha = digests((text,) for text in documents.texts)
     first_rows = np.unique(sha, return_index=True)[1]
     later = np.setdiff1d(np.arange(len(sha)), first_rows)
-    return [documents.ids[row] for row in later if documents.texts[row]]
+    return [documents.ids[row] for row in later]
 
 
 def truncation(

@@ -1,16 +1,22 @@
 """Any retrieval task of mteb, read through mteb's own loader, so the data is what its leaderboard scores."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from evalkit.config import MtebCorpus
-from evalkit.corpora.corpus import Corpus, build_corpus, document_text
+from evalkit.corpora import records
+from evalkit.corpora.corpus import Corpus, build_corpus
+from evalkit.corpora.files.cells import grade_of, id_of
 from evalkit.corpora.judgments import Judgment, collect
-from evalkit.corpora.lines import whole_grade
+from evalkit.corpora.records import Columns
 from evalkit.errors import UserError, did_you_mean, first_line, require
 from evalkit.hub.data_sets import data_set_loading, refuse_other_revisions
 
 USE_A_COPY = "Or use a local copy: corpus=beir corpus.beir.path=<folder>."
+
+DOCUMENTS = Columns(("id",), ("text",), ("title",), optional=True)
+QUERIES = Columns(("id",), ("text",))
 
 
 def load(settings: MtebCorpus, name: str) -> Corpus:
@@ -32,13 +38,18 @@ def load(settings: MtebCorpus, name: str) -> Corpus:
     refuse_other_revisions(source["path"], source["revision"], [data["corpus"], data["queries"]], USE_A_COPY)
     ignore = settings.ignore_identical_ids
     default_name = settings.task if subset == "default" else f"{settings.task}/{subset}"
+    documents, queries = (numbered(f"{settings.task} {side}", data[side]) for side in ("corpus", "queries"))
     return build_corpus(
         settings.name or default_name,
-        ((str(row["id"]), document_text(row.get("title"), row["text"])) for row in data["corpus"]),
-        ((str(row["id"]), str(row["text"])) for row in data["queries"]),
+        records.documents(documents, DOCUMENTS, Path()),
+        records.queries(queries, QUERIES),
         collect(read_judgments(settings.task, data["relevant_docs"])),
         bool(task.ignore_identical_ids) if ignore is None else ignore,
     )
+
+
+def numbered(what: str, rows: Iterable[Mapping[str, Any]]) -> records.Rows:
+    return ((f"{what} row {number}", row) for number, row in enumerate(rows, 1))
 
 
 def retrieval_task(settings: MtebCorpus) -> Any:
@@ -64,8 +75,8 @@ def retrieval_task(settings: MtebCorpus) -> Any:
 
 
 def read_judgments(task: str, relevant: Mapping[Any, Mapping[Any, Any]]) -> Iterator[Judgment]:
-    """mteb's own query → document → grade, ids of any type as text."""
+    """mteb's own query → document → grade, by the rules of every other source."""
     pairs = ((query, document, grade) for query, grades in relevant.items() for document, grade in grades.items())
     for number, (query, document, grade) in enumerate(pairs, 1):
         where = f"{task} judgment {number}"
-        yield Judgment(where, str(query), str(document), whole_grade(str(grade), where))
+        yield Judgment(where, id_of(query, where, "query"), id_of(document, where, "document"), grade_of(grade, where))

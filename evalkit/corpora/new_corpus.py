@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evalkit.corpora.beir import read_documents, read_qrels, read_queries
 from evalkit.corpora.corpus import first_of_each_id
+from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.lint import HEADING, Finding, lint
 from evalkit.corpora.texts import TextFile
 from evalkit.errors import UserError
@@ -86,10 +87,10 @@ def make_corpus(source: Path, folder: Path, chunk_characters: int | None, with_h
 
 def checked(folder: Path) -> tuple[int, tuple[Finding, ...]]:
     """The number of questions in ``folder``, and the lint of all of it. Raises UserError for what can't be read."""
-    documents, repeated = first_of_each_id(read_documents(folder / "corpus.jsonl"), TextFile)
+    documents, repeated, empty = first_of_each_id(read_documents(folder / "corpus.jsonl"), TextFile)
     queries = dict(read_queries(folder / "queries.jsonl"))
     qrels = read_qrels(folder / "qrels" / "test.tsv")
-    return len(queries), tuple(lint(documents, queries, qrels, repeated, []))
+    return len(queries), tuple(lint(documents, queries, qrels, repeated, [], empty))
 
 
 def text_files(source: Path) -> list[Path]:
@@ -131,5 +132,5 @@ def chunks(text: str, characters: int, is_markdown: bool) -> list[str]:
 
 def write_lines(file: Path, lines: Sequence[str]) -> None:
     temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    temporary.write_text("".join(f"{whole_characters(line)}\n" for line in lines), encoding="utf-8")
     temporary.replace(file)

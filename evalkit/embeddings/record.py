@@ -65,7 +65,7 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
         "name": corpus.name,
         "fingerprint": corpus.fingerprint,
         "fingerprints": corpus.fingerprints,
-        "documents": len(corpus.documents),
+        "documents": len(corpus.documents) + len(corpus.empty_documents),
         "queries": len(corpus.queries),
         "judgments": corpus.judgments,
         "clusters": None if corpus.clusters is None else len(set(corpus.clusters.values())),

@@ -7,22 +7,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
-from evalkit.gate.quality import QualityResult
+from evalkit.gate.fitting import Part, abridged, fitted
+from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
-from evalkit.results.markdown import escaped, table
+from evalkit.results.markdown import escaped, printable, table
 from evalkit.results.percent import percent
 
 MARKS = {Verdict.PASS: "✅", Verdict.REGRESSION: "❌", Verdict.NOT_COMPARABLE: "⛔", Verdict.INCONCLUSIVE: "❓"}
+MORE_QUALITY = "{} more comparisons, less telling than these, are in gate.json"
 QUALITY_HEADER = ("setting", "measure", "baseline", "candidate", "difference [interval]", "p", "detectable", "W/T/L")
-MOST_ROWS = 40  # of a table; a comment on a pull request holds 65,536 characters
+COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters, and a workflow may put a line of its own around
+SUMMARY_BYTES = 1_000_000  # of all that one step writes; GitHub takes 1 MiB
+LEAST_BYTES = 32_000  # for the lines around the rows, whatever names they have
+MOST_ROWS = 40  # of a table
 MOST_NOTES = 20
+MOST_IN_CELL, MOST_IN_NOTE = 200, 1_000  # characters
 MOST_CASES = 5_000  # of JUnit's, failures first
 CORRECTIONS = {
     NO_REGRESSION: "p of no drop, adjusted for all {count} comparisons at once (step-down maximum over sign flips)",
     NON_INFERIOR: "p of a drop beyond the tolerance; all {count} comparisons must pass, so none is adjusted",
 }
+END_OF_FOLD = ("", "</details>")
+QUERIES_HEADER = ("setting", "measure", "query", "baseline", "candidate", "rank before", "rank after")
 RESOURCE_HEADER = ("setting", "figure", "baseline", "candidate", "worse by", "limit", "p")
 SPACE_WORDS = {
     SAME: "the old index can stay",
@@ -38,13 +46,24 @@ def write_files(decision: Decision, folder: Path) -> None:
     """gate.json, gate.md and gate.junit.xml in ``folder``; the Markdown also where GitHub shows a job's summary."""
     folder.mkdir(parents=True, exist_ok=True)
     values = json.dumps(as_json(decision), indent=1, ensure_ascii=False, allow_nan=False, default=vars)
-    write_text(folder / "gate.json", values + "\n")
-    text = markdown(decision)
-    write_text(folder / "gate.md", text)
+    write_text(folder / "gate.json", without_surrogates(values) + "\n")
+    write_text(folder / "gate.md", markdown(decision))
     write_text(folder / "gate.junit.xml", junit(decision))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(text)
+        add_to_summary(decision, Path(summary))
+
+
+def add_to_summary(decision: Decision, file: Path) -> None:
+    """What gate.md says behind what ``file`` has, in what is left of a step's summary; nothing where too little is."""
+    left = SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
+    if left >= LEAST_BYTES:
+        with file.open("a", encoding="utf-8") as summary:
+            summary.write(markdown(decision, min(left, COMMENT_BYTES)))
+
+
+def without_surrogates(text: str) -> str:
+    """Halves of emoji, which no file holds, as JSON's own escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def as_json(decision: Decision) -> dict[str, Any]:
@@ -71,8 +90,18 @@ def quality_rows(decision: Decision) -> tuple[list[QualityResult], str]:
     """The comparisons to show, the most telling first where they are many, and a line on those left out."""
     if len(decision.quality) <= MOST_ROWS:
         return list(decision.quality), ""
-    ordered = sorted(decision.quality, key=lambda q: (q.p_drop, q.evidence.mean))
-    return ordered[:MOST_ROWS], f"{len(ordered) - MOST_ROWS:,} more comparisons, all of larger p, are in gate.json"
+    worst = [decision.quality[i] for i in worst_quality_first(decision)[:MOST_ROWS]]
+    return worst, MORE_QUALITY.format(f"{len(decision.quality) - MOST_ROWS:,}")
+
+
+def worst_quality_first(decision: Decision) -> list[int]:
+    """The places of all comparisons: of drops that are shown, of open questions, of the rest; each by rising p."""
+
+    def worth(place: int) -> tuple[bool, bool, float, float]:
+        q = decision.quality[place]
+        return not q.drop_is_shown, not open_question(q, decision.policy), q.p_drop, q.evidence.mean
+
+    return sorted(range(len(decision.quality)), key=worth)
 
 
 def quality_cells(q: QualityResult, policy: str = NO_REGRESSION) -> tuple[str, ...]:
@@ -132,12 +161,18 @@ def notes(decision: Decision) -> Iterator[str]:
     if len(decision.reasons) > MOST_NOTES:
         yield f"and {len(decision.reasons) - MOST_NOTES:,} more reasons, in gate.json"
     yield from (f"ALARM: {alarm}" for alarm in dict.fromkeys(s.alarm for s in decision.spaces if s.alarm))
-    yield from map(space_sentence, decision.spaces)
+    yield from map(space_sentence, sorted(decision.spaces, key=lambda space: space.index_can_stay))
     yield from dict.fromkeys(map(sample_sentence, decision.quality))
     if decision.differences:
-        yield f"baseline and candidate differ in {'; '.join(decision.differences[:MOST_NOTES])}"
+        yield f"baseline and candidate differ in {listed(decision.differences)}"
     if decision.unpaired:
-        yield f"not compared, no partner: {'; '.join(decision.unpaired[:MOST_NOTES])}"
+        yield f"not compared, no partner: {listed(decision.unpaired)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of ``names``, and how many more there are."""
+    more = len(names) - MOST_NOTES
+    return "; ".join(names[:MOST_NOTES]) + (f"; and {more:,} more, in gate.json" if more > 0 else "")
 
 
 def sample_sentence(q: QualityResult) -> str:
@@ -147,42 +182,72 @@ def sample_sentence(q: QualityResult) -> str:
     return f"{q.corpus}: {q.queries:,} queries in {q.clusters:,} clusters, drawn and flipped as clusters"
 
 
-def markdown(decision: Decision) -> str:
-    """A pull-request comment: the verdict and its reasons open, tables and queries behind a fold."""
-    lines = [f"## {MARKS[decision.verdict]} evalkit gate: {escaped(headline(decision))}", ""]
-    lines += [f"- {escaped(note)}" for note in notes(decision)]
-    rows, left_out = quality_rows(decision)
-    if rows:
-        cells = (quality_cells(q, decision.policy) for q in rows)
-        lines += ["", f"**Quality** ({quality_caption(decision)})", "", *table(QUALITY_HEADER, cells)]
-        lines += ["", left_out] if left_out else []
+def markdown(decision: Decision, most_bytes: int = COMMENT_BYTES) -> str:
+    """A pull-request comment: the verdict and its reasons open, tables and queries behind a fold.
+
+    It takes at most ``most_bytes`` of UTF-8 (32,000 or more). Where it would take more, whole rows are left out, the
+    worst stay, and how many are missing is said.
+    """
+    parts = [of_notes(decision)]
+    if decision.quality:
+        parts.append(of_quality(decision))
     if decision.resources:
-        telling = sorted(decision.resources, key=lambda r: (not r.exceeds, -(r.worsening or 0)))[:MOST_ROWS]
-        cells = (resource_cells(r) for r in decision.resources if r in telling)
-        lines += ["", "<details><summary>Speed, memory and size</summary>", ""]
-        lines += [*table(RESOURCE_HEADER, cells), "", "</details>"]
-    if any(q.worst or q.best for q in rows):
-        lines += ["", "<details><summary>Queries that changed most</summary>", ""]
-        lines += [*changed_queries(rows[: MOST_ROWS // 4]), "", "</details>"]
-    return "\n".join(lines) + "\n"
+        parts.append(of_resources(decision))
+    if any(q.worst or q.best for q in decision.quality):
+        parts.append(of_queries(decision))
+    return fitted(parts, most_bytes)
 
 
-def changed_queries(results: Sequence[QualityResult]) -> Iterator[str]:
-    header = ("setting", "measure", "query", "baseline", "candidate", "rank before", "rank after")
-    rows = (
-        (
-            q.pair,
-            q.measure,
-            c.query_id,
-            f"{c.baseline:.4f}",
-            f"{c.candidate:.4f}",
-            rank(c.baseline_rank),
-            rank(c.candidate_rank),
-        )
-        for q in results
-        for c in (*q.worst, *reversed(q.best))
-    )
-    yield from table(header, rows)
+def of_notes(decision: Decision) -> Part:
+    title = f"## {MARKS[decision.verdict]} evalkit gate: {escaped(abridged(headline(decision), MOST_IN_NOTE))}"
+    rows = [f"- {escaped(abridged(note, MOST_IN_NOTE))}" for note in notes(decision)]
+    return Part(rows, opening=(title, ""), left_out="- and {} more notes, of what is in gate.json")
+
+
+def of_quality(decision: Decision) -> Part:
+    cells = [quality_cells(q, decision.policy) for q in decision.quality]
+    title = f"**Quality** ({quality_caption(decision)})"
+    return of_table(("", title), QUALITY_HEADER, cells, (), MORE_QUALITY, worst_quality_first(decision))
+
+
+def of_resources(decision: Decision) -> Part:
+    results = decision.resources
+    worst_first = sorted(range(len(results)), key=lambda i: (not results[i].exceeds, -(results[i].worsening or 0)))
+    cells = [resource_cells(r) for r in results]
+    more = "{} more figures, less telling than these, are in gate.json"
+    return of_table(folded("Speed, memory and size"), RESOURCE_HEADER, cells, END_OF_FOLD, more, worst_first)
+
+
+def of_queries(decision: Decision) -> Part:
+    """Of each of the most telling comparisons the queries that changed most."""
+    results = [decision.quality[i] for i in worst_quality_first(decision)]
+    cells = [query_cells(q, change) for q in results for change in (*q.worst, *reversed(q.best))]
+    shown = sum(len(q.worst) + len(q.best) for q in results[: MOST_ROWS // 4])
+    more = "{} more changed queries are in gate.json"
+    return of_table(folded("Queries that changed most"), QUERIES_HEADER, cells, END_OF_FOLD, more, most_rows=shown)
+
+
+def of_table(
+    opening: Sequence[str],
+    header: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    closing: Sequence[str],
+    left_out: str,
+    worst_first: Sequence[int] | None = None,
+    most_rows: int = MOST_ROWS,
+) -> Part:
+    lines = list(table(header, ([abridged(cell, MOST_IN_CELL) for cell in row] for row in cells)))
+    top, rows = lines[:2], lines[2:]
+    return Part(rows, (*opening, "", *top), closing, worst_first, f"\n{left_out}", most_rows)
+
+
+def folded(title: str) -> tuple[str, ...]:
+    return "", f"<details><summary>{title}</summary>"
+
+
+def query_cells(q: QualityResult, change: QueryChange) -> tuple[str, ...]:
+    scores = f"{change.baseline:.4f}", f"{change.candidate:.4f}"
+    return q.pair, q.measure, change.query_id, *scores, rank(change.baseline_rank), rank(change.candidate_rank)
 
 
 def rank(value: int | None) -> str:
@@ -219,11 +284,11 @@ def junit(decision: Decision) -> str:
     kept = sorted(all_cases, key=lambda case: not case.failure)[:MOST_CASES] if are_many else all_cases
     suite, tests = TestSuite("evalkit gate"), []
     for case in kept:
-        test = TestCase(case.name, case.kind)
+        test = TestCase(in_junit(case.name), case.kind)
         if case.failure:
-            test.result = [Failure(case.failure)]
+            test.result = [Failure(in_junit(case.failure))]
         elif case.skipped:
-            test.result = [Skipped(case.skipped)]
+            test.result = [Skipped(in_junit(case.skipped))]
         tests.append(test)
     suite.add_testcases(tests)  # one by one it would count them all again each time
     if are_many:
@@ -231,3 +296,7 @@ def junit(decision: Decision) -> str:
     xml = JUnitXml()
     xml.add_testsuite(suite)
     return str(xml.tostring().decode("utf-8"))
+
+
+def in_junit(text: str) -> str:
+    return printable(abridged(text, MOST_IN_NOTE))

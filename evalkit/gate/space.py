@@ -11,6 +11,7 @@ import pandas as pd
 
 from evalkit.arrays import FloatMatrix
 from evalkit.gate.pairing import corpus_record
+from evalkit.measures.overlap import ExactSearch, rounding
 from evalkit.results.canaries import SAME_COSINE, cosines, shared_texts, stored_vectors
 from evalkit.results.model_parts import model_parts
 from evalkit.results.reader import StoredRun
@@ -128,11 +129,11 @@ def mixed_overlap(old_documents: FloatMatrix, new_documents: FloatMatrix, new_qu
     depth = min(DEPTH, len(new_documents))
     if not depth or not len(new_queries):
         return None
-    among_new, among_old = (
-        np.argsort(-(new_queries @ documents.T), axis=1, kind="stable")[:, :depth]
-        for documents in (new_documents, old_documents)
-    )
-    return float((among_new[:, :, None] == among_old[:, None, :]).any(axis=2).mean())
+    queries = new_queries.astype(np.float64)
+    among_new, among_old = queries @ new_documents.T, queries @ old_documents.T
+    nearest_new, nearest_old = (np.argsort(-each, axis=1, kind="stable")[:, :depth] for each in (among_new, among_old))
+    exact = ExactSearch(nearest_new, lambda queries, rows: among_new[queries, rows], rounding(new_documents.shape[1]))
+    return float(exact.overlap_at(depth, nearest_old).mean())
 
 
 def chunking(run: StoredRun, corpus: str) -> set[str]:

@@ -1,4 +1,7 @@
-"""BM25 in Lucene's variant by bm25s, with the stemmer and stopwords of the language: mteb's baseline for English."""
+"""BM25 in Lucene's variant by bm25s, with the stemmer and stopwords of the language: mteb's baseline for English.
+
+Words of any script are read (see ``words``), whatever the language: it decides on stems and stopwords alone.
+"""
 
 from collections.abc import Sequence
 from copy import copy
@@ -9,6 +12,7 @@ import numpy as np
 
 from evalkit.arrays import Scores
 from evalkit.errors import UserError, did_you_mean, require
+from evalkit.lexical.words import is_plain, words
 
 STEMMERS = {
     **{"da": "danish", "de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian"},
@@ -35,24 +39,33 @@ class BM25:
         self.stemmer = Stemmer.Stemmer(STEMMERS[language])
         self.engine = bm25s.BM25(method="lucene", k1=k1, b=b)
         self.documents = len(documents)
-        words = self.tokenize(list(documents))
-        self.tokens = sum(len(ids) for ids in words.ids)
-        self.engine.index(words, show_progress=False)
+        tokenized = self.tokenize(documents)
+        self.is_plain = all(map(is_plain, documents))
+        self.unread = [row for row, ids in enumerate(tokenized.ids) if not ids]
+        self.tokens = sum(len(ids) for ids in tokenized.ids)
+        with np.errstate(invalid="ignore"):  # the mean length of documents without any word is 0
+            self.engine.index(tokenized, create_empty_token=False, show_progress=False)
         postings = sum(self.engine.scores[name].nbytes for name in ("data", "indices"))
         vocabulary = self.engine.scores["indptr"].nbytes + sum(len(w.encode()) for w in self.engine.vocab_dict)
         self.index_bytes = int(postings + vocabulary)
         self.bytes_per_document = postings / len(documents)
 
-    def tokenize(self, texts: list[str], as_ids: bool = True) -> Any:
+    def tokenize(self, texts: Sequence[str], as_ids: bool = True) -> Any:
         import bm25s
 
         return bm25s.tokenize(
-            texts, stopwords=self.stopwords, stemmer=self.stemmer, return_ids=as_ids, show_progress=False
+            [" ".join(words(text)) for text in texts],
+            lower=False,
+            token_pattern=r"\S+",  # noqa: S106
+            stopwords=self.stopwords,
+            stemmer=self.stemmer,
+            return_ids=as_ids,
+            show_progress=False,
         )
 
     def read(self, query: str) -> list[str]:
-        words: list[str] = self.tokenize([query], as_ids=False)[0]
-        return words
+        stems: list[str] = self.tokenize([query], as_ids=False)[0]
+        return stems
 
     def query_tokens(self, query: str) -> int:
         return len(self.read(query))
@@ -80,4 +93,5 @@ class BM25:
         return many
 
     def revision(self) -> str:
-        return f"bm25s {version('bm25s')} {self.options}"
+        read = "" if self.is_plain else ", words of all scripts"  # which changes nothing where texts are plain
+        return f"bm25s {version('bm25s')}{read} {self.options}"

@@ -16,6 +16,7 @@ class Random:
     index_bytes = 0
     bytes_per_document = 0.0
     tokens = None
+    unread = ()
 
     def __init__(self, documents: Sequence[object], seed: int = 0) -> None:
         self.documents = len(documents)

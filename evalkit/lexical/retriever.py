@@ -16,6 +16,7 @@ KINDS = tuple(name for name, kind in MODEL_KINDS.items() if not kind.has_vectors
 class Retriever(Protocol):
     """Built from the documents when it is made. ``tokens`` counts those of all documents, null where it reads none.
 
+    ``unread`` are the rows of documents in which it reads nothing, so that it never finds them.
     ``engine_name`` is the program that scores. ``documents`` is how many there are, ``index_bytes`` everything kept,
     ``bytes_per_document`` the part of it that grows with them.
     """
@@ -25,6 +26,7 @@ class Retriever(Protocol):
     index_bytes: int
     bytes_per_document: float
     tokens: int | None
+    unread: Sequence[int]
 
     def read(self, query: str) -> Any:
         """The query as ``scores`` wants it: what an encoder's work is to vectors."""

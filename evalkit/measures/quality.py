@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evalkit.arrays import Floats
 from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.depth import check_depth
 
+UNPOOLED = -1  # trec_eval's grade for a document that nobody was shown
+COUNT, ROUNDING = "Num", 1e-9
 KNOWN_MEASURES = ("nDCG@10", "nDCG@100", "R@10", "R@100", "RR@10", "AP@100", "P@10", "Success@10")
 
 
@@ -64,30 +67,36 @@ class Judge:
         self.names = {measure: name for name, measure in measures.items()}
         self.query_ids = list(qrels)
         self.row = {query: i for i, query in enumerate(self.query_ids)}
-        self.evaluator = ir_measures.evaluator(list(self.names), {q: dict(g) for q, g in qrels.items()})
+        judged = {query: readable(grades) for query, grades in qrels.items()}
+        self.evaluator = ir_measures.evaluator(list(self.names), judged)
 
     def score(self, rankings: Mapping[str, Sequence[str]]) -> Quality:
         """Score ``rankings`` (query id → document ids, best first).
 
-        A judged query that is missing or found nothing counts as 0; a query without judgments does not count.
+        A judged query that is missing or found nothing counts as 0; a query without judgments does not count. Raises
+        ArithmeticError where a share comes out below 0 or above 1.
         """
         run = {q: scores_from_rank(documents) for q, documents in rankings.items() if documents}
         per_query = {name: np.zeros(len(self.query_ids)) for name in self.names.values()}
         for metric in self.evaluator.iter_calc(run):
             per_query[self.names[metric.measure]][self.row[metric.query_id]] = metric.value
+        for name, values in per_query.items():
+            check_shares(name, values, self.query_ids)
         return Quality(per_query)
+
+
+def readable(grades: Mapping[str, int]) -> dict[str, int]:
+    """Grades that trec_eval can read: below -1, as TREC's junk (-2) is, they crash it, and mean what 0 does."""
+    return {document: 0 if grade < UNPOOLED else grade for document, grade in grades.items()}
+
+
+def check_shares(name: str, values: Floats, query_ids: Sequence[str]) -> None:
+    """A last look at what is written down: every measure but a count is a share."""
+    outside = ~((values >= 0) & (values <= 1 + ROUNDING))
+    if not name.startswith(COUNT) and outside.any():
+        first = int(np.argmax(outside))
+        raise ArithmeticError(f"{name} of query {query_ids[first]!a} is {values[first]}, not between 0 and 1")
 
 
 def scores_from_rank(documents: Sequence[str]) -> dict[str, float]:
     return {document: float(len(documents) - rank) for rank, document in enumerate(documents)}
-
-
-def overlap_at(k: int, rows: npt.NDArray[np.int64], reference: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Per query, the share of the reference's first ``k`` rows that are among ``rows``' first ``k``.
-
-    Both are (queries × depth) row numbers with -1 where a list is shorter.
-    """
-    hits = (rows[:, :k, None] == reference[:, None, :k]) & (reference[:, None, :k] >= 0)
-    counts = (reference[:, :k] >= 0).sum(axis=1)
-    shared: npt.NDArray[np.float64] = hits.any(axis=1).sum(axis=1) / np.maximum(counts, 1)
-    return shared

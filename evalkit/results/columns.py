@@ -107,7 +107,7 @@ def cost(name: str, about: str, **facts: Any) -> Column:
     return Column(f"cost_{name}_usd", about, "$", of_workload=True, by_stage=AGAIN, why_null=NO_PRICE, **facts)
 
 
-SHARED = "share of the first {} of exact float32 search at the same dims that is found, too"
+SHARED = "share of the first {} of exact float32 search at the same dims that is found, too; equal scores are as good"
 OF_OVERLAP: Mapping[str, Any] = {"higher_is_better": True, "by_stage": DROPPED}
 DECLARED = (
     *(

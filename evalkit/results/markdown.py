@@ -1,5 +1,6 @@
 """Tables in Markdown from data that may hold anything."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 ENTITIES: dict[str, str | int | None] = {
@@ -7,6 +8,9 @@ ENTITIES: dict[str, str | int | None] = {
     **{"|": "&#124;", "`": "&#96;", "[": "&#91;", "]": "&#93;"},
     **{"\n": " ", "\r": " "},
 }
+
+# Cc but for line ends and tabs, line and paragraph separators, bidirectional overrides, surrogates, non-characters.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -19,4 +23,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
 
 def escaped(text: str) -> str:
     """``text`` on one line, without what Markdown or HTML would act on."""
-    return text.translate(str.maketrans(ENTITIES))
+    return printable(text.translate(str.maketrans(ENTITIES)))
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters, halves of emoji and what turns the reading direction as Python writes them."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

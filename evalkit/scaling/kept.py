@@ -14,7 +14,7 @@ from evalkit.results.files import write_text
 from evalkit.results.provenance import hardware, machine
 from evalkit.scaling.cache_size import last_level_cache
 
-FOLDER, VERSION = "laws", 1
+FOLDER, VERSION = "laws", 2
 NOT_ASKED = "at_workload_seconds=0 leaves it out"
 
 

@@ -16,7 +16,7 @@ from evalkit.scaling.question import TIMED
 from evalkit.scaling.scans import OF_SCANS, exhaustive_laws
 from evalkit.scaling.timing import LEAST_CALLS, MOST_CALLS, SHARE_OF_TIMING, Figures
 
-NOTHING_GROWS = "a random order keeps nothing that would grow"
+NOTHING_GROWS = "it keeps nothing that would grow"
 
 
 def measure(retriever: Retriever, texts: list[str], asked: int, seconds: float, cache_bytes: int) -> AtSize:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from evalkit.arrays import FloatMatrix
 from evalkit.measures.laws import BATCH, SEARCH
-from evalkit.measures.quality import overlap_at
+from evalkit.measures.overlap import ExactSearch, rounding
 from evalkit.scaling.larger import Setting
+from evalkit.search.exact_scores import ExactScores
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import Searcher
+from evalkit.vectors.matrix import Vectors
 
 LEAST_ROWS, MOST_ROWS = 4_096, 16_384  # different filler vectors in an index
 OVERLAP_DEPTH = 10
@@ -76,6 +78,7 @@ def overlap(question: Question, searcher: Searcher, point: OperatingPoint) -> fl
 
     setting, queries = question.setting, question.queries
     vectors = setting.filler.vectors(searcher.documents, setting.dims)
-    _, exact = faiss.knn(queries, vectors, OVERLAP_DEPTH, metric=faiss.METRIC_INNER_PRODUCT)
+    _, first = faiss.knn(queries, vectors, OVERLAP_DEPTH, metric=faiss.METRIC_INNER_PRODUCT)
+    exact = ExactSearch(first, ExactScores(queries, Vectors(vectors, setting.dims)), rounding(setting.dims))
     rows = searcher.at(point).find(queries, OVERLAP_DEPTH).rows
-    return float(overlap_at(OVERLAP_DEPTH, rows, exact).mean())
+    return float(exact.overlap_at(OVERLAP_DEPTH, rows).mean())

@@ -4,6 +4,7 @@ from evalkit.measures.ranking import Ranking
 from evalkit.search.building import build
 from evalkit.search.documents import DocumentSearcher, chunk_order, chunks_for
 from evalkit.search.engine import Built, Engine, EngineFacts, Index, Plan, engine_of, plan
+from evalkit.search.exact_scores import ExactDocumentScores, ExactScores
 from evalkit.search.operating import OperatingPoint, check_breadth, operating_points
 from evalkit.search.searcher import Searcher
 from evalkit.vectors.cut import cut
@@ -14,6 +15,8 @@ __all__ = [
     "DocumentSearcher",
     "Engine",
     "EngineFacts",
+    "ExactDocumentScores",
+    "ExactScores",
     "Index",
     "OperatingPoint",
     "Plan",

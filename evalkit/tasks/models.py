@@ -1,7 +1,7 @@
 """What reads the texts of a run: an encoder with its store, or a retriever that needs no vectors."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import numpy as np
 from evalkit.config import HostedModel, ModelConfig, PricingConfig, RunConfig, VectorModel
 from evalkit.config.check import dims_list
 from evalkit.corpora import Corpus, Texts
+from evalkit.corpora.lint import Finding, finding
 from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
@@ -122,11 +123,19 @@ class IndexedCorpus:
         return CorpusRecord(
             model={**facts, "licence": model.licence, "options": asdict(model)["options"], "prompts": {}},
             corpus=corpus_facts(corpus),
-            findings=corpus.findings,
+            findings=(*corpus.findings, *self.unread()),
             embeddings=(),
             canaries=(Canary(corpus.name, "document", (), (), np.empty((0, 0), dtype=np.float16)),),
             queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
         )
+
+    def unread(self) -> Iterator[Finding]:
+        """Documents that are not empty and that it can't find."""
+        documents = self.corpus.documents
+        ids = [documents.ids[row] for row in self.retriever.unread]
+        if ids:
+            message = f"documents have no word that {self.model.name} reads, so it never finds them"
+            yield finding("documents_without_words", ids, len(documents), message)
 
 
 class LexicalModel:

@@ -52,8 +52,15 @@ class Vectors:
                 yield first, cut(block, self.dims, block if in_place else out[: len(block)])
 
     def take(self, rows: Rows) -> FloatMatrix:
-        """The vectors of ``rows`` (any shape): rows.shape + (dims,), float32."""
-        return cut(self.matrix[rows.ravel()], self.dims).reshape(*rows.shape, self.dims)
+        """The vectors of ``rows`` (any shape): rows.shape + (dims,), float32.
+
+        A file is mapped for this alone: pages that stay mapped would count as this process's memory.
+        """
+        matrix = self.matrix
+        if isinstance(matrix, np.memmap):
+            place = {"offset": matrix.offset, "shape": matrix.shape}
+            matrix = np.memmap(str(matrix.filename), dtype=matrix.dtype, mode="r", **place)
+        return cut(matrix[rows.ravel()], self.dims).reshape(*rows.shape, self.dims)
 
     def sample(self, seed: int = 0) -> FloatMatrix:
         """What quantizers are trained on: all rows, or of more than 100,000 as many drawn with ``seed``."""

@@ -83,7 +83,7 @@ def test_no_fingerprint_depends_on_clusters_since_no_score_does() -> None:
 
 def test_a_cluster_that_is_no_name_is_refused_with_its_line(colours: Path) -> None:
     write_keys(colours, [{}, {"cluster": ["a", "b"]}])
-    with pytest.raises(UserError, match=r"queries.jsonl line 2: 'cluster' is no name"):
+    with pytest.raises(UserError, match=r"queries.jsonl line 2: 'cluster' holds a list"):
         beir(colours)
 
 

@@ -56,7 +56,7 @@ def test_documents_are_what_a_reader_sees(files: Path, tmp_path: Path, capsys: p
 def test_questions_that_were_filled_in_stay_and_documents_are_renewed(files: Path, tmp_path: Path) -> None:
     folder = make(files, tmp_path)
     (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "how often to grease?"}\n')
-    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tnotes.txt\t1\n")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tnotes.txt\t1\nq1\tnew.txt\t1\n")
     (files / "new.txt").write_text("A new page.")
     (files / "notes.txt").unlink()
     make(files, tmp_path, "headings=true")

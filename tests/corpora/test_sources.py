@@ -24,7 +24,7 @@ def beir(folder: Path, **settings: object) -> dict[str, object]:
     [
         ("scifact", 5183, 300, 339),
         ("mbpp", 974, 974, 974),
-        ("cranfield", 1400, 225, 1837),
+        ("cranfield", 1398, 225, 1837),
         ("xquad-en", 240, 1185, 1185),
     ],
 )
@@ -44,6 +44,21 @@ def test_real_beir_folders_are_read_whole(
 def test_cranfields_two_empty_documents_are_found(shared_data: Path) -> None:
     corpus = load_corpus("beir", beir(shared_data / "cranfield"))
     assert [(f.check, f.examples) for f in corpus.findings] == [("empty_documents", ("471", "995"))]
+
+
+def test_a_folder_as_the_hub_lays_data_sets_out_is_read(colours: Path) -> None:
+    plain = load_corpus("beir", beir(colours))
+    for stem in ("corpus", "queries"):
+        (colours / stem).mkdir()
+        rows = pd.read_json(colours / f"{stem}.jsonl", lines=True, dtype=str)
+        rows.to_parquet(colours / stem / f"{stem}-00000-of-00001.parquet")
+        (colours / f"{stem}.jsonl").unlink()
+    qrels = pd.read_csv(colours / "qrels" / "test.tsv", sep="\t")
+    for part, rows in enumerate((qrels[:2], qrels[2:])):
+        rows.to_parquet(colours / "qrels" / f"test-0000{part}-of-00002.parquet")
+    (colours / "qrels" / "test.tsv").unlink()
+    moved = colours.rename(colours.with_name("colours [2]"))
+    assert load_corpus("beir", beir(moved)).fingerprint == plain.fingerprint
 
 
 def test_another_split_judges_other_queries(shared_data: Path) -> None:
@@ -83,14 +98,14 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(colours: Path) -
     [
         ("corpus.jsonl", b'{"_id": "d0", "text": "x"}\n{"_id": "d1", "text"', r"corpus.jsonl line 2 is not JSON"),
         ("corpus.jsonl", b'["d0"]\n', r"corpus.jsonl line 1 is no JSON object"),
-        ("corpus.jsonl", b'{"_id": "d0", "txt": "x"}\n', r"corpus.jsonl line 1 has no text in 'text'"),
+        ("corpus.jsonl", b'{"_id": "d0", "txt": "x"}\n', r"corpus.jsonl line 1 has no column 'text'"),
         ("corpus.jsonl", b'{"_id": "d0", "text": "caf\xe9"}\n', r"corpus.jsonl line 1 is not UTF-8"),
         ("corpus.jsonl", b"", "has no documents"),
-        ("queries.jsonl", b'{"_id": null, "text": "x"}\n', r"queries.jsonl line 1 has no text in '_id'"),
+        ("queries.jsonl", b'{"_id": null, "text": "x"}\n', r"queries.jsonl line 1 has nothing in '_id'"),
         ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\nq0\td0\n", r"test.tsv line 2 has 2 columns"),
-        ("qrels/test.tsv", b"q0\td0\tyes\n", r"test.tsv line 1: the grade 'yes' is no whole number"),
+        ("qrels/test.tsv", b"q0\td0\tyes\n", r"test.tsv line 1: no column of 'q0', 'd0', 'yes' is known as the query"),
         ("qrels/test.tsv", b"q0\td0\t1\nq0\td0\t2\n", r"test.tsv line 2 judges 'd0' for 'q0' with 2, line 1 with 1"),
-        ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\n", "no judged query"),
+        ("qrels/test.tsv", b"query-id\tcorpus-id\tscore\n", "has no judgments"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_read_is_named_with_its_line(colours: Path, file: str, content: bytes, expected: str) -> None:
@@ -143,15 +158,17 @@ def test_a_pair_judged_twice_is_refused_with_both_lines_in_any_order(
         load_corpus("table", case(shared_data, qrels))
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_pair_judged_twice_in_a_table_is_refused_with_both_rows(colours: Path, tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(("suffix", "places"), [("csv", ("line 4", "line 2")), ("parquet", ("row 3", "row 1"))])
+def test_a_pair_judged_twice_in_a_table_is_refused_with_both_rows(
+    colours: Path, tmp_path: Path, suffix: str, places: tuple[str, str]
+) -> None:
     rows = [("q0", "d0", 1), ("q1", "d1", 1), ("q0", "d0", 2)]
     frame = pd.DataFrame(rows, columns=["query_id", "document_id", "score"])
     file = tmp_path / f"qrels.{suffix}"
     (frame.to_csv if suffix == "csv" else frame.to_parquet)(file, index=False)
     settings = {"source": "table", "documents": str(colours / "corpus.jsonl"), "document_id": "_id"}
     settings |= {"queries": str(colours / "queries.jsonl"), "query_id": "_id", "qrels": str(file)}
-    with pytest.raises(UserError, match="row 3 judges 'd0' for 'q0' with 2, row 1 with 1"):
+    with pytest.raises(UserError, match=f"{places[0]} judges 'd0' for 'q0' with 2, {places[1]} with 1"):
         load_corpus("table", settings)
 
 
@@ -167,7 +184,7 @@ def test_mtebs_judgments_follow_the_same_rule() -> None:
     with pytest.raises(UserError, match="T judgment 2 judges '1' for 'q' with 0, judgment 1 with 2"):
         collect(read_judgments("T", relevant))
     assert collect(read_judgments("T", {1: {2: 1.0}})) == {"1": {"2": 1}}
-    with pytest.raises(UserError, match=r"T judgment 1: the grade '0.5' is no whole number"):
+    with pytest.raises(UserError, match=r"T judgment 1: the grade 0.5 is no whole number"):
         collect(read_judgments("T", {"q": {"d": 0.5}}))
 
 

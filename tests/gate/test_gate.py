@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -213,6 +214,25 @@ def test_the_overlap_of_old_index_and_new_queries_is_that_of_plain_numpy(make_ru
         nearest = [set(sorted(range(30), key=lambda i: -float(side[i] @ query))[:10]) for side in (old, new)]
         shares.append(len(nearest[0] & nearest[1]) / 10)
     assert found.overlap_at_10 == pytest.approx(np.mean(shares), abs=0.01)  # the canary keeps float16
+
+
+def test_new_queries_find_copies_in_the_old_index_whichever_of_them_come_first(
+    make_run: MakeRun, config: GateConfig
+) -> None:
+    """The old vectors of twenty copies are apart by as much as puts others of them first."""
+    new = unit(60, 16)
+    new[:20] = new[30:].mean(axis=0) / np.linalg.norm(new[30:].mean(axis=0))  # near all queries
+    old = new.copy()
+    old[:20] += 0.02 * unit(20, 16, seed=4)
+    before, after = (make_run({(8, "x"): SCORES}, vectors=vectors) for vectors in (old, new))
+    (found,) = decide(config, before, after).spaces
+    shares = []
+    for query in new[30:]:
+        by_new, by_old = (sorted(range(30), key=lambda row: -float(side[row] @ query))[:10] for side in (new, old))
+        texts = (Counter(max(row, 19) for row in rows) for rows in (by_new, by_old))  # the copies are one text
+        shares.append((len({*by_new} & {*by_old}), (next(texts) & next(texts)).total()))
+    assert np.mean([ids for ids, _ in shares]) < 8
+    assert found.overlap_at_10 == pytest.approx(np.mean([same for _, same in shares]) / 10, abs=0.01)
 
 
 def test_an_index_of_other_parts_of_the_documents_can_not_stay(make_run: MakeRun, config: GateConfig) -> None:

@@ -19,6 +19,7 @@ from evalkit.measures.ranking import tie_order
 from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.tasks import models
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
+from tests.conftest import WriteBeir
 
 pytest.importorskip("bm25s")
 DOCUMENTS = ["the red apples of a tree", "green apple, red apple", "a river", "stones in the river"]
@@ -60,6 +61,71 @@ def test_another_language_has_its_own_stems() -> None:
     assert bm25(["Die Häuser am Fluss"], language="de").read("Das Haus und die Häuser") == ["haus", "haus"]
 
 
+CHINESE = ["猫在满足时会发出咕噜声。", "狗会对陌生人吠叫。", "股市因通胀担忧而下跌。"]
+THAI = ["แมวส่งเสียงครางเมื่อพอใจ", "สุนัขเห่าใส่คนแปลกหน้า", "ตลาดหุ้นตกเพราะเงินเฟ้อ"]
+HINDI = ["बिल्ली खुश होने पर घुरघुराती है", "कुत्ता अजनबी पर भौंकता है", "बाज़ार गिर गया"]
+
+
+@pytest.mark.parametrize(
+    ("documents", "queries"),
+    [
+        (CHINESE, ["猫为什么咕噜", "狗对谁吠叫", "股市为什么下跌"]),
+        (THAI, ["ทำไมแมวจึงคราง", "สุนัขเห่าใคร", "ตลาดหุ้นตกทำไม"]),
+        (HINDI, ["बिल्ली क्यों", "कुत्ता किस पर भौंकता", "बाज़ार"]),
+        (["cafe\u0301 noir", "thé vert", "eau"], ["café", "the\u0301", "eau"]),
+    ],
+)
+def test_any_script_is_searched_without_a_language(documents: list[str], queries: list[str]) -> None:
+    retriever = bm25(documents)
+    assert [int(retriever.scores(retriever.read(query)).argmax()) for query in queries] == [0, 1, 2]
+
+
+def test_the_revision_tells_words_of_all_scripts_where_they_change_what_is_found() -> None:
+    plain, chinese = bm25().revision(), bm25([*DOCUMENTS, *CHINESE]).revision()
+    assert "all scripts" not in plain
+    assert chinese == plain.replace(" {", ", words of all scripts {")
+
+
+@pytest.mark.parametrize(
+    ("documents", "unread"),
+    [
+        (["the a an", "of", "and the"], [0, 1, 2]),
+        (["😀🎉", "", "7", "…"], [0, 1, 2, 3]),
+        ([""], [0]),
+        (["the", "red apple", ""], [0, 2]),
+        (["2024 1066", "12"], []),
+        (["one document"], []),
+    ],
+)
+def test_documents_without_words_are_told_and_never_found(
+    documents: list[str], unread: list[int], recwarn: pytest.WarningsRecorder
+) -> None:
+    retriever = bm25(documents)
+    assert list(retriever.unread) == unread
+    place = tie_order([str(row) for row in range(len(documents))])
+    for query in ("", "the", "😀", "unheard", "red apple 2024 12 one document"):
+        scores = retriever.scores(retriever.read(query))
+        assert scores.shape == (len(documents),)
+        assert np.isfinite(scores).all()
+        assert not set(best(scores, 3, place).rows.ravel().tolist()) & set(unread)
+    assert retriever.repeated(3).scores([]).shape == (len(documents) * 3,)
+    assert not recwarn.list
+
+
+def test_a_corpus_of_nothing_but_stopwords_is_run_to_the_end_with_a_finding(
+    write_beir: WriteBeir, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    folder = write_beir({"a": "the", "b": "", "c": "of and"}, {"q": "the"}, [("q", "a", 1)])
+    found = run(tmp_path, "model=bm25", "corpus=beir", f"corpus.beir.path={folder}", "top_k=10", "measures=[nDCG@10]")
+    (point,) = found.about["points"]
+    assert point["nDCG@10"] == 0
+    assert {name for name, value in point.items() if value is None} == {*point["unmeasured"], "dims"}
+    (corpus,) = found.about["corpora"]
+    (finding,) = [each for each in corpus["lint"] if each["check"] == "documents_without_words"]
+    assert (finding["count"], finding["total"], finding["examples"]) == (2, 2, ["a", "c"])
+    assert not [warning for warning in recwarn.list if warning.category is RuntimeWarning]
+
+
 def run(tmp_path: Path, *arguments: str) -> StoredRun:
     assert main([*arguments, f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path / 'store'}"]) == 0
     return read_run(stored_runs(tmp_path / "results")[-1])
@@ -69,6 +135,7 @@ def run(tmp_path: Path, *arguments: str) -> StoredRun:
     ("name", "task", "subset"),
     [
         ("xquad-en", "XQuADRetrieval", "en/validation"),
+        ("xquad-de", "XQuADRetrieval", "de/validation"),  # by English stems and stopwords, as published
         ("mbpp", "MBPPRetrieval", "default/test"),
         ("scifact", "SciFact", "default/test"),
     ],

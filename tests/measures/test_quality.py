@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import UserError
-from evalkit.measures.quality import Judge, overlap_at, parse_measures
+from evalkit.measures.quality import Judge, check_shares, parse_measures
 from evalkit.measures.ranking import order, tie_order
 
 TREC_NAMES = {
@@ -56,6 +56,32 @@ def test_trap_14_figures_are_trec_evals(qrels: dict[str, dict[str, int]], run: d
         )
 
 
+EXTREMES = st.dictionaries(st.sampled_from(DOCUMENTS), st.sampled_from([-100, -2, -1, 0, 1, 100]), min_size=1)
+SHARES = ("nDCG@10", "R@10", "AP@10", "RR@10", "Bpref", "Rprec")
+
+
+@settings(deadline=None)
+@given(EXTREMES, SCORES)
+def test_any_grade_gives_a_share_and_junk_is_as_good_as_irrelevant(
+    grades: dict[str, int], scores: dict[str, float]
+) -> None:
+    """TREC's web tracks grade junk with -2, which crashes trec_eval's own code."""
+    measures = {name: ir_measures.parse_measure(name) for name in SHARES}
+    run = {"q": ranked(scores)}
+    figures = Judge(measures, {"q": grades}).score(run).mean
+    assert all(0 <= figure <= 1 for figure in figures.values())
+    plain = {document: 0 if grade < -1 else grade for document, grade in grades.items()}
+    assert figures == Judge(measures, {"q": plain}).score(run).mean
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
+def test_a_figure_that_is_no_share_is_never_handed_on(wrong: float) -> None:
+    check_shares("R@10", np.array([0.0, 1.0]), ["a", "b"])
+    check_shares("NumRet", np.array([10.0]), ["a"])
+    with pytest.raises(ArithmeticError, match=r"R@10 of query 'b' is .*, not between 0 and 1"):
+        check_shares("R@10", np.array([0.5, wrong]), ["a", "b"])
+
+
 @settings(deadline=None)
 @given(GRADES, SCORES)
 def test_trap_14_rr_at_10_breaks_ties_as_every_other_measure_does(
@@ -88,10 +114,3 @@ def test_any_name_of_ir_measures_is_a_measure(name: str) -> None:
 def test_what_can_not_be_computed_is_refused(name: str) -> None:
     with pytest.raises(UserError):
         parse_measures([name], 100)
-
-
-def test_overlap_is_the_share_of_the_exact_first_ten_that_was_found() -> None:
-    exact = np.array([[0, 1, 2], [3, 4, -1], [5, 6, 7]])
-    found = np.array([[2, 1, 9], [4, 3, -1], [-1, -1, -1]])
-    assert overlap_at(3, found, exact).tolist() == [2 / 3, 1, 0]
-    assert overlap_at(2, found, exact).tolist() == [1 / 2, 1, 0]

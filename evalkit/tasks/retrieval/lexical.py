@@ -94,7 +94,7 @@ class LexicalRetriever:
     def figures(self) -> Mapping[str, Any]:
         retriever, seconds = self.retriever, self.indexed.build_seconds
         counts = [retriever.query_tokens(text) for text in self.texts]
-        tokens, documents = retriever.tokens, len(self.context.corpus.documents)
+        tokens, documents = retriever.tokens or None, len(self.context.corpus.documents)
         return {
             "bytes_per_vector": retriever.bytes_per_document,
             "chunks_per_document": 1.0,

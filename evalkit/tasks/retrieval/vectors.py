@@ -17,12 +17,22 @@ from evalkit.embeddings.passes import Progress
 from evalkit.embeddings.record import revision
 from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
-from evalkit.measures.quality import overlap_at
+from evalkit.measures.overlap import ExactSearch, PairScores, rounding
 from evalkit.measures.ranking import Ranking
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
-from evalkit.search import DocumentSearcher, Searcher, Vectors, build, chunk_order, cut, operating_points
+from evalkit.search import (
+    DocumentSearcher,
+    ExactDocumentScores,
+    ExactScores,
+    Searcher,
+    Vectors,
+    build,
+    chunk_order,
+    cut,
+    operating_points,
+)
 from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
 from evalkit.tasks.models import EncodedCorpus
@@ -40,9 +50,7 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
     advance = progress(f"{context.corpus.name} settings", len(dims) * len(config.quantization) * len(config.index))
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
-        depth = min(max(OVERLAP_DEPTHS), config.top_k)
-        with closing(build_searcher(context, read, width, *EXACT, CPU)) as exhaustive:
-            exact = exhaustive.rank(queries, depth, context.excluded)
+        exact = exact_search(context, read, width, queries)
         settings = product(config.quantization.items(), config.index.items())
         for (quantization_name, quantization), (index_name, index) in settings:
             with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
@@ -54,6 +62,19 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
                     )
                     yield VectorRetriever(context, read, setting, searcher.at(point), queries, exact, at_size, index)
             advance(1)
+
+
+def exact_search(context: PointContext, read: EncodedCorpus, dims: int, queries: FloatMatrix) -> ExactSearch:
+    """What exact float32 search at these ``dims`` finds, as deep as overlaps go, and how it scores any document."""
+    depth = min(max(OVERLAP_DEPTHS), context.config.top_k)
+    with closing(build_searcher(context, read, dims, *EXACT, CPU)) as exhaustive:
+        rows = exhaustive.rank(queries, depth, context.excluded).rows
+    chunks = read.embeddings.chunks
+    of_vectors = ExactScores(queries, Vectors(read.embeddings.documents.vectors, dims))
+    scores: PairScores = of_vectors
+    if chunks.document is not None:
+        scores = ExactDocumentScores(of_vectors, chunks.document, context.config.chunking.top_chunks)
+    return ExactSearch(rows, scores, rounding(dims))
 
 
 def setting_of(
@@ -111,7 +132,7 @@ class VectorRetriever:
     setting: Setting
     searcher: Searcher | DocumentSearcher
     queries: FloatMatrix
-    exact: Ranking
+    exact: ExactSearch
     at_size: AtSize
     index: IndexConfig
 
@@ -176,7 +197,7 @@ class VectorRetriever:
     def overlap(self, ranking: Ranking) -> Mapping[str, Floats | None]:
         top_k = self.context.config.top_k
         return {
-            f"overlap@{depth}": overlap_at(depth, ranking.rows, self.exact.rows) if depth <= top_k else None
+            f"overlap@{depth}": self.exact.overlap_at(depth, ranking.rows) if depth <= top_k else None
             for depth in OVERLAP_DEPTHS
         }
 

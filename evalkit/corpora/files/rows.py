@@ -1,0 +1,181 @@
+"""The rows of JSON Lines, CSV, TSV and Parquet files, one by one, so that every complaint names a file and a row."""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit.corpora.files.opening import files_of, read_lines, without_compression
+from evalkit.errors import UserError, first_line
+
+Row = dict[str, Any]
+PlacedRows = Iterator[tuple[str, Row]]
+
+PARQUET_ROWS = 10_000
+
+
+def read_rows(path: str | Path, columns: Sequence[str] = (), swallowed: list[str] | None = None) -> PlacedRows:
+    """("<file> line|row <n>", column → value) of every row of the files that ``path`` names.
+
+    ``columns`` are all that the caller reads, the id's first; empty reads all. ``swallowed`` is given the beginnings
+    of rows that seem to lie within a field of another row (CSV, after a stray quote). A folder's ``name=value``, as
+    Hive writes them, are columns too. Raises UserError for what can't be read.
+    """
+    named = Path(path).expanduser()
+    for file in files_of(path):
+        read = READERS.get(format_of(file)) or READERS.get(format_of(named))
+        if read is None:
+            raise UserError(f"{file} is none of {', '.join(f'.{name}' for name in READERS)}.", "Convert it to one.")
+        folders = file.parent.relative_to(named).parts if named.is_dir() else ()
+        partition = dict(part.split("=", 1) for part in folders if "=" in part)
+        for where, row in read(file, columns, [] if swallowed is None else swallowed):
+            yield where, {**partition, **row} if partition else row
+
+
+def format_of(file: Path) -> str:
+    return without_compression(file.name).rpartition(".")[2].lower()
+
+
+def read_jsonl(file: Path, columns: Sequence[str] = (), swallowed: list[str] | None = None) -> PlacedRows:
+    """The objects of a JSON Lines file; empty lines are passed over. Raises UserError for a line that is no object."""
+    for number, line in read_lines(file):
+        if not line.strip():
+            continue
+        where = f"{file} line {number}"
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{where} is not JSON: {error.msg} (column {error.colno}).", one_object(line)) from None
+        except (RecursionError, ValueError) as error:
+            raise UserError(f"{where} is not JSON that can be read: {first_line(error)}.") from None
+        if not isinstance(value, dict):
+            raise UserError(f"{where} is no JSON object.", one_object(line))
+        yield where, value
+
+
+def one_object(line: str) -> str:
+    return "Write one object in each line (JSON Lines), not one list." if line.lstrip().startswith("[") else ""
+
+
+def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> PlacedRows:
+    """The rows of a CSV or TSV file with a header.
+
+    Raises UserError for a row with something in a field beyond the header's, and for a quote that is never closed.
+    """
+    lines = PhysicalLines(file)
+    csv.field_size_limit(sys.maxsize)
+    header = next(lines, "")
+    delimiter = delimiter_of(header)
+    try:
+        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        if not any(names):
+            raise UserError(f"{file} has no header: its first line is empty.", "Name its columns there.")
+        if twice := [name for name in columns or names if names.count(name) > 1 and name]:
+            raise UserError(f"{file} has two columns '{twice[0]}'.", "Keep one of them, or name them apart.")
+        yield from csv_rows(file, lines, names, delimiter, columns, swallowed)
+    except csv.Error as error:
+        raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
+
+
+def delimiter_of(header: str) -> str:
+    """What most fields of a header stand between: commas, semicolons or tabs."""
+    return max(",;\t", key=header.count)
+
+
+def csv_rows(
+    file: Path,
+    lines: "PhysicalLines",
+    names: Sequence[str],
+    delimiter: str,
+    columns: Sequence[str],
+    swallowed: list[str],
+) -> PlacedRows:
+    key = names.index(columns[0]) if columns and columns[0] in names else 0
+    lines.taken.clear()
+    for number, cells in enumerate((cells for cells in csv.reader(lines, delimiter=delimiter) if cells), 1):
+        where, physical = f"{file} row {number}", list(lines.taken)
+        lines.taken.clear()
+        if lines.ended and "".join(physical).count('"') % 2:
+            raise UserError(f"{where} opens a quote that is never closed.", "Double the quotes within a field.")
+        if beyond := [cell for cell in cells[len(names) :] if cell.strip()]:
+            raise UserError(
+                f"{where} has {len(cells)} fields, its header {len(names)}: {ascii(beyond[0])[:60]} is in none.",
+                "Quote fields that hold the delimiter.",
+            )
+        if len(cells) > key:
+            swallowed += within(physical[1:], cells[key], key, len(names), delimiter)
+        yield where, dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=False))
+
+
+class PhysicalLines(Iterator[str]):
+    """A file's lines for csv.reader; ``taken`` are those that it has read of the current row."""
+
+    def __init__(self, file: Path) -> None:
+        self.lines = read_lines(file)
+        self.taken: list[str] = []
+        self.ended = False
+
+    def __next__(self) -> str:
+        try:
+            _, line = next(self.lines)
+        except StopIteration:
+            self.ended = True
+            raise
+        self.taken.append(line)
+        return line
+
+
+def within(continued: Iterable[str], id_: str, key: int, width: int, delimiter: str) -> Iterator[str]:
+    """Ids of rows among the lines that a field goes on over: as many fields, and an id written like this row's."""
+    for line in continued:
+        cells = line.rstrip("\r\n").split(delimiter)
+        if len(cells) == width and shape(cells[key]) == shape(id_):
+            yield cells[key]
+
+
+def shape(id_: str) -> str:
+    """``doc-17`` and ``doc-4`` are written alike: ``a-9``."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", id_.strip()))
+
+
+def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> PlacedRows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(file) as opened:
+            schema = opened.schema_arrow
+            wanted = [f.name for f in schema if not columns or f.name in columns or not is_apart(f.type)]
+            for batch in opened.iter_batches(PARQUET_ROWS, columns=wanted):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{file} row {number}", row
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{file} is not UTF-8 after row {number}: {error.reason}.", "Store its texts as UTF-8."
+        ) from None
+    except (pa.ArrowException, ValueError, OverflowError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UserError(f"{file} is no Parquet file that can be read: {first_line(error)}.") from None
+
+
+def is_apart(type_: Any) -> bool:
+    """Whether a column of this Arrow type is left unread where nobody asks for it: vectors and objects are large."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_nested(type_) or pa.types.is_temporal(type_))
+
+
+READERS: dict[str, Callable[[Path, Sequence[str], list[str]], PlacedRows]] = {
+    "jsonl": read_jsonl,
+    "ndjson": read_jsonl,
+    "json": read_jsonl,
+    "csv": read_csv,
+    "tsv": read_csv,
+    "parquet": read_parquet,
+}

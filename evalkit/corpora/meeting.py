@@ -1,0 +1,55 @@
+"""Do the ids of the judgments meet those of the texts? Where none does, no figure would mean anything."""
+
+import unicodedata
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
+
+from evalkit.errors import UserError
+
+SHOWN = 3
+LOOKED_AT = 1000
+LARGE_SHARE = 0.2
+
+CAUSES: dict[str, Callable[[str], str]] = {
+    "spaces around them": str.strip,
+    "composed and decomposed characters (NFC, NFD)": lambda id_: unicodedata.normalize("NFC", id_),
+    "upper and lower case": str.casefold,
+    "leading zeros that were lost": lambda id_: id_.lstrip("0") or "0",
+    "numbers that became decimals (1.0 for 1)": lambda id_: id_.removesuffix(".0"),
+    "a file's suffix or a folder before them": lambda id_: id_.rpartition("/")[2].partition(".")[0],
+}
+
+
+def refuse_strangers(
+    corpus: str, what: str, judged: Collection[str], known: Collection[str], others: Collection[str]
+) -> None:
+    """Raises UserError where none of the ``judged`` ids of ``what`` (documents or queries) is among ``known``.
+
+    ``others`` are the ids of the other side, as which they may have been taken.
+    """
+    if not judged or any(id_ in known for id_ in judged):
+        return
+    cause = likely_cause(judged, known, others)
+    raise UserError(
+        f"corpus '{corpus}': none of {len(judged):,} judged {what} is among the {len(known):,} {what}. "
+        f"Judged are {shown(judged)}; there are {shown(known)}.",
+        f"They differ in {cause}." if cause else "Are the judgments of this collection, and of this split?",
+    )
+
+
+def likely_cause(strangers: Collection[str], known: Collection[str], others: Collection[str] = ()) -> str | None:
+    """What at least half of the ``strangers`` have to lose to be ``known``; null where nothing explains them."""
+    looked_at = list(islice(strangers, LOOKED_AT))
+    enough = len(looked_at) / 2
+    if sum(id_ in others for id_ in looked_at) >= enough:
+        return "their columns: queries stand where documents should, or the other way round"
+    for cause, plain in CAUSES.items():
+        plain_known = set(map(plain, known))
+        if sum(plain(id_) in plain_known for id_ in looked_at) >= enough:
+            return cause
+    return None
+
+
+def shown(ids: Iterable[str]) -> str:
+    """The first few, written so that every difference is seen."""
+    return ", ".join(ascii(id_) for id_ in islice(ids, SHOWN))

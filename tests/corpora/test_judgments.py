@@ -1,0 +1,120 @@
+"""Judgments are read by the names above them, in every order and format that people keep them in."""
+
+import gzip
+import json
+from itertools import permutations
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evalkit.corpora.judgments import Names, collect, read_judgments
+from evalkit.errors import UserError
+
+QRELS = {"q0": {"guide 0.md": 2, "1": 0}, "q1": {"1": 1}}
+TRIPLES = [(query, document, grade) for query, grades in QRELS.items() for document, grade in grades.items()]
+
+
+def read(file: Path, text: str | bytes, names: Names | None = None) -> tuple[dict[str, dict[str, int]], list[str]]:
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    ignored: list[str] = []
+    return collect(read_judgments(file, names or Names(), ignored)), ignored
+
+
+def lines(rows: list[tuple[object, ...]], separator: str = "\t") -> str:
+    return "".join(separator.join(map(str, row)) + "\n" for row in rows)
+
+
+NAMES = {
+    "query": ("query-id", "query_id", "qid", "QueryID", '"query"', "Topic", "topic id"),
+    "document": ("corpus-id", "doc_id", "DOCNO", "docid", '"Document.ID"', "doc", "passage_id"),
+    "grade": ("score", "Relevance", "rel", "GRADE", '"rating"', "label", "judgment"),
+}
+
+
+@pytest.mark.parametrize(("query", "document", "grade"), zip(*NAMES.values(), strict=True))
+def test_columns_are_what_they_are_called_in_any_order(tmp_path: Path, query: str, document: str, grade: str) -> None:
+    header = (query, document, grade)
+    for order in permutations(range(3)):
+        rows = [header, *TRIPLES]
+        text = lines([tuple(row[i] for i in order) for row in rows])
+        assert read(tmp_path / "q.tsv", text) == (QRELS, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("q.tsv", lines(TRIPLES)),
+        ("q.tsv", lines([(q, 0, d, g) for q, d, g in TRIPLES])),
+        ("q.tsv", lines([("query_id", "iter", "doc_id", "rel"), *((q, "Q0", d, g) for q, d, g in TRIPLES)])),
+        ("q.tsv", "\ufeffQuery-ID\tCorpus-ID\tScore\r\n" + lines(TRIPLES).replace("\n", "\r\n")),
+        ("q.tsv", "# judged by two people\n\n" + lines([("qid", "docid", "label"), *TRIPLES]) + "# the end\n\n"),
+        ("q.tsv", "# qid\tdocid\tlabel\n" + lines(TRIPLES)),
+        ("q.tsv", lines([(f'"{q}"', f'"{d}"', f'"{g}"') for q, d, g in [("qid", "doc", "rel"), *TRIPLES]])),
+        ("q.csv", lines(TRIPLES, ",")),
+        ("q.csv", lines([("qid", "docid", "label"), *TRIPLES], ";")),
+        ("q.csv", lines([("score", "corpus-id", "query-id"), *((g, f'"{d}"', q) for q, d, g in TRIPLES)], ",")),
+        ("q.txt", lines([(q, d, g) for q, d, g in TRIPLES])),
+        ("q.tsv.gz", gzip.compress(lines(TRIPLES).encode(), mtime=0)),
+        ("q.jsonl", "".join(json.dumps({"score": g, "docno": d, "topic": q}) + "\n" for q, d, g in TRIPLES)),
+    ],
+)
+def test_the_same_judgments_come_out_of_every_layout(tmp_path: Path, name: str, text: str | bytes) -> None:
+    assert read(tmp_path / name, text) == (QRELS, [])
+
+
+def test_parquet_is_read_by_its_names_too(tmp_path: Path) -> None:
+    frame = pd.DataFrame(TRIPLES, columns=["query-id", "corpus-id", "score"])[["score", "corpus-id", "query-id"]]
+    frame.to_parquet(tmp_path / "q.parquet")
+    assert collect(read_judgments(tmp_path / "q.parquet")) == QRELS
+
+
+def test_trecs_columns_are_separated_by_any_space(tmp_path: Path) -> None:
+    assert read(tmp_path / "q.qrels", "301 0  FBIS3-1 1\n301\t0 FBIS3-2 -1\n")[0] == {
+        "301": {"FBIS3-1": 1, "FBIS3-2": -1}
+    }
+
+
+def test_columns_that_are_not_read_are_said(tmp_path: Path) -> None:
+    rows = [("qid", "source", "doc_id", "grade", "query"), *((q, "people", d, g, "which?") for q, d, g in TRIPLES)]
+    assert read(tmp_path / "q.tsv", lines(rows)) == (QRELS, ["source", "query"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "user\titem\tstars\nq0\td0\t1\n",
+            r"line 1: no column of 'user', 'item', 'stars' is known as the query or the",
+        ),
+        ("query-id\tcorpus-id\tstars\nq0\td0\t1\n", r"'query-id', 'corpus-id', 'stars' is known as the grade\."),
+        ("query-id\tcorpus-id\nq0\td0\n", r"'query-id', 'corpus-id' is known as the grade"),
+        ("q0 d0\n", r"line 1: no column of 'q0', 'd0' is known as the query"),
+        ("q0 1 d0 2 3\n", r"line 1 has 5 columns: 'q0 1 d0 2 3'"),
+        ("qid\tdoc\trel\nq0\td0\n", r"line 2 has 1 columns|line 2 has 2 columns"),
+        ("qid\tdoc\trel\nq0\t\t1\n", r"line 2 has nothing in 'doc'"),
+        ("q0\t\t1\n", r"line 1 has nothing in 'document'"),
+        ("qid\tdoc\trel\nq0\td0\tyes\n", r"line 2: the grade 'yes' is no whole number"),
+    ],
+)
+def test_a_header_or_line_that_is_not_understood_is_quoted(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        read(tmp_path / "q.tsv", text)
+
+
+def test_names_that_are_given_win_and_must_be_there(tmp_path: Path) -> None:
+    rows = [("user", "qid", "item", "stars"), *(("u", q, d, g) for q, d, g in TRIPLES)]
+    assert read(tmp_path / "q.tsv", lines(rows), Names(document="item", grade="stars"))[0] == QRELS
+    assert read(tmp_path / "q.tsv", lines(rows), Names(document="item", all_relevant=True))[0] == {
+        "q0": {"guide 0.md": 1, "1": 1},
+        "q1": {"1": 1},
+    }
+    with pytest.raises(UserError, match="known as the document"):
+        read(tmp_path / "q.tsv", lines(rows), Names(document="items", grade="stars"))
+
+
+def test_two_places_of_one_pair_are_named_across_files(tmp_path: Path) -> None:
+    for name, grade in (("a.jsonl", 1), ("b.jsonl", 2)):
+        (tmp_path / name).write_text(json.dumps({"qid": "q", "docid": "d", "score": grade}) + "\n")
+    with pytest.raises(UserError, match=r"b\.jsonl line 1 judges 'd' for 'q' with 2, .*a\.jsonl line 1 with 1"):
+        collect(read_judgments(tmp_path))
