@@ -5,11 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.hub import client
+from evalkit.errors import UserError
+from evalkit.hub import Snapshot, client, model_files, snapshot
 from tests.hub.repositories import copied
 from tests.hub.stub import StubHub
 
 NAME, COMMIT = "someone/tiny", "a" * 40
+NEED = model_files("model", allow_pickle=False, with_code=False)
+HINT = "Give a copy: model.path=<folder>."
+
+
+def fetched(revision: str | None = COMMIT, name: str = NAME) -> Snapshot:
+    return snapshot(name, revision, NEED, HINT)
+
+
+def refused(revision: str | None = COMMIT, name: str = NAME) -> str:
+    with pytest.raises(UserError) as error:
+        fetched(revision, name)
+    return str(error.value)
 
 
 @pytest.fixture
