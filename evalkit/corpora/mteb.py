@@ -11,6 +11,9 @@ from evalkit.corpora.files.cells import grade_of, id_of
 from evalkit.corpora.judgments import Judgment, collect
 from evalkit.corpora.records import Columns
 from evalkit.errors import UserError, did_you_mean, first_line, require
+from evalkit.hub.data_sets import data_set_loading, refuse_other_revisions
+
+USE_A_COPY = "Or use a local copy: corpus=beir corpus.beir.path=<folder>."
 
 DOCUMENTS = Columns(("id",), ("text",), ("title",), optional=True)
 QUERIES = Columns(("id",), ("text",))
@@ -21,21 +24,18 @@ def load(settings: MtebCorpus, name: str) -> Corpus:
     task = retrieval_task(settings)
     subset = settings.subset or ("default" if "default" in task.hf_subsets else task.hf_subsets[0])
     task.hf_subsets = [subset]
-    try:
+    source = task.metadata.dataset
+    with data_set_loading(source["path"], source["revision"], USE_A_COPY):
         from huggingface_hub.utils import logging
 
         logging.set_verbosity_error()
         task.load_data()
         task.convert_v1_dataset_format_to_v2(num_proc=None)
-    except (OSError, ConnectionError) as error:
-        raise UserError(
-            f"corpus '{name}': mteb could not fetch {settings.task} ({type(error).__name__}).",
-            "Connect to the hub once, or use a local copy: corpus=beir corpus.beir.path=<folder>.",
-        ) from None
     splits = task.dataset[subset]
     if settings.split not in splits:
         raise UserError(f"{settings.task} has no split '{settings.split}'.", did_you_mean(settings.split, splits))
     data = splits[settings.split]
+    refuse_other_revisions(source["path"], source["revision"], [data["corpus"], data["queries"]], USE_A_COPY)
     ignore = settings.ignore_identical_ids
     default_name = settings.task if subset == "default" else f"{settings.task}/{subset}"
     documents, queries = (numbered(f"{settings.task} {side}", data[side]) for side in ("corpus", "queries"))

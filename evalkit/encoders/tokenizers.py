@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from evalkit.encoders.local.weights import file_of, hub_file
+from evalkit.encoders.local.weights import file_of
 from evalkit.errors import UserError, require
+from evalkit.hub import only, snapshot
 
 TOKENIZER_FILE = "tokenizer.json"
 HINT = "Give its own: model.tokenizer=<tokenizer.json, a folder or package that has one, or a name on the hub>."
@@ -17,9 +18,9 @@ def named_tokenizer(name: str | None, model: str) -> Any:
     for package in ("tokenizers", "huggingface_hub"):
         require(package, "chunking", f"model.tokenizer={name}")
     is_of_hub = name.count("/") == 1 and not Path(name).expanduser().exists()
-    return tokenizer_of(
-        hub_file(name, TOKENIZER_FILE, HINT) if is_of_hub else file_of(name, TOKENIZER_FILE, "model.tokenizer")
-    )
+    if is_of_hub:
+        return tokenizer_of(snapshot(name, None, only(TOKENIZER_FILE), HINT).folder / TOKENIZER_FILE)
+    return tokenizer_of(file_of(name, TOKENIZER_FILE, "model.tokenizer"))
 
 
 def tokenizer_of(file: Path) -> Any:

@@ -15,10 +15,19 @@ import psutil
 from evalkit.arrays import Rows
 from evalkit.config import RerankerConfig, RuntimeConfig
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
-from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS, quiet_transformers
+from evalkit.encoders.local.loading import (
+    code_revision,
+    limit_length,
+    quiet_transformers,
+    refuse_invented,
+    refuse_without_words,
+    sound_loading,
+)
+from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
-from evalkit.encoders.local.weights import folder_sha256, hub_commit, hub_folder
-from evalkit.errors import UserError, first_line, require
+from evalkit.encoders.local.weights import folder_sha256, names_in, weights_name
+from evalkit.errors import UserError, require
+from evalkit.hub import commit_of, model_files, refuse_pickles, snapshot
 
 
 class PairScores(NamedTuple):
@@ -41,22 +50,38 @@ class CrossEncoder:
     def __init__(self, config: RerankerConfig, runtime: RuntimeConfig, where: str = "stages.local") -> None:
         self.config = config
         self.runtime = runtime
+        self.where = where
         require("sentence_transformers", "local", f"reranker={config.name}")
+        self.hint = f"Give a folder with its files: {where}.path=<folder>."
         if config.path is None:
-            hint = f"Give a folder with its files: {where}.path=<folder>."
-            self.config = replace(config, revision=hub_commit(config.name, config.revision, hint))
-            self.folder = hub_folder(config.name, self.config.revision, f"{where}.path")
+            self.config = replace(config, revision=commit_of(config.name, config.revision, self.hint))
+            need = model_files(where, config.allow_pickle, with_code=config.trust_remote_code)
+            self.fetched = snapshot(config.name, self.config.revision, need, self.hint)
+            self.folder = self.fetched.folder
             return
         self.folder = Path(config.path).expanduser()
         if not self.folder.is_dir():
             raise UserError(f"{where}.path={config.path} is no folder.", "Give a sentence-transformers folder.")
+        if not config.allow_pickle:
+            refuse_pickles(config.name, names_in(self.folder), where)
+
+    @cached_property
+    def code(self) -> tuple[str, str] | None:
+        """The other repository whose code is run, and its commit; null where there is none, or none is allowed."""
+        return code_revision(self.folder, self.hint) if self.config.trust_remote_code else None
+
+    @cached_property
+    def weights(self) -> str:
+        if self.config.path is None:
+            return weights_name(self.fetched, self.code)
+        return f"sha256:{folder_sha256(self.folder)}" + (f" code:{'@'.join(self.code)}" if self.code else "")
 
     def identity(self) -> Mapping[str, Any]:
         """Everything but the texts that decides a score: plain JSON values. Loads nothing."""
         return {
             "reranker": self.config.name,
             "revision": self.config.revision,
-            "weights": f"sha256:{folder_sha256(self.folder)}" if self.config.path else f"hub:{self.config.revision}",
+            "weights": self.weights,
             "max_length": self.config.max_length,
             "device": self.runtime.device,
             "precision": self.runtime.precision,
@@ -83,17 +108,22 @@ class CrossEncoder:
 
         torch.set_num_threads(self.runtime.threads or psutil.cpu_count(logical=False) or 1)
         config = self.config
-        try:
-            with quiet_transformers():
-                model = sentence_transformers.CrossEncoder(
-                    str(self.folder),
-                    device=self.device,
-                    max_length=config.max_length,
-                    trust_remote_code=config.trust_remote_code,
-                    model_kwargs={"dtype": getattr(torch, DTYPES[self.runtime.precision])},
-                )
-        except (OSError, ValueError) as error:
-            raise UserError(f"{config.name} can't be loaded: {first_line(error)}") from None
+        shared = {"code_revision": self.code[1]} if self.code else {}
+        with sound_loading(config.name, self.where) as invented:
+            model = sentence_transformers.CrossEncoder(
+                str(self.folder),
+                device=self.device,
+                local_files_only=True,
+                trust_remote_code=config.trust_remote_code,
+                model_kwargs={"dtype": getattr(torch, DTYPES[self.runtime.precision]), **shared},
+                config_kwargs=dict(shared),
+                processor_kwargs=dict(shared),
+            )
+            refuse_without_words(config.name, model.tokenizer)
+            limit_length(model, config.name, self.where, config.max_length, model.model)
+            if invented:
+                example = model.predict([("an example", "and another")], convert_to_tensor=True)
+                refuse_invented(config.name, invented, example)
         if model.num_labels != 1:
             raise UserError(f"{config.name} gives {model.num_labels} scores for a pair; a reranker gives one.")
         return model

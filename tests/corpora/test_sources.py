@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -298,23 +297,6 @@ def test_unknown_mteb_tasks_and_tasks_that_are_no_retrieval_are_refused() -> Non
         load_corpus("mteb", {"source": "mteb", "task": "SciFac"})
     with pytest.raises(UserError, match="a retrieval task is needed"):
         load_corpus("mteb", {"source": "mteb", "task": "STSBenchmark"})
-
-
-def test_mteb_data_out_of_reach_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    mteb = pytest.importorskip("mteb")
-
-    def unreachable(**kwargs: object) -> None:
-        raise ConnectionError("no route")
-
-    fake = SimpleNamespace(
-        ignore_identical_ids=False,
-        hf_subsets=["default"],
-        metadata=SimpleNamespace(name="SciFact", type="Retrieval", hf_subsets=["default"]),
-        load_data=unreachable,
-    )
-    monkeypatch.setattr(mteb, "get_task", lambda name, **kwargs: fake)
-    with pytest.raises(UserError, match=r"could not fetch SciFact.*\n.*corpus=beir"):
-        load_corpus("scifact", {"source": "mteb", "task": "SciFact"})
 
 
 def test_ids_that_are_numbers_are_read_as_text(tmp_path: Path, colours: Path) -> None:

@@ -28,6 +28,7 @@ MAY_CHANGE_NOTHING = {
     "matryoshka_dims": "which widths the record calls trained",
     "tokenizer": "by which documents are split into chunks, which are texts of their own",
     "trust_remote_code": "a permission; the code is pinned by the revision",
+    "allow_pickle": "a permission; what is read stands in the weights",
     "max_length": CUTS,
     "api.key_variable": "whose bill it is",
     "api.compare_dims": "what is verified beside the vectors",

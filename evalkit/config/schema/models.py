@@ -106,13 +106,14 @@ class FileModel(VectorModel):
 
 @dataclass
 class SentenceTransformersModel(FileModel):
-    """Anything that sentence-transformers loads."""
+    """Anything that sentence-transformers loads. ``allow_pickle`` reads weights that are not safetensors, too."""
 
     kind: str = "sentence_transformers"
     weights_sha256: str | None = None
     tokenizer: str | None = None
     layer_norm: bool = False
     trust_remote_code: bool = False
+    allow_pickle: bool = False
 
 
 @dataclass
@@ -155,6 +156,7 @@ class MtebModel(VectorModel):
     tokenizer: str | None = None
     max_length: int | None = None
     trust_remote_code: bool = False
+    allow_pickle: bool = False
 
 
 @dataclass

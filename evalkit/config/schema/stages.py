@@ -19,7 +19,10 @@ class FusionConfig:
 
 @dataclass
 class RerankerConfig:
-    """A cross-encoder that reads a query and a document together and re-orders the first ``depth`` of a ranking."""
+    """A cross-encoder that reads a query and a document together and re-orders the first ``depth`` of a ranking.
+
+    ``allow_pickle`` reads weights that are not safetensors, too.
+    """
 
     kind: str = "cross_encoder"
     name: str = ""
@@ -28,6 +31,7 @@ class RerankerConfig:
     depth: int = 50
     max_length: int | None = None
     trust_remote_code: bool = False
+    allow_pickle: bool = False
     licence: str | None = None
 
     def __post_init__(self) -> None:
@@ -55,4 +59,5 @@ class AnyStage:
     depth: int | None = None
     max_length: int | None = None
     trust_remote_code: bool | None = None
+    allow_pickle: bool | None = None
     licence: str | None = None

@@ -13,14 +13,20 @@ import psutil
 
 from evalkit.config import MtebModel, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
+from evalkit.encoders.local.loading import code_revision, sound_loading
 from evalkit.encoders.local.sentence_transformers import token_counts
-from evalkit.encoders.local.weights import warn_about_remote_code
+from evalkit.encoders.local.weights import warn_about_remote_code, weights_name
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import named_tokenizer
 from evalkit.encoders.width import check_width
 from evalkit.errors import UserError, did_you_mean, first_line, require
+from evalkit.hub import model_files, snapshot
+from evalkit.hub.data_sets import offline_mode
 
 BATCH_TEXTS = 32
+# The loaders of mteb that give a name to sentence-transformers.
+WRAPPERS = {"SentenceTransformerEncoderWrapper", "sentence_transformers_loader"}
+NO_HUB = "Or take another model: model=minilm brings its weights."
 Counts = npt.NDArray[np.int64]
 TASK_NAME, TASK_LIKE = "evalkit", "SciFact"  # prompts are those that a model has for retrieval at large
 
@@ -78,13 +84,28 @@ class MtebEncoder:
             "kind": self.config.kind,
             "model": self.config.name,
             "revision": self.revision,
-            "weights": f"mteb:{self.revision}",
+            "weights": self.weights or f"mteb:{self.revision}",
             "side": side,
             "prompt": getattr(self.config.prompts, side),
             "max_length": self.config.max_length,
             "device": self.runtime.device,
             "libraries": {name: version(name) for name in ("mteb", "torch")},
         }
+
+    @cached_property
+    def weights(self) -> str | None:
+        """What stands for a commit that mteb has sentence-transformers load, all of which is then in the hub's cache.
+
+        Null for a model with a loader of its own.
+        """
+        loader = getattr(self.meta.loader, "func", self.meta.loader)
+        if getattr(loader, "__name__", "") not in WRAPPERS:
+            return None
+        with_code = self.config.trust_remote_code
+        fetched = snapshot(
+            self.meta.name, self.revision, model_files("model", self.config.allow_pickle, with_code), NO_HUB
+        )
+        return weights_name(fetched, code_revision(fetched.folder, NO_HUB) if with_code else None)
 
     @property
     def threads(self) -> int:
@@ -102,15 +123,25 @@ class MtebEncoder:
         device = None if self.runtime.device == "auto" else self.runtime.device
         if self.config.trust_remote_code:
             warn_about_remote_code(self.config)
+        options = {"revision": self.config.revision, "device": device}
+        if self.weights:
+            with offline_mode(True), sound_loading(self.config.name, "model"):
+                model = mteb.get_model(self.config.name, **options)
+        else:
+            model = self.by_own_loader(options)
+        limit_length(model, self.config)
+        return model
+
+    def by_own_loader(self, options: Mapping[str, Any]) -> Any:
+        import mteb
+
         try:
-            model = mteb.get_model(self.config.name, revision=self.config.revision, device=device)
+            return mteb.get_model(self.config.name, **options)
         except (OSError, ImportError, ValueError) as error:
             raise UserError(
                 f"mteb can't load {self.config.name}: {first_line(error)}",
                 "It may need the model hub or a package of its own.",
             ) from None
-        limit_length(model, self.config)
-        return model
 
     @cached_property
     def inner(self) -> Any:

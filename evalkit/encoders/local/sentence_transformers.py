@@ -1,12 +1,11 @@
 """Anything that sentence-transformers loads: from the hub at a pinned revision, a folder or an installed package."""
 
 import math
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,20 +16,33 @@ from evalkit.arrays import FloatMatrix
 from evalkit.config import RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side, is_image, pixels_of
+from evalkit.encoders.local.loading import (
+    code_revision,
+    limit_length,
+    quiet_transformers,
+    refuse_activations,
+    refuse_invented,
+    refuse_without_words,
+    sound_loading,
+)
 from evalkit.encoders.local.runtimes import INPUTS, LEAST_COSINE, find_runtime
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import (
-    ask_hub,
+    GIVE_A_COPY,
     at_commit,
     check_weights,
     folder_sha256,
     local_folder,
+    names_in,
+    warn_about_pooling,
     warn_about_remote_code,
+    weights_name,
 )
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
 from evalkit.encoders.width import check_width
-from evalkit.errors import UserError, first_line, require
+from evalkit.errors import UserError, require
+from evalkit.hub import Snapshot, model_files, refuse_pickles, snapshot
 
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
 IMAGE_TOKENS = 64  # about what a small vision transformer makes of one, for the size of batches
@@ -49,11 +61,13 @@ class SentenceTransformersEncoder:
         self.runtime = runtime
         check_installed(config)
         self.convert = find_runtime(runtime).convert
-        self.folder = local_folder(config)
-        if self.folder:
-            check_weights(config, self.folder)
-        else:
+        self.local_folder = local_folder(config)
+        if self.local_folder is None:
             self.config = at_commit(config)
+            return
+        check_weights(config, self.local_folder)
+        if not config.allow_pickle:
+            refuse_pickles(config.name, names_in(self.local_folder), "model")
 
     def identity(self, side: Side) -> Mapping[str, Any]:
         config, runtime = self.config, self.runtime
@@ -77,9 +91,27 @@ class SentenceTransformersEncoder:
         return {"threads": self.threads, "token_budget": self.runtime.token_budget}
 
     @cached_property
+    def fetched(self) -> Snapshot:
+        """The model's commit, whole, in the hub's cache: fetched where it is not there yet."""
+        config = self.config
+        need = model_files("model", config.allow_pickle, with_code=config.trust_remote_code)
+        return snapshot(config.name, config.revision, need, GIVE_A_COPY)
+
+    @cached_property
+    def folder(self) -> Path:
+        return self.local_folder or self.fetched.folder
+
+    @cached_property
+    def code(self) -> tuple[str, str] | None:
+        """The other repository whose code is run, and its commit; null where there is none, or none is allowed."""
+        return code_revision(self.folder, GIVE_A_COPY) if self.config.trust_remote_code else None
+
+    @cached_property
     def weights(self) -> str:
-        """What stands for the weights in the identity: a digest of local files, or the hub's revision."""
-        return f"sha256:{folder_sha256(self.folder)}" if self.folder else f"hub:{self.config.revision}"
+        """What stands for the weights in the identity: digests of all files that are read, and the hub's commit."""
+        if self.local_folder is None:
+            return weights_name(self.fetched, self.code)
+        return f"sha256:{folder_sha256(self.local_folder)}" + (f" code:{'@'.join(self.code)}" if self.code else "")
 
     @property
     def dims(self) -> int:
@@ -99,7 +131,7 @@ class SentenceTransformersEncoder:
         """From its own file where that lies in a folder, which needs no PyTorch; else the loaded model's."""
         if self.config.tokenizer:
             return named_tokenizer(self.config.tokenizer, self.config.name)
-        if self.folder and (self.folder / TOKENIZER_FILE).is_file():
+        if (self.folder / TOKENIZER_FILE).is_file():
             return tokenizer_of(self.folder / TOKENIZER_FILE)
         found = getattr(self.model.tokenizer, "backend_tokenizer", self.model.tokenizer)
         if not hasattr(found, "encode_batch"):
@@ -121,27 +153,25 @@ class SentenceTransformersEncoder:
         config = self.config
         if config.trust_remote_code:
             warn_about_remote_code(config)
+        warn_about_pooling(config.name, self.folder)
         dtype = DTYPES[self.runtime.precision] if self.convert is None else "float32"
-        options = {
-            "revision": None if self.folder else config.revision,
-            "device": self.device,
-            "trust_remote_code": config.trust_remote_code,
-            "model_kwargs": {"dtype": getattr(torch, dtype)},
-        }
-        source = str(self.folder or config.name)
-        try:
-            with quiet_transformers():
-                try:
-                    model = SentenceTransformer(source, local_files_only=True, **options)
-                except OSError:
-                    if self.folder:
-                        raise
-                    ask_hub(config.name, config.revision)
-                    model = SentenceTransformer(source, **options)
-        except (OSError, ValueError) as error:
-            raise unloadable(config, self.folder is not None, error) from None
-        if config.max_length is not None:
-            model.max_seq_length = config.max_length
+        shared = {"code_revision": self.code[1]} if self.code else {}
+        if not config.trust_remote_code:
+            refuse_activations(config.name, self.folder)
+        with sound_loading(config.name, "model") as invented:
+            model = SentenceTransformer(
+                str(self.folder),
+                device=self.device,
+                local_files_only=True,
+                trust_remote_code=config.trust_remote_code,
+                model_kwargs={"dtype": getattr(torch, dtype), **shared},
+                config_kwargs=shared,
+                processor_kwargs=dict(shared),
+            )
+            refuse_without_words(config.name, model.tokenizer)
+            limit_length(model, config.name, "model", config.max_length, getattr(model[0], "model", None))
+            if invented:
+                refuse_invented(config.name, invented, model.encode("an example", convert_to_tensor=True))
         for module in list(model)[1:]:
             module.float()
         model[0].register_forward_hook(token_embeddings_to_float32)
@@ -282,35 +312,3 @@ def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
     if "token_embeddings" in output:  # a static model gives its mean at once
         output["token_embeddings"] = output["token_embeddings"].float()
     return output
-
-
-def unloadable(config: SentenceTransformersModel, is_local: bool, error: Exception) -> UserError:
-    """The one line for a model that does not load, with the ways out."""
-    reason = first_line(error)
-    if "trust_remote_code" in str(error):
-        return UserError(
-            f"{config.name} brings code of its own, which is not run by default.",
-            "Read that code, then allow it with model.trust_remote_code=true.",
-        )
-    if is_local:
-        return UserError(f"{config.path or config.package} can't be loaded: {reason}")
-    return UserError(
-        f"{config.name} is not on this machine and can't be fetched from the model hub: {reason}",
-        "Run once with the hub in reach (its cache is then used), or give a copy: model.path=<folder>.",
-    )
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """No progress bars or advice from transformers and the hub: evalkit itself says what matters."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    import transformers
-    from transformers.utils import logging
-
-    previous = transformers.logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(previous)

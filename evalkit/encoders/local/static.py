@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +15,12 @@ import numpy as np
 from evalkit.arrays import FloatMatrix
 from evalkit.config import Model2VecModel, RuntimeConfig, WordLlamaModel
 from evalkit.encoders.encoder import Advance, Encoded, Side
-from evalkit.encoders.local.weights import at_commit, folder_sha256, hub_folder, local_folder
+from evalkit.encoders.local.weights import GIVE_A_COPY, at_commit, folder_sha256, local_folder, weights_name
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import unlimited
 from evalkit.encoders.width import check_width, table_width
-from evalkit.errors import require
+from evalkit.errors import UserError, first_line, require
+from evalkit.hub import STATIC_MODEL, Snapshot, snapshot
 
 BATCH_TEXTS = 256
 WORDLLAMA_TABLE = "weights/l2_supercat_256.safetensors"
@@ -38,13 +39,19 @@ class Engine:
 
 
 class StaticEncoder:
-    """``load_engine`` loads the model when it is first needed; ``weights`` stands for them in the identity."""
+    """``load_engine`` loads the model when it is first needed; what ``tell_weights`` gives is its identity's part."""
 
-    def __init__(self, config: StaticModel, package: str, weights: str, load_engine: Callable[[], Engine]) -> None:
+    def __init__(
+        self, config: StaticModel, package: str, tell_weights: Callable[[], str], load_engine: Callable[[], Engine]
+    ) -> None:
         self.config = config
         self.package = package
-        self.weights = weights
+        self.tell_weights = tell_weights
         self.load_engine = load_engine
+
+    @cached_property
+    def weights(self) -> str:
+        return self.tell_weights()
 
     @cached_property
     def engine(self) -> Engine:
@@ -109,12 +116,21 @@ def model2vec(config: Model2VecModel, runtime: RuntimeConfig) -> StaticEncoder:
     folder = local_folder(config)
     if folder is None:
         config = at_commit(config)
-    weights = f"sha256:{folder_sha256(folder)}" if folder else f"hub:{config.revision}"
+
+    @cache
+    def fetched() -> Snapshot:
+        return snapshot(config.name, config.revision, STATIC_MODEL, GIVE_A_COPY)
+
+    def tell_weights() -> str:
+        return f"sha256:{folder_sha256(folder)}" if folder else weights_name(fetched(), None)
 
     def load_engine() -> Engine:
         from model2vec import StaticModel
 
-        model = StaticModel.from_pretrained(folder or hub_folder(config.name, config.revision))
+        try:
+            model = StaticModel.from_pretrained(folder or fetched().folder)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{config.name} can't be loaded by model2vec: {first_line(error)}") from None
         options = {"max_length": config.max_length, "normalize": False, "use_multiprocessing": False}
         return Engine(
             embed=lambda texts: np.asarray(model.encode(texts, **options), dtype=np.float32),
@@ -123,7 +139,7 @@ def model2vec(config: Model2VecModel, runtime: RuntimeConfig) -> StaticEncoder:
             tokenizer=model.tokenizer,
         )
 
-    return StaticEncoder(config, "model2vec", weights, load_engine)
+    return StaticEncoder(config, "model2vec", tell_weights, load_engine)
 
 
 def wordllama(config: WordLlamaModel, runtime: RuntimeConfig) -> StaticEncoder:
@@ -144,7 +160,7 @@ def wordllama(config: WordLlamaModel, runtime: RuntimeConfig) -> StaticEncoder:
             tokenizer=model.tokenizer,
         )
 
-    return StaticEncoder(config, "wordllama", f"wordllama:{version('wordllama')}", load_engine)
+    return StaticEncoder(config, "wordllama", lambda: f"wordllama:{version('wordllama')}", load_engine)
 
 
 @contextmanager

@@ -1,22 +1,19 @@
 """Where a model's files lie on this machine, and what they are: told without loading any of them."""
 
 import hashlib
-import re
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
 from evalkit.config import FileModel, ModelConfig, SentenceTransformersModel
-from evalkit.errors import UserError, first_line, is_installed
+from evalkit.errors import UserError, is_installed
+from evalkit.hub import Snapshot, commit_of
 
 File = TypeVar("File", bound=FileModel)
 
-HUB_TIMEOUT_S = 10.0
-COMMIT = re.compile("[0-9a-f]{40}")
+GIVE_A_COPY = "Give a copy: model.path=<folder>."
 
 
 def local_folder(model: FileModel) -> Path | None:
@@ -84,72 +81,23 @@ def warn_about_remote_code(model: ModelConfig) -> None:
     )
 
 
-def hub_commit(name: str, revision: str | None, hint: str) -> str:
-    """The commit (40 hex digits) that ``revision`` of ``name`` stands for today; null is the branch main.
-
-    Out of the hub's reach it is the commit that the hub's cache has for it. Raises UserError where neither tells.
-    """
-    from huggingface_hub import HfApi
-    from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.file_download import repo_folder_name
-
-    if revision and COMMIT.fullmatch(revision):
-        return revision
-    try:
-        return str(HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_S).sha)
-    except Exception as error:  # whichever HTTP client the hub library uses, and its offline mode
-        kept = Path(HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "refs", revision or "main")
-        if kept.is_file():
-            return kept.read_text().strip()
-        raise unreachable(name, error, hint) from None
+def warn_about_pooling(name: str, folder: Path) -> None:
+    """Says where nothing tells how tokens become a vector: sentence-transformers then takes their mean."""
+    if not (folder / "modules.json").is_file():
+        sys.stderr.write(f"evalkit: warning: {name} has no modules.json: a vector is the mean of a text's tokens.\n")
 
 
 def at_commit(model: File) -> File:
     """``model`` with its hub commit as ``revision``, so that what is stored is not found again once a branch moved."""
-    return replace(model, revision=hub_commit(model.name, model.revision, "Give a copy: model.path=<folder>."))
+    return replace(model, revision=commit_of(model.name, model.revision, GIVE_A_COPY))
 
 
-def hub_folder(name: str, revision: str | None, setting: str = "model.path") -> Path:
-    """The files of ``name`` from the hub's cache, else from the hub. Raises UserError where neither has them."""
-    from huggingface_hub import snapshot_download
-
-    fetch = partial(snapshot_download, name, revision=revision)
-    return from_hub(fetch, name, revision, f"Give a folder with its files: {setting}=<folder>.")
+def names_in(folder: Path) -> list[str]:
+    """The files in ``folder`` by their paths within it."""
+    return [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
 
 
-def hub_file(name: str, file: str, hint: str) -> Path:
-    """One file of ``name`` from the hub's cache, else from the hub. Raises UserError where neither has it."""
-    from huggingface_hub import hf_hub_download
-
-    return from_hub(partial(hf_hub_download, name, file), name, None, hint)
-
-
-def from_hub(fetch: Callable[..., str], name: str, revision: str | None, hint: str) -> Path:
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        try:
-            return Path(fetch(local_files_only=True))
-        except LocalEntryNotFoundError:
-            ask_hub(name, revision)
-            return Path(fetch())
-    except (HfHubHTTPError, OSError) as error:
-        raise unreachable(name, error, hint) from None
-
-
-def unreachable(name: str, error: Exception, hint: str) -> UserError:
-    reason = first_line(error)
-    return UserError(f"{name} is neither in the hub's cache nor available from the hub: {reason}", hint)
-
-
-def ask_hub(name: str, revision: str | None) -> None:
-    """One request that fails at once where the hub is out of reach, instead of a minute of retries."""
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        HfApi().model_info(name, revision=revision, timeout=HUB_TIMEOUT_S)
-    except HfHubHTTPError:
-        raise
-    except Exception as error:  # whichever HTTP client the hub library uses
-        raise OSError(f"the model hub did not answer: {type(error).__name__}") from error
+def weights_name(fetched: Snapshot, code: tuple[str, str] | None) -> str:
+    """What stands for a commit of the hub in an identity: itself, what was read of it, and whose code runs it."""
+    by_code = f" code:{code[0]}@{code[1]}" if code else ""
+    return f"hub:{fetched.commit} sha256:{fetched.digest}{by_code}"

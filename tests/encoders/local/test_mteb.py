@@ -90,7 +90,7 @@ def wrapped(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         return SentenceTransformerEncoderWrapper(model, model_prompts={"query": "red green blue "})
 
     name = "sentence-transformers/all-MiniLM-L6-v2"
-    of_tiny = mteb.get_model_meta(name).model_copy(update={"embed_dim": 32})
+    of_tiny = mteb.get_model_meta(name).model_copy(update={"embed_dim": 32, "loader": None})
     monkeypatch.setattr(mteb, "get_model", get_model)
     monkeypatch.setattr(mteb, "get_model_meta", lambda name, revision: of_tiny)
     return name

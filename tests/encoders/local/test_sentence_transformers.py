@@ -170,15 +170,6 @@ def test_the_packaged_minilm_has_the_published_weights() -> None:
         check_weights(model, package.get_model_path())
 
 
-def test_minilm_without_its_package_comes_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evalkit.config.compose import compose
-    from evalkit.encoders.local import weights
-
-    monkeypatch.setattr(weights, "is_installed", lambda name: False)
-    made = load_encoder(compose("run", ["model=minilm"]).model, RuntimeConfig(kind="torch"))
-    assert made.identity("query")["weights"] == "hub:8b3219a92973c328a8e22fadcfa821b5dc75636a"
-
-
 def test_a_wrong_width_is_refused_also_where_all_vectors_come_from_the_store(
     tiny_run: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
