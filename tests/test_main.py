@@ -111,7 +111,7 @@ def test_a_model_that_is_neither_cached_nor_reachable_names_both_ways_out(
     rest = [a for a in tiny_run if not a.startswith("model")]
     assert main(["model=bge", *rest]) == 2
     message = capsys.readouterr().err
-    assert "BAAI/bge-small-en-v1.5 is not on this machine" in message
+    assert "BAAI/bge-small-en-v1.5 is neither in the hub's cache nor available from the hub" in message
     assert "hub in reach" in message
     assert "model.path=<folder>" in message
 

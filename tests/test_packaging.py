@@ -144,6 +144,7 @@ def test_without_extras_bm25_is_evaluated_and_runs_are_gated_and_reported(
     folder = write_beir(numbers, {i: i[1:] for i in numbers}, [(i, i, 1) for i in numbers], "numbers")
     run = f"model=bm25 corpus=beir corpus.beir.path={folder} top_k=10 measures=[nDCG@10] at_workload_seconds=0"
     (of_vectors,) = EXAMPLES.glob("20261125T151649*")
+    (tmp_path / "kept").mkdir()
     done = bare(
         f"{run} results_dir=one",
         f"{run} results_dir=two model.options.k1=0.9",

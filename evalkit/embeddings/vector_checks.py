@@ -8,19 +8,21 @@ from evalkit.arrays import FloatMatrix
 from evalkit.encoders import Encoder
 from evalkit.errors import UserError
 
+TOO_COARSE = "Is the precision too low for this model? Try runtime.precision=float32."
+NOTHING_READ = "Does it know none of the text's words? Leave that text out, or take a model that reads its language."
+
 
 def check_vectors(vectors: FloatMatrix, encoder: Encoder, ids: Sequence[str]) -> None:
     """One finite, non-zero vector of the right width per text, or a UserError that names the first bad text."""
     name = encoder.config.name
     if vectors.shape != (len(ids), encoder.dims):
         raise UserError(f"{name} gave vectors of shape {vectors.shape} for {len(ids)} texts of {encoder.dims} dims.")
-    for defect, rows in (
-        ("NaN or infinity in it", ~np.isfinite(vectors).all(axis=1)),
-        ("nothing but zeros", ~vectors.any(axis=1)),
+    for defect, rows, hint in (
+        ("NaN or infinity in it", ~np.isfinite(vectors).all(axis=1), TOO_COARSE),
+        ("nothing but zeros", ~vectors.any(axis=1), NOTHING_READ),
     ):
         if rows.any():
             first = ids[int(np.argmax(rows))]
             raise UserError(
-                f"{name} gave a vector with {defect} for the text '{first}' ({int(rows.sum())} such texts).",
-                "Is the precision too low for this model? Try runtime.precision=float32.",
+                f"{name} gave a vector with {defect} for the text '{first}' ({int(rows.sum())} such texts).", hint
             )

@@ -9,6 +9,7 @@ from evalkit.errors import UserError
 from evalkit.hub.client import HubError, api_path, ask, endpoint
 
 WORDS = {"models": "model", "datasets": "data set"}
+ONCE = "Run once with the hub in reach"
 HOW_TO_READ = "set HF_TOKEN to a token that may read it"
 
 
@@ -41,7 +42,8 @@ def refusal(kind: str, name: str, revision: str | None, error: HubError, hint: s
         return UserError(f"{error.reason} for {name}, again and again.", f"Try later. {hint}")
     if error.status is not None and error.status < HTTPStatus.BAD_REQUEST:
         return UserError(f"{error.reason}.", f"Sign in to the network, or mend HF_ENDPOINT. {hint}")
-    return UserError(f"{name} is neither in the hub's cache nor available from the hub: {error.reason}.", hint)
+    problem = f"{name} is neither in the hub's cache nor available from the hub: {error.reason}."
+    return UserError(problem, f"{ONCE}. {hint}")
 
 
 def nearest(kind: str, name: str) -> str:

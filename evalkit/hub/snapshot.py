@@ -14,13 +14,12 @@ from evalkit.hub import client
 from evalkit.hub.client import HubError, api_path, ask
 from evalkit.hub.download import download
 from evalkit.hub.manifest import FOLDER, Listed, Manifest, listed_files, read_manifest, write_manifest
-from evalkit.hub.refusals import refusal
+from evalkit.hub.refusals import ONCE, refusal
 from evalkit.hub.selection import Need
 
 COMMIT = pattern("[0-9a-f]{40}")
 REVISION = pattern("[A-Za-z0-9][A-Za-z0-9._/+-]*")
 MAIN = "main"
-ONCE = "Run once with the hub in reach"
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class RunWriter:
         self.records: list[CorpusRecord] = []
         self.points: list[Point] = []
         self.writers: dict[str, pq.ParquetWriter] = {}
+        self.files: dict[str, pa.OSFile] = {}  # which a writer that fails to close would leave open
 
     def __enter__(self) -> "RunWriter":
         self.partial.mkdir(parents=True)
@@ -71,7 +72,8 @@ class RunWriter:
         file = self.partial / f"{name}.parquet"
         if name not in self.writers:
             with named(file):
-                self.writers[name] = pq.ParquetWriter(file, table.schema, compression="zstd")
+                self.files[name] = pa.OSFile(str(file), "w")
+                self.writers[name] = pq.ParquetWriter(self.files[name], table.schema, compression="zstd")
         schema = self.writers[name].schema
         if unknown := set(table.column_names) - set(schema.names):
             raise ValueError(f"{name}.parquet was begun without {', '.join(sorted(unknown))}")
@@ -81,10 +83,12 @@ class RunWriter:
 
     def close_writers(self) -> None:
         with ExitStack() as closing:
-            for name, writer in self.writers.items():
+            for name, file in self.files.items():
                 closing.enter_context(named(self.partial / f"{name}.parquet"))
-                closing.callback(writer.close)
-            self.writers = {}
+                closing.enter_context(file)
+                if name in self.writers:
+                    closing.callback(self.writers[name].close)
+            self.writers, self.files = {}, {}
 
     def finish(self, about: Mapping[str, Any]) -> Path:
         """Write run.json (``about`` plus what was added) and points.parquet, and give the folder its name."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from evalkit.__main__ import main
+from evalkit.commands.door import exit_code
 from evalkit.config import ApiConfig, HostedModel, RuntimeConfig
 from evalkit.config.schema.models import Prompts
 from evalkit.corpora import Texts
@@ -19,7 +20,7 @@ from evalkit.embeddings.executors import encode_shard
 from evalkit.embeddings.passes import embed
 from evalkit.embeddings.shards import Shard
 from evalkit.encoders import load_encoder
-from evalkit.errors import UserError, exit_code
+from evalkit.errors import UserError
 from tests.encoders.hosted.embedding_server import Fault, Server, serve, vector_of
 from tests.encoders.hosted.faults import FAULTS, KEY, LONG, TRIED, edited, embedded
 
@@ -258,3 +259,19 @@ def test_a_run_that_fails_says_so_in_two_lines_and_goes_on(
         server.requests.clear()
         assert main(command) == 0
         assert not set(first) & set(server.texts)
+
+
+def test_an_api_that_refuses_empty_texts_reads_a_corpus_that_has_one(shared_data: Path, tmp_path: Path) -> None:
+    def refuse(texts: list[str]) -> Fault | None:
+        return None if all(text.strip() for text in texts) else Fault(400, message="input is empty")
+
+    with serve() as server:
+        server.refuse = refuse
+        folder = shared_data / "cases" / "one-empty-document"
+        command = [
+            *("model=openai_compatible", f"model.url={server.url}/v1", "model.name=m", "model.native_dims=8"),
+            *("corpus=beir", f"corpus.beir.path={folder}", f"results_dir={tmp_path / 'results'}"),
+            *(f"store.path={tmp_path / 'store'}", "runtime.latency_calls=3", "at_workload_seconds=0"),
+        ]
+        assert main(command) == 0
+        assert len(set(server.texts)) >= 12

@@ -114,7 +114,7 @@ def test_clients_at_once_are_measured_when_asked_for(tiny_run: list[str], tmp_pa
         (["index=[ivf]", "+index.ivf.search.efSearch=[3]"], "no parameter 'efSearch'"),
         (["quantization.float32.faiss=''"], "needs either faiss or _target_"),
         (["search_device=cuda:7"], "search_device=cuda:7 is not available on this machine"),
-        (["search_device=gpu"], "search_device=gpu is not available on this machine"),
+        (["search_device=gpu"], "search_device=gpu is unknown.\n         Did you mean 'cuda'?"),
     ],
 )
 def test_a_setting_that_can_not_be_built_is_said_before_anything_is_encoded(
