@@ -7,8 +7,8 @@ from typing import Any
 
 from evalkit.errors import UserError, first_line
 from evalkit.hub.client import HubError
-from evalkit.hub.refusals import refusal
-from evalkit.hub.snapshot import COMMIT, ONCE, resolved
+from evalkit.hub.refusals import ONCE, refusal
+from evalkit.hub.snapshot import COMMIT, resolved
 
 KIND = "datasets"
 
