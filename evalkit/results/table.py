@@ -41,6 +41,9 @@ def points_tables(points: Sequence[Point], measures: Sequence[str], width: int) 
             left -= needed[columns[taken].name]
             taken += 1
         table = points_table(points, measures, {c: headers[c.name] for c in columns[:taken]})
+        if sum(max(needed[c.name], width_of([headers[c.name]])) for c in columns[:taken]) > room:  # headers are wrapped
+            for shown, wrapped in zip(columns, table.columns[len(SETTING) :], strict=False):
+                wrapped.width = needed[shown.name] - width_of([""])
         if left < 0:  # not even one fits: better wrapped by the terminal than cut
             table.width = width - left
         tables.append(table)
@@ -61,7 +64,7 @@ def points_table(points: Sequence[Point], measures: Sequence[str], columns: Mapp
     for name in SETTING:
         table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
     for header in columns.values():
-        table.add_column(Text(header), justify="right", min_width=width_of(header.split()) - 3)
+        table.add_column(Text(header), justify="right")
     for corpus in dict.fromkeys(point.setting.corpus for point in points):
         group = [point for point in points if point.setting.corpus == corpus]
         best = {shown.name: best_value(group, shown) for shown in columns}

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from evalkit.results.record import Point
@@ -13,7 +15,17 @@ def point(dims: int | None, quantization: str, quality: float, *, trained: bool 
     figures = {"nDCG@10": quality, "chunks_per_document": 1.0, "bytes_per_vector": 1536.0, "index_bytes": 2_150_445}
     figures |= {"search_ms_p50": 0.1037, "query_ms_p95_at_workload": 83.04, "cost_month_usd": None}
     setting = Setting(
-        *("retrieval", "org/m", "0123456789abcdef", "", "cranfield", "f", "none", dims, quantization),
+        *(
+            "retrieval",
+            "org/m",
+            "0123456789abcdef",
+            "",
+            more.pop("corpus", "cranfield"),
+            "f",
+            "none",
+            dims,
+            quantization,
+        ),
         *(more.pop("engine", "faiss"), more.pop("index", "flat"), "", more.pop("stages", ""), 100, 10),
     )
     notes = more.pop("notes", {})
@@ -81,6 +93,16 @@ def test_a_narrow_terminal_shows_every_figure_whole_in_tables_below_each_other()
     )
     assert sum("org/m@0123456789ab" in line for line in lines) == 1
     assert sum("not trained to be cut" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("corpus", ["cranfield", "non-ascii-名前"])
+def test_no_line_is_wider_than_the_terminal(corpus: str) -> None:
+    points = [point(384, "float32", 0.5123, corpus=corpus), point(64, "binary_rescore", 0.3, corpus=corpus)]
+    for width in range(72, 200):
+        lines = shown(*points, width=width)
+        assert max(map(cell_len, lines)) <= width
+        row = [value for line in lines if "binary_rescore" in line for value in cells([line], corpus)[4:]]
+        assert row == ["0.3000", "–", "1,536", "2.2 MB", "–", "0.10", "83.0", "–"]
 
 
 def test_a_terminal_too_narrow_for_one_figure_still_gets_them_all() -> None:
