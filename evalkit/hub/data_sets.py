@@ -25,7 +25,7 @@ def data_set_loading(name: str, revision: str, hint: str) -> Iterator[None]:
             yield
     except (OSError, ValueError) as error:
         if reason is None:
-            raise UserError(f"{name} can't be loaded: {first_line(error)[:300]}", hint) from None
+            raise UserError(f"{name} can't be loaded: {first_line(error)}", hint) from None
         raise UserError(
             f"{name} is neither in the cache of data sets nor available from the hub: {reason}.", f"{ONCE}. {hint}"
         ) from None

@@ -175,6 +175,5 @@ def unloadable(name: str, setting: str, error: Exception) -> UserError:
         )
     if type(error).__name__ == "SafetensorError":
         return UserError(f"{name} has damaged weights: {first_line(error)}.", "Copy or fetch them again.")
-    reason = first_line(error)
     kind = "" if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: "
-    return UserError(f"{name} can't be loaded: {kind}{reason[:300]}")
+    return UserError(f"{name} can't be loaded: {kind}{first_line(error)}")
