@@ -105,9 +105,9 @@ def resolved(name: str, revision: str, kind: str) -> tuple[str, dict[str, Listed
     try:
         commit, files = str(answer["sha"]), listed_files(answer)
     except (KeyError, TypeError, AttributeError):
-        raise HubError(f"{client.endpoint()} does not answer as a model hub does", 200) from None
+        raise HubError(f"{client.address()} does not answer as a model hub does", 200) from None
     if not COMMIT.fullmatch(commit):
-        raise HubError(f"{client.endpoint()} does not answer as a model hub does", 200)
+        raise HubError(f"{client.address()} does not answer as a model hub does", 200)
     return commit, files
 
 
