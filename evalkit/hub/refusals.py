@@ -9,7 +9,6 @@ from evalkit.errors import UserError
 from evalkit.hub.client import HubError, address, api_path, ask
 
 WORDS = {"models": "model", "datasets": "data set"}
-ONCE = "Run once with the hub in reach"
 HOW_TO_READ = "set HF_TOKEN to a token that may read it"
 
 
@@ -43,7 +42,12 @@ def refusal(kind: str, name: str, revision: str | None, error: HubError, hint: s
     if error.status is not None and error.status < HTTPStatus.BAD_REQUEST:
         return UserError(f"{error.reason}.", f"Sign in to the network, or mend HF_ENDPOINT. {hint}")
     problem = f"{name} is neither in the hub's cache nor available from the hub: {error.reason}."
-    return UserError(problem, f"{ONCE}. {hint}")
+    return UserError(problem, with_hub_or(hint))
+
+
+def with_hub_or(hint: str) -> str:
+    """The way out where the hub is out of reach: to run once where it is not, or ``hint``, the way around it."""
+    return f"Run once with the hub in reach. {hint}"
 
 
 def nearest(kind: str, name: str) -> str:
