@@ -43,7 +43,8 @@ def check_url(url: str | None) -> None:
     except ValueError:
         is_address = False
     if not is_address:
-        raise UserError(f"model.url={url!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
+        shown = url.rpartition("@")[2]  # without a password
+        raise UserError(f"model.url={shown!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
     if parts.username or parts.password or any(sounds_secret(name) for name, _ in parse_qsl(parts.query)):
         raise UserError("model.url has a password or a key in it: settings are kept in results.", KEYS_HINT)
 
