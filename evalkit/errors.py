@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 
 MOST_NAMES = 80  # of a hint
+ELLIPSIS = "…"
 
 
 class UserError(Exception):
@@ -54,9 +55,16 @@ def first_line(error: BaseException) -> str:
 
 
 def printable(text: str, most: int = 2000) -> str:
-    """``text`` on one line that moves no cursor: what Python's ``repr`` would escape is escaped, the middle cut.
+    """``text`` on one line that moves no cursor: what Python's ``repr`` would escape is escaped, the middle left out.
 
     For foreign strings in messages: control characters, newlines, marks of direction, halves of surrogate pairs.
     """
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"
+    return abridged("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), most)
+
+
+def abridged(text: str, most: int) -> str:
+    """``text`` in at most ``most`` characters, the middle left out: names often differ at their ends alone."""
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - len(ELLIPSIS)]}{ELLIPSIS}{text[-tail:]}"

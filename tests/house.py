@@ -27,6 +27,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     (
         room("errors", "mistakes in one line; a missing package names its extra"),
         room("arrays", "array types, unit vectors, cosines"),
+        room("retry_after", "how long a server asks to wait"),
     ),
     (
         room(

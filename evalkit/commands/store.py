@@ -59,7 +59,7 @@ def inventory_table(items: "Sequence[Item]") -> Any:
         is_number = name in ("texts", "size", "unused for")
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for item in items:
-        key = (Text(printable(str(item.key.get(column, "–"))[:48])) for column in KEY_COLUMNS)
+        key = (Text(printable(str(item.key.get(column, "–")), 48)) for column in KEY_COLUMNS)
         state = "whole" if item.finished else "unfinished"
         days = f"{item.unused_seconds / 86_400:.1f} days"
         table.add_row(item.name, *key, f"{item.texts:,}", decimal(item.size_bytes), days, state)

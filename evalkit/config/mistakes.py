@@ -7,7 +7,7 @@ from dataclasses import fields
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from evalkit.config import CORPUS_SOURCES, GROUPS, SCHEMAS
+from evalkit.config import CORPUS_SOURCES, GROUPS, MULTI_GROUPS, SCHEMAS
 from evalkit.config.files import group_choices, kinds_in_files, names_in_files, overrides_of, user_conf_dirs
 from evalkit.config.kinds import MODEL_SCHEMAS, dataclass_of, keys_below, takes_any_field, unknown_setting
 from evalkit.config.words import hints_of
@@ -59,8 +59,8 @@ def explained(error: BaseException, context: str, arguments: Sequence[str], comm
         return nowhere((full_key or key).split("."), arguments, command)
     if "mandatory value" in str(error):
         return UserError(f"{full_key} is not set.", f"Give it on the command line: {full_key}=<value>.")
-    given = given_for(full_key, arguments)
-    types = hints_of(re.sub(r"\[\d+\]$", "", full_key), [command])
+    path = re.sub(r"\[\d+\]$", "", full_key)  # of the list that an item is in
+    given, types = given_for(path, arguments), hints_of(path, [command])
     if given and types and type(error).__name__ == "ValidationError":
         return UserError(
             f"'{given}' is not possible: {full_key} takes {expected(types)}.", wrong_type_hint(given, types)
@@ -76,15 +76,14 @@ def several_values(key: str, given: str, command: str) -> UserError:
     """The one line for ``key=a,b`` outside a sweep."""
     value = given.partition("=")[2]
     takes_list = any(get_origin(hint) is list or hint is Any for hint in hints_of(key, [command]))
-    as_list = f"'{key}=[{value}]'" if takes_list or key in ("corpus", "quantization", "index", "stages") else ""
+    as_list = f"'{key}=[{value}]'" if takes_list or key in (*MULTI_GROUPS, "stages") else ""
     sweep = f"a sweep over them: -m {given}" if command == "run" else ""
     ways = " or ".join(filter(None, (as_list, sweep)))
     return UserError(f"'{given}' gives several values to one.", f"Write {ways}." if ways else "Give one.")
 
 
-def given_for(full_key: str, arguments: Sequence[str]) -> str:
-    """The last of ``arguments`` that sets ``full_key`` or something around it; empty where none does."""
-    path = re.sub(r"\[\d+\]$", "", full_key)
+def given_for(path: str, arguments: Sequence[str]) -> str:
+    """The last of ``arguments`` that sets what is at ``path``; empty where none does."""
     setting = [word for word in overrides_of(arguments) if word.lstrip("+").partition("=")[0] == path]
     return setting[-1] if setting else ""
 
@@ -101,7 +100,7 @@ def expected(types: Sequence[Any]) -> str:
 
 def words_of(option: Any) -> str:
     if get_origin(option) is list:
-        return f"a list, each of it {TYPES.get(get_args(option)[0], 'a value')}"
+        return f"a list, each item {TYPES.get(get_args(option)[0], 'a value')}"
     return TYPES.get(option, "a group of settings" if get_origin(option) is dict else "a value")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from evalkit.config.schema.models import HostedModel
 from evalkit.config.secrets import sounds_secret
@@ -14,6 +14,7 @@ SENT_BY_EVALKIT = {  # field → the setting that decides it
     "encoding_format": "evalkit, which reads numbers",
     "dimensions": "model.native_dims with model.api.native_dims=true",
 }
+KEYS_HINT = "Keys go by the environment: model.api.key_variable=<variable>."
 
 
 def check_requests(model: HostedModel) -> None:
@@ -28,11 +29,12 @@ def check_requests(model: HostedModel) -> None:
             if sounds_secret(name):
                 raise UserError(
                     f"model.api.extra.{side} has {name!a}, which sounds like a secret: settings are kept in results.",
-                    "Keys go by the environment: model.api.key_variable=<variable>.",
+                    KEYS_HINT,
                 )
 
 
 def check_url(url: str | None) -> None:
+    """Raises UserError for a ``url`` without scheme and host, and for one with a secret in it."""
     if url is None:
         return
     try:
@@ -41,7 +43,10 @@ def check_url(url: str | None) -> None:
     except ValueError:
         is_address = False
     if not is_address:
-        raise UserError(f"model.url={url!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
+        shown = url.rpartition("@")[2]  # without a password
+        raise UserError(f"model.url={shown!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
+    if parts.username or parts.password or any(sounds_secret(name) for name, _ in parse_qsl(parts.query)):
+        raise UserError("model.url has a password or a key in it: settings are kept in results.", KEYS_HINT)
 
 
 def names_in(value: Any) -> Iterator[str]:

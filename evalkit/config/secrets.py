@@ -2,6 +2,7 @@
 
 import re
 
+REMOVED = "<removed>"  # what is written in their place
 SOUNDS_SECRET = re.compile(
     r"api_?key|secret|password|passwd|credential|(?:access|auth|api|hf)_?token|authorization|bearer|^(?:key|token|auth)$",
     re.IGNORECASE,

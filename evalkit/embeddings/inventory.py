@@ -36,11 +36,13 @@ def inventory(store: EmbeddingStore, now: Callable[[], float] = time.time) -> li
 
 
 def read_item(folder: Path, now: float) -> Item | None:
-    """The entry in ``folder``; null where another process is just removing it."""
+    """The entry in ``folder``; null where another process is just removing it, or its key is damaged."""
     try:
         key = json.loads((folder / "key.json").read_text(encoding="utf-8"))
         files = {file.name: file.stat() for file in folder.iterdir()}
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
+        return None
+    if not isinstance(key, dict):
         return None
     entry = Entry(folder, key)
     shape = entry.read_shape() if "vectors.npy" in files else None

@@ -62,11 +62,12 @@ class Entry:
         """
         try:
             meta: dict[str, Any] = json.loads(self.meta_file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            version = int(meta["version"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
-        if meta["version"] > META_VERSION:
+        if version > META_VERSION:
             raise UserError(
-                f"{self.meta_file} was written by a newer evalkit (version {meta['version']}).",
+                f"{self.meta_file} was written by a newer evalkit (version {version}).",
                 "Upgrade evalkit, or set store.path to another folder.",
             )
         return meta

@@ -118,7 +118,7 @@ def read_timing(entry: Entry, conditions: Conditions) -> Timing | None:
     try:
         stored = json.loads(timing_file(entry, conditions).read_text(encoding="utf-8"))
         return Timing(**{**stored, "conditions": conditions, "latency_ms": tuple(stored["latency_ms"])})
-    except (FileNotFoundError, json.JSONDecodeError, TypeError, KeyError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 
 

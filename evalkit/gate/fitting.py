@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-ELLIPSIS = "…"
-
 
 @dataclass(frozen=True)
 class Part:
@@ -58,11 +56,3 @@ def fitted(parts: Sequence[Part], most_bytes: int) -> str:
 def size(lines: Iterable[str]) -> int:
     """Bytes of UTF-8, line ends included."""
     return sum(len(line.encode()) + 1 for line in lines)
-
-
-def abridged(text: str, most: int) -> str:
-    """``text`` in at most ``most`` characters, the middle left out: names often differ at their ends alone."""
-    if len(text) <= most:
-        return text
-    tail = most // 3
-    return f"{text[: most - tail - len(ELLIPSIS)]}{ELLIPSIS}{text[-tail:]}"

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalkit.errors import abridged
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
-from evalkit.gate.fitting import Part, abridged, fitted
+from evalkit.gate.fitting import Part, fitted
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
 from evalkit.results.files import write_text
-from evalkit.results.markdown import escaped, printable, table
+from evalkit.results.markdown import escape_controls, escaped, table
 from evalkit.results.percent import percent
 
 MARKS = {Verdict.PASS: "✅", Verdict.REGRESSION: "❌", Verdict.NOT_COMPARABLE: "⛔", Verdict.INCONCLUSIVE: "❓"}
@@ -299,4 +300,4 @@ def junit(decision: Decision) -> str:
 
 
 def in_junit(text: str) -> str:
-    return printable(abridged(text, MOST_IN_NOTE))
+    return escape_controls(abridged(text, MOST_IN_NOTE))

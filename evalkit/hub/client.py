@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from re import search
+from re import search, sub
 from typing import Any, TypeVar
 from urllib.parse import quote
+
+from evalkit.retry_after import wait_seconds
 
 TIMEOUT_S = 10.0
 ATTEMPTS = 5
@@ -54,6 +55,11 @@ def endpoint() -> str:
     from huggingface_hub import constants
 
     return str(constants.ENDPOINT).rstrip("/")
+
+
+def address() -> str:
+    """The endpoint as messages name it: without the user and password that may stand before its host."""
+    return sub(r"(?<=://)[^/\s@]+@", "", endpoint())
 
 
 def is_offline() -> bool:
@@ -96,25 +102,19 @@ def response_to(path: str, headers: dict[str, str]) -> Iterator[Any]:
     except (HubError, OSError):  # of the disk, where the body is written
         raise
     except Exception as error:  # whichever HTTP client the hub's library uses
-        raise HubError(f"{endpoint()} did not answer ({type(error).__name__})") from error
+        raise HubError(f"{address()} did not answer ({type(error).__name__})") from error
 
 
 def refused(response: Any) -> HubError:
     code, message = (response.headers.get(f"X-Error-{name}", "") for name in ("Code", "Message"))
-    reason = f"{endpoint()} answered {response.status_code}"
+    reason = f"{address()} answered {response.status_code}"
     return HubError(reason, response.status_code, code, message, wait_of(response.headers))
 
 
 def wait_of(headers: Any) -> float | None:
     """Seconds that the hub asks to wait: ``Retry-After`` (seconds or a date), or ``t=`` of ``RateLimit``."""
-    after = headers.get("Retry-After", "").strip()
-    if after.isdecimal():
-        return float(after)
-    if after:
-        try:
-            return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
-        except ValueError:
-            return None
+    if after := headers.get("Retry-After"):
+        return wait_seconds(after)
     limit = search(r"\bt=(\d+)", headers.get("RateLimit", ""))
     return float(limit[1]) if limit else None
 
@@ -123,7 +123,7 @@ def decoded(response: Any) -> Any:
     try:
         return json.loads(response.content)
     except ValueError:
-        raise HubError(f"{endpoint()} answered with a page, not as a model hub does", response.status_code) from None
+        raise HubError(f"{address()} answered with a page, not as a model hub does", response.status_code) from None
 
 
 def patiently(once: Callable[[], Answer]) -> Answer:

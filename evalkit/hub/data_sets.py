@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.errors import UserError, first_line
 from evalkit.hub.client import HubError
-from evalkit.hub.refusals import ONCE, refusal
+from evalkit.hub.refusals import refusal, with_hub_or
 from evalkit.hub.snapshot import COMMIT, resolved
 
 KIND = "datasets"
@@ -25,9 +25,9 @@ def data_set_loading(name: str, revision: str, hint: str) -> Iterator[None]:
             yield
     except (OSError, ValueError) as error:
         if reason is None:
-            raise UserError(f"{name} can't be loaded: {first_line(error)[:300]}", hint) from None
+            raise UserError(f"{name} can't be loaded: {first_line(error)}", hint) from None
         raise UserError(
-            f"{name} is neither in the cache of data sets nor available from the hub: {reason}.", f"{ONCE}. {hint}"
+            f"{name} is neither in the cache of data sets nor available from the hub: {reason}.", with_hub_or(hint)
         ) from None
 
 
@@ -67,5 +67,5 @@ def refuse_other_revisions(name: str, revision: str, tables: Sequence[Any], hint
         other = min(commits - {revision})
         raise UserError(
             f"{name} is cached at {other[:7]}, and {revision[:7]} is asked for, which can't be fetched now.",
-            f"{ONCE}. {hint}",
+            with_hub_or(hint),
         )

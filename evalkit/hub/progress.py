@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 Advance = Callable[[int], None]
@@ -22,8 +23,8 @@ def shown_download(what: str, total_bytes: int, have_bytes: int) -> Iterator[Adv
             task = progress.add_task(what, total=total_bytes, completed=have_bytes)
             yield lambda n: progress.advance(task, n)
         return
-    resumed = f", {size(have_bytes)} of them here already" if have_bytes else ""
-    sys.stderr.write(f"evalkit: fetching {what}: {size(total_bytes)}{resumed}\n")
+    resumed = f", {decimal(have_bytes)} of them here already" if have_bytes else ""
+    sys.stderr.write(f"evalkit: fetching {what}: {decimal(total_bytes)}{resumed}\n")
     yield Lines(what, total_bytes, have_bytes)
 
 
@@ -43,15 +44,5 @@ class Lines:
         self.written = now
         speed = max(self.arrived, 1) / (now - self.started)
         left_s = max(0, self.total - self.have) / speed
-        sys.stderr.write(
-            f"evalkit: {self.what}: {size(self.have)} of {size(self.total)}, {size(speed)}/s, {left_s:.0f} s left\n"
-        )
-
-
-def size(n: float) -> str:
-    """Bytes in the largest unit of which there is one: ``45.3 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1000
-    return f"{n:.1f} GB"
+        far = f"{decimal(self.have)} of {decimal(self.total)}, {decimal(round(speed))}/s, {left_s:.0f} s left"
+        sys.stderr.write(f"evalkit: {self.what}: {far}\n")

@@ -6,10 +6,9 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from evalkit.errors import UserError
-from evalkit.hub.client import HubError, api_path, ask, endpoint
+from evalkit.hub.client import HubError, address, api_path, ask
 
 WORDS = {"models": "model", "datasets": "data set"}
-ONCE = "Run once with the hub in reach"
 HOW_TO_READ = "set HF_TOKEN to a token that may read it"
 
 
@@ -19,31 +18,36 @@ def refusal(kind: str, name: str, revision: str | None, error: HubError, hint: s
     ``kind`` is models or datasets.
     """
     what = WORDS[kind]
-    page = f"{endpoint()}/{'' if kind == 'models' else 'datasets/'}{name}"
+    page = f"{address()}/{'' if kind == 'models' else 'datasets/'}{name}"
     if error.code == "GatedRepo":
         return UserError(f"{name} is gated.", f"Accept its terms at {page} and {HOW_TO_READ}. {hint}")
     if error.code == "RevisionNotFound":
-        return UserError(f"{name} has no revision '{revision}' on {endpoint()}.", f"Its commits: {page}/commits/main")
+        return UserError(f"{name} has no revision '{revision}' on {address()}.", f"Its commits: {page}/commits/main")
     if error.code == "EntryNotFound":
-        return UserError(f"{endpoint()} lists a file of {name} that it does not have.", f"Try later. {hint}")
+        return UserError(f"{address()} lists a file of {name} that it does not have.", f"Try later. {hint}")
     if error.status == HTTPStatus.UNAUTHORIZED and "credentials" in error.message.lower():
-        return UserError(f"{endpoint()} does not accept the token.", "Renew HF_TOKEN, or unset it for public models.")
+        return UserError(f"{address()} does not accept the token.", "Renew HF_TOKEN, or unset it for public models.")
     if error.code == "RepoNotFound" or error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
         return UserError(
-            f"{endpoint()} has no {what} '{name}', or it is private.",
+            f"{address()} has no {what} '{name}', or it is private.",
             f"{nearest(kind, name)}If it is private, {HOW_TO_READ}. {hint}",
         )
     if error.status == HTTPStatus.FORBIDDEN:
-        return UserError(f"{endpoint()} forbids to read {name}.", f"Visit {page}, and {HOW_TO_READ}. {hint}")
+        return UserError(f"{address()} forbids to read {name}.", f"Visit {page}, and {HOW_TO_READ}. {hint}")
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = "" if error.wait_s is None else f" It asks to wait {error.wait_s:.0f} s."
-        return UserError(f"{endpoint()} gets too many requests from here (429).{wait}", f"Try later. {hint}")
+        return UserError(f"{address()} gets too many requests from here (429).{wait}", f"Try later. {hint}")
     if error.status is not None and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return UserError(f"{error.reason} for {name}, again and again.", f"Try later. {hint}")
     if error.status is not None and error.status < HTTPStatus.BAD_REQUEST:
         return UserError(f"{error.reason}.", f"Sign in to the network, or mend HF_ENDPOINT. {hint}")
     problem = f"{name} is neither in the hub's cache nor available from the hub: {error.reason}."
-    return UserError(problem, f"{ONCE}. {hint}")
+    return UserError(problem, with_hub_or(hint))
+
+
+def with_hub_or(hint: str) -> str:
+    """The way out where the hub is out of reach: to run once where it is not, or ``hint``, the way around it."""
+    return f"Run once with the hub in reach. {hint}"
 
 
 def nearest(kind: str, name: str) -> str:

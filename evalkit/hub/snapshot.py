@@ -14,7 +14,7 @@ from evalkit.hub import client
 from evalkit.hub.client import HubError, api_path, ask
 from evalkit.hub.download import download
 from evalkit.hub.manifest import FOLDER, Listed, Manifest, listed_files, read_manifest, write_manifest
-from evalkit.hub.refusals import ONCE, refusal
+from evalkit.hub.refusals import refusal, with_hub_or
 from evalkit.hub.selection import Need
 
 COMMIT = pattern("[0-9a-f]{40}")
@@ -105,9 +105,9 @@ def resolved(name: str, revision: str, kind: str) -> tuple[str, dict[str, Listed
     try:
         commit, files = str(answer["sha"]), listed_files(answer)
     except (KeyError, TypeError, AttributeError):
-        raise HubError(f"{client.endpoint()} does not answer as a model hub does", 200) from None
+        raise HubError(f"{client.address()} does not answer as a model hub does", 200) from None
     if not COMMIT.fullmatch(commit):
-        raise HubError(f"{client.endpoint()} does not answer as a model hub does", 200)
+        raise HubError(f"{client.address()} does not answer as a model hub does", 200)
     return commit, files
 
 
@@ -141,7 +141,7 @@ def incomplete(name: str, commit: str, missing: Sequence[str], kind: str, error:
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     return UserError(
         f"{name}@{commit[:7]} is not whole in the hub's cache, and {error.reason}. Missing or damaged: {shown}.",
-        f"{ONCE}. {hint}",
+        with_hub_or(hint),
     )
 
 
@@ -159,7 +159,7 @@ def unlisted(name: str, need: Need, folder: Path, error: HubError, hint: str) ->
         raise UserError(
             f"{name} in the hub's cache was left by another program, without {missing[0]}: whether the hub has that "
             f"file can't be told, as {error.reason}.",
-            f"{ONCE}. {hint}",
+            with_hub_or(hint),
         )
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     return need.select(name, names)

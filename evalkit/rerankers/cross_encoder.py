@@ -26,7 +26,7 @@ from evalkit.encoders.local.loading import (
 from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import folder_sha256, names_in, weights_name
-from evalkit.errors import UserError, require
+from evalkit.errors import UserError, abridged, require
 from evalkit.hub import commit_of, model_files, refuse_pickles, snapshot
 
 
@@ -153,7 +153,7 @@ class CrossEncoder:
         ms = (time.perf_counter() - started) * 1000
         if not np.isfinite(scores).all():
             raise UserError(
-                f"{self.config.name} gave a score that is no number, for the query '{query[:60]}'.",
+                f"{self.config.name} gave a score that is no number, for the query '{abridged(query, 60)}'.",
                 "Is the precision too low for this model? Try runtime.precision=float32.",
             )
         return PairScores(scores, lengths > limit, ms)

@@ -23,9 +23,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
 
 def escaped(text: str) -> str:
     """``text`` on one line, without what Markdown or HTML would act on."""
-    return printable(text.translate(str.maketrans(ENTITIES)))
+    return escape_controls(text.translate(str.maketrans(ENTITIES)))
 
 
-def printable(text: str) -> str:
-    """``text`` with control characters, halves of emoji and what turns the reading direction as Python writes them."""
+def escape_controls(text: str) -> str:
+    """``text`` with control characters, halves of emoji and what turns the reading direction as Python writes them.
+
+    Unlike ``errors.printable`` it leaves joiners and wide spaces, which texts of a page are written with.
+    """
     return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, first_line
 from evalkit.results.baselines import check_sums
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
@@ -117,8 +117,7 @@ def readable(file: Path) -> Iterator[Path]:
     try:
         yield file
     except (pa.ArrowException, ValueError, KeyError, OSError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{file} can't be read: {reason}") from None
+        raise UserError(f"{file} can't be read: {first_line(error)}") from None
 
 
 def read_run(folder: Path) -> StoredRun:

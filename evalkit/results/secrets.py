@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from evalkit.config.secrets import sounds_secret
+from evalkit.config.secrets import REMOVED, sounds_secret
 
 SECRET_VARIABLE = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
 LOOKS_RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.+=~-]{20,}")  # a key in a variable of any name
 USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 SHORTEST = 4  # characters of a value that is told apart from a word
-REMOVED = "<removed>"
 
 
 def without_secrets(value: Any) -> Any:

@@ -35,22 +35,29 @@ def points_tables(points: Sequence[Point], measures: Sequence[str], width: int) 
     settings = zip(SETTING, *(map(str, setting_cells(point)) for point in points), strict=True)
     room = width - 1 - sum(map(width_of, settings))
     tables = []
-    while columns:
-        taken, left = 1, room - needed[columns[0].name]
-        while taken < len(columns) and needed[columns[taken].name] <= left:
-            left -= needed[columns[taken].name]
-            taken += 1
-        table = points_table(points, measures, {c: headers[c.name] for c in columns[:taken]})
-        if sum(max(needed[c.name], width_of([headers[c.name]])) for c in columns[:taken]) > room:  # headers are wrapped
-            for shown, wrapped in zip(columns, table.columns[len(SETTING) :], strict=False):
+    for group in groups_that_fit(columns, needed, room):
+        table = points_table(points, measures, {c: headers[c.name] for c in group})
+        if sum(max(needed[c.name], width_of([headers[c.name]])) for c in group) > room:  # headers are wrapped
+            for shown, wrapped in zip(group, table.columns[len(SETTING) :], strict=True):
                 wrapped.width = needed[shown.name] - width_of([""])
-        if left < 0:  # not even one fits: better wrapped by the terminal than cut
-            table.width = width - left
+        missing = sum(needed[c.name] for c in group) - room
+        if missing > 0:  # not even one fits: better wrapped by the terminal than cut
+            table.width = width + missing
         tables.append(table)
-        columns = columns[taken:]
     tables[0].title = title(points)
     tables[-1].caption = caption(points, not noted.isdisjoint(measures))
     return tables
+
+
+def groups_that_fit(columns: Sequence[Column], needed: Mapping[str, int], room: int) -> Iterator[list[Column]]:
+    """``columns`` in their order, as many together as ``room`` holds of what is ``needed``; at least one."""
+    group: list[Column] = []
+    for shown in columns:
+        if group and sum(needed[c.name] for c in [*group, shown]) > room:
+            yield group
+            group = []
+        group.append(shown)
+    yield group
 
 
 def width_of(texts: Sequence[str]) -> int:

@@ -168,8 +168,8 @@ def test_foreign_text_in_a_message_moves_no_cursor_and_starts_no_line(capsys: py
 def test_letters_of_all_scripts_stay_as_they_are_and_long_texts_keep_both_ends() -> None:
     assert printable("Größe 语料 ключ مرحبا 🙂 'q'") == "Größe 语料 ключ مرحبا 🙂 'q'"
     cut = printable("start" + "x" * 1_000_000 + "end", most=300)
-    assert re.fullmatch(r"startx+ … x+end", cut)
-    assert len(cut) == 303
+    assert re.fullmatch(r"startx+…x+end", cut)
+    assert len(cut) == 300
 
 
 @pytest.mark.parametrize("word", ["corpus.beir.path=a\udcff", "a\udcff", "--config-dir=\udce8"])

@@ -54,7 +54,7 @@ SLIPS = [
      "Give a number from 1 to top_k=100, or raise top_k.", "stages=minilm stages.minilm.depth=101 top_k=101"),
     ("index=[]", "index=[] leaves nothing to measure.", NAMES("flat, hnsw, ivf"), "index=[flat,hnsw,ivf]"),
     ("index=hnsw index.hnsw.search.efSearch=16",
-     "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each of it a whole "
+     "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each item a whole "
      "number.", "Write 'index.hnsw.search.efSearch=[16]'.", "index=hnsw index.hnsw.search.efSearch=[16]"),
     ("index=hnsw index.hnsw.search.efSearch=[]", "index.hnsw.search.efSearch=[] leaves nothing to measure.",
      "Give numbers, as in 'index.hnsw.search.efSearch=[16,64]'.", "index=hnsw index.hnsw.search.efSearch=[16,64]"),
@@ -106,7 +106,7 @@ SLIPS = [
      NAMES("auto, aws_c7a_2xlarge, aws_c7a_4xlarge, aws_c7a_large, aws_c7a_xlarge, aws_g4dn_xlarge, aws_g5_xlarge, "
            "aws_g6_xlarge, runpod_a100, runpod_h100, runpod_h200"), "pricing.machine=runpod_h200"),
     ("workload.storage=x", "workload.storage=x has no price.", NAMES("ram, ssd"), "workload.storage=ram"),
-    ("measures=nDCG@10", "'measures=nDCG@10' is not possible: measures takes a list, each of it a text.",
+    ("measures=nDCG@10", "'measures=nDCG@10' is not possible: measures takes a list, each item a text.",
      "Write 'measures=[nDCG@10]'.", "measures=[nDCG@10]"),
     ("'corpus.pydoc.root=a${b'", "can't read 'corpus.pydoc.root=a${b': no viable alternative at input '${b'.",
      "Write \\${ where it is a text.", "corpus.pydoc.root=a\\\\${b"),
@@ -125,14 +125,14 @@ SLIPS = [
 ]  # fmt: skip
 
 OF_OTHERS = [
-    ("report runs=x", "'runs=x' is not possible: runs takes a list, each of it a text.", "Write 'runs=[x]'."),
+    ("report runs=x", "'runs=x' is not possible: runs takes a list, each item a text.", "Write 'runs=[x]'."),
     ("report within=ten", "'within=ten' is not possible: within takes a number.", ""),
     ("report pricing=x", "there is no pricing 'x'.", NAMES("default")),
     ("report pricing.x=1", "there is no setting 'x' in pricing.",
      NAMES("machine, machines, models, storage, usd_per_hour")),
     ("gate dims=3", "baseline is not set.", "Give it on the command line: baseline=<value>."),
     ("export formats=[]", "formats=[] leaves nothing to write.", NAMES("mteb, trec")),
-    ("export formats=trec", "'formats=trec' is not possible: formats takes a list, each of it a text.",
+    ("export formats=trec", "'formats=trec' is not possible: formats takes a list, each item a text.",
      "Write 'formats=[trec]'."),
     ("store max_gb=nan", "max_gb=nan is not possible.", "Give 0 or more."),
     ("store max_gb=inf", "max_gb=inf is not possible.", "Give 0 or more."),

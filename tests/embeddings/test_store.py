@@ -94,6 +94,17 @@ def test_a_removed_entry_is_encoded_again(store: EmbeddingStore, corpus: Corpus)
     assert len(encoder.encoded) == 11
 
 
+@pytest.mark.parametrize("content", [b"\xff", b"{", b"[]", b"{}"])
+def test_damaged_notes_of_an_entry_cost_no_vector(store: EmbeddingStore, corpus: Corpus, content: bytes) -> None:
+    for name in ("meta.json", "key.json"):
+        for file in store.path.glob(f"*/{name}"):
+            file.write_bytes(content)
+    inventory(store)
+    encoder = CountingEncoder()
+    embed(store, encoder, corpus, 0)
+    assert encoder.encoded == []
+
+
 def test_damage_is_found(store: EmbeddingStore) -> None:
     assert not any(damaged(store, i) for i in inventory(store))
     item = next(i for i in inventory(store) if i.texts == 10)

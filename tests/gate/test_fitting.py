@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalkit.errors import abridged
 from evalkit.gate import Verdict
 from evalkit.gate.decision import Decision
-from evalkit.gate.fitting import Part, abridged, fitted, size
+from evalkit.gate.fitting import Part, fitted, size
 from evalkit.gate.output import (
     LEAST_BYTES,
     QUALITY_HEADER,

@@ -12,7 +12,7 @@ import pytest
 
 from evalkit.config import Model2VecModel, RerankerConfig, RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders import load_encoder
-from evalkit.encoders.local.loading import positions
+from evalkit.encoders.local.loading import positions, repositories_in
 from evalkit.errors import UserError
 from evalkit.rerankers.cross_encoder import CrossEncoder
 from tests.hub.conftest import COMMIT, NAME
@@ -189,6 +189,26 @@ def test_an_activation_that_is_code_is_refused(tiny: Path) -> None:
     put(tiny / "2_Dense" / "config.json", {**shape, "activation_function": "their_code.Swish"})
     shutil.copy(tiny / "model.safetensors", tiny / "2_Dense")
     assert "has an activation of its own: 'their_code.Swish'" in refused(encoder())
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"), [("config.json", {"trust_remote_code": True}), ("1_Pooling/config.json", {})]
+)
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b"7", b"[" * 100_000])
+def test_a_damaged_config_is_refused(
+    tiny_model: Path, tmp_path: Path, file: str, settings: dict[str, Any], content: bytes
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / file).write_bytes(content)
+    damaged = from_folder(folder, **settings)
+    with pytest.raises(UserError, match=r"config.json is no JSON object.\n.*fetch it again"):
+        damaged.load()
+
+
+@pytest.mark.parametrize("auto_map", ["text", ["a--b.C"], {"AutoModel": [None, 7, {}]}])
+def test_a_map_of_code_that_is_none_names_no_repository(tmp_path: Path, auto_map: object) -> None:
+    put(tmp_path / "config.json", {"auto_map": auto_map})
+    assert repositories_in(tmp_path / "config.json") == set()
 
 
 class TestCodeOfAnotherRepository:

@@ -35,6 +35,14 @@ def test_each_reason_has_its_own_line_and_way_out(tiny: Path, hub: StubHub, reas
     assert re.search(line, message), message
 
 
+def test_a_password_in_the_hubs_address_is_not_shown(tiny: Path, hub: StubHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url.replace("://", "://me:hunter2@"))
+    hub.faults = [{"match": "/api/", "status": 403}]
+    message = refused()
+    assert f"{hub.url} forbids to read someone/tiny." in message
+    assert "hunter2" not in message
+
+
 def test_an_unknown_name_brings_the_nearest(tiny: Path, hub: StubHub) -> None:
     assert "has no model 'someone/tinny', or it is private.\n         Did you mean 'someone/tiny'?" in refused(
         name="someone/tinny"

@@ -8,10 +8,11 @@ import pytest
 import pytrec_eval
 
 from evalkit.__main__ import main
+from evalkit.config.secrets import REMOVED
 from evalkit.errors import UserError
 from evalkit.results.exports import file_name, mteb_name
 from evalkit.results.reader import find_run, read_run, stored_runs
-from evalkit.results.secrets import REMOVED, command_without_secrets, without_secrets
+from evalkit.results.secrets import command_without_secrets, without_secrets
 
 CANDIDATES = "quantization.binary_rescore.rescore.candidates=3"
 

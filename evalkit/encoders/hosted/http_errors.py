@@ -1,10 +1,9 @@
 """What an HTTP API's errors mean, whatever the SDK calls them: whether trying again can help, and when."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from evalkit.encoders.hosted.server_words import said_by
+from evalkit.retry_after import wait_seconds
 
 TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 REFUSED_STATUSES = {400, 413, 422}  # of what is in a request: its texts, or how it asks
@@ -49,17 +48,9 @@ def bad_reply(error: BaseException) -> BadReplyError | None:
 
 
 def retry_after_seconds(error: BaseException | None) -> float | None:
-    """What the header Retry-After asks for, in seconds or as a date (RFC 9110, section 10.2.3); null without one."""
+    """What the response that ``error`` is of asks to wait; null where it asks for nothing."""
     value = header(error, "retry-after")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        try:
-            return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        except (TypeError, ValueError):
-            return None
+    return None if value is None else wait_seconds(value)
 
 
 def header(error: BaseException | None, name: str) -> str | None:

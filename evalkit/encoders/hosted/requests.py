@@ -178,7 +178,8 @@ class Requests:
     def explained(self, error: Exception, attempts: int) -> UserError:
         """What went wrong in the server's own words, without the key, which some APIs repeat in theirs."""
         name, status = self.config.name, status_of(error)
-        said = one_line(said_by(error, status), self.key if self.api.key_variable else None)
+        key = self.key if self.api.key_variable else None
+        said = one_line(said_by(error, status), key)
         tried = TRIED.format(attempts, self.api.attempts) if attempts > 1 else ""
         if isinstance(error, BadReplyError):
             return UserError(f"{name} {said}", tried)
@@ -189,7 +190,7 @@ class Requests:
         if status in REFUSED_STATUSES:
             return RefusedError(name, status, said)
         if status < 400:
-            address = one_line(header(error, "location") or "another address")
+            address = one_line(header(error, "location") or "another address", key)
             return UserError(f"{name} redirects to {address} (HTTP {status}).", "Set model.url to where it answers.")
         return UserError(f"{name} failed (HTTP {status}): {said}", tried or WRONG_ADDRESS)
 

@@ -12,9 +12,11 @@ from http.client import responses
 from typing import Any
 from urllib.parse import quote
 
+from evalkit.config.secrets import REMOVED
+from evalkit.errors import printable
+
 LONGEST = 300
 SHOWN_DETAILS = 3
-REMOVED = "<removed>"
 UNSEEN = r"[\s\x00-\x1f\x7f-\x9f]*"
 # Where JSON has the words, the most telling first: OpenAI and vLLM, TEI and Ollama, FastAPI, RFC 9457.
 WORD_KEYS = ("error", "message", "msg", "detail", "errors", "title", "reason", "code")
@@ -87,9 +89,8 @@ def message_of(error: BaseException) -> str:
 
 
 def one_line(words: str, secret: str | None = None) -> str:
-    """``words`` without ``secret``, control characters escaped, in one line that is cut at last."""
-    line = printable(" ".join(without(secret, words).split()))
-    return line if len(line) <= LONGEST else f"{line[:LONGEST].rstrip()} …"
+    """``words`` without ``secret``, control characters escaped, in one line whose middle is left out at last."""
+    return printable(" ".join(without(secret, words).split()), LONGEST)
 
 
 def without(secret: str | None, words: str) -> str:
@@ -97,8 +98,3 @@ def without(secret: str | None, words: str) -> str:
     for spelled in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]) if secret else ():
         words = re.sub(UNSEEN.join(map(re.escape, spelled)), REMOVED, words)
     return words
-
-
-def printable(text: str) -> str:
-    """``text`` with everything escaped that a terminal would obey or not show."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

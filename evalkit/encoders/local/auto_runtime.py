@@ -34,7 +34,7 @@ def choose_runtime(
     file = remembered / f"runtime-{key}.json"
     try:
         speeds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         speeds = {kind: texts_per_second(model, replace(runtime, kind=kind), documents) for kind in kinds}
         remembered.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(speeds), encoding="utf-8")

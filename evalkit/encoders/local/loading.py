@@ -126,7 +126,7 @@ def positions(module: Any) -> int | None:
 def refuse_activations(name: str, folder: Path) -> None:
     """Raises UserError for a layer whose activation is code of its own: sentence-transformers would take tanh."""
     for file in folder.glob("*/config.json"):
-        activation = str(json.loads(file.read_text(encoding="utf-8")).get("activation_function", "torch."))
+        activation = str(settings_in(file).get("activation_function", "torch."))
         if "." in activation and not activation.startswith("torch."):
             raise UserError(
                 f"{name} has an activation of its own: {activation!a}.", "Allow it with trust_remote_code=true."
@@ -149,11 +149,21 @@ def code_revision(folder: Path, hint: str) -> tuple[str, str] | None:
 
 def repositories_in(config: Path) -> set[str]:
     """What stands before ``--`` in the classes of a config's auto_map."""
-    if not config.is_file():
-        return set()
-    named = json.loads(config.read_text(encoding="utf-8")).get("auto_map") or {}
-    classes = [each for value in named.values() for each in (value if isinstance(value, list) else [value])]
-    return {each.partition("--")[0] for each in classes if each and "--" in each}
+    named = settings_in(config).get("auto_map")
+    values = named.values() if isinstance(named, dict) else ()
+    classes = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    return {each.partition("--")[0] for each in classes if isinstance(each, str) and "--" in each}
+
+
+def settings_in(file: Path) -> dict[str, Any]:
+    """The JSON object in a model's ``file``, empty where there is none. Raises UserError for anything else."""
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise UserError(f"{file} is no JSON object.", "Is it damaged? Copy or fetch it again.")
+    return settings
 
 
 def unloadable(name: str, setting: str, error: Exception) -> UserError:
@@ -175,6 +185,5 @@ def unloadable(name: str, setting: str, error: Exception) -> UserError:
         )
     if type(error).__name__ == "SafetensorError":
         return UserError(f"{name} has damaged weights: {first_line(error)}.", "Copy or fetch them again.")
-    reason = first_line(error)
     kind = "" if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: "
-    return UserError(f"{name} can't be loaded: {kind}{reason[:300]}")
+    return UserError(f"{name} can't be loaded: {kind}{first_line(error)}")

@@ -19,11 +19,12 @@ from evalkit.encoders.local.weights import warn_about_remote_code, weights_name
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import named_tokenizer
 from evalkit.encoders.width import check_width
-from evalkit.errors import UserError, did_you_mean, first_line, require
+from evalkit.errors import UserError, abridged, did_you_mean, first_line, require
 from evalkit.hub import model_files, snapshot
 from evalkit.hub.data_sets import offline_mode
 
 BATCH_TEXTS = 32
+MOST_OF_HINT = 300  # characters, of the hundreds of names that mteb knows
 # The loaders of mteb that give a name to sentence-transformers.
 WRAPPERS = {"SentenceTransformerEncoderWrapper", "sentence_transformers_loader"}
 NO_HUB = "Or take another model: model=minilm brings its weights."
@@ -56,7 +57,8 @@ class MtebEncoder:
         except (KeyError, ValueError):
             names = [meta.name for meta in mteb.get_model_metas() if meta.name]
             raise UserError(
-                f"mteb has no model '{self.config.name}'.", did_you_mean(self.config.name, names)[:200]
+                f"mteb has no model '{self.config.name}'.",
+                abridged(did_you_mean(self.config.name, names), MOST_OF_HINT),
             ) from None
 
     @property

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.errors import printable
+
 SEPARATOR = " · "
 OR = " or "
 LONGEST = 24
@@ -52,7 +54,7 @@ def letters(number: int) -> str:
 def quoted(text: str) -> str:
     """``text`` in double quotes, on one line, cut after 24 characters; what can't be printed is escaped."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown) + '"'
+    return f'"{printable(shown)}"'
 
 
 def short(text: str) -> str:

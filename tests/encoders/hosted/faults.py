@@ -77,7 +77,10 @@ TRIED_AGAIN: dict[str, tuple[Fault, str]] = {
     "an endless error": (Fault(500, endless=True), "gave an answer of more than 1,049,216 bytes"),
     "429": (Fault(429, message="slow\r\n\x1b[31mdown\u202e"), r"failed (HTTP 429): slow \x1b[31mdown\u202e"),
     "500 without a word": (refusal(500, b""), "failed (HTTP 500): Internal Server Error"),
-    "503 at length": (Fault(503, message=f"{LINE} {KEY}{LINE}"), f"failed (HTTP 503): {LINE} <removed>{'x' * 10} …"),
+    "503 at length": (
+        Fault(503, message=f"{LINE[:180]} {KEY}{LINE}"),
+        f"failed (HTTP 503): {LINE[:180]} <removed>{'x' * 9}…{'x' * 100}",
+    ),
 }
 NOT_TRIED_AGAIN: dict[str, tuple[Fault, str, str]] = {
     "another width": (
