@@ -145,6 +145,9 @@ FAULTS = {
     "grades that are whole floats": Fault("qrels", in_all("score", float)),
     "judged documents with spaces": Fault("qrels", in_all("document_id", "{} ".format), "They differ in spaces"),
     "judged queries of another split": Fault("qrels", in_all("query_id", "x{}".format), "and of this split?"),
+    "judged documents with characters that are not seen": Fault(
+        "qrels", in_all("document_id", "\u200b{}".format), "They differ in characters that are not seen"
+    ),
     "zeros before ids": Fault("documents", in_all("id", "00{}".format), "leading zeros"),
     "decimals as ids": Fault("qrels", in_all("document_id", "{}.0".format), "1.0 for 1"),
     "a judged document that is not there": Fault(
