@@ -210,7 +210,7 @@ def columns_of(header: Sequence[str], names: Names, where: str, ignored: list[st
         raise UserError(f"{where}: no column of {quoted} is known as the {' or the '.join(missing)}.", WRITE + OR_NAME)
     if twice := [found[role] for role in needed if list(header).count(found[role]) > 1]:
         raise UserError(f"{where}: two columns are called {ascii(twice[0])[:SHOWN]}.", "Keep one of them.")
-    ignored += [name for name in header if name not in found.values() and name not in ignored]
+    ignored += [name for name in header if name and name not in found.values() and name not in ignored]
     return {role: found[role] for role in needed}
 
 

@@ -134,6 +134,8 @@ FAULTS = {
     ),
     "id that is null": Fault("documents", in_row(1, id=None), "has nothing in 'id'"),
     "id that is empty": Fault("queries", in_row(1, id=" "), "has nothing in 'id'"),
+    "ids with a NUL": Fault("documents", in_all("id", "d\0{}".format), r"'id' holds a NUL: 'd\x001'", sources=TYPED),
+    "judged queries with a NUL": Fault("qrels", in_all("query_id", "q\0{}".format), "holds a NUL", sources=TYPED),
     "id that comes twice": Fault("documents", again(0, text="other"), finding="duplicate_document_ids"),
     "query that comes twice": Fault("queries", again(0, text="other"), finding="duplicate_query_ids"),
     "pair judged twice alike": Fault("qrels", again(0), sources=SOURCES[:-1]),

@@ -62,6 +62,7 @@ def test_columns_are_what_they_are_called_in_any_order(tmp_path: Path, query: st
         ("q.tsv", lines(TRIPLES).replace("\n", "\r")),
         ("q.tsv", lines([(*triple, "") for triple in TRIPLES])),
         ("q.csv", lines([(*triple, "") for triple in TRIPLES], ",")),
+        ("q.csv", lines([(*triple, "") for triple in [("qid", "docid", "label"), *TRIPLES]], ";")),
         ("q.tsv", lines([("query-id", "corpus-id", "score"), *TRIPLES], ",")),
         ("q.tsv", lines([("query-id", "corpus-id", "score"), *TRIPLES], "|")),
         ("q.tsv.gz", gzip.compress(lines(TRIPLES).encode(), mtime=0)),
@@ -72,7 +73,7 @@ def test_the_same_judgments_come_out_of_every_layout(tmp_path: Path, name: str, 
     assert read(tmp_path / name, text) == (QRELS, [])
 
 
-IDS = ("a;b;c", "two words", 'the "x"', "no\u00a0break", "#1", "d,e")
+IDS = ("<html-1", "PAR1", "a;b;c", "two words", 'the "x"', "no\u00a0break", "#1", "d,e")
 
 
 @pytest.mark.parametrize("header", [[], [("qid", "doc", "rel")]])
@@ -83,7 +84,7 @@ IDS = ("a;b;c", "two words", 'the "x"', "no\u00a0break", "#1", "d,e")
 def test_ids_of_any_characters_stay_whole(
     tmp_path: Path, name: str, separator: str, ids: tuple[str, ...], header: list[tuple[str, ...]]
 ) -> None:
-    rows = [("q", "plain", 0), *((id_, id_, 1) for id_ in ids)]
+    rows = [*((id_, id_, 1) for id_ in ids), ("q", "plain", 0)]
     buffer = io.StringIO()
     csv.writer(buffer, delimiter=separator, lineterminator="\n").writerows([*header, *rows])
     read_back, ignored = read(tmp_path / name, buffer.getvalue())

@@ -58,15 +58,17 @@ def of_number(value: float | Decimal, where: str, column: str) -> str | None:
 
 
 def id_of(value: Any, where: str, column: str) -> str:
-    """``value`` as an id, by the rule of ``text_of``. Raises UserError where nothing is there.
+    """``value`` as an id, by the rule of ``text_of``. Raises UserError where nothing is there, and for one with a NUL.
 
     Half a character (a lone surrogate) becomes U+FFFD, as in texts, so that ids can be written to any file.
     """
-    if type(value) is str and value.isascii() and value.strip():
+    if type(value) is str and value.isascii() and value.strip() and "\0" not in value:
         return value
     text = text_of(value, where, column)
     if text is None or not text.strip():
         raise UserError(f"{where} has nothing in '{column}'.", "Every row needs an id there.")
+    if "\0" in text:  # trec_eval's ids end there
+        raise UserError(f"{where}: '{column}' holds a NUL: {ascii(text)[:SHOWN]}.", "Write ids without it.")
     return whole_characters(text)
 
 

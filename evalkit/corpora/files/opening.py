@@ -36,7 +36,7 @@ REFUSED = {
     "html": ("is a web page, not data", "Fetch the file itself: a page that only shows it was saved."),
 }
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
-HTML = (b"<!doctype html", b"<html")
+HTML = (b"<!doctype html", b"<html>", b"<html ")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
