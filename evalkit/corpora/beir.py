@@ -19,7 +19,9 @@ ID = ("_id", "id")
 DOCUMENTS = Columns(ID, text=("text",), title=("title",), image=("image",), optional=True)
 QUERIES = Columns(ID, text=("text",), cluster=("cluster",), optional=True)
 METADATA = "metadata"
-QRELS = "tsv txt qrels trec csv jsonl ndjson json parquet"  # the first that is there counts
+FOLDER = "folder"
+QRELS = f"tsv txt qrels trec csv jsonl ndjson json parquet {FOLDER}"  # the first that is there counts
+SHOWN = 12
 PART = re.compile(r"-\d+-of-\d+")  # as the hub names parts of a data set
 
 
@@ -48,10 +50,20 @@ def load(settings: BeirCorpus, name: str) -> Corpus:
 def table_file(folder: Path, stem: str) -> Path:
     """``<stem>.jsonl`` in ``folder``, or another format that is read, compressed or a folder of parts."""
     names = [f"{stem}.{format_}{compressed}" for format_ in READERS for compressed in ("", *COMPRESSED)]
-    there = [folder / name for name in (*names, stem) if (folder / name).exists()]
+    there = [folder / name for name in (*names, stem) if (folder / name).exists() or (folder / name).is_symlink()]
     if not there:
-        raise UserError(f"{folder} holds no {stem}.jsonl.", f"Known: {stem}.({', '.join(READERS)}), also with .gz.")
+        raise UserError(
+            f"{folder} holds no {stem}.jsonl{but(folder)}.",
+            f"It may also be {stem}.({', '.join(READERS)}), each also with {', '.join(COMPRESSED)}.",
+        )
     return there[0]
+
+
+def but(folder: Path) -> str:
+    """What a folder holds instead of what was looked for; empty for an empty one or none."""
+    names = sorted(path.name for path in folder.glob("*") if not path.name.startswith("."))
+    more = ", …" if len(names) > SHOWN else ""
+    return f", but {', '.join(map(ascii, names[:SHOWN]))}{more}" if names else ""
 
 
 def qrels_file(folder: Path, split: str) -> Path:
@@ -65,14 +77,17 @@ def qrels_file(folder: Path, split: str) -> Path:
     if split not in there:
         raise UserError(
             f"{folder / 'qrels'} has no judgments for the split '{split}' ({split}.tsv).",
-            did_you_mean(split, there) if there else "There are no judgments at all.",
+            did_you_mean(split, there) if there else f"There are no judgments at all{but(folder)} in {folder}.",
         )
     return there[split]
 
 
 def stem_and_format(path: Path) -> tuple[str, str]:
+    """``test`` and ``tsv`` of ``test.tsv.gz``; a folder of parts may be called ``test`` alone."""
     stem, _, format_ = without_compression(path.name).rpartition(".")
-    return stem, format_
+    if path.is_dir() and format_.lower() not in QRELS.split():
+        return path.name, FOLDER
+    return stem, format_.lower()
 
 
 def read_documents(path: Path, swallowed: list[str] | None = None) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,8 @@ ROLES: dict[str, Sequence[str]] = {  # the names of each column without case, qu
     "iteration": ("iter", "iteration", "q0"),
 }
 WRITE = "Write query-id, corpus-id, score with tabs between and these names above, or TREC's query 0 document grade."
+OR_NAME = " Or say what a table calls them: qrels_query, qrels_document, qrels_score."
+IN_ORDER = {role: role for role in ROLES}
 SHOWN = 80
 
 
@@ -86,57 +88,110 @@ def named_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgmen
     for where, row in read_rows(file):
         if tuple(row) != keys:
             keys, columns = tuple(row), columns_of(tuple(row), names, where, ignored)
-        yield judgment({role: row.get(name) for role, name in columns.items()}, columns, where)
+        yield judgment([row.get(name) for name in columns.values()], columns, where)
 
 
-def judgment(cells: Mapping[str, Any], columns: Mapping[str, str], where: str) -> Judgment:
-    query, document = (id_of(cells[role], where, columns[role]) for role in ("query", "document"))
-    return Judgment(where, query, document, grade_of(cells["grade"], where) if "grade" in cells else 1)
+def judgment(cells: Sequence[Any], columns: Mapping[str, str], where: str) -> Judgment:
+    """The judgment in ``cells``: query, document and grade, which is 1 where there are but two."""
+    query, document = id_of(cells[0], where, columns["query"]), id_of(cells[1], where, columns["document"])
+    return Judgment(where, query, document, grade_of(cells[2], where) if len(cells) > 2 else 1)
 
 
 def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment]:
     """Judgments of a text file: its header, where it has one, is its first line, or stands behind a ``#``."""
     columns: Mapping[str, str] = {}
     places: Mapping[str, int] = {}
-    is_csv = format_of(file) == "csv"
-    for number, whole_line in read_lines(file):
-        line, where = whole_line.rstrip("\r\n"), f"{file} line {number}"
-        is_comment = line.startswith("#")
-        if not line.strip() or (is_comment and columns):
-            continue
-        try:
-            cells = split(line.lstrip("# ") if is_comment else line, is_csv)
-        except csv.Error as error:
-            raise UserError(f"{where} can't be split into columns: {error}.") from None
-        if not columns and (names_all(cells) if is_comment else is_header(cells) or names != BY_NAME):
-            columns = columns_of(cells, names, where, ignored)
-            places = {role: cells.index(name) for role, name in columns.items()}
-        elif not is_comment:
-            columns = columns or {role: role for role in ROLES}
-            at = places or positions(cells, line, where)
-            if len(cells) <= max(at.values()):
-                raise UserError(f"{where} has {len(cells)} columns: {line[:SHOWN]!a}.", WRITE)
-            yield judgment({role: cells[i] for role, i in at.items()}, columns, where)
+    for where, cells in cells_of(file, names):
+        is_comment = cells[0].startswith("#")
+        header = without_mark(cells) if is_comment else cells
+        if not columns and (names_all(header) if is_comment else is_header(header) or names != BY_NAME):
+            columns = columns_of(header, names, where, ignored)
+            places = {role: header.index(name) for role, name in columns.items()}
+        elif not is_comment or is_judgment(cells, places):
+            columns = columns if columns or is_comment else IN_ORDER
+            at = places or positions(cells, where)
+            try:
+                needed = [cells[i] for i in at.values()]
+            except IndexError:
+                raise UserError(f"{where} has {len(cells)} columns: {shown(cells)}.", WRITE) from None
+            if "\n" in "".join(needed):
+                raise UserError(
+                    f"{where} opens a quote that is closed in another line: {shown(cells)}.", "Mend the quotes."
+                )
+            yield judgment(needed, columns or IN_ORDER, where)
 
 
-def split(line: str, is_csv: bool) -> list[str]:
-    """The cells of a line: of CSV between its commas or semicolons, else between tabs, else between spaces."""
-    if is_csv:
-        return next(csv.reader([line], delimiter=delimiter_of(line)), [])
-    cells = line.split("\t") if line.count("\t") >= 2 else line.split()
-    return [re.sub(r'^"(.*)"$', r"\1", cell) for cell in cells]
+def cells_of(file: Path, names: Names) -> Iterator[tuple[str, list[str]]]:
+    """(place, cells) of each line that is not empty.
+
+    All lines are split like CSV by the delimiter of the first, comments aside, if the file is CSV or that line has no
+    spaces or tabs; else each between its tabs, where it has two, or one below a header with tabs, else between spaces.
+    """
+    first = next((line for _, line in read_lines(file) if line.strip() and not line.startswith("#")), "").strip()
+    if format_of(file) == "csv" or len(first.split()) == 1:
+        yield from csv_cells(file, delimiter_of(first))
+        return
+    least_tabs = 1 if names.all_relevant or is_header(first.split("\t")) else 2
+    name = str(file)
+    for number, line in read_lines(file):
+        if not line.isspace():
+            yield f"{name} line {number}", split(line.rstrip("\r\n"), least_tabs)
 
 
-def positions(cells: Sequence[str], line: str, where: str) -> dict[str, int]:
-    """Which cell is what in a file without a header."""
-    if len(cells) not in (3, 4):
-        raise UserError(f"{where} has {len(cells)} columns: {line[:SHOWN]!a}.", WRITE)
-    return {"query": 0, "document": len(cells) - 2, "grade": len(cells) - 1}
+def csv_cells(file: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+    rows = csv.reader((line for _, line in read_lines(file)), delimiter=delimiter)
+    line = 1
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                yield f"{file} line {line}", cells
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{file} line {line} can't be split into columns: {error}.") from None
+
+
+def split(line: str, least_tabs: int) -> list[str]:
+    cells = line.split("\t") if line.count("\t") >= least_tabs else re.split(r"[ \t]+", line.strip(" \t"))
+    return [unquoted(cell) for cell in cells] if '"' in line else cells
+
+
+def unquoted(cell: str) -> str:
+    is_quoted = len(cell) > 1 and cell[0] == cell[-1] == '"'
+    return cell[1:-1].replace('""', '"') if is_quoted else cell
+
+
+def without_mark(comment: Sequence[str]) -> list[str]:
+    """The cells of a comment without its ``#``."""
+    first = comment[0].lstrip("# ")
+    return [first, *comment[1:]] if first else list(comment[1:])
+
+
+def is_judgment(cells: Sequence[str], places: Mapping[str, int]) -> bool:
+    """Whether a line that begins with ``#`` is no comment but judges a query whose id does."""
+    at = places or ({"query": 0, "grade": len(cells) - 1} if len(cells) in (3, 4) else {})
+    is_whole = len(cells) > max(at.values(), default=len(cells))
+    return is_whole and at["query"] == 0 and "grade" in at and is_number(cells[at["grade"]]) and cells[0][1:2].isalnum()
+
+
+def positions(cells: Sequence[str], where: str) -> dict[str, int]:
+    """Which cell is what in a file without a header; empty ones at the end are none."""
+    filled = max((i for i, cell in enumerate(cells, 1) if cell.strip()), default=0)
+    if filled not in (3, 4):
+        raise UserError(f"{where} has {filled} columns: {shown(cells)}.", WRITE)
+    return {"query": 0, "document": filled - 2, "grade": filled - 1}
+
+
+def shown(cells: Sequence[str]) -> str:
+    return ascii(" ".join(cells)[:SHOWN])
 
 
 def is_header(cells: Sequence[str]) -> bool:
-    """Whether a first line names columns: none of its cells is a number."""
-    return len(cells) > 1 and not any(re.fullmatch(r"\s*[-+]?\d+(\.\d*)?\s*", cell) for cell in cells)
+    """Whether a first line names columns: all that are needed, or none of its cells is a number."""
+    return len(cells) > 1 and (names_all(cells) or not any(map(is_number, cells)))
+
+
+def is_number(cell: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?\d+(\.\d*)?\s*", cell) is not None
 
 
 def names_all(cells: Sequence[str]) -> bool:
@@ -152,8 +207,10 @@ def columns_of(header: Sequence[str], names: Names, where: str, ignored: list[st
     needed = ("query", "document") if names.all_relevant else ("query", "document", "grade")
     if missing := [role for role in needed if role not in found]:
         quoted = ", ".join(ascii(name)[:SHOWN] for name in header)
-        raise UserError(f"{where}: no column of {quoted} is known as the {' or the '.join(missing)}.", WRITE)
-    ignored += [name for name in header if name not in found.values() and name not in ignored]
+        raise UserError(f"{where}: no column of {quoted} is known as the {' or the '.join(missing)}.", WRITE + OR_NAME)
+    if twice := [found[role] for role in needed if list(header).count(found[role]) > 1]:
+        raise UserError(f"{where}: two columns are called {ascii(twice[0])[:SHOWN]}.", "Keep one of them.")
+    ignored += [name for name in header if name and name not in found.values() and name not in ignored]
     return {role: found[role] for role in needed}
 
 

@@ -12,6 +12,9 @@ LARGE_SHARE = 0.2
 
 CAUSES: dict[str, Callable[[str], str]] = {
     "spaces around them": str.strip,
+    "characters that are not seen (zero-width spaces, byte-order marks)": lambda id_: "".join(
+        c for c in id_ if unicodedata.category(c) not in ("Cf", "Cc")
+    ),
     "composed and decomposed characters (NFC, NFD)": lambda id_: unicodedata.normalize("NFC", id_),
     "upper and lower case": str.casefold,
     "leading zeros that were lost": lambda id_: id_.lstrip("0") or "0",

@@ -21,22 +21,29 @@ Rows = Iterable[Placed]
 class Column:
     """A column by its names, the first of which that a row has counts.
 
-    Some row must have it before it may be missing, as JSON Lines leave out what is null; ``optional`` never must.
+    Some row must have it, not each, as JSON Lines leave out what is null: ``refuse_unmet`` tells in the end. No row
+    needs an ``optional`` one.
     """
 
     names: tuple[str, ...]
     optional: bool = False
     met: bool = field(default=False, init=False)
+    first: Placed | None = field(default=None, init=False)  # the first row without it
 
     def of(self, row: Mapping[str, Any], where: str) -> tuple[str, Any]:
-        """The name that it has in this row and its value. Raises UserError where there is no such column."""
+        """The name that it has in this row and its value; null where the row has no such column."""
         for name in self.names:
             if name in row:
                 self.met = True
                 return name, row[name]
-        if self.names and not self.met and not self.optional:
-            raise UserError(f"{where} has no column '{self.names[0]}'.", did_you_mean(self.names[0], map(str, row)))
+        self.first = self.first or (where, row)
         return self.names[0] if self.names else "", None
+
+    def refuse_unmet(self) -> None:
+        """Raises UserError where rows were read and none had this column."""
+        if self.first and self.names and not self.met and not self.optional:
+            where, row = self.first
+            raise UserError(f"{where} has no column '{self.names[0]}'.", did_you_mean(self.names[0], map(str, row)))
 
     def text(self, row: Mapping[str, Any], where: str) -> str | None:
         name, value = self.of(row, where)
@@ -44,6 +51,7 @@ class Column:
 
     def id(self, row: Mapping[str, Any], where: str) -> str:
         name, value = self.of(row, where)
+        self.refuse_unmet()
         return id_of(value, where, name)
 
 
@@ -80,6 +88,8 @@ def documents(rows: Rows, columns: Columns, folder: Path) -> Iterator[tuple[str,
         if file and not read:
             raise UserError(f"{where}: '{name}' is no image's path, and there is no text.", "Images are not fetched.")
         yield id_.id(row, where), read
+    for column in (text, title, image):
+        column.refuse_unmet()
 
 
 def queries(rows: Rows, columns: Columns) -> Iterator[tuple[str, str]]:
@@ -87,9 +97,12 @@ def queries(rows: Rows, columns: Columns) -> Iterator[tuple[str, str]]:
     id_, text = Column(columns.id), Column(columns.text)
     for where, row in rows:
         yield id_.id(row, where), text.text(row, where) or ""
+    text.refuse_unmet()
 
 
 def clusters(rows: Rows, columns: Columns) -> dict[str, str]:
     """query id → the name in its cluster column, for the queries that have one."""
     id_, cluster = Column(columns.id), Column(columns.cluster, columns.optional)
-    return first_of_each_query((id_.id(row, where), cluster.text(row, where)) for where, row in rows)
+    names = first_of_each_query((id_.id(row, where), cluster.text(row, where)) for where, row in rows)
+    cluster.refuse_unmet()
+    return names

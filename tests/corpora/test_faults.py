@@ -134,6 +134,8 @@ FAULTS = {
     ),
     "id that is null": Fault("documents", in_row(1, id=None), "has nothing in 'id'"),
     "id that is empty": Fault("queries", in_row(1, id=" "), "has nothing in 'id'"),
+    "ids with a NUL": Fault("documents", in_all("id", "d\0{}".format), r"'id' holds a NUL: 'd\x001'", sources=TYPED),
+    "judged queries with a NUL": Fault("qrels", in_all("query_id", "q\0{}".format), "holds a NUL", sources=TYPED),
     "id that comes twice": Fault("documents", again(0, text="other"), finding="duplicate_document_ids"),
     "query that comes twice": Fault("queries", again(0, text="other"), finding="duplicate_query_ids"),
     "pair judged twice alike": Fault("qrels", again(0), sources=SOURCES[:-1]),
@@ -145,6 +147,9 @@ FAULTS = {
     "grades that are whole floats": Fault("qrels", in_all("score", float)),
     "judged documents with spaces": Fault("qrels", in_all("document_id", "{} ".format), "They differ in spaces"),
     "judged queries of another split": Fault("qrels", in_all("query_id", "x{}".format), "and of this split?"),
+    "judged documents with characters that are not seen": Fault(
+        "qrels", in_all("document_id", "\u200b{}".format), "They differ in characters that are not seen"
+    ),
     "zeros before ids": Fault("documents", in_all("id", "00{}".format), "leading zeros"),
     "decimals as ids": Fault("qrels", in_all("document_id", "{}.0".format), "1.0 for 1"),
     "a judged document that is not there": Fault(

@@ -1,11 +1,15 @@
 """Judgments are read by the names above them, in every order and format that people keep them in."""
 
+import csv
 import gzip
+import io
 import json
 from itertools import permutations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evalkit.corpora.judgments import Names, collect, read_judgments
@@ -55,12 +59,72 @@ def test_columns_are_what_they_are_called_in_any_order(tmp_path: Path, query: st
         ("q.csv", lines([("qid", "docid", "label"), *TRIPLES], ";")),
         ("q.csv", lines([("score", "corpus-id", "query-id"), *((g, f'"{d}"', q) for q, d, g in TRIPLES)], ",")),
         ("q.txt", lines([(q, d, g) for q, d, g in TRIPLES])),
+        ("q.tsv", lines(TRIPLES).replace("\n", "\r")),
+        ("q.tsv", lines([(*triple, "") for triple in TRIPLES])),
+        ("q.csv", lines([(*triple, "") for triple in TRIPLES], ",")),
+        ("q.csv", lines([(*triple, "") for triple in [("qid", "docid", "label"), *TRIPLES]], ";")),
+        ("q.tsv", lines([("query-id", "corpus-id", "score"), *TRIPLES], ",")),
+        ("q.tsv", lines([("query-id", "corpus-id", "score"), *TRIPLES], "|")),
         ("q.tsv.gz", gzip.compress(lines(TRIPLES).encode(), mtime=0)),
         ("q.jsonl", "".join(json.dumps({"score": g, "docno": d, "topic": q}) + "\n" for q, d, g in TRIPLES)),
     ],
 )
 def test_the_same_judgments_come_out_of_every_layout(tmp_path: Path, name: str, text: str | bytes) -> None:
     assert read(tmp_path / name, text) == (QRELS, [])
+
+
+IDS = ("<html-1", "PAR1", "a;b;c", "two words", 'the "x"', "no\u00a0break", "#1", "d,e")
+
+
+@pytest.mark.parametrize("header", [[], [("qid", "doc", "rel")]])
+@pytest.mark.parametrize(
+    ("name", "separator", "ids"),
+    [("q.csv", ",", IDS), ("q.csv", ";", IDS), ("q.tsv", "\t", IDS), ("q.txt", " ", ("no\u00a0break", "#1", "d,e"))],
+)
+def test_ids_of_any_characters_stay_whole(
+    tmp_path: Path, name: str, separator: str, ids: tuple[str, ...], header: list[tuple[str, ...]]
+) -> None:
+    rows = [*((id_, id_, 1) for id_ in ids), ("q", "plain", 0)]
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=separator, lineterminator="\n").writerows([*header, *rows])
+    read_back, ignored = read(tmp_path / name, buffer.getvalue())
+    assert (read_back, ignored) == ({"q": {"plain": 0}, **{id_: {id_: 1} for id_ in ids}}, [])
+
+
+def test_of_csv_other_columns_may_hold_several_lines(tmp_path: Path) -> None:
+    text = 'qid,note,doc,rel\nq0,"seen\n\ntwice, by two",1,2\nq1,,1,1\n'
+    assert read(tmp_path / "q.csv", text) == ({"q0": {"1": 2}, "q1": {"1": 1}}, ["note"])
+
+
+@pytest.mark.parametrize("end", ["", 'q2,"d2,1\nq3,d3,1\n'])
+def test_a_stray_quote_swallows_no_judgments(tmp_path: Path, end: str) -> None:
+    with pytest.raises(UserError, match=r"line 3 (has 2 columns|opens a quote)"):
+        read(tmp_path / "q.csv", 'qid,doc,rel\nq0,d0,1\nq1,"d1,1\nq4,d4,1\n' + end)
+
+
+def test_a_line_behind_a_mark_judges_only_a_query_whose_id_may_begin_so(tmp_path: Path) -> None:
+    comments = "# q9 0 d9 1\n#\n## q9 0 d9 1\n# judged in 2 rounds: 1\n#1 of 2 rounds\n"
+    assert read(tmp_path / "q.qrels", f"q 0 d 1\n{comments}#9 0 d 1\n")[0] == {"q": {"d": 1}, "#9": {"d": 1}}
+    assert read(tmp_path / "q.tsv", "doc\tqid\trel\nd\tq\t1\n#d\tq\t1\n")[0] == {"q": {"d": 1}}
+
+
+def test_below_a_header_with_tabs_spaces_separate_nothing(tmp_path: Path) -> None:
+    pairs = "qid\tdoc\nq\tguide 0.md\n"
+    assert read(tmp_path / "q.tsv", pairs, Names(all_relevant=True))[0] == {"q": {"guide 0.md": 1}}
+    with pytest.raises(UserError, match="line 2 has 2 columns: 'q guide 5'"):
+        read(tmp_path / "q.tsv", "qid\tdoc\trel\nq\tguide 5\n")
+
+
+def test_a_number_among_the_names_makes_no_judgment_of_a_header(tmp_path: Path) -> None:
+    rows = [("query-id", "0", "corpus-id", "score"), *((q, 0, d, g) for q, d, g in TRIPLES)]
+    assert read(tmp_path / "q.tsv", lines(rows)) == (QRELS, ["0"])
+
+
+def test_two_columns_of_parquet_with_one_name_are_refused(tmp_path: Path) -> None:
+    columns = [pa.array(["q"]), pa.array(["d"]), pa.array([1]), pa.array([0])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["qid", "doc", "rel", "rel"]), tmp_path / "q.parquet")
+    with pytest.raises(UserError, match="two columns 'rel'"):
+        collect(read_judgments(tmp_path / "q.parquet"))
 
 
 def test_parquet_is_read_by_its_names_too(tmp_path: Path) -> None:
@@ -94,6 +158,8 @@ def test_columns_that_are_not_read_are_said(tmp_path: Path) -> None:
         ("qid\tdoc\trel\nq0\td0\n", r"line 2 has 1 columns|line 2 has 2 columns"),
         ("qid\tdoc\trel\nq0\t\t1\n", r"line 2 has nothing in 'doc'"),
         ("q0\t\t1\n", r"line 1 has nothing in 'document'"),
+        ("qid\tdoc\trel\trel\nq0\td0\t1\t0\n", r"line 1: two columns are called 'rel'"),
+        ("qid\tdoc\trel\nq0\td0\t1_0\n", r"line 2: the grade '1_0' is no whole number"),
         ("qid\tdoc\trel\nq0\td0\tyes\n", r"line 2: the grade 'yes' is no whole number"),
     ],
 )

@@ -9,12 +9,14 @@ from evalkit.errors import UserError
 
 EXACT_FLOATS = 2**53  # beyond it, floats no longer tell neighbouring integers apart
 GRADES = range(-100, 101)
+WRITTEN_GRADES = {str(grade): grade for grade in GRADES}
 SHOWN = 60
 
 HINTS = {
     "a list": "Join its parts to one text.",
     "an object": "Name a column that holds text.",
     "true or false": "Name a column that holds text.",
+    "a number without an end": "Leave it out, or write it as text, in quotes.",
     "a fraction": "Write it as text, in quotes, if it is meant to be one.",
     "a float too long to be exact": "Store the column as integers or as text: its last digits are lost.",
     "bytes that are not UTF-8": "Store the column as text.",
@@ -46,7 +48,9 @@ def text_of(value: Any, where: str, column: str) -> str | None:
 def of_number(value: float | Decimal, where: str, column: str) -> str | None:
     if math.isnan(value):
         return None
-    if not math.isfinite(value) or value != int(value):
+    if not math.isfinite(value):
+        return refuse(value, "a number without an end", where, column)
+    if value != int(value):
         return refuse(value, "a fraction", where, column)
     if isinstance(value, float) and abs(value) > EXACT_FLOATS:
         return refuse(value, "a float too long to be exact", where, column)
@@ -54,13 +58,17 @@ def of_number(value: float | Decimal, where: str, column: str) -> str | None:
 
 
 def id_of(value: Any, where: str, column: str) -> str:
-    """``value`` as an id, by the rule of ``text_of``. Raises UserError where nothing is there.
+    """``value`` as an id, by the rule of ``text_of``. Raises UserError where nothing is there, and for one with a NUL.
 
     Half a character (a lone surrogate) becomes U+FFFD, as in texts, so that ids can be written to any file.
     """
+    if type(value) is str and value.isascii() and value.strip() and "\0" not in value:
+        return value
     text = text_of(value, where, column)
     if text is None or not text.strip():
         raise UserError(f"{where} has nothing in '{column}'.", "Every row needs an id there.")
+    if "\0" in text:  # trec_eval's ids end there
+        raise UserError(f"{where}: '{column}' holds a NUL: {ascii(text)[:SHOWN]}.", "Write ids without it.")
     return whole_characters(text)
 
 
@@ -69,12 +77,16 @@ def grade_of(value: Any, where: str) -> int:
 
     Raises UserError for what is no whole number, and for one that is no grade but a time stamp, a count or an id.
     """
+    if (known := WRITTEN_GRADES.get(value) if type(value) is str else None) is not None:
+        return known
     try:
-        grade = float(value)
+        grade = math.nan if isinstance(value, str) and "_" in value else float(value)
     except (TypeError, ValueError, OverflowError):
         grade = math.nan
     if not grade.is_integer():
-        raise UserError(f"{where}: the grade {ascii(value)[:SHOWN]} is no whole number.")
+        raise UserError(
+            f"{where}: the grade {ascii(value)[:SHOWN]} is no whole number.", "It says how relevant: 0, 1, 2, …"
+        )
     if int(grade) not in GRADES:
         raise UserError(
             f"{where}: the grade {ascii(value)[:SHOWN]} is not between {GRADES[0]} and {GRADES[-1]}.",

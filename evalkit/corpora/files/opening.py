@@ -1,8 +1,11 @@
 """Which files a path names, and their lines: parts and patterns, compressed or not, every complaint with its place."""
 
+import bz2
 import glob
 import gzip
 import io
+import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,20 +13,31 @@ from typing import IO, Any
 
 from evalkit.errors import UserError, first_line
 
-BEGINNINGS = {
+BEGINNINGS = {  # the longer ones first, where one begins with another
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+    **{b"BZh%d1AY&SY" % level: "bzip2" for level in range(1, 10)},
     b"PK\x03\x04": "zip",
-    b"PAR1": "parquet",
+    b"PAR1\x15": "parquet",
+    b"\xd0\xcf\x11\xe0": "office",
+    b"\xff\xfe\x00\x00": "utf-32",
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
+    b"version https://git-lfs": "lfs",
 }
 REFUSED = {
-    "zip": ("is a zip archive", "Unpack it first."),
+    "zip": ("is a zip archive", "Unpack it first; save an Excel file as CSV."),
     "parquet": ("is a Parquet file", "Give it the suffix .parquet."),
+    "office": ("is an Excel or Office file", "Save it as CSV in UTF-8."),
     "utf-16": ("is written in UTF-16", "Save it as UTF-8."),
+    "utf-32": ("is written in UTF-32", "Save it as UTF-8."),
+    "lfs": ("is a pointer of Git LFS, not the file itself", "Fetch it with git lfs pull."),
+    "html": ("is a web page, not data", "Fetch the file itself: a page that only shows it was saved."),
 }
-COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+HTML = (b"<!doctype html", b"<html>", b"<html ")
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 def files_of(path: str | Path) -> list[Path]:
@@ -32,6 +46,8 @@ def files_of(path: str | Path) -> list[Path]:
     A folder's hidden files and markers, as Spark writes them (``_SUCCESS``), are no data.
     Raises UserError where there is none.
     """
+    if ADDRESS.match(str(path)):
+        raise UserError(f"{path} is an address; files are read from this machine.", "Fetch it, and name the file.")
     named = Path(path).expanduser()
     if named.is_file():
         return [named]
@@ -72,14 +88,23 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with opened(path) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(lines_of(file), 1):
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} line {number} is not UTF-8: {error.reason}.", "Convert the file to UTF-8.") from None
-    except (EOFError, zlib.error, OSError) as error:
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UserError(f"{path} is damaged after line {number}: {first_line(error)}.", "Fetch it again.") from None
+
+
+def lines_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of ``file``, each with its end: ``\\n``, ``\\r\\n``, or ``\\r`` alone as old Macs wrote it."""
+    for line in file:
+        if b"\r" in line and b"\r" in line.rstrip(b"\r\n"):
+            yield from line.splitlines(keepends=True)
+        else:
+            yield line
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -87,16 +112,29 @@ def opened(path: Path) -> IO[bytes]:
 
     Raises UserError for a file that is named as compressed and is not, and for what holds no lines of UTF-8.
     """
-    with path.open("rb") as file:
-        first = file.read(4)
-    found = next((kind for beginning, kind in BEGINNINGS.items() if first.startswith(beginning)), "")
+    found = content_of(path)
     named = COMPRESSED.get(path.suffix.lower())
-    if named and found != named:
+    if named and found != named and found not in REFUSED:
         raise UserError(f"{path} is not a {named} file.", f"Fetch it again, or drop {path.suffix} from its name.")
-    if found in REFUSED:
-        what, hint = REFUSED[found]
+    refuse_foreign(path, found)
+    content: IO[bytes] = OPENERS.get(found, open_plain)(path)
+    return content
+
+
+def content_of(path: Path) -> str:
+    """What kind of file its first bytes tell, as ``BEGINNINGS`` calls it; empty where they are like any text."""
+    with path.open("rb") as file:
+        first = file.read(64)
+    if first.lstrip(b"\xef\xbb\xbf\r\n\t ").lower().startswith(HTML):
+        return "html"
+    unmarked = "utf-16" if b"\0" in first[:2] else ""
+    return next((kind for beginning, kind in BEGINNINGS.items() if first.startswith(beginning)), unmarked)
+
+
+def refuse_foreign(path: Path, content: str) -> None:
+    if content in REFUSED:
+        what, hint = REFUSED[content]
         raise UserError(f"{path} {what}.", hint)
-    return OPENERS.get(found, open_plain)(path)
 
 
 def open_plain(path: Path) -> IO[bytes]:
@@ -113,4 +151,9 @@ def open_zstd(path: Path) -> Any:
     return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
 
 
-OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {"gzip": open_gzip, "zstd": open_zstd}
+OPENERS: dict[str, Callable[[Path], Any]] = {
+    "gzip": open_gzip,
+    "zstd": open_zstd,
+    "bzip2": bz2.open,
+    "xz": lzma.open,
+}

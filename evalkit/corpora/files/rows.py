@@ -5,16 +5,21 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from evalkit.corpora.files.opening import files_of, read_lines, without_compression
+from evalkit.corpora.files.opening import content_of, files_of, read_lines, refuse_foreign, without_compression
 from evalkit.errors import UserError, first_line
 
 Row = dict[str, Any]
 PlacedRows = Iterator[tuple[str, Row]]
 
 PARQUET_ROWS = 10_000
+SHOWN, MOST_NAMES = 60, 12
+DELIMITERS = "\t,;|"
+BACKSLASH = 'Double the quotes within a field ("") instead of writing \\ before them.'
+WHOLE_OBJECTS = "Write each object whole in a line of its own, with nothing behind it (JSON Lines)."
 
 
 def read_rows(path: str | Path, columns: Sequence[str] = (), swallowed: list[str] | None = None) -> PlacedRows:
@@ -28,7 +33,8 @@ def read_rows(path: str | Path, columns: Sequence[str] = (), swallowed: list[str
     for file in files_of(path):
         read = READERS.get(format_of(file)) or READERS.get(format_of(named))
         if read is None:
-            raise UserError(f"{file} is none of {', '.join(f'.{name}' for name in READERS)}.", "Convert it to one.")
+            way_out = "Convert it to one" + (", or take it out of the folder." if named.is_dir() else ".")
+            raise UserError(f"{file} is none of {', '.join(f'.{name}' for name in READERS)}.", way_out)
         folders = file.parent.relative_to(named).parts if named.is_dir() else ()
         partition = dict(part.split("=", 1) for part in folders if "=" in part)
         for where, row in read(file, columns, [] if swallowed is None else swallowed):
@@ -57,7 +63,9 @@ def read_jsonl(file: Path, columns: Sequence[str] = (), swallowed: list[str] | N
 
 
 def one_object(line: str) -> str:
-    return "Write one object in each line (JSON Lines), not one list." if line.lstrip().startswith("[") else ""
+    """What to do about a line that is not one object of JSON Lines; empty where it is nothing like JSON."""
+    hints = {"[": "Write one object in each line (JSON Lines), not one list.", "{": WHOLE_OBJECTS}
+    return hints.get(line.lstrip()[:1], "")
 
 
 def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> PlacedRows:
@@ -65,28 +73,48 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
 
     Raises UserError for a row with something in a field beyond the header's, and for a quote that is never closed.
     """
-    lines = PhysicalLines(file)
     csv.field_size_limit(sys.maxsize)
-    header = next(lines, "")
-    delimiter = delimiter_of(header)
+    lines = PhysicalLines(file)
+    first = next(lines, "")
+    delimiter = delimiter_of(first)
+    if re.fullmatch(r"sep=.\s*", first):  # as Excel writes it before the header
+        first, delimiter = next(lines, ""), first[4]
+    cells = csv.reader(chain([first], lines), delimiter=delimiter)
     try:
-        names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
+        names = [name.strip() for name in next(cells, [])]
         if not any(names):
             raise UserError(f"{file} has no header: its first line is empty.", "Name its columns there.")
-        if twice := [name for name in columns or names if names.count(name) > 1 and name]:
-            raise UserError(f"{file} has two columns '{twice[0]}'.", "Keep one of them, or name them apart.")
-        yield from csv_rows(file, lines, names, delimiter, columns, swallowed)
+        refuse_unnamed(file, names, columns)
+        refuse_twice(file, names, columns)
+        yield from csv_rows(file, cells, lines, names, delimiter, columns, swallowed)
     except csv.Error as error:
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 
 
+def refuse_unnamed(file: Path, names: Sequence[str], columns: Sequence[str]) -> None:
+    """Raises UserError where none of ``columns`` is among the ``names`` of the first line: it may be no header."""
+    if columns and not set(columns) & set(names):
+        first = ", ".join(ascii(name)[:SHOWN] for name in names[:MOST_NAMES])
+        raise UserError(
+            f"{file}: its first line, {first}, names no column that is read: {', '.join(columns)}.",
+            "Write the columns' names there, in the same case, or say in the settings what they are called.",
+        )
+
+
+def refuse_twice(file: Path, names: Sequence[str], columns: Sequence[str]) -> None:
+    """Raises UserError where one of ``columns`` (any, where none is given) stands twice among a header's ``names``."""
+    if twice := [name for name in columns or names if names.count(name) > 1 and name]:
+        raise UserError(f"{file} has two columns '{twice[0]}'.", "Keep one of them, or name them apart.")
+
+
 def delimiter_of(header: str) -> str:
-    """What most fields of a header stand between: commas, semicolons or tabs."""
-    return max(",;\t", key=header.count)
+    """What most fields of a header stand between: tabs, commas, semicolons or bars, those within quotes aside."""
+    return max(DELIMITERS, key=re.sub(r'"[^"]*"', "", header).count)
 
 
 def csv_rows(
     file: Path,
+    rows: Iterator[list[str]],
     lines: "PhysicalLines",
     names: Sequence[str],
     delimiter: str,
@@ -95,17 +123,17 @@ def csv_rows(
 ) -> PlacedRows:
     key = names.index(columns[0]) if columns and columns[0] in names else 0
     lines.taken.clear()
-    for number, cells in enumerate((cells for cells in csv.reader(lines, delimiter=delimiter) if cells), 1):
+    for number, cells in enumerate((cells for cells in rows if cells), 1):
         where, physical = f"{file} row {number}", list(lines.taken)
         lines.taken.clear()
-        if lines.ended and "".join(physical).count('"') % 2:
+        if lines.ended:
             raise UserError(f"{where} opens a quote that is never closed.", "Double the quotes within a field.")
         if beyond := [cell for cell in cells[len(names) :] if cell.strip()]:
             raise UserError(
-                f"{where} has {len(cells)} fields, its header {len(names)}: {ascii(beyond[0])[:60]} is in none.",
-                "Quote fields that hold the delimiter.",
+                f"{where} has {len(cells)} fields, its header {len(names)}: {ascii(beyond[0])[:SHOWN]} is in none.",
+                BACKSLASH if '\\"' in "".join(physical) else "Quote fields that hold the delimiter.",
             )
-        if len(cells) > key:
+        if len(physical) > 1 and len(cells) > key:
             swallowed += within(physical[1:], cells[key], key, len(names), delimiter)
         yield where, dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=False))
 
@@ -137,18 +165,21 @@ def within(continued: Iterable[str], id_: str, key: int, width: int, delimiter: 
 
 
 def shape(id_: str) -> str:
-    """``doc-17`` and ``doc-4`` are written alike: ``a-9``."""
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", id_.strip()))
+    """``doc-17`` and ``doc-4`` are written alike: ``9-9``; so are ``3f-bc`` and ``91-7c``, for one digit is enough."""
+    return re.sub(r"[^\W_]+", "9" if re.search(r"\d", id_) else "a", id_.strip())
 
 
 def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> PlacedRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if (content := content_of(file)) != "parquet":
+        refuse_foreign(file, content)
     number = 0
     try:
         with pq.ParquetFile(file) as opened:
             schema = opened.schema_arrow
+            refuse_twice(file, schema.names, columns)
             wanted = [f.name for f in schema if not columns or f.name in columns or not is_apart(f.type)]
             for batch in opened.iter_batches(PARQUET_ROWS, columns=wanted):
                 for row in batch.to_pylist():
@@ -161,7 +192,7 @@ def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> Pl
     except (pa.ArrowException, ValueError, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UserError(f"{file} is no Parquet file that can be read: {first_line(error)}.") from None
+        raise UserError(f"{file} is no Parquet file that can be read: {first_line(error).rstrip('.')}.") from None
 
 
 def is_apart(type_: Any) -> bool:

@@ -40,7 +40,7 @@ def test_what_is_text_or_a_whole_number_is_read(value: object, expected: str | N
         (("a",), "a list"),
         ({"a": 1}, "an object"),
         (0.5, "a fraction"),
-        (math.inf, "a fraction"),
+        (math.inf, "a number without an end"),
         (Decimal("0.1"), "a fraction"),
         (2.0**60, "a float too long to be exact"),
         (b"\xe9", "bytes that are not UTF-8"),

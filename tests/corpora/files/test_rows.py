@@ -1,8 +1,11 @@
 """Rows come out of files as people have them: compressed, in parts, with the marks that other tools leave."""
 
+import bz2
 import csv
 import gzip
 import json
+import lzma
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,9 @@ def rows(path: Path | str, *columns: str, swallowed: list[str] | None = None) ->
         ("a.ndjson", JSONL),
         ("a.JSONL", b"\xef\xbb\xbf" + JSONL.replace(b"\n", b"\r\n\r\n")),
         ("a.jsonl.gz", gzip.compress(JSONL)),
+        ("a.jsonl.bz2", bz2.compress(JSONL)),
+        ("a.jsonl", lzma.compress(JSONL)),
+        ("a.jsonl", JSONL.replace(b"\n", b"\r")),
         ("a.jsonl.gz", gzip.compress(JSONL[:40]) + gzip.compress(JSONL[40:])),
         ("a.jsonl", gzip.compress(JSONL)),
         ("a.csv", pd.DataFrame(ROWS).to_csv(index=False).encode()),
@@ -84,8 +90,18 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> 
     assert rows(tmp_path / "a[1].jsonl") == ROWS
 
 
-PARQUET = pa.BufferOutputStream()
-pq.write_table(pa.Table.from_pylist(ROWS * 100), PARQUET)
+def parquet_of(table: pa.Table) -> bytes:
+    written = pa.BufferOutputStream()
+    pq.write_table(table, written)
+    return bytes(written.getvalue().to_pybytes())
+
+
+PARQUET = parquet_of(pa.Table.from_pylist(ROWS * 100))
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+HTML = b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html><body>Not Found</body></html>\n"
+TWICE = parquet_of(pa.Table.from_arrays([pa.array(["1"])] * 3, names=["id", "text", "text"]))
 
 
 @pytest.mark.parametrize(
@@ -97,19 +113,32 @@ pq.write_table(pa.Table.from_pylist(ROWS * 100), PARQUET)
         ("a.jsonl.gz", gzip.compress(JSONL)[:-6] + b"123456", "a.jsonl.gz is damaged after line"),
         ("a.jsonl.gz", gzip.compress(JSONL)[:12] + b"\xff" * 40, "a.jsonl.gz is damaged after line 0"),
         ("a.jsonl", b"PK\x03\x04...", "a.jsonl is a zip archive"),
-        ("a.csv", PARQUET.getvalue().to_pybytes(), "a.csv is a Parquet file"),
+        ("a.csv", PARQUET, "a.csv is a Parquet file"),
         ("a.csv", "id,text\n".encode("utf-16"), "a.csv is written in UTF-16"),
         ("a.csv", "id,text\n1,größe\n".encode("latin-1"), "a.csv line 2 is not UTF-8"),
         ("a.jsonl", b'[{"id": "1"}]', "line 1 is no JSON object.*\n.*one object in each line"),
         ("a.jsonl", b"[\n", "line 1 is not JSON.*\n.*one object in each line"),
         ("a.jsonl", b'{"a":' * 100_000, "line 1 is not JSON"),
         ("a.parquet", b"id,text\n", "a.parquet is no Parquet file that can be read"),
-        ("a.parquet", PARQUET.getvalue().to_pybytes()[:-400], "a.parquet is no Parquet file that can be read"),
+        ("a.parquet", PARQUET[:-400], "a.parquet is no Parquet file that can be read"),
         ("a.csv", b"", "a.csv has no header"),
         ("a.csv", b"\n1,red\n", "a.csv has no header"),
         ("a.csv", b"id,text\n1,red,blue\n", "row 1 has 3 fields, its header 2: 'blue' is in none"),
         ("a.csv", b'id,text\n1,red\n2,"blue\n3,green\n', "row 2 opens a quote that is never closed"),
         ("a.csv", b"id,text,text\n1,red,blue\n", "has two columns 'text'"),
+        ("a.csv", b'id,x,text\n1,,red\n2,5" pipe,"blue\n', "row 2 opens a quote that is never closed"),
+        ("a.csv", b'id,text,lang\n1,"a \\"b, c\\"",en\n', 'row 1 has 4 fields.*\n.*Double the quotes'),
+        ("a.tsv", b"1\tred\n2\tblue\n", "a.tsv: its first line, '1', 'red', names no column that is read: id, text"),
+        ("a.jsonl", b'{\n "id": "1"\n}\n', "line 1 is not JSON.*\n.*object whole in a line of its own"),
+        ("a.jsonl", b'{"id": "1"},\n', "line 1 is not JSON.*\n.*with nothing behind it"),
+        ("a.jsonl", "{}".encode("utf-32"), "a.jsonl is written in UTF-32"),
+        ("a.jsonl", "{}".encode("utf-16-be"), "a.jsonl is written in UTF-16"),
+        ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.csv is an Excel or Office file"),
+        *((name, LFS, f"{name} is a pointer of Git LFS") for name in ("a.jsonl", "a.csv", "a.parquet", "a.jsonl.gz")),
+        *((name, HTML, f"{name} is a web page") for name in ("a.jsonl", "a.tsv", "a.parquet", "a.csv.gz")),
+        ("a.parquet", TWICE, "a.parquet has two columns 'text'"),
+        ("a.jsonl.xz", lzma.compress(JSONL)[:-20], "a.jsonl.xz is damaged after line"),
+        ("a.jsonl.bz2", JSONL, "a.jsonl.bz2 is not a bzip2 file"),
         ("a.txt", b"red", "a.txt is none of .jsonl, .ndjson, .json, .csv, .tsv, .parquet"),
     ],
     ids=named,
@@ -123,7 +152,7 @@ def test_what_can_not_be_read_is_one_line_with_its_place(
 
 
 def test_damaged_pages_of_parquet_are_one_line(tmp_path: Path) -> None:
-    whole = bytearray(PARQUET.getvalue().to_pybytes())
+    whole = bytearray(PARQUET)
     for start in range(4, len(whole) // 2, 97):
         whole[start] ^= 0xFF
     (tmp_path / "a.parquet").write_bytes(bytes(whole))
@@ -159,11 +188,42 @@ def test_fields_beyond_the_header_move_no_column_where_they_are_empty(tmp_path: 
     ]
 
 
+HEADERS = {
+    "sep=;\nid;text\n1;red, green\n": "red, green",
+    "id|text\n1|red, green\n": "red, green",
+    "id\ttext\tof a, b, c or d\n1\tred, green\t\n": "red, green",
+    '"id","text","of ""a;b;c;d"""\n1,"red; green",\n': "red; green",
+    'id,"text","of\ntwo, lines"\n1,red,\n': "red",
+    "id,text\r1,red\r": "red",
+}
+
+
+@pytest.mark.parametrize("content", HEADERS)
+def test_a_header_is_read_as_it_is_written(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content, newline="")
+    assert [(row["id"], row["text"]) for row in rows(tmp_path / "a.csv", "id", "text")] == [("1", HEADERS[content])]
+
+
+def test_an_address_is_not_taken_for_a_file() -> None:
+    with pytest.raises(UserError, match=r"s3://bucket/a\.parquet is an address"):
+        rows("s3://bucket/a.parquet")
+
+
 def test_rows_that_a_stray_quote_swallows_are_noticed(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('id,text\nd1,red\nd2,"blue\nd3,green\nd4,say "yes\nd5,pink\n')
     swallowed: list[str] = []
     assert [row["id"] for row in rows(tmp_path / "a.csv", "id", "text", swallowed=swallowed)] == ["d1", "d2", "d5"]
     assert swallowed == ["d3", "d4"]
+
+
+def test_swallowed_rows_with_ids_of_hexadecimal_digits_are_noticed(tmp_path: Path) -> None:
+    ids = [str(uuid.uuid5(uuid.NAMESPACE_DNS, str(i))) for i in range(20)]
+    lines = [f"{id_},{chr(34) * (i in (2, 17))}red" for i, id_ in enumerate(ids)]
+    (tmp_path / "a.csv").write_text("\n".join(["id,text", *lines, ""]))
+    swallowed: list[str] = []
+    assert len(rows(tmp_path / "a.csv", "id", "text", swallowed=swallowed)) == 5
+    assert set(swallowed) <= set(ids[3:18])
+    assert len(swallowed) >= 10
 
 
 def test_texts_of_several_lines_are_no_swallowed_rows(tmp_path: Path) -> None:
