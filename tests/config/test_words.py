@@ -21,12 +21,12 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("key", ["corpus.beir.path", "results_dir", "data_dir", "store.path"])
-def test_a_path_is_read_as_it_is_written(key: str, path: str) -> None:
-    words = split("run", ["corpus=beir", "corpus.beir.path=x", f"{key}={path}"], HYDRA_FLAGS).settings
+def test_a_path_is_read_as_it_is_written(path: str) -> None:
+    keys = ("corpus.beir.path", "results_dir", "data_dir", "store.path")
+    words = split("run", ["corpus=beir", *(f"{key}={path}" for key in keys)], HYDRA_FLAGS).settings
     config = compose("run", words)
-    read = {"store.path": config.store.path, **vars(config)}
-    assert (vars(config.corpus["beir"])["path"] if key == "corpus.beir.path" else read[key]) == path
+    read = (vars(config.corpus["beir"])["path"], config.results_dir, config.data_dir, config.store.path)
+    assert read == (path,) * len(keys)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12))

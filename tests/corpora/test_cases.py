@@ -58,7 +58,7 @@ REFUSED = {
 }
 
 
-def run(shared_data: Path, case: str, model: str, results: Path, *settings: str) -> int:
+def run(shared_data: Path, case: str, model: str, results: Path) -> int:
     folder = shared_data / "cases" / case
     if case in TABLES:
         documents, qrels = TABLES[case]
@@ -66,10 +66,9 @@ def run(shared_data: Path, case: str, model: str, results: Path, *settings: str)
         corpus = ["corpus=table", *(f"corpus.table.{side}={folder / name}" for side, name in files.items())]
     else:
         corpus = ["corpus=beir", f"corpus.beir.path={folder}"]
-    own = [f"results_dir={results}", f"store.path={results / 'store'}", "runtime.timing_seconds=0"]
-    return main(
-        [f"model={model.split()[0]}", *model.split()[1:], *corpus, *own[: 2 if "bm25" in model else 3], *settings]
-    )
+    own = [f"results_dir={results}", f"store.path={results / 'store'}", "at_workload_seconds=0", "load_seconds=0"]
+    timed = [] if "bm25" in model else ["runtime.timing_seconds=0", "runtime.latency_calls=1"]
+    return main([*f"model={model}".split(), *corpus, *own, *timed])
 
 
 @pytest.mark.parametrize("case", READ)
