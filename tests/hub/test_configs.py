@@ -57,17 +57,7 @@ def test_a_model_goes_the_whole_way(
         made.identity("query")
         return made.encode(TEXTS, "query").vectors
 
-    first = vectors()
-    assert first.shape == (3, config.native_dims)
-    assert not [path for path in hub.paths() if path.endswith((".onnx", ".msgpack", ".ot", "openvino_model.bin"))]
-    hub.requests.clear()
-    np.testing.assert_array_equal(vectors(), first)
-    assert hub.requests == []
-    offline()
-    np.testing.assert_array_equal(vectors(), first)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
-    with pytest.raises(UserError, match=ELSEWHERE):
-        vectors()
+    goes_the_whole_way(vectors, (3, config.native_dims or 0), hub, offline, monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize("name", RERANKERS)
@@ -80,17 +70,29 @@ def test_a_reranker_goes_the_whole_way(
     def scores() -> np.ndarray:
         return CrossEncoder(config, TORCH, f"stages.{name}").score("red", TEXTS).scores
 
-    first = scores()
-    assert first.shape == (3,)
+    goes_the_whole_way(scores, (3,), hub, offline, monkeypatch, tmp_path)
+
+
+def goes_the_whole_way(
+    compute: Callable[[], np.ndarray],
+    shape: tuple[int, ...],
+    hub: StubHub,
+    offline: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Fetched, then cached, then offline: the same numbers; offline without a cache: refused."""
+    first = compute()
+    assert first.shape == shape
     assert not [path for path in hub.paths() if path.endswith((".onnx", ".msgpack", ".ot", "openvino_model.bin"))]
     hub.requests.clear()
-    np.testing.assert_array_equal(scores(), first)
+    np.testing.assert_array_equal(compute(), first)
     assert hub.requests == []
     offline()
-    np.testing.assert_array_equal(scores(), first)
+    np.testing.assert_array_equal(compute(), first)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
     with pytest.raises(UserError, match=ELSEWHERE):
-        scores()
+        compute()
 
 
 def test_a_model_whose_weights_are_pickled_says_so(hub: StubHub) -> None:
