@@ -11,7 +11,7 @@ from evalkit.corpora.digests import digest, unordered_digest
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.images import Image
 from evalkit.corpora.lint import Finding, Noticed, lint
-from evalkit.corpora.meeting import refuse_strangers
+from evalkit.corpora.meeting import are_mostly, refuse_strangers
 from evalkit.corpora.texts import TextFile, Texts
 from evalkit.errors import UserError
 
@@ -133,11 +133,13 @@ def refuse_unmet(
         raise UserError(f"corpus '{name}' has no judgments.", "Look at its file of judgments: is it empty?")
     if not queries:
         raise UserError(f"corpus '{name}' has no queries.", "Look at its file of queries: is it empty?")
-    refuse_strangers(name, "queries", judged_queries, queries, documents.row)
+    all_judged = dict.fromkeys(document for query in judged_queries for document in qrels[query])
+    is_swapped = are_mostly(judged_queries, documents.row) and are_mostly(all_judged, queries)
+    refuse_strangers(name, "queries", judged_queries, queries, is_swapped)
     judged = [query for query in judged_queries if query in queries]
     judged_documents = dict.fromkeys(document for query in judged for document in qrels[query])
     known = {**documents.row, **dict.fromkeys(empty_documents)} if empty_documents else documents.row
-    refuse_strangers(name, "documents", judged_documents, known, queries)
+    refuse_strangers(name, "documents", judged_documents, known)
     return judged
 
 

@@ -172,7 +172,7 @@ def of_judgments(
 
 def if_many(unknown: Sequence[str], total: int, known: Sequence[str]) -> str:
     """Why a large share of the judged ids is unknown, if anything tells."""
-    cause = likely_cause(unknown, known) if len(unknown) > LARGE_SHARE * total else None
+    cause = likely_cause(unknown, set(known)) if len(unknown) > LARGE_SHARE * total else None
     return f"; their ids seem to differ in {cause}" if cause else ""
 
 

@@ -9,6 +9,7 @@ from evalkit.errors import UserError
 SHOWN = 3
 LOOKED_AT = 1000
 LARGE_SHARE = 0.2
+SWAPPED = "their columns: queries stand where documents should, and documents where queries should"
 
 CAUSES: dict[str, Callable[[str], str]] = {
     "spaces around them": str.strip,
@@ -24,33 +25,38 @@ CAUSES: dict[str, Callable[[str], str]] = {
 
 
 def refuse_strangers(
-    corpus: str, what: str, judged: Collection[str], known: Collection[str], others: Collection[str]
+    corpus: str, what: str, judged: Collection[str], known: Collection[str], is_swapped: bool = False
 ) -> None:
     """Raises UserError where none of the ``judged`` ids of ``what`` (documents or queries) is among ``known``.
 
-    ``others`` are the ids of the other side, as which they may have been taken.
+    ``is_swapped`` says that judged queries are documents, and judged documents queries.
     """
     if not judged or any(id_ in known for id_ in judged):
         return
-    cause = likely_cause(judged, known, others)
+    cause = SWAPPED if is_swapped else likely_cause(judged, known)
     raise UserError(
         f"corpus '{corpus}': none of {len(judged):,} judged {what} is among the {len(known):,} {what}. "
         f"Judged are {shown(judged)}; there are {shown(known)}.",
-        f"They differ in {cause}." if cause else "Are the judgments of this collection, and of this split?",
+        f"They seem to differ in {cause}." if cause else "Are the judgments of this collection, and of this split?",
     )
 
 
-def likely_cause(strangers: Collection[str], known: Collection[str], others: Collection[str] = ()) -> str | None:
-    """What at least half of the ``strangers`` have to lose to be ``known``; null where nothing explains them."""
+def likely_cause(strangers: Collection[str], known: Collection[str]) -> str | None:
+    """What at least half of the ``strangers`` have too much, or the ``known`` have; null where nothing explains them.
+
+    What both sides have explains nothing: ``12.3`` isn't ``12.9`` without its suffix.
+    """
     looked_at = list(islice(strangers, LOOKED_AT))
-    enough = len(looked_at) / 2
-    if sum(id_ in others for id_ in looked_at) >= enough:
-        return "their columns: queries stand where documents should, or the other way round"
     for cause, plain in CAUSES.items():
         plain_known = set(map(plain, known))
-        if sum(plain(id_) in plain_known for id_ in looked_at) >= enough:
+        if 2 * sum(plain(id_) in known or id_ in plain_known for id_ in looked_at) >= len(looked_at):
             return cause
     return None
+
+
+def are_mostly(ids: Collection[str], known: Collection[str]) -> bool:
+    """Whether at least half of ``ids`` are among ``known``."""
+    return 2 * sum(id_ in known for id_ in ids) >= len(ids)
 
 
 def shown(ids: Iterable[str]) -> str:

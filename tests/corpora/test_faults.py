@@ -145,10 +145,10 @@ FAULTS = {
     "grade that is a fraction": Fault("qrels", in_all("score", lambda _: 0.5), "is no whole number"),
     "grade that is null": Fault("qrels", in_all("score", lambda _: None), "is no whole number"),
     "grades that are whole floats": Fault("qrels", in_all("score", float)),
-    "judged documents with spaces": Fault("qrels", in_all("document_id", "{} ".format), "They differ in spaces"),
+    "judged documents with spaces": Fault("qrels", in_all("document_id", "{} ".format), "seem to differ in spaces"),
     "judged queries of another split": Fault("qrels", in_all("query_id", "x{}".format), "and of this split?"),
     "judged documents with characters that are not seen": Fault(
-        "qrels", in_all("document_id", "\u200b{}".format), "They differ in characters that are not seen"
+        "qrels", in_all("document_id", "\u200b{}".format), "They seem to differ in characters that are not seen"
     ),
     "zeros before ids": Fault("documents", in_all("id", "00{}".format), "leading zeros"),
     "decimals as ids": Fault("qrels", in_all("document_id", "{}.0".format), "1.0 for 1"),
