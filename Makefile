@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: demo install test lint verify release lock clean chromium
+.PHONY: demo install test lint verify fuzz release lock clean chromium
 
 demo: .venv/.installed
 	$(BIN)/python -m evalkit experiment=demo
@@ -20,6 +20,11 @@ chromium:
 
 verify: .venv/.installed-dev
 	$(BIN)/python -m pytest -m verify
+
+# All mutated inputs of tests/fuzz, of which the suite runs a sample: FUZZ_MINUTES=10 bounds it, FUZZ_SEED=1 makes others.
+FUZZ_SEED ?= 0
+fuzz: .venv/.installed-dev
+	EVALKIT_FUZZ=1 $(BIN)/python -m pytest tests/fuzz --hypothesis-seed=$(FUZZ_SEED)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
