@@ -119,7 +119,18 @@ def test_continuous_integration_runs_what_a_developer_runs_on_every_python() -> 
     assert requires == f">={job['strategy']['matrix']['python'][0]}"
 
 
-@pytest.mark.parametrize("file", [".github/workflows/ci.yml", "docs/examples/embedding-gate.yml"])
+def test_every_week_the_pinned_dependencies_are_audited_and_new_inputs_tried() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "weekly.yml").read_text())
+    audit, fuzz = ([step["run"] for step in job["steps"] if "run" in step] for job in workflow["jobs"].values())
+    assert re.fullmatch(r"pipx run pip-audit==[\d.]+ --requirement constraints.txt .*--strict", *audit)
+    assert fuzz[0].startswith("make fuzz FUZZ_MINUTES=")
+    assert workflow["permissions"] == {"contents": "read"}
+
+
+WORKFLOWS = [".github/workflows/ci.yml", ".github/workflows/weekly.yml", "docs/examples/embedding-gate.yml"]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS)
 def test_workflows_pin_the_major_versions_of_what_they_use(file: str) -> None:
     workflow = yaml.safe_load((ROOT / file).read_text())
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
@@ -128,4 +139,4 @@ def test_workflows_pin_the_major_versions_of_what_they_use(file: str) -> None:
 
 
 def test_no_other_workflow_is_live() -> None:
-    assert [file.name for file in (ROOT / ".github" / "workflows").iterdir()] == ["ci.yml"]
+    assert {file.name for file in (ROOT / ".github" / "workflows").iterdir()} == {"ci.yml", "weekly.yml"}

@@ -49,8 +49,8 @@ def ended(arguments: Sequence[str], seconds: float = 60) -> Ending:
     return Ending(code, out.getvalue(), err.getvalue())
 
 
-class Hang(BaseException):  # noqa: N818  (no error that anything may catch)
-    """A case took longer than it may."""
+class Hang(BaseException):
+    """A case took longer than it may: no error that anything may catch."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def no_hang(seconds: float) -> Iterator[None]:
 
 
 def fuzz(whole: int, sample: int) -> Callable[[Any], Any]:
-    """Put above ``@given``: ``whole`` cases under ``make fuzz`` while its minutes last, else always the same ``sample``.
+    """Put above ``@given``: ``whole`` cases by ``make fuzz`` while its minutes last, else the same ``sample``.
 
     Fixtures are shared by a test's cases: each makes what it spoils anew.
     """
