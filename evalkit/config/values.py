@@ -1,6 +1,6 @@
 """What holds of every value of a config, whatever it is for: its type all the way down, its range, no odd characters.
 
-OmegaConf checks the items of a list less than its own nodes: ``runs=[[a]]`` passes for a list of texts.
+OmegaConf checks what is in a list or dict less: ``runs=[[a]]`` passes for a list of texts.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from evalkit.config.kinds import dataclass_of
+from evalkit.config.kinds import dataclass_of, unknown_setting
 from evalkit.config.ranges import Range, range_of
 from evalkit.errors import UserError, abridged
 
@@ -21,7 +21,10 @@ MOST_SHOWN = 200  # characters of a value
 
 def check_values(config: Any, parent: str = "") -> None:
     """Raises UserError for the first value of ``config``, a dataclass of a schema, that can't be whatever it is for."""
-    for setting, hint in get_type_hints(type(config)).items():
+    hints = get_type_hints(type(config))
+    for name in vars(config).keys() - hints.keys():  # OmegaConf lets one behind + into a dict's dataclass
+        raise unknown_setting(parent, name, hints)
+    for setting, hint in hints.items():
         name = f"{parent}.{setting}" if parent else setting
         check_value(name, getattr(config, setting), hint, range_of(type(config), setting))
 
