@@ -23,11 +23,12 @@ from evalkit.config import (
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
+from evalkit.config.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
 from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.config.values import check_values
-from evalkit.errors import UserError, did_you_mean
+from evalkit.config.values import MOST_SHOWN, check_values
+from evalkit.errors import UserError, abridged, did_you_mean
 
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
@@ -190,17 +191,31 @@ def check_chunking(chunking: ChunkingConfig) -> None:
 
 
 def check_indexes(indexes: Mapping[str, IndexConfig]) -> None:
-    """Raises UserError for a list of operating points without any."""
+    """Raises UserError for a list of operating points without any, and numbers that FAISS takes and dies of."""
     for name, index in indexes.items():
+        check_fragment(f"index.{name}.faiss", index.faiss)
+        check_fragment(f"index.{name}.binary", index.binary)
         for key, values in index.search.items():
             where = f"index.{name}.search.{key}"
             if not values:
                 raise UserError(f"{where}=[] leaves nothing to measure.", f"Give numbers, as in '{where}=[16,64]'.")
 
 
+def check_fragment(name: str, fragment: str) -> None:
+    """Raises UserError for a number in a ``fragment`` of FAISS's index_factory beyond its range: HNSW0 aborts."""
+    for word, digits in re.findall(r"([A-Za-z]*)([0-9]+)", fragment):
+        of = NUMBERS_OF_FAISS.get(word, OTHER_NUMBERS)
+        if len(digits) > len(str(of.highest)) or not of.lowest <= int(digits) <= of.highest:
+            problem = f"{name}={abridged(fragment, MOST_SHOWN)} is not possible."
+            behind = f" behind {word}" if word else ""
+            raise UserError(problem, f"Give a whole number from {of.lowest:,} to {of.highest:,}{behind} ({of.of}).")
+
+
 def check_quantizations(config: RunConfig) -> None:
     """Raises UserError for a quantization that is neither FAISS's nor a class, and for its rescoring."""
     for name, quantization in config.quantization.items():
+        check_fragment(f"quantization.{name}.faiss", quantization.faiss)
+        check_fragment(f"quantization.{name}.transform", quantization.transform)
         if bool(quantization.faiss) == bool(quantization._target_):
             raise UserError(
                 f"quantization.{name} needs either faiss or _target_.",

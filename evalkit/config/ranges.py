@@ -129,6 +129,10 @@ RANGES: dict[type, dict[str, Range]] = {
     StoreCommandConfig: {"older_than_days": Range(0, 1_000_000, "days"), "max_gb": GIGABYTES},
 }
 
+LINKS = Range(2, 1_024, "links of a node in a graph")
+NUMBERS_OF_FAISS = {"HNSW": LINKS, "BHNSW": LINKS, "NSG": LINKS}  # behind a word of an index_factory's string
+OTHER_NUMBERS = Range(1, 100_000_000, "a number in a string of FAISS's index_factory")
+
 
 def range_of(schema: type, setting: str) -> Range:
     """The range of a number at ``setting`` of ``schema``, its own or inherited; 64 bits where none is stated."""

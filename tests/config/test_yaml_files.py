@@ -48,6 +48,13 @@ def test_a_file_that_is_no_config_is_told_in_one_line(
     assert len(rest) == 1
 
 
+def test_help_tells_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "x.yaml").write_bytes(b"\xff")
+    assert main(["--help", "--config-dir", str(tmp_path)]) == 2
+    assert f"{tmp_path}/corpus/x.yaml is not in UTF-8" in capsys.readouterr().err
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.yaml")
     with pytest.raises(UserError, match=r"x\.yaml is no file\."):
