@@ -78,7 +78,8 @@ def explained(error: BaseException, context: str, arguments: Sequence[str], comm
         return UserError(f"{full_key} is not set.", f"Give it on the command line: {full_key}=<value>.")
     if full_key and "Invalid type assigned: dict is not" in str(error):
         hint = "Write it into a file, <folder>/<group>/<name>.yaml, and give --config-dir <folder>."
-        return UserError(f"{full_key} is in no file, so nothing can be added to it.", hint)
+        added = re.match(r"Error merging override \++([^=]+)=", context)
+        return UserError(f"{added[1] if added else full_key} is in no file and can't be added.", hint)
     if swept := re.match(r"Sweep parameters '(.*)' requires --multirun", context):
         return UserError(f"'{abridged(swept[1], MOST_SHOWN)}' sweeps over several values.", "Write it behind -m.")
     path = re.sub(r"\[\d+\]$", "", full_key)  # of the list that an item is in

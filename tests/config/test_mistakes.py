@@ -133,7 +133,7 @@ SLIPS = [
     ("stages=bm25 stages.bm25.model=5", "stages.bm25.model=5 is not possible: it takes a group of settings.",
      "Set one of them, as in stages.bm25.model.kind=bm25.", "stages=bm25 stages.bm25.model.kind=bm25"),
     ("save_rankings=5", "'save_rankings=5' is not possible: save_rankings takes true or false.", "", ""),
-    ("+corpus.x={source:beir}", "corpus.x is in no file, so nothing can be added to it.",
+    ("+corpus.x={source:beir}", "corpus.x is in no file and can't be added.",
      "Write it into a file, <folder>/<group>/<name>.yaml, and give --config-dir <folder>.", ""),
     ("top_k=range(1,3)", "'top_k=range(1,3)' sweeps over several values.", "Write it behind -m.", ""),
     ("hydra.run.dir=x", "'hydra.run.dir=x' sets nothing of run.", OF_HYDRA, ""),

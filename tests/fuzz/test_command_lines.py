@@ -134,7 +134,11 @@ def test_junk_behind_a_setting_is_refused_or_recorded_as_it_is(world: World, lin
     assert values, words
     is_run = line.command == "run" and line.words[0] != "model=cohere"
     if setting.path != "run":
-        config = called.run()["config"] if is_run else compose(line.command, split(line.command, words[1:]).settings)
+        config = (
+            called.run()["config"]
+            if is_run
+            else compose(line.command, split(line.command, words[line.command != "run" :]).settings)
+        )
         recorded = value_at(setting.path, config)
         same = [value is ANYTHING or (value == recorded and type(value) is type(recorded)) for value in values]
         is_widened = isinstance(recorded, float) and recorded in values
