@@ -33,7 +33,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds mistakes moved request_fields secrets words",
+            "check compose files kinds mistakes moved ranges request_fields secrets values words yaml_files",
             schema="commands corpora cost models run search stages",
         ),
         room(
@@ -125,7 +125,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "commands",
             "the front door is __main__.py; one file per command, words split once in arguments.py",
-            "arguments baseline door export faults gate help new_corpus progress report run store streams",
+            "arguments baseline door export faults gate help new_corpus progress report run store streams sweep",
         ),
     ),
 )

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from itertools import accumulate
+from pathlib import Path
 
-from evalkit.config import SCHEMAS
-from evalkit.config.files import user_conf_dirs
+from evalkit.config import GROUPS, SCHEMAS
+from evalkit.config.files import group_choices, user_conf_dirs
+from evalkit.config.values import MOST_SHOWN
 from evalkit.config.words import is_there, readable
-from evalkit.errors import UserError, did_you_mean
+from evalkit.config.yaml_files import check_yaml
+from evalkit.errors import UserError, abridged, did_you_mean
 
 # Each flag, and whether a value follows it.
 FLAGS = {"--config-dir": True, "-cd": True}
@@ -16,11 +20,13 @@ HYDRA_FLAGS = {
     **{"-m": False, "--multirun": False, "--resolve": False},
     **{"--cfg": True, "-c": True, "--info": True, "-i": True, "--package": True, "-p": True},
 }
-VALUE_IS_OPTIONAL = ("--info", "-i")
+ALL = {"--info": "all", "-i": "all"}  # what a flag without its value shows
 CFG, INFO = ("job", "hydra", "all"), ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 CHOICES = {"--cfg": CFG, "-c": CFG, "--info": INFO, "-i": INFO}
 ALONE = ({"-m", "--multirun"}, {"--cfg", "-c"}, {"--info", "-i"})  # of which Hydra does one at a time
 SWEEPS = {"-m", "--multirun"}
+OF_CFG = ("--resolve", "--package", "-p")
+MOST_CHARACTERS, MOST_OPEN = 100_000, 64  # of a word, and brackets in it that are open at once
 ALSO_SET = {"gate": ("gate", "run")}  # commands that also take another's settings
 
 
@@ -46,6 +52,7 @@ def split(command: str, words: Sequence[str], flags: Mapping[str, bool] = FLAGS)
     """
     names, overrides, given = [], [], []
     waiting = list(words)
+    check_words(words)
     while waiting:
         word = waiting.pop(0)
         if word.startswith("-"):
@@ -55,8 +62,7 @@ def split(command: str, words: Sequence[str], flags: Mapping[str, bool] = FLAGS)
         else:
             names.append(word)
     for folder in user_conf_dirs(given):
-        if not folder.is_dir():
-            raise UserError(f"--config-dir {folder} is no folder.", "Give one that holds <group>/<name>.yaml.")
+        check_folder(folder)
     check_flags([flag.partition("=")[0] for flag in given if flag.startswith("-")])
     is_sweep = not SWEEPS.isdisjoint(given)
     settings = (readable(word, ALSO_SET.get(command, (command,)), is_sweep) for word in overrides)
@@ -73,18 +79,51 @@ def sets_something(command: str, word: str) -> bool:
 
 def value_of(command: str, word: str, waiting: list[str], flags: Mapping[str, bool]) -> list[str]:
     """The value that follows the flag ``word``, taken from ``waiting``; none where it has none, or holds it itself."""
-    flag, is_joined, _ = word.partition("=")
+    flag, is_joined, joined = word.partition("=")
     if flag not in flags:
         raise UserError(f"there is no flag '{flag}' of {command}.", did_you_mean(flag, flags))
-    if is_joined or not flags[flag]:
+    if is_joined and not flags[flag]:
+        raise UserError(f"{flag} takes no value, '{word}' gives one.", f"Write {flag}.")
+    if not flags[flag]:
         return []
-    if waiting and not waiting[0].startswith("-"):
-        if waiting[0] not in CHOICES.get(flag, waiting):
-            raise UserError(f"{flag} can't show '{waiting[0]}'.", did_you_mean(waiting[0], CHOICES[flag]))
-        return [waiting.pop(0)]
-    if flag not in VALUE_IS_OPTIONAL:
+    follows = not is_joined and waiting and not waiting[0].startswith("-")
+    if flag in ALL and not joined and (not follows or sets_something(command, waiting[0])):
+        return [ALL[flag]]
+    value = waiting.pop(0) if follows else joined
+    if not value:
         raise UserError(f"{flag} needs a value.", f"Write {flag} <value>, or {flag}=<value>.")
-    return []
+    if value not in CHOICES.get(flag, (value,)):
+        raise UserError(f"{flag} can't show '{value}'.", did_you_mean(value, CHOICES[flag]))
+    return [] if is_joined else [value]
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raises UserError for a word that no program can be called with, or that would take minutes to read."""
+    for word in words:
+        if "\0" in word:
+            raise UserError(f"'{abridged(word, MOST_SHOWN)}' has a NUL, which no text can hold.", "Leave it out.")
+        if len(word) > MOST_CHARACTERS:
+            problem = (
+                f"'{abridged(word, MOST_SHOWN)}' has {len(word):,} characters, at most {MOST_CHARACTERS:,} are read."
+            )
+            raise UserError(problem, "Write it into a file of --config-dir.")
+        if most_open(word.partition("=")[2]) > MOST_OPEN:
+            problem = f"'{abridged(word, MOST_SHOWN)}' has more than {MOST_OPEN} brackets that are open at once."
+            raise UserError(problem, "Give it less nested.")
+
+
+def most_open(text: str) -> int:
+    """How many brackets of ``text`` are open at once, at most."""
+    return max(accumulate((c in "([{") - (c in ")]}") for c in text), default=0)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UserError for a ``--config-dir`` that is no folder, and for the first of its files that can't be read."""
+    if "\0" in str(folder) or not folder.is_dir():
+        raise UserError(f"--config-dir {folder} is no folder.", "Give one that holds <group>/<name>.yaml.")
+    for group in (*GROUPS, "hydra"):
+        for file in sorted((folder / group).rglob("*.yaml")):
+            check_yaml(file)
 
 
 def check_flags(given: Sequence[str]) -> None:
@@ -92,8 +131,10 @@ def check_flags(given: Sequence[str]) -> None:
     chosen = [flag for flag in given if any(flag in group for group in ALONE)]
     if len(chosen) > 1:
         raise UserError(f"{chosen[0]} and {chosen[1]} can't go together.", "Leave out one of them.")
-    if "--resolve" in given and not {"--cfg", "-c"} & set(given):
-        raise UserError("--resolve belongs to --cfg.", "Write --cfg job --resolve.")
+    alone = [flag for flag in given if flag in OF_CFG]
+    if alone and {"--cfg", "-c"}.isdisjoint(given):
+        more = "" if alone[0] == "--resolve" else " <group>"
+        raise UserError(f"{alone[0]} belongs to --cfg.", f"Write --cfg job {alone[0]}{more}.")
 
 
 def refuse_names(command: str, names: Sequence[str]) -> None:
@@ -107,7 +148,9 @@ def refuse_names(command: str, names: Sequence[str]) -> None:
     if near := get_close_matches(word, settings, n=1, cutoff=0.6):
         hint = f"Write key=value, as in {near[0]}=<value>."
     elif command == "run":
-        hint = f"Write key=value, as in model={word}."
+        models = group_choices("model")
+        name = next(iter([word] * (word in models) or get_close_matches(word, models, n=1) or ["minilm"]))
+        hint = f"Write key=value, as in model={name}."
     else:
         hint = f"Write key=value. Known: {', '.join(settings)}."
     raise UserError(f"'{word}' sets nothing.", hint)

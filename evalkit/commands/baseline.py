@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
             "baseline needs a verb and at most one run.", "Write: python -m evalkit baseline accept [<run>]."
         )
     config: BaselineConfig = compose("baseline", words.settings + [f"run={quoted(name)}" for name in runs])
-    if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
+    is_plain = bool(config.name) and config.name.isprintable() and not config.name.startswith(".")
+    if not is_plain or Path(config.name).name != config.name:
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
     run = finished(find_run(config.run, Path(config.results_dir)))
     folder = Path(config.results_dir) / BASELINES / config.name

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 
+from evalkit.commands.arguments import check_folder
 from evalkit.config import GROUPS
 from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
 
@@ -20,7 +21,9 @@ FLAGS_OF_OTHERS = "Flag: --config-dir <folder of own configs>.\n"
 
 
 def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[str]) -> None:
-    """Write the help text to stdout."""
+    """Write the help text to stdout. Raises UserError for a ``--config-dir`` that can't be read."""
+    for folder in user_conf_dirs(arguments):
+        check_folder(folder)
     write = sys.stdout.write
     write(f"Embed once, score many: quality, bytes and latency of every dims × quantization × index.\n\n{USAGE}\n")
     write("commands\n")

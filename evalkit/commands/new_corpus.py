@@ -24,8 +24,6 @@ def main(arguments: list[str]) -> int:
             f"new-corpus takes one folder, not {len(words.names)}.", "Write: python -m evalkit new-corpus <folder>."
         )
     config: NewCorpusConfig = compose("new-corpus", words.settings)
-    if config.chunk_characters is not None and config.chunk_characters < 1:
-        raise UserError(f"chunk_characters={config.chunk_characters} is not possible.", "Give at least 1.")
     for package in ("bs4", "semantic_text_splitter"):
         require(package, "new-corpus", "new-corpus")
     source = Path(words.names[0]).expanduser()

@@ -12,8 +12,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from evalkit.commands.arguments import HYDRA_FLAGS, refuse_names, split
+from evalkit.commands.arguments import HYDRA_FLAGS, SWEEPS, refuse_names, split
 from evalkit.commands.door import INTERRUPTED, exit_code, fail
+from evalkit.commands.sweep import check_sweep
 from evalkit.config import RunConfig
 from evalkit.config.check import fitted
 from evalkit.config.compose import check_overrides, register_schemas, typed
@@ -29,6 +30,8 @@ def main(arguments: list[str]) -> int:
     words = split("run", arguments, HYDRA_FLAGS)
     refuse_names("run", words.names)
     check_overrides("run", words.overrides)
+    if not SWEEPS.isdisjoint(words.flags):
+        check_sweep(words)
     register_schemas()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors of composing through to readable_config_errors
     sys.argv = ["evalkit", *words.settings]

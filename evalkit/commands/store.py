@@ -1,6 +1,5 @@
 """``python -m evalkit store``: what embeddings are kept, whether they are whole, and making room."""
 
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,9 +26,6 @@ def main(arguments: list[str]) -> int:
     words = split("store", arguments)
     refuse_names("store", words.names)
     config: StoreCommandConfig = compose("store", words.settings)
-    for name, value in (("older_than_days", config.older_than_days), ("max_gb", config.max_gb)):
-        if value is not None and not 0 <= value < math.inf:
-            raise UserError(f"{name}={value} is not possible.", "Give 0 or more.")
     store = EmbeddingStore(config.path)
     if config.path and not store.path.is_dir():
         raise UserError(f"path={config.path} is no folder.", "Leave it out for the user's cache folder.")

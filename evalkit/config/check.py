@@ -1,10 +1,9 @@
 """What a config alone can tell: which values can work beyond what their types say, and which do nothing."""
 
-import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from evalkit.config import (
@@ -21,14 +20,15 @@ from evalkit.config import (
     RuntimeConfig,
     StageConfig,
     StoreConfig,
-    VectorModel,
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
+from evalkit.config.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
 from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.errors import UserError, did_you_mean
+from evalkit.config.values import MOST_SHOWN, check_values
+from evalkit.errors import UserError, abridged, did_you_mean
 
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
@@ -41,7 +41,7 @@ AUTO = "auto"
 
 def check(config: RunConfig) -> None:
     """What the types alone don't say. Raises UserError for the first value that can't work."""
-    check_finite(asdict(config))
+    check_values(config)
     check_model(config.model)
     for group in MULTI_GROUPS:
         is_read = group == "corpus" or MODEL_KINDS[config.model.kind].has_vectors
@@ -49,12 +49,6 @@ def check(config: RunConfig) -> None:
             raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
     check_runtime(config.runtime)
     check_store(config.store)
-    for name, value in (
-        ("memory_gb", config.memory_gb),
-        ("load_seconds", config.load_seconds),
-        ("at_workload_seconds", config.at_workload_seconds),
-    ):
-        at_least(name, value, 0)
     check_depths(config)
     check_chunking(config.chunking)
     stages_of(config)
@@ -138,15 +132,12 @@ def dims_list(dims: Any, native_dims: int, model: str) -> list[int]:
 
 
 def check_model(model: ModelConfig) -> None:
-    """Raises UserError for an unknown kind, a model without a name, and widths that can't be."""
+    """Raises UserError for an unknown kind, a model without a name, and requests that can't be."""
     if model.kind not in MODEL_KINDS:
         raise UserError(f"model.kind={model.kind} is unknown.", did_you_mean(model.kind, MODEL_KINDS))
     if not model.name:
         missing = "model.path" if model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
-    if isinstance(model, VectorModel):
-        at_least("model.native_dims", model.native_dims, 1)
-    at_least("model.max_length", getattr(model, "max_length", None), 1)
     if isinstance(model, HostedModel):
         check_requests(model)
     if isinstance(model, HostedModel) and model.api.native_dims and model.native_dims is None:
@@ -157,7 +148,7 @@ def check_model(model: ModelConfig) -> None:
 
 
 def check_runtime(runtime: RuntimeConfig) -> None:
-    """Raises UserError for a precision or device that nothing has, and numbers that can't be."""
+    """Raises UserError for a precision or device that nothing has."""
     if runtime.precision not in PRECISIONS:
         hint = did_you_mean(runtime.precision, PRECISIONS)
         raise UserError(f"runtime.precision={runtime.precision} is unknown.", hint)
@@ -167,22 +158,17 @@ def check_runtime(runtime: RuntimeConfig) -> None:
         raise UserError(f"runtime.device={runtime.device} is unknown.", hint)
     if runtime.compile and runtime.kind != "torch":
         raise UserError(f"runtime={runtime.kind} can't compile.", "Leave out runtime.compile, or use runtime=torch.")
-    for name, least in (("latency_calls", 1), ("timing_seconds", 0), ("token_budget", 1), ("threads", 1)):
-        at_least(f"runtime.{name}", getattr(runtime, name), least)
 
 
 def check_store(store: StoreConfig) -> None:
-    """Raises UserError for an unknown dtype, and sizes that can't be."""
+    """Raises UserError for an unknown dtype."""
     if store.dtype not in STORE_DTYPES:
         raise UserError(f"store.dtype={store.dtype} is unknown.", did_you_mean(store.dtype, STORE_DTYPES))
-    at_least("store.max_gb", store.max_gb, 0)
-    at_least("store.shard_texts", store.shard_texts, 1)
 
 
 def check_depths(config: RunConfig) -> None:
-    """Raises UserError for a depth of rankings that can't be, or one that does not hold what a user is given."""
-    at_least("top_k", config.top_k, 1)
-    if not 1 <= config.served <= config.top_k:
+    """Raises UserError for rankings that do not hold what a user is given."""
+    if config.served > config.top_k:
         raise UserError(
             f"serve_k={config.serve_k} is not possible.",
             f"{up_to_top_k(config.served, config)}; null is 10, or top_k where that is less.",
@@ -196,30 +182,40 @@ def up_to_top_k(depth: int, config: RunConfig) -> str:
 
 
 def check_chunking(chunking: ChunkingConfig) -> None:
-    """Raises UserError for a setting of chunking where none is chosen, and for numbers that can't be."""
+    """Raises UserError for a setting of chunking where none is chosen."""
     unset = vars(ChunkingConfig(kind="none"))
     changed = [name for name, value in vars(chunking).items() if value != unset[name]]
     if chunking.kind == "none" and changed:
         way_out = "Add chunking=tokens or chunking=sentences."
         raise UserError(f"chunking.{changed[0]} is set, but chunking=none is chosen.", way_out)
-    for name, least in (("size", 1), ("overlap", 0), ("top_chunks", 1)):
-        at_least(f"chunking.{name}", getattr(chunking, name), least)
 
 
 def check_indexes(indexes: Mapping[str, IndexConfig]) -> None:
-    """Raises UserError for operating points that can't be, and a list without any."""
+    """Raises UserError for a list of operating points without any, and numbers that FAISS takes and dies of."""
     for name, index in indexes.items():
+        check_fragment(f"index.{name}.faiss", index.faiss)
+        check_fragment(f"index.{name}.binary", index.binary)
         for key, values in index.search.items():
             where = f"index.{name}.search.{key}"
             if not values:
                 raise UserError(f"{where}=[] leaves nothing to measure.", f"Give numbers, as in '{where}=[16,64]'.")
-            for value in values:
-                at_least(where, value, 1)
+
+
+def check_fragment(name: str, fragment: str) -> None:
+    """Raises UserError for a number in a ``fragment`` of FAISS's index_factory beyond its range: HNSW0 aborts."""
+    for word, digits in re.findall(r"([A-Za-z]*)([0-9]+)", fragment):
+        of = NUMBERS_OF_FAISS.get(word, OTHER_NUMBERS)
+        if len(digits) > len(str(of.highest)) or not of.lowest <= int(digits) <= of.highest:
+            problem = f"{name}={abridged(fragment, MOST_SHOWN)} is not possible."
+            behind = f" behind {word}" if word else ""
+            raise UserError(problem, f"Give a whole number from {of.lowest:,} to {of.highest:,}{behind} ({of.of}).")
 
 
 def check_quantizations(config: RunConfig) -> None:
     """Raises UserError for a quantization that is neither FAISS's nor a class, and for its rescoring."""
     for name, quantization in config.quantization.items():
+        check_fragment(f"quantization.{name}.faiss", quantization.faiss)
+        check_fragment(f"quantization.{name}.transform", quantization.transform)
         if bool(quantization.faiss) == bool(quantization._target_):
             raise UserError(
                 f"quantization.{name} needs either faiss or _target_.",
@@ -267,9 +263,14 @@ def stages_of(config: RunConfig) -> dict[str, StageConfig]:
         known = [field.name for field in fields(schema)]
         if unknown := [key for key in given if key not in known]:
             raise UserError(f"stages.{name} has no setting '{unknown[0]}'.", did_you_mean(unknown[0], known))
+        if not isinstance(given.get("model", {}), Mapping):
+            raise UserError(
+                f"stages.{name}.model={given['model']} is not possible: it takes a group of settings.",
+                f"Set one of them, as in stages.{name}.model.kind=bm25.",
+            )
         stages[name] = schema(**given)
         depth = getattr(stages[name], "depth", 1)
-        if not 1 <= depth <= config.top_k:
+        if depth > config.top_k:
             raise UserError(
                 f"stages.{name}.depth={depth} is not possible.",
                 f"{up_to_top_k(depth, config)}.",
@@ -278,31 +279,10 @@ def stages_of(config: RunConfig) -> dict[str, StageConfig]:
 
 
 def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
-    """Raises UserError for the first price or volume that can't be, and for a machine or storage without a price."""
-    volumes = ("tokens_per_document", "tokens_per_query", "changed_documents_per_month", "queries_per_month")
-    for name in (*volumes, "reembeddings_per_year", "machine_hours_per_month"):
-        at_least(f"workload.{name}", getattr(workload, name), 0)
-    for name in ("documents", "write_off_months", "replicas"):
-        at_least(f"workload.{name}", getattr(workload, name), 1)
-    at_least("pricing.usd_per_hour", pricing.usd_per_hour, 0)
+    """Raises UserError for a machine or storage without a price."""
     for name, key, priced in (
         ("pricing.machine", pricing.machine, (AUTO, *pricing.machines)),
         ("workload.storage", workload.storage, (*pricing.storage,)),
     ):
         if key not in priced:
             raise UserError(f"{name}={key} has no price.", did_you_mean(key, priced))
-
-
-def check_finite(settings: Any, name: str = "") -> None:
-    """Raises UserError for the first number below ``name`` that is endless or none: ``inf``, ``nan``."""
-    if isinstance(settings, float) and not math.isfinite(settings):
-        raise UserError(f"{name}={settings} is not possible.", "Give a finite number.")
-    if isinstance(settings, dict | list):
-        below = settings.items() if isinstance(settings, dict) else ((None, value) for value in settings)
-        for key, value in below:
-            check_finite(value, name if key is None else f"{name}.{key}".lstrip("."))
-
-
-def at_least(name: str, value: float | None, least: float) -> None:
-    if value is not None and not value >= least:
-        raise UserError(f"{name}={value} is not possible.", f"Give a number of at least {least}.")

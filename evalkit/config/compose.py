@@ -6,7 +6,7 @@ Every error of composing leaves this module as a :class:`UserError`, by mistakes
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -15,21 +15,25 @@ from evalkit.config.check import fitted
 from evalkit.config.files import choices_hint, conf_dir, overrides_of, user_conf_dirs
 from evalkit.config.kinds import (
     composed_run,
+    hint_at,
     known_of_stored,
     literal,
     narrowed,
 )
 from evalkit.config.mistakes import readable_config_errors
 from evalkit.config.moved import check_moved
-from evalkit.config.words import quoted
-from evalkit.errors import UserError, did_you_mean
+from evalkit.config.values import MOST_SHOWN, check_values, expected
+from evalkit.config.words import hints_of, parse, quoted
+from evalkit.errors import UserError, abridged, did_you_mean
 
 TAKEN_OVER = (
     *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims"),
     *("measures", "top_k", "serve_k", "memory_gb", "search_device", "load_seconds", "at_workload_seconds"),
     *("data_dir", "pricing", "workload"),
 )
+NUMBER = re.compile(r"\s*[+-]?[\d.]\S*\s*")
 MAY_BE_LEFT_OUT = ("stages", "experiment", *MULTI_GROUPS)
+HYDRA_SETTINGS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
 
 Schema = TypeVar("Schema")
 
@@ -89,17 +93,19 @@ def composed(command: str, arguments: Sequence[str]) -> DictConfig:
 
 
 def typed(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """The composed config as ``schema``; interpolations resolved, every value present and of its type."""
+    """The composed config as ``schema``; interpolations resolved, every value present, of its type and in its range."""
     value = OmegaConf.to_object(narrowed(composed) if schema is RunConfig else composed)
     if not isinstance(value, schema):
         raise TypeError(f"expected {schema.__name__}, composed {type(value).__name__}")
+    check_values(value)
     return value
 
 
 def check_overrides(command: str, overrides: Sequence[str]) -> None:
     """Refuse what Hydra alone would accept or answer with a traceback.
 
-    Raises UserError for a first key that is no setting (also behind ``+``) and for a group set to null.
+    Raises UserError for a first key that is no setting (also behind ``+``), for what is no name of a group's files,
+    and for a setting that is taken away though every config has it.
     """
     if command == "run":
         check_moved(overrides)
@@ -109,11 +115,46 @@ def check_overrides(command: str, overrides: Sequence[str]) -> None:
         key = override.partition("=")[0]
         first = re.split(r"[.@/]", key.lstrip("+~"))[0]
         if first == "hydra":
+            check_hydra(command, override)
             continue
         if first not in known:
             raise UserError(f"there is no setting '{first}' (in '{override}').", did_you_mean(first, settings))
+        check_truth(command, key, override)
+        if key.startswith("~") and key.lstrip("~") not in GROUPS:
+            check_removal(command, override)
         if first in GROUPS:
             check_choice(first, override)
+
+
+def check_hydra(command: str, override: str) -> None:
+    """Raises UserError for an ``override`` of Hydra's own config that does nothing here, or would call anything."""
+    key, _, value = override.lstrip("+~").partition("=")
+    if command != "run" or not any(key == own or key.startswith(f"{own}.") for own in HYDRA_SETTINGS):
+        problem = f"'{abridged(override, MOST_SHOWN)}' sets nothing of {command}."
+        settings = f"A run takes {', '.join(HYDRA_SETTINGS)}." if command == "run" else "Leave it out."
+        raise UserError(problem, settings)
+    if "_target_" in key or "_target_" in value:
+        raise UserError(
+            f"'{abridged(override, MOST_SHOWN)}' would call something.", "Choose one: hydra/launcher=<name>."
+        )
+
+
+def check_truth(command: str, key: str, override: str) -> None:
+    """Raises UserError for a number where a setting is true or false: OmegaConf takes 5 for true."""
+    value = override.partition("=")[2]
+    hints = hints_of(key.lstrip("+"), [command])
+    if hints and all(bool in (hint, *get_args(hint)) for hint in hints) and NUMBER.fullmatch(value):
+        raise UserError(f"'{abridged(override, MOST_SHOWN)}' is not possible: {key} takes {expected(hints)}.")
+
+
+def check_removal(command: str, override: str) -> None:
+    """Raises UserError for a setting that is taken away, where it is no name in a group or a dict of them."""
+    key = override.lstrip("~").partition("=")[0]
+    path = re.split(r"[.@/]", key)
+    parent = hint_at(SCHEMAS[command], path[:-1]) if path[1:] else None
+    is_item = any(get_origin(hint) is dict for hint in (parent, *get_args(parent)))
+    if not is_item:
+        raise UserError(f"'{override}' takes away what there always is.", f"Leave {key} out, and its default holds.")
 
 
 def check_choice(group: str, override: str) -> None:
@@ -129,12 +170,29 @@ def check_choice(group: str, override: str) -> None:
         raise UserError(f"{group} needs a name, '{override}' takes it away.", f"Write {group}=<name>.")
     if is_set and value in {"null", ""} and group != "experiment":
         raise UserError(f"{group} needs a name, '{override}' gives none.", choices_hint(group) + nothing)
+    if override == "experiment=null":
+        return
+    parsed = parse(override) if is_set else None
+    if parsed is not None and not all(isinstance(name, str) for name in names_of(parsed)):
+        raise UserError(f"'{abridged(override, MOST_SHOWN)}' names no {group}.", choices_hint(group))
     if key.startswith("+"):
         raise UserError(f"'{override}' adds to a choice that there is already.", f"Write {group}={value}.")
     if value.startswith("[") and group not in MAY_BE_LEFT_OUT:
-        names = value.strip("[]").split(",")
+        names = [name.strip(" '\"") for name in value.strip("[]").split(",")]
         sweep = f", or a sweep over them: -m {group}={','.join(names)}" if names[1:] else ""
         raise UserError(f"a run has one {group}, '{override}' is a list.", f"Write {group}={names[0]}{sweep}.")
+
+
+def names_of(parsed: Any) -> list[Any]:
+    """What an override of Hydra's chooses: the names of a list, of every choice in a sweep."""
+    from hydra.core.override_parser.types import ChoiceSweep, Glob, QuotedString
+
+    value = parsed.value()
+    if isinstance(value, Glob):
+        return list(value.include)
+    choices = value.list if isinstance(value, ChoiceSweep) else [value]
+    names = [name for choice in choices for name in (choice if isinstance(choice, list) else [choice])]
+    return [name.text if isinstance(name, QuotedString) else name for name in names]
 
 
 def register_schemas() -> None:

@@ -4,18 +4,23 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from types import NoneType
-from typing import Any, get_args, get_origin
+from traceback import walk_tb
+from typing import Any, get_origin
 
 from evalkit.config import CORPUS_SOURCES, GROUPS, MULTI_GROUPS, SCHEMAS
 from evalkit.config.files import group_choices, kinds_in_files, names_in_files, overrides_of, user_conf_dirs
 from evalkit.config.kinds import MODEL_SCHEMAS, dataclass_of, keys_below, takes_any_field, unknown_setting
+from evalkit.config.values import MOST_SHOWN, expected
 from evalkit.config.words import hints_of
-from evalkit.errors import UserError, did_you_mean, first_line
+from evalkit.config.yaml_files import problem_of
+from evalkit.errors import UserError, abridged, did_you_mean, first_line
 
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""
+COMPOSE_HINT = "Leave out one setting after the other to see which it is: --cfg job prints what is composed."
+NESTED = "something is nested too deeply, or refers to itself"
 SINGULAR = {"stages": "stage"}
-TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
+LIBRARIES = ("hydra", "omegaconf", "yaml", "antlr4")
+OF_REFERENCES = ("InterpolationKeyError", "InterpolationResolutionError", "UnsupportedInterpolationType")
 
 
 @contextmanager
@@ -43,12 +48,24 @@ def readable_config_errors(arguments: Sequence[str], command: str = "run") -> It
         if "Unexpected type for root" not in str(error) and "full_key: " not in str(error):
             raise
         raise below_null(arguments) from None
+    except Exception as error:
+        if not is_of_libraries(error):
+            raise
+        reason = NESTED if isinstance(error, RecursionError) else problem_of(error)
+        raise UserError(f"the settings can't be composed: {reason.rstrip('.')}.", COMPOSE_HINT) from None
+
+
+def is_of_libraries(error: Exception) -> bool:
+    """Whether what composes raised ``error``, over something that it was given, and no code of evalkit's own."""
+    rooms = [str(frame.f_globals.get("__name__")).partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return next((room in LIBRARIES for room in reversed(rooms) if room in (*LIBRARIES, "evalkit")), False)
 
 
 def explained(error: BaseException, context: str, arguments: Sequence[str], command: str) -> UserError:
     """``error`` of OmegaConf or Hydra; ``context`` is the first line of what was raised from it."""
     if several := re.match(r"Ambiguous value for argument '([^']*?)=", context):
-        return several_values(several[1], next(a for a in arguments if a.startswith(f"{several[1]}=")), command)
+        key = several[1].lstrip("+~")
+        return several_values(key, given_for(key, arguments) or key, command)
     named = re.search(r"full_key: (\S+)", str(error))
     full_key = str(getattr(error, "full_key", None) or (named and named[1]) or "")
     unknown = re.search(r"Key '([^']+)' (?:is )?not in (?:'[^']+'|struct)", str(error))
@@ -59,14 +76,20 @@ def explained(error: BaseException, context: str, arguments: Sequence[str], comm
         return nowhere((full_key or key).split("."), arguments, command)
     if "mandatory value" in str(error):
         return UserError(f"{full_key} is not set.", f"Give it on the command line: {full_key}=<value>.")
+    if full_key and "Invalid type assigned: dict is not" in str(error):
+        hint = "Write it into a file, <folder>/<group>/<name>.yaml, and give --config-dir <folder>."
+        added = re.match(r"Error merging override \++([^=]+)=", context)
+        return UserError(f"{added[1] if added else full_key} is in no file and can't be added.", hint)
+    if swept := re.match(r"Sweep parameters '(.*)' requires --multirun", context):
+        return UserError(f"'{abridged(swept[1], MOST_SHOWN)}' sweeps over several values.", "Write it behind -m.")
     path = re.sub(r"\[\d+\]$", "", full_key)  # of the list that an item is in
     given, types = given_for(path, arguments), hints_of(path, [command])
-    if given and types and type(error).__name__ == "ValidationError":
-        return UserError(
-            f"'{given}' is not possible: {full_key} takes {expected(types)}.", wrong_type_hint(given, types)
-        )
     if type(error).__name__ == "GrammarParseError":
-        return UserError(f"can't read '{given or full_key}': {first_line(error)}.", "Write \\${ where it is a text.")
+        shown = abridged(given or full_key, MOST_SHOWN)
+        return UserError(f"can't read '{shown}': {first_line(error)}.", "Write \\${ where it is a text.")
+    if given and types and type(error).__name__ not in OF_REFERENCES:
+        shown = abridged(given, MOST_SHOWN)
+        return UserError(f"'{shown}' is not possible: {path} takes {expected(types)}.", wrong_type_hint(given, types))
     detail = first_line(error)
     where = f" ({full_key})" if full_key else ""
     return UserError(detail + where if detail == context else f"{context.rstrip('.')}: {detail}{where}")
@@ -88,25 +111,10 @@ def given_for(path: str, arguments: Sequence[str]) -> str:
     return setting[-1] if setting else ""
 
 
-def expected(types: Sequence[Any]) -> str:
-    """What a setting of one of ``types`` takes, in words."""
-    options = [option for hint in types for option in (get_args(hint) if NoneType in get_args(hint) else (hint,))]
-    groups = [below for below in map(dataclass_of, options) if below]
-    if groups:
-        names = dict.fromkeys(field.name for group in groups for field in fields(group))
-        return f"a group of settings ({', '.join(names)})"
-    return " or ".join(dict.fromkeys(words_of(option) for option in options))
-
-
-def words_of(option: Any) -> str:
-    if get_origin(option) is list:
-        return f"a list, each item {TYPES.get(get_args(option)[0], 'a value')}"
-    return TYPES.get(option, "a group of settings" if get_origin(option) is dict else "a value")
-
-
 def wrong_type_hint(given: str, types: Sequence[Any]) -> str:
     key, _, value = given.partition("=")
-    if any(get_origin(hint) is list for hint in types) and value and value[0] not in "[{'":
+    takes_list = any(get_origin(hint) is list for hint in types)
+    if takes_list and value and value[0] not in "[{'\"" and len(given) <= MOST_SHOWN:
         return f"Write '{key}=[{value}]'."
     groups = [below for below in map(dataclass_of, types) if below]
     return f"Set one of them, as in {key}.{fields(groups[0])[0].name}=<value>." if groups else ""
@@ -133,7 +141,8 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
     parent, key = ".".join(path[:-1]), path[-1]
     if parent and takes_any_field(path[:-1]):
         return UserError(f"{parent} has no field '{key}' yet.", f"Add it: +{parent}.{key}=<value>.")
-    return unknown_setting(parent or command, key, names_in_files(path[:-1], user_conf_dirs(arguments)))
+    known = names_in_files(path[:-1], user_conf_dirs(arguments)) if parent else keys_below(SCHEMAS[command], ())
+    return unknown_setting(parent or command, key, known)
 
 
 def known_keys(path: Sequence[str], arguments: Sequence[str], command: str) -> tuple[list[str], str]:

@@ -65,13 +65,13 @@ def quoted(text: str) -> str:
 
 
 def parse(word: str) -> Any:
-    """Hydra's override of ``word``; null where its grammar does not know such a one."""
+    """Hydra's override of ``word``; null where its grammar knows none, or its parser fails."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
         return OverridesParser.create().parse_override(word)
-    except HydraException:
+    except (HydraException, RecursionError, ValueError):  # as of a number of 5,000 digits
         return None
 
 
@@ -86,7 +86,7 @@ def is_as_meant(parsed: Any, value: str) -> bool:
 def is_there(path: str) -> bool:
     try:
         return Path(path).exists()
-    except OSError:  # as of a name that is too long
+    except (OSError, ValueError):  # as of a name that is too long, or has a NUL
         return False
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evalkit.config import GateConfig
+from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.pairing import other_differences, pairs
 from evalkit.gate.quality import QualityResult, compare_quality
@@ -94,17 +95,9 @@ def decide(
 
 def check(config: GateConfig) -> None:
     """Raises UserError for the first value that can't work."""
+    check_values(config)
     if config.policy not in POLICIES:
         raise UserError(f"policy={config.policy} is unknown.", did_you_mean(config.policy, POLICIES))
-    for name, value, low, high in (
-        ("alpha", config.alpha, 1e-6, 0.5),
-        ("tolerance", config.tolerance, 0.0, 1.0),
-        ("resamples", config.resamples, 100, 10**6),
-        ("inconclusive_exit_code", config.inconclusive_exit_code, 0, 3),
-        ("repeat", config.repeat, 1, 1_000),
-    ):
-        if not low <= value <= high:
-            raise UserError(f"{name}={value} is not possible.", f"Give a number from {low:g} to {high:g}.")
 
 
 def drop_reason(q: QualityResult) -> str:

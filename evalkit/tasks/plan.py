@@ -8,6 +8,7 @@ import psutil
 from evalkit.config import RunConfig
 from evalkit.config.check import check
 from evalkit.corpora import Corpus, load_corpus
+from evalkit.embeddings.executors import load_executor
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import UserError
 from evalkit.tasks.models import load_model
@@ -26,6 +27,7 @@ class Plan:
 def make_plan(config: RunConfig, progress: Progress) -> Plan:
     """Check the config, then ask each room. Raises UserError for whatever the user can mend."""
     check(config)
+    load_executor(config.executor)
     use_threads(config.runtime.threads)
     task = load_task(config, progress)
     model = load_model(config)

@@ -28,7 +28,7 @@ def test_flags_may_stand_anywhere_among_overrides(tmp_path: Path) -> None:
 
 
 def test_hydras_info_may_be_asked_for_without_a_value() -> None:
-    assert split("run", ["--info"], HYDRA_FLAGS).flags == ("--info",)
+    assert split("run", ["--info"], HYDRA_FLAGS).flags == ("--info", "all")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

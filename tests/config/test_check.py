@@ -31,6 +31,11 @@ def fit(*overrides: str, is_sweep: bool = False) -> object:
         ("model.native_dims=0", "model.native_dims=0 is not possible."),
         ("model.max_length=0", "model.max_length=0 is not possible."),
         ("chunking=tokens chunking.overlap=-1", "chunking.overlap=-1 is not possible."),
+        ("index=hnsw index.hnsw.faiss='HNSW0_{quantization}'", "from 2 to 1,024 behind HNSW (links of a node"),
+        ("index=hnsw index.hnsw.binary=BHNSW1", "index.hnsw.binary=BHNSW1 is not possible."),
+        ("index=hnsw index.hnsw.faiss='HNSW2147483648_{quantization}'", "from 2 to 1,024 behind HNSW"),
+        ("quantization.float32.faiss=PQ0", "quantization.float32.faiss=PQ0 is not possible."),
+        ("quantization.float32.transform=PCA0", "quantization.float32.transform=PCA0 is not possible."),
     ],
 )
 def test_what_can_not_be_is_refused_by_the_config_alone(override: str, message: str) -> None:

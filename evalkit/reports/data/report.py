@@ -8,6 +8,7 @@ import pandas as pd
 from evalkit.arrays import Bools
 from evalkit.config import ReportConfig
 from evalkit.config.check import check_cost
+from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.reports.data.answers import Answer, Words, answers, pareto_front, words
 from evalkit.reports.data.gather import Gathered, gather
@@ -77,9 +78,7 @@ def make_report(config: ReportConfig) -> Report:
 
 def check(config: ReportConfig) -> None:
     """Raises UserError for the first value that can't work."""
+    check_values(config)
     if config.cost not in DIRECTED:
         raise UserError(f"cost={config.cost} is no figure with a better side.", did_you_mean(config.cost, DIRECTED))
-    for name, value in (("within", config.within), ("alpha", config.alpha)):
-        if not 0 < value < 1:
-            raise UserError(f"{name}={value} is not possible.", "Give a share between 0 and 1.")
     check_cost(config.pricing, config.workload)
