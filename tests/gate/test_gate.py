@@ -497,7 +497,8 @@ def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
     run += ["measures=[nDCG@10,RR@10]", "runtime.latency_calls=5", "at_workload_seconds=0.05"]
     assert main([*run, *where]) == 0
     assert main(["baseline", "accept", where[0]]) == 0
-    gate = ["gate", "baseline=main", f"reports_dir={tmp_path / 'reports'}", *where]
+    trusted = [word for word in run if "path=" in word]  # neither is named by conf/, nor in the working folder
+    gate = ["gate", "baseline=main", f"reports_dir={tmp_path / 'reports'}", *trusted, *where]
     assert main([*gate, "dims=4", "quantization=[binary]", "match=[corpus,index]"]) == 1
     stored = json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())
     assert [q["pair"] for q in stored["quality"]] == ["colours 32 → 4 float32 → binary flat"]
@@ -508,6 +509,7 @@ def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
     (tmp_path / "my-conf" / "model").mkdir(parents=True)
     own = f"kind: sentence_transformers\nname: ours\npath: {tiny_model}\n"
     (tmp_path / "my-conf" / "model" / "ours.yaml").write_text(own)
+    gate.remove(trusted[0])
     assert main([*gate, "model=ours", "--config-dir", str(tmp_path / "my-conf"), "limits=null"]) == 0
     assert read_run(stored_runs(tmp_path / "results")[-1]).about["models"][0]["name"] == "ours"
     assert len(list((tmp_path / "results" / ".repeats").glob("*/run.json"))) == 4
