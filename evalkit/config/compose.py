@@ -43,7 +43,7 @@ def compose(command: str, arguments: Sequence[str]) -> Any:
     For commands that run once; ``run`` itself goes through Hydra's own main, for sweeps and launchers.
     """
     with readable_config_errors(arguments, command):
-        config = typed(composed(command, arguments), SCHEMAS[command])
+        config: Any = typed(composed(command, arguments), SCHEMAS[command])
     return with_code_of(config, user_conf_dirs(arguments)) if isinstance(config, RunConfig) else config
 
 
@@ -77,7 +77,8 @@ def like_run(
         merged = {**{f.name: new[f.name] for f in fields(RunConfig)}, **of_run}
         for place in (tuple(key.split(".")) for key in keys if "." in key):
             put(merged, place, value_at(new, place))
-        config = typed(OmegaConf.merge(OmegaConf.structured(composed_run()), literal(merged)), RunConfig)
+        whole: Any = OmegaConf.merge(OmegaConf.structured(composed_run()), literal(merged))
+        config = typed(whole, RunConfig)
         return fitted(with_code_of(config, folders), given, is_sweep=False)
 
 

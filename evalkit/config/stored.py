@@ -174,7 +174,7 @@ def models_of_kind(kind: Any, local: Local) -> Iterator[Settings]:
 
 
 def complete(schema: type, given: Settings, root: Mapping[str, Any]) -> Settings:
-    """``given`` with the defaults of its ``schema``, interpolations of ``root`` resolved; empty where it doesn't fit."""
+    """``given`` with the defaults of its ``schema``, interpolations of ``root`` resolved; empty where it fits none."""
     plain = {name: value for name, value in root.items() if not isinstance(value, Mapping)}
     with suppress(OmegaConfBaseException, ValueError):
         resolved: Any = OmegaConf.to_container(OmegaConf.create({**plain, "own": given}), resolve=True)

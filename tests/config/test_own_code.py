@@ -12,7 +12,7 @@ from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.vectors.own_quantizers import own_quantizer
 
-MODULE = '''
+MODULE = """
 import os
 from os import system
 from pathlib import Path
@@ -23,7 +23,7 @@ class Signs:
     def search(self, queries, k): ...
 
 made = Signs()
-'''
+"""
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,9 @@ made = Signs()
     ],
 )
 def test_a_class_is_allowed_by_its_module(words: list[str], is_allowed: bool) -> None:
-    config = compose("run", ["quantization=int8", "quantization.int8._target_=mine.Signs", "quantization.int8.faiss=''", *words])
+    config = compose(
+        "run", ["quantization=int8", "quantization.int8._target_=mine.Signs", "quantization.int8.faiss=''", *words]
+    )
     if is_allowed:
         check(config)
         return

@@ -18,7 +18,7 @@ from evalkit.config.kinds import dataclass_of, literal
 from evalkit.config.outside import INSIDE, OUTSIDE, is_at, outside, put, value_at
 from evalkit.errors import UserError
 
-SECRET = "only-the-environment-knows"
+SECRET = "only-the-environment-knows"  # noqa: S105
 TEXTS = (str, list[str], Any, dict[str, Any])
 
 
