@@ -33,8 +33,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds mistakes moved outside own_code request_fields secrets stored "
-            "words",
+            "check compose files kinds mistakes moved outside own_code request_fields secrets stored words",
             schema="commands corpora cost models run search stages",
         ),
         room(

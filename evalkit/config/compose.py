@@ -64,7 +64,7 @@ def like_run(
     stored = {"serve_k": stored.get("top_k"), **stored}
     given, folders = overrides_of(overrides), user_conf_dirs(overrides)
     keys = [word.lstrip("+~").partition("=")[0] for word in given]
-    taken = [name for name in TAKEN_OVER if name not in keys and stored.get(name, {}) != {}]
+    taken = [name for name in TAKEN_OVER if name not in keys and stored.get(name) not in (None, {})]
     with readable_config_errors(overrides):
         alike = choices_like(stored, [group for group in KEYED if group in taken], folders)
         new: Any = OmegaConf.to_container(composed("run", [*overrides, *alike]), resolve=True)

@@ -18,7 +18,7 @@ KINDS: Mapping[type, Sequence[type]] = {  # of which a config may have any one's
 
 
 def config_defect(config: Mapping[str, Any]) -> str:
-    """The first setting that is of another type, in words; empty where none is. Null may stand for any group."""
+    """The first setting that is of another type, in words; empty where none is."""
     return next(defects("config", config, [RunConfig]), "")
 
 
@@ -30,7 +30,7 @@ def defects(path: str, value: Any, hints: Sequence[Any]) -> Iterator[str]:
             if name in value:
                 yield from defects(f"{path}.{name}", value[name], below)
     elif schemas:
-        if value is not None:
+        if value is not None or not any(NoneType in get_args(hint) for hint in hints):
             yield f"{path} is no object"
     elif (of_keys := [get_args(hint)[1] for hint in hints if get_origin(hint) is dict]) and isinstance(value, Mapping):
         for key, below in value.items():

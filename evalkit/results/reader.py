@@ -82,7 +82,7 @@ class StoredRun:
         with readable(self.folder / f"{name}.parquet") as file:
             table = self.stored_table(file, categories, columns)
             if name == "canary":
-                check_canary(table)
+                check_canary(table, [corpus["name"] for corpus in self.about["corpora"]])
             if set(KEY) <= set(table):
                 check_rows(name, table, rows_by_point(table), self.about)
             return table

@@ -15,6 +15,7 @@ from evalkit.results.record import BESIDE_FIGURES, POINT_FACTS
 from evalkit.results.setting import COLUMNS, Setting, key_of
 
 LARGEST = 2**63  # of whole numbers, which tables hold as 64 bits
+DEEPEST = 50  # how deep objects and lists may lie in each other
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ POINT = {
     **{f"{name}?": TEXTS for name in ("unmeasured", "notes", "proof")},
     "laws?": {"*": [LAW]},
 }
+RUNTIME = {"max_length?": OrNull(COUNT), "*": PLAIN}
 PASS = {
-    **{"corpus": str, "side": str, "seconds": OrNull(AMOUNT), "runtime": {"*": PLAIN}, "texts": COUNT, "model?": str},
-    **{"cached?": bool, "truncated_texts?": OrNull(COUNT), "timed_texts?": OrNull(COUNT), "threads?": OrNull(COUNT)},
+    **{"corpus": str, "side": str, "seconds": OrNull(AMOUNT), "runtime": RUNTIME, "texts": COUNT, "model?": str},
+    **{"cached?": bool, "truncated_texts?": OrNull(COUNT), "timed_texts?": OrNull(COUNT), "threads?": PLAIN},
     **{"timed_on?": OrNull({"cpu": OrNull(str)}), "timed_at?": OrNull(str), "checked_at?": OrNull(Rule(is_moment))},
     "verification?": OrNull({"smallest_cosine?": NUMBER}),
 }
@@ -142,11 +144,10 @@ def disagreements(about: Mapping[str, Any]) -> Iterator[str]:
         if point["chunking"] != "none" and point["corpus"] not in encoded:
             yield f"embeddings lacks the documents of points[{i}]"
     for i, side in enumerate(about["embeddings"]):
-        cut = side.get("truncated_texts") or 0
-        if cut > side["texts"] or (cut and not is_number(side["runtime"].get("max_length"))):
-            yield f"embeddings[{i}] has {cut} truncated_texts of {side['texts']}"
-        if side.get("timed_on") and None in (side.get("timed_texts"), side.get("timed_at")):
-            yield f"embeddings[{i}] was timed on something that isn't known"
+        if (cut := side.get("truncated_texts") or 0) > side["texts"]:
+            yield f"embeddings[{i}].truncated_texts is {cut} of {side['texts']}"
+        if side.get("timed_on") and side.get("timed_texts") is None:
+            yield f"embeddings[{i}].timed_texts is None"
         if side.get("checked_at") and not is_moment(about.get("created_at")):
             yield f"created_at is {about.get('created_at')!r}"
     if about["points"] and not about["models"]:
@@ -176,7 +177,7 @@ def repeated(where: str, names: Any) -> Iterator[str]:
 
 
 def parsed(text: str) -> Any:
-    """The JSON in ``text``. Raises ValueError for numbers that tables can't hold, and halves of surrogate pairs."""
+    """The JSON in ``text``. Raises ValueError for numbers that tables can't hold, too much nesting, and broken texts."""
 
     def whole(digits: str) -> int:
         if abs(number := int(digits)) >= LARGEST:
@@ -189,6 +190,16 @@ def parsed(text: str) -> Any:
         return number
 
     value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=broken)
+    check_depth(value)
     if "\\ud" in text.lower():
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     return value
+
+
+def check_depth(value: Any, depth: int = 0) -> None:
+    """Raises ValueError where objects and lists lie deeper in each other than any run's."""
+    if depth > DEEPEST:
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(below, dict | list):
+            check_depth(below, depth + 1)

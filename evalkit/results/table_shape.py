@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +156,10 @@ def name_of(point: Mapping[str, Any]) -> str:
     return f"the point '{label_of(point)}'"
 
 
-def check_canary(table: pd.DataFrame) -> None:
+def check_canary(table: pd.DataFrame, corpora: Collection[str]) -> None:
     """Raises ValueError for vectors of a corpus that differ in width, or aren't float16, and a text twice."""
+    if strangers := sorted(set(table["corpus"]) - set(corpora)):
+        raise ValueError(f"it has texts of {strangers[0]!a}, which is no corpus of its run")
     if table.duplicated(["corpus", "side", "id", "text_sha256"]).any():
         raise ValueError("it has a text twice")
     for corpus, vectors in table.groupby("corpus", sort=False)["vector"]:

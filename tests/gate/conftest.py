@@ -147,7 +147,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                 )
             about = {
                 "finished": True,
-                "config": {"measures": list(measures), "workload": workload},
+                "config": {"measures": list(measures), **({} if workload is None else {"workload": dict(workload)})},
                 "environment": environment or ENVIRONMENT,
             }
             return read_run(writer.finish(about))

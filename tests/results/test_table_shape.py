@@ -69,9 +69,7 @@ def test_what_a_table_can_not_be_is_said(run: StoredRun, name: str, change: Chan
         without_digests(run).table(name)
 
 
-def test_rows_that_take_more_memory_than_there_is_are_not_read(
-    run: StoredRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_that_take_more_memory_than_there_is_are_not_read(run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
     file = run.folder / "latencies.parquet"
     first = pq.read_table(file).slice(0, 1)
     many = [pa.repeat(first[name][0], 1_000_000) for name in first.column_names]
