@@ -177,7 +177,7 @@ def repeated(where: str, names: Any) -> Iterator[str]:
 
 
 def parsed(text: str) -> Any:
-    """The JSON in ``text``. Raises ValueError for numbers that tables can't hold, too much nesting, and broken texts."""
+    """The JSON in ``text``. Raises ValueError for numbers that tables can't hold, deep nesting, and broken texts."""
 
     def whole(digits: str) -> int:
         if abs(number := int(digits)) >= LARGEST:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from evalkit.__main__ import main
 from evalkit.config import QuantizationConfig
 from evalkit.config.check import check
 from evalkit.config.compose import compose
@@ -99,3 +100,17 @@ def test_options_are_data_whatever_they_hold(tmp_path: Path) -> None:
     quantizer = own_quantizer(QuantizationConfig(_target_="mine.Signs", options=options))
     assert quantizer.options == options
     assert not (tmp_path / "planted").exists()
+
+
+@pytest.mark.parametrize("is_in_folder", [True, False])
+def test_a_run_of_the_command_line_knows_the_users_folder(
+    is_in_folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own" / "quantization").mkdir(parents=True)
+    target = "_target_: mine.Signs" if is_in_folder else "faiss: SQ8"
+    (tmp_path / "own" / "quantization" / "signs.yaml").write_text(f"# signs — s\nsigns:\n  {target}\n")
+    words = ["--config-dir", "own", "quantization=signs", "model=local", "model.path=nowhere"]
+    words += [] if is_in_folder else ["quantization.signs._target_=mine.Signs", "quantization.signs.faiss=''"]
+    assert main(words) == 2
+    assert ("code that nothing allows" in capsys.readouterr().err) is not is_in_folder

@@ -63,7 +63,7 @@ CHANGES: list[tuple[str, Change, str]] = [
 def test_what_a_table_can_not_be_is_said(run: StoredRun, name: str, change: Change, problem: str) -> None:
     assert len(run.table(name))
     rewritten(run, name, change)
-    with pytest.raises(UserError, match="run.json has another checksum"):
+    with pytest.raises(UserError, match=r"run\.json has another checksum"):
         run.table(name)
     with pytest.raises(UserError, match=f"(?s){name}.parquet can't be read: .*{problem}"):
         without_digests(run).table(name)
