@@ -33,7 +33,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds mistakes moved ranges request_fields secrets values words yaml_files",
+            "check compose files kinds mistakes moved outside "
+            "own_code ranges request_fields secrets stored values words yaml_files",
             schema="commands corpora cost models run search stages",
         ),
         room(
@@ -73,8 +74,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns exports files markdown model_parts percent provenance reader readme record "
-            "secrets setting shape table version1 writer",
+            "baselines canaries columns config_shape exports files markdown model_parts percent provenance reader "
+            "readme record secrets setting shape table table_shape version1 writer",
         ),
     ),
     (

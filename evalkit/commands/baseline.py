@@ -15,7 +15,7 @@ ACCEPT = "accept"
 
 def main(arguments: list[str]) -> int:
     """Write the baseline, and as the last line of stdout its folder."""
-    from evalkit.results.baselines import accept
+    from evalkit.results.baselines import TABLES, accept
     from evalkit.results.reader import BASELINES, find_run
 
     words = split("baseline", arguments)
@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     if not is_plain or Path(config.name).name != config.name:
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
     run = finished(find_run(config.run, Path(config.results_dir)))
+    for name in TABLES:
+        run.table(name)  # which raises UserError where it is damaged, or no table at all
     folder = Path(config.results_dir) / BASELINES / config.name
     accept(run.folder, folder)
     size = sum(file.stat().st_size for file in folder.iterdir())

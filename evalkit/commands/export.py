@@ -25,9 +25,18 @@ def main(arguments: list[str]) -> int:
         if name not in EXPORTERS:
             raise UserError(f"there is no export format '{name}'.", did_you_mean(name, EXPORTERS))
     run = find_run(config.run, Path(config.results_dir))
-    folder = Path(config.output_dir) if config.output_dir else run.folder / "exports"
+    folder = Path(config.output_dir) if config.output_dir else exports_of(run.folder)
     for name in config.formats:
         files = sum(1 for _ in EXPORTERS[name](run, folder / name))
         sys.stderr.write(f"{name}: {files} files in {folder / name}\n")
     sys.stdout.write(f"{folder}\n")
     return 0
+
+
+def exports_of(run: Path) -> Path:
+    """Where exports of a run lie unless said otherwise. Raises UserError where a link in there leads elsewhere."""
+    folder = run / "exports"
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            raise UserError(f"{path} is a link: exports would be written elsewhere.", "Say where: output_dir=<folder>.")
+    return folder

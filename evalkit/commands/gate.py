@@ -4,16 +4,20 @@ Without ``candidate``, settings of a run (``model=bge dims=256``) are evaluated 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit.commands.arguments import Arguments, refuse_names, split
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.errors import UserError, printable
+from evalkit.config.files import overrides_of
+from evalkit.config.outside import DATA_OF_CORPUS, value_at
+from evalkit.config.words import parse
+from evalkit.errors import UserError, first_line, printable
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision
@@ -39,8 +43,10 @@ def main(arguments: list[str]) -> int:
         raise UserError("there is no candidate.", "Name a run: candidate=<run>, or evaluate one: model=bge dims=256.")
     repeats: list[tuple[StoredRun, StoredRun]] = []
     if config.candidate is None:
-        candidate = evaluated(like_run(baseline.about["config"], of_run), results_dir)
-        repeats = repeated_pairs(config, baseline, of_run) if config.repeat > 1 else []
+        like_candidate = like(baseline, of_run)
+        like_baseline = like(baseline, repeating(baseline, of_run)) if config.repeat > 1 else None
+        candidate = evaluated(like_candidate, results_dir)
+        repeats = repeated_pairs(config, (like_baseline, like_candidate)) if like_baseline else []
     else:
         candidate = finished(find_run(config.candidate, results_dir))
         if config.repeat > 1:
@@ -79,6 +85,32 @@ def by_config(words: Arguments) -> tuple[list[str], list[str]]:
     return [word for word in words.overrides if word not in given], [*words.flags, *given] if given else []
 
 
+def like(run: "StoredRun", overrides: Sequence[str]) -> RunConfig:
+    """A run with the settings of a stored one, but for what ``overrides`` set."""
+    return like_run(run.about["config"], overrides, f"the baseline {run.name}", partial(why_not_its_files, run))
+
+
+def why_not_its_files(run: "StoredRun", key: str, settings: Mapping[str, Any]) -> str:
+    """Why the files that ``run`` names for its corpus ``key`` are not taken; empty where they are what it measured.
+
+    They must lie in the working folder, links followed, and be the corpus of the recorded fingerprint.
+    """
+    from evalkit.corpora import load_corpus
+
+    for name in (setting for setting in DATA_OF_CORPUS if settings.get(setting)):
+        file = Path(settings[name]).expanduser().resolve()
+        if not file.is_relative_to(Path.cwd().resolve()):
+            return "it is not in the working folder"
+        if not file.exists():
+            return "there is no such file or folder"
+    try:
+        fingerprint = load_corpus(key, settings).fingerprint
+    except (UserError, OSError) as error:
+        return first_line(error)
+    measured = {corpus["fingerprint"] for corpus in run.about["corpora"]}
+    return "" if fingerprint in measured else "what is there has another fingerprint than what was measured"
+
+
 def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     from evalkit.commands.run import evaluate_config
     from evalkit.results.reader import read_run
@@ -89,20 +121,29 @@ def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     return read_run(folder)
 
 
-def repeated_pairs(
-    config: GateConfig, baseline: "StoredRun", of_run: Sequence[str]
-) -> list[tuple["StoredRun", "StoredRun"]]:
+def repeating(baseline: "StoredRun", of_run: Sequence[str]) -> list[str]:
+    """Those words of the candidate by which the baseline is measured again: folders, modules, and what it says, too."""
+    settings = overrides_of(of_run)
+
+    def says_the_same(word: str) -> bool:
+        key = word.partition("=")[0]
+        stored = value_at(baseline.about["config"], tuple(key.split(".")))
+        return key in ("allow_code", "data_dir") or ("." in key and parse(word).value() == stored)
+
+    return [word for word in of_run if word not in settings or says_the_same(word)]
+
+
+def repeated_pairs(config: GateConfig, sides: Sequence[RunConfig]) -> list[tuple["StoredRun", "StoredRun"]]:
     """Baseline and candidate evaluated one after the other, ``repeat`` times, every text encoded anew each time."""
     pairs = []
     for turn in range(config.repeat):
-        sides = []
-        for overrides in ([], of_run):
-            run = like_run(baseline.about["config"], overrides)
+        runs = []
+        for side in sides:
             with TemporaryDirectory() as fresh:
-                run = replace(run, store=replace(run.store, path=fresh), save_rankings=False)
-                sides.append(evaluated(run, Path(config.results_dir) / ".repeats"))
+                run = replace(side, store=replace(side.store, path=fresh), save_rankings=False)
+                runs.append(evaluated(run, Path(config.results_dir) / ".repeats"))
         sys.stderr.write(f"evalkit: measured in turn {turn + 1} of {config.repeat}\n")
-        pairs.append((sides[0], sides[1]))
+        pairs.append((runs[0], runs[1]))
     return pairs
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from evalkit.config.check import fitted
 from evalkit.config.compose import check_overrides, register_schemas, typed
 from evalkit.config.files import conf_dir
 from evalkit.config.mistakes import readable_config_errors
+from evalkit.config.own_code import with_code_of
 from evalkit.errors import printable
 
 
@@ -54,11 +55,17 @@ def evaluate_and_write(composed: DictConfig) -> int:
     call = HydraConfig.get()
     overrides: Any = OmegaConf.to_container(call.overrides.task, resolve=False)
     with readable_config_errors(overrides):
-        config = typed(composed, RunConfig)
+        config = with_code_of(typed(composed, RunConfig), folders_named(call.runtime.config_sources))
     config = fitted(config, overrides, is_sweep=call.mode == RunMode.MULTIRUN)
     folder, interrupted = evaluate_config(config)
     sys.stdout.write(f"{folder}\n")
     return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
+
+
+def folders_named(sources: Iterable[Any]) -> list[Path]:
+    """The folders of configs that the command line names, among Hydra's ``sources``."""
+    own = [source.path for source in sources if source.schema == "file" and "command-line" in source.provider]
+    return [Path(path.removeprefix("file://")) for path in own]
 
 
 def evaluate_config(config: RunConfig) -> tuple[Path, bool]:

@@ -23,6 +23,7 @@ from evalkit.config import (
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
+from evalkit.config.own_code import check_code
 from evalkit.config.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
 from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
@@ -54,6 +55,7 @@ def check(config: RunConfig) -> None:
     stages_of(config)
     check_cost(config.pricing, config.workload)
     check_quantizations(config)
+    check_code(config)
     check_indexes(config.index)
 
 

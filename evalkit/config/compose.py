@@ -22,6 +22,9 @@ from evalkit.config.kinds import (
 )
 from evalkit.config.mistakes import readable_config_errors
 from evalkit.config.moved import check_moved
+from evalkit.config.outside import put, value_at
+from evalkit.config.own_code import with_code_of
+from evalkit.config.stored import KEYED, Local, WhyNot, choices_like, confirmed, nearest_model
 from evalkit.config.values import MOST_SHOWN, check_values, expected
 from evalkit.config.words import hints_of, parse, quoted
 from evalkit.errors import UserError, abridged, did_you_mean
@@ -29,7 +32,7 @@ from evalkit.errors import UserError, abridged, did_you_mean
 TAKEN_OVER = (
     *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims"),
     *("measures", "top_k", "serve_k", "memory_gb", "search_device", "load_seconds", "at_workload_seconds"),
-    *("data_dir", "pricing", "workload"),
+    *("pricing", "workload"),
 )
 NUMBER = re.compile(r"\s*[+-]?[\d.]\S*\s*")
 MAY_BE_LEFT_OUT = ("stages", "experiment", *MULTI_GROUPS)
@@ -44,29 +47,43 @@ def compose(command: str, arguments: Sequence[str]) -> Any:
     For commands that run once; ``run`` itself goes through Hydra's own main, for sweeps and launchers.
     """
     with readable_config_errors(arguments, command):
-        return typed(composed(command, arguments), SCHEMAS[command])
+        config: Any = typed(composed(command, arguments), SCHEMAS[command])
+    return with_code_of(config, user_conf_dirs(arguments)) if isinstance(config, RunConfig) else config
 
 
-def like_run(stored: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
+def not_here(key: str, settings: Mapping[str, Any]) -> str:
+    """Why the files of a corpus that a stored run names are not taken, where nobody looks into them."""
+    return "nothing shows that they are what it measured"
+
+
+def like_run(
+    stored: Mapping[str, Any], overrides: Sequence[str], run: str = "the stored run", why_not: WhyNot = not_here
+) -> RunConfig:
     """A run with the settings of a ``stored`` one (the config in its run.json), but for what ``overrides`` set.
 
     Where results and embeddings lie is not taken over, nor what the run's kind of model has no use for. A run older
-    than ``serve_k`` served all of its ``top_k``. Raises UserError as ``compose`` does.
+    than ``serve_k`` served all of its ``top_k``. What names code, models, addresses, keys or files must be in conf/ or
+    ``overrides``, too (config.stored); ``why_not`` decides of a corpus's files. Raises UserError as ``compose`` does.
     """
     stored = {"serve_k": stored.get("top_k"), **stored}
-    given = overrides_of(overrides)
+    given, folders = overrides_of(overrides), user_conf_dirs(overrides)
     keys = [word.lstrip("+~").partition("=")[0] for word in given]
-    taken = [name for name in TAKEN_OVER if name not in keys and stored.get(name, {}) != {}]
+    taken = [name for name in TAKEN_OVER if name not in keys and stored.get(name) not in (None, {})]
     with readable_config_errors(overrides):
-        new = composed("run", overrides)
-        OmegaConf.resolve(new)
-        kind = OmegaConf.select(new, "model.kind") if "model.kind" in keys else None
-        of_run = {name: literal(of_its_kind(name, stored[name], kind)) for name in taken}
-        merged: Any = OmegaConf.merge(OmegaConf.structured(composed_run()), of_run)
-        others = [f.name for f in fields(RunConfig) if f.name not in taken]
-        for key in (*others, *(key for key in keys if "." in key)):
-            OmegaConf.update(merged, key, OmegaConf.select(new, key), merge=False)
-        return fitted(typed(merged, RunConfig), given, is_sweep=False)
+        alike = choices_like(stored, [group for group in KEYED if group in taken], folders)
+        new: Any = OmegaConf.to_container(composed("run", [*overrides, *alike]), resolve=True)
+        kind = value_at(new, ("model", "kind")) if "model.kind" in keys else None
+        of_run = {name: of_its_kind(name, stored[name], kind) for name in taken}
+        local = Local(new, keys, folders)
+        if "model" in taken:
+            local.settings["model"] = nearest_model(of_run["model"], local)
+        of_run = {name: confirmed(name, value, local, run, why_not) for name, value in of_run.items()}
+        merged = {**{f.name: new[f.name] for f in fields(RunConfig)}, **of_run}
+        for place in (tuple(key.split(".")) for key in keys if "." in key):
+            put(merged, place, value_at(new, place))
+        whole: Any = OmegaConf.merge(OmegaConf.structured(composed_run()), literal(merged))
+        config = typed(whole, RunConfig)
+        return fitted(with_code_of(config, folders), given, is_sweep=False)
 
 
 def of_its_kind(name: str, stored: Any, kind: str | None) -> Any:

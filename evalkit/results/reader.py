@@ -1,6 +1,5 @@
 """Finished runs on disk, whatever schema they were written by: read only when whole."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,12 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.errors import UserError, did_you_mean, first_line
+from evalkit.errors import UserError, did_you_mean, first_line, printable
 from evalkit.results.baselines import check_sums
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
-from evalkit.results.shape import defect
-from evalkit.results.version1 import stored_columns, upgraded, upgraded_table
+from evalkit.results.shape import defect, parsed
+from evalkit.results.table_shape import check_canary, check_rows, read_table
+from evalkit.results.version1 import NEW_IN_TABLES, stored_columns, upgraded, upgraded_table
 
 BASELINES = "baselines"
 WHY_MISSING = {
@@ -80,12 +80,20 @@ class StoredRun:
         Raises UserError where it is missing or damaged.
         """
         with readable(self.folder / f"{name}.parquet") as file:
-            if not self.is_version1:
-                chosen = None if columns is None else list(columns)
-                return with_whole_dims(pd.read_parquet(file, read_dictionary=list(categories), columns=chosen))
-            stored = None if columns is None else stored_columns(columns)
-            table = pd.read_parquet(file, read_dictionary=stored_columns(categories), columns=stored)
-            return upgraded_table(table, self.stored_config)
+            table = self.stored_table(file, categories, columns)
+            if name == "canary":
+                check_canary(table, [corpus["name"] for corpus in self.about["corpora"]])
+            if set(KEY) <= set(table):
+                check_rows(name, table, rows_by_point(table), self.about)
+            return table
+
+    def stored_table(self, file: Path, categories: Sequence[str], columns: Sequence[str] | None) -> pd.DataFrame:
+        """A table in today's columns, whatever version wrote it."""
+        if not self.is_version1:
+            return with_whole_dims(read_table(file, self.about, (), categories, columns))
+        stored = None if columns is None else stored_columns(columns)
+        table = read_table(file, self.about, NEW_IN_TABLES, stored_columns(categories), stored)
+        return upgraded_table(table, self.stored_config)
 
     def columns(self, name: str) -> list[str]:
         """The columns of one Parquet table. Raises UserError as ``table`` does."""
@@ -116,7 +124,7 @@ def readable(file: Path) -> Iterator[Path]:
         raise UserError(f"{file} does not exist.", WHY_MISSING.get(file.stem, "The run is damaged."))
     try:
         yield file
-    except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+    except (pa.ArrowException, ValueError, KeyError, TypeError, OverflowError, OSError) as error:
         raise UserError(f"{file} can't be read: {first_line(error)}") from None
 
 
@@ -127,16 +135,22 @@ def read_run(folder: Path) -> StoredRun:
         raise UserError(f"{folder} is no finished run: it has no run.json.")
     check_sums(folder)
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        version = int(stored["schema_version"])
+        stored = parsed(file.read_text(encoding="utf-8"))
+        version = stored["schema_version"]
         about = upgraded(stored) if version == 1 else stored
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{file} is damaged: {error}") from None
+        raise UserError(f"{file} is damaged: {described(error)}.") from None
+    if not isinstance(version, int) or version < 1:
+        raise UserError(f"{file} is damaged: schema_version is {printable(repr(version), 40)}.")
     if version > SCHEMA_VERSION:
         raise UserError(f"{file} has schema {version}, this evalkit reads up to {SCHEMA_VERSION}.", "Upgrade evalkit.")
-    if version == SCHEMA_VERSION and (problem := defect(stored)):
+    if problem := defect(about):
         raise UserError(f"{file} is damaged: {problem}.")
-    return StoredRun(folder, about, stored.get("config", {}))
+    return StoredRun(folder, about, stored["config"])
+
+
+def described(error: Exception) -> str:
+    return f"{error.args[0]!a} is missing" if isinstance(error, KeyError) else first_line(error).rstrip(".")
 
 
 def stored_runs(results_dir: Path) -> list[Path]:

@@ -33,6 +33,7 @@ class Index:
 def upgraded(about: Mapping[str, Any]) -> dict[str, Any]:
     """run.json as of today. Raises KeyError, TypeError or ValueError where it is not what version 1 wrote."""
     return {
+        "finished": True,
         **about,
         "config": upgraded_config(about["config"]),
         "points": [upgraded_point(point, about["config"]) for point in about["points"]],

@@ -17,6 +17,7 @@ from evalkit.results.columns import WHOLE_NUMBERS
 from evalkit.results.files import named
 from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
 from evalkit.results.setting import KEY
+from evalkit.results.table_shape import FILES, digests
 
 PARTIAL = ".partial"
 NULLABLE = ("dims", "candidates", *WHOLE_NUMBERS)
@@ -100,6 +101,7 @@ class RunWriter:
         run = {
             "schema_version": SCHEMA_VERSION,
             "run_id": self.folder.name,
+            FILES: dict(digests(self.partial)),
             **about,
             "models": list(models.values()),
             "corpora": [r.corpus_entry() for r in self.records],

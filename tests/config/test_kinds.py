@@ -114,11 +114,11 @@ def test_a_model_is_recorded_with_the_settings_of_its_kind_alone() -> None:
 
 
 def test_an_older_run_that_holds_the_settings_of_every_kind_is_read_with_those_of_its_own() -> None:
-    stored = {"model": OF_ONE_UNION, "corpus": {"p": {"source": "pydoc", "root": "src", "path": None}}, "top_k": 50}
+    stored = {"model": OF_ONE_UNION, "corpus": {"p": {"source": "pydoc", "root": None, "path": None}}, "top_k": 50}
     config = like_run(stored, ["model.options.seed=9"])
     assert isinstance(config.model, RandomModel)
     assert (config.model.options.seed, config.model.licence) == (9, "apache-2.0")
-    assert asdict(config)["corpus"] == {"p": {"source": "pydoc", "root": "src"}}
+    assert asdict(config)["corpus"] == {"p": {"source": "pydoc", "root": None}}
     with pytest.raises(UserError, match="no setting 'native_dims'"):
         like_run(stored, ["model.native_dims=3"])
 

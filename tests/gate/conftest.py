@@ -89,7 +89,9 @@ def make_run(tmp_path: Path) -> MakeRun:
             model={"name": model, "revision": "r", "prompts": dict(prompts or {})},
             corpus=corpus,
             findings=(),
-            embeddings=({"corpus": "c", "side": "document", "seconds": 12.0, "cached": cached},),
+            embeddings=(
+                {"corpus": "c", "side": "document", "seconds": 12.0, "cached": cached, "texts": 1_000, "runtime": {}},
+            ),
             canaries=canaries(unit(60, 16) if vectors is None else vectors),
         )
         with RunWriter(tmp_path / "results", name or f"run{count}", save_rankings=False) as writer:
@@ -145,7 +147,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                 )
             about = {
                 "finished": True,
-                "config": {"measures": list(measures), "workload": workload},
+                "config": {"measures": list(measures), **({} if workload is None else {"workload": dict(workload)})},
                 "environment": environment or ENVIRONMENT,
             }
             return read_run(writer.finish(about))

@@ -105,7 +105,12 @@ def write_run(results: Path) -> WriteRun:
                 count = len(next(iter(settings.values())))
                 ids = [f"q{i}" for i in range(count)]
                 side = {"model": model, "corpus": corpus, "side": "document", "runtime": runtime or {"device": "cpu"}}
-                side |= {"texts": DOCUMENTS, "truncated_texts": truncated_texts, "verification": verification}
+                side |= {
+                    "texts": DOCUMENTS,
+                    "seconds": 10.0,
+                    "truncated_texts": truncated_texts,
+                    "verification": verification,
+                }
                 writer.add(
                     CorpusRecord(
                         model={"name": model, "revision": revision, "prompts": dict(prompts), **about_model},

@@ -26,8 +26,8 @@ def run(tmp_path: Path) -> StoredRun:
     )
     with RunWriter(tmp_path, "run", save_rankings=True) as writer:
         corpus = {"name": "colours", "fingerprint": "f", "documents": 3}
-        passes = ({"corpus": "colours", "side": "document", "seconds": 1.5},)
-        writer.add(CorpusRecord({"name": "org/m"}, corpus, (), passes, ()))
+        passes = ({"corpus": "colours", "side": "document", "seconds": 1.5, "texts": 3, "runtime": {}},)
+        writer.add(CorpusRecord({"name": "org/m", "revision": "r"}, corpus, (), passes, ()))
         for number, search in enumerate(searched):
             setting = Setting("retrieval", "org/m", "r", "", "colours", "f", "none", *search, 100, 10)
             figures = {"nDCG@10": 0.25 * number}
@@ -42,7 +42,7 @@ def run(tmp_path: Path) -> StoredRun:
                     document_ids=("d0", "d1", "d2"),
                 )
             )
-        environment = {"packages": {}, "cpu": {}, "ram_bytes": 1, "gpu": [], "threads": {}}
+        environment = {"packages": {}, "cpu": {"logical_cores": 2}, "ram_bytes": 1, "gpu": [], "threads": {}}
         about = {"finished": True, "config": {"measures": ["nDCG@10"]}, "environment": environment}
         return read_run(writer.finish(about))
 

@@ -58,7 +58,8 @@ def test_tables_of_the_example_runs_belong_to_the_points_that_they_did(folder: P
 
 
 def point(index: str, dims: int = 256, **more: Any) -> dict[str, Any]:
-    return {"model": "m", "corpus": "c", "dims": dims, "quantization": "int8", "index": index, "top_k": 100, **more}
+    setting = {"model": "m", "revision": "r", "corpus": "c", "corpus_fingerprint": "f", "dims": dims, "top_k": 100}
+    return {**setting, "quantization": "int8", "index": index, "nDCG@10": 0.5, **more}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,10 @@ def test_the_first_runs_served_all_of_top_k_and_kept_documents_whole() -> None:
 
 def write_version1(folder: Path, points: list[dict[str, Any]], config: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True)
-    about = {"schema_version": 1, "config": {"measures": [], **config}, "points": points}
+    corpora = [{"name": "c", "fingerprint": "f", "documents": 9}]
+    machine = {"packages": {}, "cpu": {"logical_cores": 2}, "ram_bytes": 9, "gpu": [], "threads": {}}
+    head = {"environment": machine, "models": [{"name": "m", "revision": "r"}], "corpora": corpora, "embeddings": []}
+    about = {"schema_version": 1, "config": {"measures": ["nDCG@10"], **config}, **head, "points": points}
     (folder / "run.json").write_text(json.dumps(about))
     return folder
 
@@ -149,7 +153,8 @@ def test_a_damaged_run_is_one_line(points: Any, tmp_path: Path) -> None:
 
 def test_a_damaged_table_is_one_line(tmp_path: Path) -> None:
     folder = write_version1(tmp_path / "run", [point("flat")], {})
-    table = pd.DataFrame({"corpus": ["c"], "dims": [8], "quantization": ["x"], "index": ["flat)("], "search_ms": [1.0]})
+    table = pd.DataFrame({"corpus": ["c"], "dims": [8], "quantization": ["x"], "index": ["flat)("]})
+    table = table.assign(search_ms=1.0, encode_query_ms=1.0)
     table.to_parquet(folder / "latencies.parquet")
     with pytest.raises(UserError, match=r"latencies\.parquet can't be read: 'flat\)\(' is no index with its stages"):
         read_run(folder).latencies()

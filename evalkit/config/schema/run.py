@@ -56,7 +56,8 @@ class StoreConfig:
 class RunConfig:
     """Everything that one run needs; conf/run.yaml has the defaults.
 
-    ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go.
+    ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go. ``allow_code`` are the modules
+    whose classes a quantization's ``_target_`` may name.
     """
 
     task: TaskConfig = field(default_factory=TaskConfig)
@@ -81,6 +82,7 @@ class RunConfig:
     search_device: str = "cpu"
     load_seconds: float = 0.0
     at_workload_seconds: float = 1.0
+    allow_code: list[str] = field(default_factory=list)
     data_dir: str = "data"
     results_dir: str = "results"
 

@@ -65,4 +65,6 @@ def words(gathered: Gathered, point: pd.Series, measure: str) -> str:
     if cut == 0:
         return f"whole {quality}"
     of_documents = percent(cut / documents["texts"])
-    return f"cut at {documents['runtime']['max_length']:,} tokens ({of_documents} of documents) {quality}"
+    length = documents["runtime"].get("max_length")
+    at = f" at {length:,} tokens" if length else ""
+    return f"cut{at} ({of_documents} of documents) {quality}"
