@@ -37,6 +37,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 NO_RUNTIME = RuntimeConfig(kind="torch")
 OF_VECTORS = ("dims", "quantization", "index", "chunking")
 AUTO = "auto"
+MONEY = "usd"  # in the name of every setting that is a sum or a price
 
 
 def check(config: RunConfig) -> None:
@@ -284,7 +285,6 @@ def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
         at_least(f"workload.{name}", getattr(workload, name), 0)
     for name in ("documents", "write_off_months", "replicas"):
         at_least(f"workload.{name}", getattr(workload, name), 1)
-    at_least("pricing.usd_per_hour", pricing.usd_per_hour, 0)
     for name, key, priced in (
         ("pricing.machine", pricing.machine, (AUTO, *pricing.machines)),
         ("workload.storage", workload.storage, (*pricing.storage,)),
@@ -294,7 +294,9 @@ def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
 
 
 def check_finite(settings: Any, name: str = "") -> None:
-    """Raises UserError for the first number below ``name`` that is endless or none: ``inf``, ``nan``."""
+    """Raises UserError for the first number below ``name`` that is endless or none, or negative money (``usd``)."""
+    if isinstance(settings, int | float) and MONEY in name.rpartition(".")[2]:
+        at_least(name, settings, 0)
     if isinstance(settings, float) and not math.isfinite(settings):
         raise UserError(f"{name}={settings} is not possible.", "Give a finite number.")
     if isinstance(settings, dict | list):

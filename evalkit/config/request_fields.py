@@ -1,9 +1,11 @@
 """What a user puts into the requests of one side: fields and names of a model, checked before anything is sent."""
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+from evalkit.addresses import HARMLESS, is_shown_whole, shown
 from evalkit.config.schema.models import HostedModel
 from evalkit.config.secrets import sounds_secret
 from evalkit.errors import UserError
@@ -17,9 +19,32 @@ SENT_BY_EVALKIT = {  # field → the setting that decides it
 KEYS_HINT = "Keys go by the environment: model.api.key_variable=<variable>."
 
 
+A_DAY_S = 86_400.0
+POSSIBLE = {  # field of ApiConfig → the least and the most that it can be
+    "batch_texts": (1, inf),
+    "batch_tokens": (1, inf),
+    "requests_per_minute": (1, inf),
+    "tokens_per_minute": (1, inf),
+    "parallel": (1, 1_000),
+    "timeout_seconds": (0.001, A_DAY_S),
+    "attempts": (1, 1_000),
+    "first_wait_seconds": (0, A_DAY_S),
+    "longest_wait_seconds": (0, A_DAY_S),
+    "max_usd": (0, inf),
+    "usd_per_million_tokens": (0, inf),
+}
+
+
 def check_requests(model: HostedModel) -> None:
-    """Raises UserError for a URL that is none, fields that evalkit sends itself, and those that sound secret."""
+    """Raises UserError for a URL that is none or has a secret in it, numbers that can't be, and fields of requests.
+
+    Those are fields that evalkit sends itself, and those that sound secret.
+    """
     check_url(model.url)
+    for name, (least, most) in POSSIBLE.items():
+        check_number(f"model.api.{name}", getattr(model.api, name), least, most)
+    for width in model.api.compare_dims:
+        check_number("model.api.compare_dims", width, 1, model.native_dims or inf)
     for side, fields in vars(model.api.extra).items():
         for name in fields:
             if name in SENT_BY_EVALKIT:
@@ -33,20 +58,28 @@ def check_requests(model: HostedModel) -> None:
                 )
 
 
+def check_number(name: str, value: float | None, least: float, most: float) -> None:
+    """Raises UserError unless ``value`` is null or from ``least`` to ``most`` (``inf`` is no number to be)."""
+    if value is None or (least <= value <= most and value < inf):
+        return
+    span = f"of at least {least:g}" if most == inf else f"from {least:g} to {most:g}"
+    raise UserError(f"{name}={value} is not possible.", f"Give a number {span}.")
+
+
 def check_url(url: str | None) -> None:
-    """Raises UserError for a ``url`` without scheme and host, and for one with a secret in it."""
+    """Raises UserError for a ``url`` without scheme and host, and for one with what may be a secret in it."""
     if url is None:
         return
+    if not is_shown_whole(url):
+        problem = f"model.url={shown(url)!a} has a password or a key in it: settings are kept in results."
+        raise UserError(problem, f"{KEYS_HINT} In its query may be {', '.join(sorted(HARMLESS))}.")
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address:
-        shown = url.rpartition("@")[2]  # without a password
-        raise UserError(f"model.url={shown!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
-    if parts.username or parts.password or any(sounds_secret(name) for name, _ in parse_qsl(parts.query)):
-        raise UserError("model.url has a password or a key in it: settings are kept in results.", KEYS_HINT)
+        raise UserError(f"model.url={url!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
 
 
 def names_in(value: Any) -> Iterator[str]:
