@@ -34,6 +34,7 @@ from evalkit.errors import UserError, require
 
 TRIED = "It was tried {} times (model.api.attempts={})."
 SLOW = "Set model.api.timeout_seconds, or send less at once: model.api.batch_texts."
+SETUP = "Are HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and model.url right?"
 WRONG_ADDRESS = "Is model.url right, and model.name one that it serves?"
 
 
@@ -108,7 +109,13 @@ class Requests:
 
     @cached_property
     def client(self) -> Any:
-        return self.vendor.connect(self.config, self.key)
+        try:
+            return self.vendor.connect(self.config, self.key)
+        except UserError:
+            raise
+        except Exception as error:  # of proxies and certificates, by whatever name: nothing was asked yet
+            said = one_line(said_by(error), self.key)
+            raise UserError(f"{self.config.name} can't be called: {said}", SETUP) from None
 
     @cached_property
     def pace(self) -> Pace:

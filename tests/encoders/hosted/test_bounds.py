@@ -222,3 +222,28 @@ def test_a_number_that_can_not_be_is_refused_before_anything_is_sent(
         assert main(command(server, setting)) == 2
         assert server.requests == []
     assert "is not possible" in capsys.readouterr().err
+
+
+PROXIES = [
+    "http://me:P4ssw0rd@127.0.0.1:9",
+    "me:P4ssw0rd@127.0.0.1:9",
+    "socks9://me:P4ssw0rd@127.0.0.1:9",
+    "socks5://me:P4ssw0rd@127.0.0.1:9",
+    "http://me:P4ssw0rd@[127.0.0.1:9",
+    "http://me:P4ssw0rd@127.0.0.1:port",
+]
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_proxy_that_is_of_no_use_is_a_line_without_its_password(
+    proxy: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with serve() as server:
+        with pytest.raises(UserError) as caught:
+            encoder(server, kind).encode(["a text"], "document")
+        assert server.requests == []
+    assert "P4ssw0rd" not in str(caught.value)
+    assert caught.value.problem.isprintable()
