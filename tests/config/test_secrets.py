@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from evalkit.addresses import REMOVED
 from evalkit.config import MODEL_KINDS, RunConfig
+from evalkit.config.compose import compose
 from evalkit.config.secrets import KEPT_FIELDS, kept_fields, sounds_secret, without
+from evalkit.encoders import load_encoder
+from evalkit.results.secrets import command_without_secrets, without_secrets
 
 KEY = "sk-proj-Zq81mNb7Xw2kLp94"
 
@@ -81,8 +84,30 @@ def test_a_masked_key_is_removed_with_its_ends(shown: str) -> None:
 
 
 def test_a_bare_config_is_what_it_was() -> None:
-    from evalkit.config.compose import compose
-    from evalkit.results.secrets import without_secrets
-
     config = asdict(compose("run", []))
     assert without_secrets(config) == config
+
+
+FREE = "model.api.extra={query:{tenant:Zq81mNb7,input_type:query},document:{tenant:Zq81mNb7}}"
+SERVED = ["model=openai_compatible", "model.url=http://127.0.0.1:9/v1", "model.name=m", "model.native_dims=8"]
+
+
+def test_fields_of_ones_own_are_in_no_result_and_in_no_key_of_the_store() -> None:
+    config, other = (compose("run", [*SERVED, words]) for words in (FREE, FREE.replace("N", "M")))
+    written = without_secrets(asdict(config))
+    assert written["model"]["api"]["extra"]["query"]["input_type"] == "query"
+    assert written != without_secrets(asdict(other))
+    encoder, other_encoder = (load_encoder(each.model, each.runtime) for each in (config, other))
+    identity = encoder.identity("query")
+    assert identity["extra"]["input_type"] == "query"
+    assert identity["extra"] != other_encoder.identity("query")["extra"]
+    assert "Zq81mNb7" not in f"{written} {identity} {command_without_secrets([FREE])}"
+    assert command_without_secrets([each := FREE.replace("tenant", "task")]) == [each]
+
+
+def test_addresses_in_any_setting_are_kept_without_what_opens_them() -> None:
+    address = "s3://me:Zq81mNb7@bucket/a?X-Amz-Signature=Zq81mNb7"
+    config = compose("run", ["corpus=beir", f"corpus.beir.path='{address}'"])
+    written = f"{without_secrets(asdict(config))} {command_without_secrets([f'corpus.beir.path={address}'])}"
+    assert "Zq81mNb7" not in written
+    assert "s3://<removed>@bucket/a?X-Amz-Signature=<removed>" in written

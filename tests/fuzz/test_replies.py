@@ -422,6 +422,7 @@ SOUND_HEADS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "HTTP/9": lambda body: iter([b"HTTP/9.9 200 OK\r\n\r\n" + body]),
     "HTTP/1.0": lambda body: iter([b"HTTP/1.0 200 OK\r\n\r\n" + body]),
 }
+BOMB = gzip.compress(bytes(1 << 27), 1)  # 128 MiB
 BAD_HEADS: dict[str, Callable[[bytes], Iterator[bytes | float]]] = {
     "no gzip": lambda body: coded("gzip", body),
     "a cut gzip": lambda body: coded("gzip", gzip.compress(body)[:-9]),
@@ -454,7 +455,6 @@ BAD_HEADS: dict[str, Callable[[bytes], Iterator[bytes | float]]] = {
     "a bomb of chunks": lambda body: in_chunks(BOMB, 9000, header=b"Content-Encoding: gzip\r\n"),
     "a bomb in an error": lambda body: plain(BOMB, b"Content-Encoding: gzip", status=b"500 Oh"),
 }
-BOMB = gzip.compress(bytes(1 << 27), 1)
 
 
 def in_chunks(
