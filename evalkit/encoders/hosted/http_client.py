@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from evalkit.config import HostedModel
-from evalkit.encoders.hosted.http_errors import BadReplyError
+from evalkit.encoders.hosted.http_errors import MOVED_TO, BadReplyError
 
 WIDEST = 16_384  # dimensions, where the model's are not known
 BYTES_PER_NUMBER = 40  # of JSON, written as widely as anybody does
@@ -26,13 +26,19 @@ def client_options(config: HostedModel) -> dict[str, Any]:
     return {
         "follow_redirects": False,
         "headers": {"Accept-Encoding": "gzip"},
-        "event_hooks": {"request": [asks_for_gzip], "response": [bound]},
+        "event_hooks": {"request": [asks_for_gzip], "response": [hide_location, bound]},
     }
 
 
 def asks_for_gzip(request: Any) -> None:
     """Let no coding be asked for that ``bounded`` doesn't read, whatever an SDK sets."""
     request.headers["Accept-Encoding"] = "gzip"
+
+
+def hide_location(response: Any) -> None:
+    """Let no client make a request of where a redirect leads to, not even one that it doesn't send."""
+    if "location" in response.headers:
+        response.headers[MOVED_TO] = response.headers.pop("location")
 
 
 def bounded(most_bytes: int, most_seconds: float) -> Callable[[Any], None]:

@@ -19,6 +19,7 @@ from evalkit.encoders.hosted.budget import Budget
 from evalkit.encoders.hosted.deadline import DeadlineError, within
 from evalkit.encoders.hosted.http_errors import (
     KEY_STATUSES,
+    MOVED_TO,
     REFUSED_STATUSES,
     BadReplyError,
     bad_reply,
@@ -194,7 +195,7 @@ class Requests:
         if status in REFUSED_STATUSES:
             return RefusedError(name, status, said)
         if status < 400:
-            address = one_line(header(error, "location") or "another address", key)
+            address = one_line(header(error, MOVED_TO) or "another address", key)
             problem = f"{name} redirects to {address} (HTTP {status})."
             asked = shown(self.config.url or "the address of its vendor")
             return UserError(problem, f"Asked was {asked}; nothing was sent on. Set model.url to where it answers.")
