@@ -5,7 +5,7 @@ from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalkit.addresses import HARMLESS, is_shown_whole, shown
+from evalkit.addresses import HARMLESS, is_shown_whole
 from evalkit.config.schema.models import HostedModel
 from evalkit.config.secrets import sounds_secret
 from evalkit.errors import UserError
@@ -71,7 +71,7 @@ def check_url(url: str | None) -> None:
     if url is None:
         return
     if not is_shown_whole(url):
-        problem = f"model.url={shown(url)!a} has a password or a key in it: settings are kept in results."
+        problem = "model.url has a password or a key in it: settings are kept in results."
         raise UserError(problem, f"{KEYS_HINT} In its query may be {', '.join(sorted(HARMLESS))}.")
     try:
         parts = urlsplit(url)
@@ -79,7 +79,8 @@ def check_url(url: str | None) -> None:
     except ValueError:
         is_address = False
     if not is_address:
-        raise UserError(f"model.url={url!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
+        place = url.rpartition("@")[2]  # without a password
+        raise UserError(f"model.url={place!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
 
 
 def names_in(value: Any) -> Iterator[str]:
