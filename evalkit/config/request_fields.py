@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+from evalkit.addresses import HARMLESS, is_shown_whole
 from evalkit.config.schema.models import HostedModel
 from evalkit.config.secrets import sounds_secret
 from evalkit.errors import UserError
@@ -18,8 +19,15 @@ KEYS_HINT = "Keys go by the environment: model.api.key_variable=<variable>."
 
 
 def check_requests(model: HostedModel) -> None:
-    """Raises UserError for a URL that is none, fields that evalkit sends itself, and those that sound secret."""
+    """Raises UserError for a URL that is none or has a secret in it, and for fields of requests.
+
+    Those are fields that evalkit sends itself, and those that sound secret.
+    """
     check_url(model.url)
+    for width in model.api.compare_dims:
+        if model.native_dims and width > model.native_dims:
+            hint = f"Give whole numbers from 1 to model.native_dims={model.native_dims}."
+            raise UserError(f"model.api.compare_dims={width} is not possible.", hint)
     for side, fields in vars(model.api.extra).items():
         for name in fields:
             if name in SENT_BY_EVALKIT:
@@ -34,19 +42,20 @@ def check_requests(model: HostedModel) -> None:
 
 
 def check_url(url: str | None) -> None:
-    """Raises UserError for a ``url`` without scheme and host, and for one with a secret in it."""
+    """Raises UserError for a ``url`` without scheme and host, and for one with what may be a secret in it."""
     if url is None:
         return
+    if not is_shown_whole(url):
+        problem = "model.url has a password or a key in it: settings are kept in results."
+        raise UserError(problem, f"{KEYS_HINT} In its query may be {', '.join(sorted(HARMLESS))}.")
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address:
-        shown = url.rpartition("@")[2]  # without a password
-        raise UserError(f"model.url={shown!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
-    if parts.username or parts.password or any(sounds_secret(name) for name, _ in parse_qsl(parts.query)):
-        raise UserError("model.url has a password or a key in it: settings are kept in results.", KEYS_HINT)
+        place = url.rpartition("@")[2]  # without a password
+        raise UserError(f"model.url={place!a} is no address.", "Give it with its scheme: http://localhost:8080/v1.")
 
 
 def names_in(value: Any) -> Iterator[str]:

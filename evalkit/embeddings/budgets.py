@@ -17,12 +17,15 @@ from evalkit.encoders.capabilities import BehindApi, ToSend, behind_api
 from evalkit.encoders.refused_texts import named
 from evalkit.errors import StoppedAsAskedError, UserError
 
+TOLD_MINUTES = 2.0
+
 
 @dataclass(frozen=True)
 class Spending:
     """``texts`` still to be sent, how many ``tokens`` they have, about and at most, and ``usd`` for about as many.
 
     ``usd`` is null without a price. ``checked`` of the texts have stored vectors and are sent again as canaries.
+    ``earlier_usd`` is what runs before that did not finish may have been billed.
     """
 
     texts: int
@@ -30,11 +33,18 @@ class Spending:
     most_tokens: int
     usd: float | None
     checked: int = 0
+    earlier_usd: float = 0.0
 
     def __str__(self) -> str:
         cost = "no price is known" if self.usd is None else f"about ${self.usd:,.4f}"
         sent = f"{self.texts:,} texts to send, about {self.tokens:,} tokens (at most {self.most_tokens:,}): {cost}"
-        return f"{sent}; {self.checked:,} of them to check stored vectors" if self.checked else sent
+        checks = f"; {self.checked:,} of them to check stored vectors" if self.checked else ""
+        return f"{sent}{checks}{self.earlier}"
+
+    @property
+    def earlier(self) -> str:
+        usd = self.earlier_usd
+        return f"; runs before that did not finish spent up to ${usd:,.4f}" if usd else ""
 
 
 def estimate(
@@ -43,10 +53,12 @@ def estimate(
     corpora: Iterable[tuple[Corpus, Chunks]],
     latency_calls: int,
     price: float | None,
+    earlier_tokens: int = 0,
 ) -> Spending:
     """What ``corpora`` still cost at ``price`` (US dollars per million tokens); nothing for a model on this machine.
 
-    Timed single queries, and texts that are sent again to check stored vectors, are counted.
+    Timed single queries, and texts that are sent again to check stored vectors, are counted. ``earlier_tokens`` may
+    have been billed for runs before that did not finish.
     """
     api = behind_api(encoder)
     if api is None:
@@ -65,9 +77,9 @@ def estimate(
                 in_passes += api.to_send(texts_of_pass(api, texts, missing, calls), side)
             elif api.checks_canary:
                 in_checks += api.to_send(canary_texts(texts), side)
-    sent = in_passes + in_checks + (api.to_send_first() if is_loaded else ToSend())
-    usd = None if price is None else sent.tokens / 1e6 * price
-    return Spending(sent.texts, sent.tokens, sent.most_tokens, usd, in_checks.texts)
+    sent = in_passes + in_checks + api.to_send_first(is_loaded)
+    usd, earlier = (None, 0.0) if price is None else (sent.tokens / 1e6 * price, earlier_tokens / 1e6 * price)
+    return Spending(sent.texts, sent.tokens, sent.most_tokens, usd, in_checks.texts, earlier)
 
 
 def shards_to_encode(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> Shards | None:
@@ -95,21 +107,37 @@ def texts_of_pass(api: BehindApi, texts: Texts, missing: Shards, calls: int) -> 
 
 
 def agree(spending: Spending, name: str, api: ApiConfig) -> None:
-    """Say what it will cost. Raises UserError beyond ``max_usd``, StoppedAsAskedError for a dry run."""
+    """Say what it will cost, and how long it waits.
+
+    Raises UserError beyond ``max_usd``, StoppedAsAskedError for a dry run.
+    """
+    pace = said_of_pace(spending, api)
     if api.dry_run:
-        raise StoppedAsAskedError(f"{name}: {spending}; dry run, nothing was sent")
+        raise StoppedAsAskedError(f"{name}: {spending}{pace}; dry run, nothing was sent")
     if not spending.texts:
         return
-    sys.stderr.write(f"evalkit: {name}: {spending}\n")
+    sys.stderr.write(f"evalkit: {name}: {spending}{pace}\n")
     if api.max_usd is None:
         return
     if spending.usd is None:
         raise UserError(
             f"model.api.max_usd is set, but no price of {name} is known.", "Set model.api.usd_per_million_tokens."
         )
-    if spending.usd > api.max_usd:
+    if spending.usd + spending.earlier_usd > api.max_usd:
         unchecked = " model.api.check_canary=false takes stored vectors unchecked." if spending.checked else ""
         raise UserError(
-            f"{name} would cost about ${spending.usd:,.4f}, more than model.api.max_usd={api.max_usd}.",
+            f"{name} would cost about ${spending.usd:,.4f}, more than model.api.max_usd={api.max_usd}"
+            f"{spending.earlier}.",
             f"Nothing was sent. Raise the limit, or take a smaller corpus.{unchecked}",
         )
+
+
+def said_of_pace(spending: Spending, api: ApiConfig) -> str:
+    """How long ``spending`` takes at least by the limits per minute of ``api``; empty for less than two minutes."""
+    counts = {"tokens_per_minute": spending.tokens, "requests_per_minute": -(-spending.texts // api.batch_texts)}
+    limited = [(count / limit, f"{name}={limit}") for name, count in counts.items() if (limit := getattr(api, name))]
+    minutes, setting = max(limited, default=(0.0, ""))
+    if minutes < TOLD_MINUTES:
+        return ""
+    hours, rest = divmod(round(minutes), 60)
+    return f"; it waits for at least {f'{hours:,} h ' if hours else ''}{rest} min by model.api.{setting}"

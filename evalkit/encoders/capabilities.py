@@ -3,7 +3,7 @@
 A new kind of model writes the methods that it has something to say to, and no stubs for the others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -100,8 +100,8 @@ class BehindApi(Protocol):
         """What encoding ``texts`` sends, prompts included."""
         ...
 
-    def to_send_first(self) -> ToSend:
-        """What ``load`` sends."""
+    def to_send_first(self, loads: bool) -> ToSend:
+        """What is sent to learn the width where that is not known, and by ``load`` where that is called."""
         ...
 
     def verified_texts(self, texts: Sequence[str]) -> Iterable[str]:
@@ -110,6 +110,10 @@ class BehindApi(Protocol):
 
     def take_sent(self) -> Sent:
         """What was sent and answered since the last call."""
+        ...
+
+    def keep_bill(self, earlier_tokens: int, keep: Callable[[int], None]) -> None:
+        """Count ``earlier_tokens`` of runs before, and tell ``keep`` all of this run that may be billed, in advance."""
         ...
 
 

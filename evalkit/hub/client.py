@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from re import search, sub
+from re import search
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from evalkit.addresses import shown
 from evalkit.retry_after import wait_seconds
 
 TIMEOUT_S = 10.0
@@ -58,8 +59,8 @@ def endpoint() -> str:
 
 
 def address() -> str:
-    """The endpoint as messages name it: without the user and password that may stand before its host."""
-    return sub(r"(?<=://)[^/\s@]+@", "", endpoint())
+    """The endpoint as messages name it: without what may be a secret in it."""
+    return shown(endpoint())
 
 
 def is_offline() -> bool:

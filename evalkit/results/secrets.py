@@ -4,42 +4,58 @@ import os
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
-from evalkit.config.secrets import REMOVED, sounds_secret
+from evalkit.addresses import REMOVED, with_addresses_shown
+from evalkit.config.secrets import KEPT_FIELDS, LOOKS_RANDOM, hashed, kept_fields, sounds_secret, without
 
-SECRET_VARIABLE = re.compile(r"key|token|secret|passw|credential|auth", re.IGNORECASE)
-LOOKS_RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.+=~-]{20,}")  # a key in a variable of any name
-USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 SHORTEST = 4  # characters of a value that is told apart from a word
+FREE_FIELDS = "extra"  # of a config: fields whose names are the user's
+FIELD_NAME = re.compile(r"[\w-]+(?=\s*[:=])")
+LONGEST_WORD = 16  # characters that a value of the environment may share with a text
 
 
-def without_secrets(value: Any) -> Any:
-    """A copy of nested dicts and lists in which the values of keys that sound secret are removed."""
+def without_secrets(value: Any, name: str = "") -> Any:
+    """A copy of nested dicts and lists in which no value of a name that sounds secret is, and no address has one.
+
+    What a user puts into requests (``extra``) is kept by its name, or as a hash: see config.secrets.
+    """
     if isinstance(value, dict):
-        return {k: REMOVED if v and sounds_secret(str(k)) else without_secrets(v) for k, v in value.items()}
-    return [without_secrets(v) for v in value] if isinstance(value, list) else value
+        if name == FREE_FIELDS:
+            return {side: kept_fields(fields) for side, fields in value.items()}
+        if name == "options":
+            return {k: hashed(v) if v and sounds_secret(str(k)) else without_secrets(v, k) for k, v in value.items()}
+        return {k: REMOVED if v and sounds_secret(str(k)) else without_secrets(v, str(k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(each, name) for each in value]
+    return with_addresses_shown(value) if isinstance(value, str) else value
 
 
 def command_without_secrets(arguments: Sequence[str]) -> list[str]:
-    """Command-line words, the value of ``key=value`` removed where the key sounds secret."""
-    pairs = (word.partition("=") for word in arguments)
-    return [f"{key}={REMOVED}" if sep and sounds_secret(key) else key + sep + value for key, sep, value in pairs]
+    """Command-line words, the value of ``key=value`` removed where the key sounds secret or is one of ``extra``."""
+    return [word_without_secrets(*word.partition("=")) for word in arguments]
+
+
+def word_without_secrets(name: str, equals: str, value: str) -> str:
+    _, is_free, fields = name.partition(f".{FREE_FIELDS}")
+    free_names = set(FIELD_NAME.findall(f"{fields}={value}")) if is_free else set()
+    if equals and (sounds_secret(name.rpartition(".")[2]) or not free_names <= KEPT_FIELDS | {"query", "document"}):
+        return f"{name}={REMOVED}"
+    return with_addresses_shown(name + equals + value)
 
 
 def text_without_secrets(text: str) -> str:
-    """``text`` without values of environment variables that hold keys, and without what stands before @ in a URL."""
+    """``text`` without values of environment variables that hold keys, however spelled, and what addresses hide."""
+    text = with_addresses_shown(text)
     for value in sorted(secret_values(), key=len, reverse=True):
-        text = text.replace(value, REMOVED)
-    return USER_OF_URL.sub(REMOVED, text)
+        text = without(value, text, max(LONGEST_WORD, len(value) // 2))
+    return text
 
 
 def secret_values() -> set[str]:
-    """Values of variables that sound secret or look like keys, also as a URL and as ``repr`` spell them."""
+    """Values of variables that sound secret or look like keys."""
     values = {
         value.strip()
         for name, value in os.environ.items()
-        if SECRET_VARIABLE.search(name) or LOOKS_RANDOM.fullmatch(value.strip())
+        if sounds_secret(name) or LOOKS_RANDOM.fullmatch(value.strip())
     }
-    spelt = {spelling for value in values for spelling in (value, quote(value, safe=""), repr(value)[1:-1])}
-    return {value for value in spelt if len(value) >= SHORTEST}
+    return {value for value in values if len(value) >= SHORTEST}

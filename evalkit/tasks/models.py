@@ -12,6 +12,7 @@ from evalkit.config.check import dims_list
 from evalkit.corpora import Corpus, Texts
 from evalkit.corpora.lint import Finding, finding
 from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor
+from evalkit.embeddings.bill import UnfinishedBill
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
 from evalkit.embeddings.inventory import prune
@@ -63,6 +64,7 @@ class EncodingModel:
         self.encoder = load_encoder(self.model, named_runtime(config.runtime))
         self.store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
         self.executor = load_executor(config.executor)
+        self.bill: UnfinishedBill | None = None
 
     @cached_property
     def dims(self) -> list[int]:
@@ -71,19 +73,33 @@ class EncodingModel:
     def split(self, corpora: Sequence[Corpus]) -> list[Data]:
         if any(corpus.documents.has_images for corpus in corpora):  # only then is the model loaded to be asked
             refuse_images(corpora, {self.model.name: not reads_images(self.encoder), **chunking_reader(self.config)})
-        return [Data(corpus, chunks_of(corpus.documents, self.encoder, self.config.chunking)) for corpus in corpora]
+        data = [Data(corpus, chunks_of(corpus.documents, self.encoder, self.config.chunking)) for corpus in corpora]
+        if isinstance(self.model, HostedModel) and self.model.native_dims is None:
+            self.agree_to_api(data)  # before it is asked how wide its vectors are
+        return data
 
     def agree(self, data: Sequence[Data]) -> None:
         """Choose the runtime where that is ``auto``, and say what an API will cost."""
         config = self.config
-        if config.runtime.kind == AUTO:
+        if config.runtime.kind == AUTO and not isinstance(self.model, HostedModel):
             texts = data[0].chunks.texts.texts
             self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
+        if self.bill is None:
+            self.agree_to_api(data)
+
+    def agree_to_api(self, data: Sequence[Data]) -> None:
+        """Say what an API will cost, before the first request. Raises UserError or StoppedAsAskedError: see budgets."""
         api_calls = behind_api(self.encoder)
-        if api_calls and isinstance(self.model, HostedModel) and (api_calls.is_billed or self.model.api.dry_run):
+        if not (api_calls and isinstance(self.model, HostedModel)):
+            return
+        api, name = self.model.api, self.model.name
+        self.bill = UnfinishedBill(self.store, {"kind": self.model.kind, "name": name, "url": self.model.url})
+        if api_calls.is_billed:
+            api_calls.keep_bill(self.bill.earlier_tokens, self.bill.keep)
+        if api_calls.is_billed or api.dry_run or api.tokens_per_minute or api.requests_per_minute:
             corpora = [(each.corpus, each.chunks) for each in data]
-            api, calls = self.model.api, config.runtime.latency_calls
-            agree(estimate(self.store, self.encoder, corpora, calls, api.usd_per_million_tokens), self.model.name, api)
+            calls, price = self.config.runtime.latency_calls, api.usd_per_million_tokens
+            agree(estimate(self.store, self.encoder, corpora, calls, price, self.bill.earlier_tokens), name, api)
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
         plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
@@ -92,6 +108,8 @@ class EncodingModel:
         return EncodedCorpus(data.corpus, self.encoder, embeddings)
 
     def finish(self) -> None:
+        if self.bill:
+            self.bill.finish()
         if self.config.store.max_gb is not None:
             prune(self.store, max_bytes=int(self.config.store.max_gb * 1e9))
 

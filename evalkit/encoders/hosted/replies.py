@@ -27,22 +27,36 @@ class Reply:
     tokens: Any
 
 
-def openai_reply(content: bytes) -> Reply:
-    """OpenAI's reply: ``data`` with an ``embedding`` and its ``index`` each. Raises BadReplyError for anything else."""
-    try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
-        said = words_in_text(content.decode("utf-8", "replace"))
-        raise BadReplyError(f"gave no JSON: {said}" if said.strip() else "gave an empty answer") from None
-    items = answer.get("data") if isinstance(answer, dict) else None
+def listed_reply(content: bytes, tokens_field: str) -> Reply:
+    """``data`` with an ``embedding`` and its ``index`` each, and ``tokens_field`` of ``usage``: OpenAI's, Voyage's.
+
+    Raises BadReplyError for anything else.
+    """
+    answer = json_of(content)
+    items = below(answer, "data")
     if not isinstance(items, list):
         said = words_in(answer) if isinstance(answer, dict) else ""
         raise BadReplyError(f"gave no vectors: {said}" if said else "gave no vectors")
     if not all(isinstance(item, dict) for item in items):
         raise BadReplyError("gave vectors without their embedding and index")
-    usage = answer.get("usage")
-    tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return Reply(in_order([(item.get("index"), item.get("embedding")) for item in items]), tokens)
+    pairs = [(item.get("index"), item.get("embedding")) for item in items]
+    return Reply(in_order(pairs), below(answer, "usage", tokens_field))
+
+
+def json_of(content: bytes) -> Any:
+    """``content`` as JSON. Raises BadReplyError for what is none."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        said = words_in_text(content.decode("utf-8", "replace"))
+        raise BadReplyError(f"gave no JSON: {said}" if said.strip() else "gave an empty answer") from None
+
+
+def below(value: Any, *names: str) -> Any:
+    """What lies below ``names``, one in the other; null where one is missing."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def in_order(items: Sequence[tuple[Any, Any]]) -> list[Any]:
@@ -103,7 +117,7 @@ def called(value: Any) -> str:
     return "nothing" if value is None else type_called(type(value))
 
 
-def counted(tokens: Any) -> int | None:
-    """A number of tokens as an API tells it; null for what is none."""
+def counted(tokens: Any, texts: int) -> int | None:
+    """A number of tokens as an API tells it; null for what is none, or less than one for each of ``texts``."""
     is_number = isinstance(tokens, int | float) and not isinstance(tokens, bool)
-    return int(tokens) if is_number and 0 <= tokens < 2**53 else None
+    return int(tokens) if is_number and texts <= tokens < 2**53 else None

@@ -8,15 +8,18 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
+from evalkit.addresses import shown
 from evalkit.arrays import FloatMatrix
 from evalkit.config import HostedModel
 from evalkit.encoders.encoder import Side
 from evalkit.encoders.hosted.budget import Budget
+from evalkit.encoders.hosted.deadline import DeadlineError, within
 from evalkit.encoders.hosted.http_errors import (
     KEY_STATUSES,
+    MOVED_TO,
     REFUSED_STATUSES,
     BadReplyError,
     bad_reply,
@@ -25,12 +28,14 @@ from evalkit.encoders.hosted.http_errors import (
     retry_after_seconds,
     status_of,
 )
+from evalkit.encoders.hosted.pace import Pace
 from evalkit.encoders.hosted.replies import Reply, checked_vectors, counted
 from evalkit.encoders.hosted.server_words import one_line, said_by
-from evalkit.encoders.hosted.token_bounds import estimated_tokens
 from evalkit.errors import UserError, require
 
 TRIED = "It was tried {} times (model.api.attempts={})."
+SLOW = "Set model.api.timeout_seconds, or send less at once: model.api.batch_texts."
+SETUP = "Are HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and model.url right?"
 WRONG_ADDRESS = "Is model.url right, and model.name one that it serves?"
 
 
@@ -105,20 +110,21 @@ class Requests:
 
     @cached_property
     def client(self) -> Any:
-        return self.vendor.connect(self.config, self.key)
+        try:
+            return self.vendor.connect(self.config, self.key)
+        except UserError:
+            raise
+        except Exception as error:  # of proxies and certificates, by whatever name: nothing was asked yet
+            said = one_line(said_by(error), self.key)
+            raise UserError(f"{self.config.name} can't be called: {said}", SETUP) from None
 
     @cached_property
-    def limiters(self) -> tuple[Any, Any]:
-        """Of requests and of tokens, both per minute; null where there is no limit."""
-        from pyrate_limiter import Duration, Limiter, Rate, StateBucket
-
-        limits = (self.api.requests_per_minute, self.api.tokens_per_minute)
-        requests, tokens = (limit and Limiter(StateBucket([Rate(limit, Duration.MINUTE)])) for limit in limits)
-        return requests, tokens
+    def pace(self) -> Pace:
+        return Pace(self.config.name, self.api, self.stopped)
 
     def prepare(self) -> None:
-        """The client and the limiters, made once and not by each of the threads."""
-        self.client, self.limiters  # noqa: B018
+        """The client and the pace, made once and not by each of the threads."""
+        self.client, self.pace  # noqa: B018
 
     def send(self, texts: Sequence[str], side: Side, dims: int | None) -> Answer:
         """One batch, tried again where that can help. Raises UserError where it can't, or does not help in time."""
@@ -139,16 +145,13 @@ class Requests:
             raise self.explained(error, attempts.statistics.get("attempt_number", 1)) from None
 
     def try_once(self, texts: Sequence[str], side: Side, dims: int | None) -> Answer:
-        requests, tokens = self.limiters
-        if requests:
-            requests.try_acquire("requests")
-        if tokens:
-            tokens.try_acquire("tokens", min(sum(map(estimated_tokens, texts)), self.api.tokens_per_minute or 1))
+        self.pace.keep(texts)
         client = self.client
         reserved = self.budget.reserve(texts)
         began = time.perf_counter()
         try:
-            reply = self.vendor.request(client, self.config, texts, side, dims)
+            ask = partial(self.vendor.request, client, self.config, texts, side, dims)
+            reply = within(self.api.timeout_seconds, ask)
         except Exception as error:
             self.budget.fail(reserved, error)
             unusable = bad_reply(error)
@@ -156,7 +159,7 @@ class Requests:
                 raise unusable from None
             raise
         ended = time.perf_counter()
-        told = counted(reply.tokens)
+        told = counted(reply.tokens, len(texts))
         self.budget.settle(reserved, len(texts), told)
         return Answer(checked_vectors(reply.vectors, len(texts)), told, began, ended)
 
@@ -183,6 +186,8 @@ class Requests:
         tried = TRIED.format(attempts, self.api.attempts) if attempts > 1 else ""
         if isinstance(error, BadReplyError):
             return UserError(f"{name} {said}", tried)
+        if isinstance(error, DeadlineError):
+            return UserError(f"{name} failed: {said}.", f"{tried} {SLOW}".lstrip())
         if status is None:
             return UserError(f"{name} failed: {said}", tried or WRONG_ADDRESS)
         if status in KEY_STATUSES:
@@ -190,8 +195,10 @@ class Requests:
         if status in REFUSED_STATUSES:
             return RefusedError(name, status, said)
         if status < 400:
-            address = one_line(header(error, "location") or "another address", key)
-            return UserError(f"{name} redirects to {address} (HTTP {status}).", "Set model.url to where it answers.")
+            address = one_line(header(error, MOVED_TO) or "another address", key)
+            problem = f"{name} redirects to {address} (HTTP {status})."
+            asked = shown(self.config.url or "the address of its vendor")
+            return UserError(problem, f"Asked was {asked}; nothing was sent on. Set model.url to where it answers.")
         return UserError(f"{name} failed (HTTP {status}): {said}", tried or WRONG_ADDRESS)
 
     @property

@@ -10,14 +10,14 @@ from contextlib import suppress
 from html import unescape
 from http.client import responses
 from typing import Any
-from urllib.parse import quote
 
-from evalkit.config.secrets import REMOVED
-from evalkit.errors import printable
+from evalkit.addresses import with_addresses_shown
+from evalkit.config.secrets import without
+from evalkit.errors import abridged, printable
 
 LONGEST = 300
 SHOWN_DETAILS = 3
-UNSEEN = r"[\s\x00-\x1f\x7f-\x9f]*"
+MOST_READ = 20 * LONGEST  # characters of what may be a whole body
 # Where JSON has the words, the most telling first: OpenAI and vLLM, TEI and Ollama, FastAPI, RFC 9457.
 WORD_KEYS = ("error", "message", "msg", "detail", "errors", "title", "reason", "code")
 HTML = re.compile(r"\s*<(!doctype|html|head|body)\b", re.IGNORECASE)
@@ -89,12 +89,10 @@ def message_of(error: BaseException) -> str:
 
 
 def one_line(words: str, secret: str | None = None) -> str:
-    """``words`` without ``secret``, control characters escaped, in one line whose middle is left out at last."""
-    return printable(" ".join(without(secret, words).split()), LONGEST)
+    """``words`` without ``secret`` and what addresses hide, control characters escaped, in one line.
 
-
-def without(secret: str | None, words: str) -> str:
-    """``words`` without ``secret`` as it is or as URLs and JSON spell it, also where line breaks or codes part it."""
-    for spelled in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]) if secret else ():
-        words = re.sub(UNSEEN.join(map(re.escape, spelled)), REMOVED, words)
-    return words
+    Its middle is left out at last: nothing of a secret is left by a cut before it is looked for.
+    """
+    words = abridged(words, MOST_READ)
+    known = without(secret, words) if secret else words
+    return printable(" ".join(with_addresses_shown(known).split()), LONGEST)

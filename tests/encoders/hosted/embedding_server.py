@@ -1,12 +1,13 @@
 """A real HTTP server that speaks the embedding APIs of OpenAI, Cohere, Voyage and Google, and errs as it is told to."""
 
-import base64
 import hashlib
 import json
+import socket
+import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,6 +30,9 @@ class Fault:
 
     ``edit`` makes another reply of the JSON that would have been sent; ``body`` is sent as it is, whatever the status,
     and ``endless`` after it one block after another. ``dropped`` closes the connection without a word.
+
+    ``wire`` says for the sound body what goes over the connection instead of a reply: bytes, and seconds of silence
+    between them; then it is closed, or reset where it ends with RESET.
     """
 
     status: int = 200
@@ -42,6 +46,10 @@ class Fault:
     body: bytes | None = None
     endless: bool = False
     dropped: bool = False
+    wire: Callable[[bytes], Iterable[bytes | float]] | None = None
+
+
+RESET = float("inf")  # in the place of seconds
 
 
 @dataclass
@@ -85,10 +93,6 @@ def answer(path: str, body: dict[str, Any], vectors: Vectors, tokens: int | None
     if path.endswith("/v2/embed"):
         billed = {} if tokens is None else {"billed_units": {"input_tokens": tokens}}
         return {"id": "x", "embeddings": {"float": vectors}, "texts": body["texts"], "meta": billed}
-    if "input_type" in body:  # Voyage asks for base64 and sends fields that OpenAI does not know
-        packed = [base64.b64encode(np.asarray(v, dtype="<f4").tobytes()).decode() for v in vectors]
-        data = [{"object": "embedding", "embedding": packed[i], "index": i} for i in order]
-        return {"object": "list", "data": data, "model": body["model"], "usage": {"total_tokens": tokens or 0}}
     data = [{"object": "embedding", "embedding": vectors[i], "index": i} for i in order]
     usage = {"prompt_tokens": tokens or 0, "total_tokens": tokens or 0}
     return {"object": "list", "data": data, "model": body["model"], "usage": usage}
@@ -115,7 +119,7 @@ def serve(faults: Sequence[Fault | None] = ()) -> Iterator[Server]:
             if fault.body is not None or fault.endless:
                 self.reply(fault.status, fault.body or b"", fault.headers, fault.half_body, fault.endless)
                 return
-            if fault.status != 200:
+            if fault.status != 200 and not fault.edit:
                 error = {
                     "error": {"message": fault.message, "code": fault.status},
                     "message": fault.message,
@@ -127,9 +131,24 @@ def serve(faults: Sequence[Fault | None] = ()) -> Iterator[Server]:
             vectors = [vector_of(text, dims_of(self.path, body)) for text in texts]
             vectors = fault.change(vectors) if fault.change else vectors
             tokens = sum(len(text.split()) for text in texts) if server.tokens_told else None
-            whole = answer(self.path, body, vectors, tokens, fault.shuffled)
+            whole: Any = answer(self.path, body, vectors, tokens, fault.shuffled)
             content = json.dumps(fault.edit(whole) if fault.edit else whole).encode()
-            self.reply(200, content, fault.headers, fault.half_body)
+            if fault.wire:
+                self.write(fault.wire(content))
+                return
+            self.reply(fault.status, content, fault.headers, fault.half_body)
+
+        def write(self, pieces: Iterable[bytes | float]) -> None:
+            self.close_connection = True
+            with suppress(OSError):  # the client has given up waiting
+                for piece in pieces:
+                    if isinstance(piece, bytes):
+                        self.connection.sendall(piece)
+                    elif piece == RESET:
+                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        self.connection.close()
+                    else:
+                        time.sleep(piece)
 
         def reply(
             self, status: int, content: bytes, headers: dict[str, str], half: bool = False, endless: bool = False

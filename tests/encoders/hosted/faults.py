@@ -71,8 +71,11 @@ TRIED_AGAIN: dict[str, tuple[Fault, str]] = {
     "no answer": (Fault(dropped=True), f"{LOST}Server disconnected without sending a response"),
     "half a body": (Fault(half_body=True), f"{LOST}peer closed connection without sending complete message body"),
     "half a chunk": (Fault(body=b'ff\r\n{"da', headers=CHUNKED), f"{LOST}peer closed connection without sending"),
-    "damaged gzip": (Fault(body=b"no gzip", headers=GZIP), f"{LOST}Error -3 while decompressing"),
-    "cut gzip": (Fault(body=CUT, headers=GZIP), "gave no JSON: "),
+    "damaged gzip": (
+        Fault(body=b"no gzip", headers=GZIP),
+        "gave an answer that is no gzip: Error -3 while decompressing",
+    ),
+    "cut gzip": (Fault(body=CUT, headers=GZIP), "gave an answer whose gzip ends early"),
     "endless": (Fault(endless=True), "gave an answer of more than 1,049,216 bytes"),
     "an endless error": (Fault(500, endless=True), "gave an answer of more than 1,049,216 bytes"),
     "429": (Fault(429, message="slow\r\n\x1b[31mdown\u202e"), r"failed (HTTP 429): slow \x1b[31mdown\u202e"),
@@ -126,7 +129,7 @@ NOT_TRIED_AGAIN: dict[str, tuple[Fault, str, str]] = {
     "307": (
         Fault(307, headers={"Location": "http://127.0.0.1:9/\x1b[2J"}, body=b""),
         "redirects to http://127.0.0.1:9/",
-        "Set model.url to where it answers.",
+        "Asked was http://127.0.0.1:",
     ),
     "asked to wait": (
         Fault(429, headers={"Retry-After": "90"}),
