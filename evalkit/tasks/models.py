@@ -14,8 +14,8 @@ from evalkit.corpora.lint import Finding, finding
 from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
-from evalkit.embeddings.inventory import prune
 from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
+from evalkit.embeddings.pruning import prune
 from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
-from evalkit.embeddings.inventory import damaged, inventory, prune
+from evalkit.embeddings.inventory import damaged, inventory
+from evalkit.embeddings.pruning import prune
+from evalkit.embeddings.store import trusted
 from evalkit.errors import UserError
 from tests.embeddings.test_passes import CountingEncoder
 
@@ -29,6 +32,11 @@ def store(tmp_path: Path, corpus: Corpus) -> EmbeddingStore:
     made = EmbeddingStore(str(tmp_path / "store"), shard_texts=4)
     embed(made, CountingEncoder(), corpus, 0)
     return made
+
+
+def removed(store: EmbeddingStore, **limits: Any) -> list[str]:
+    """The names of what is removed."""
+    return [item.name for item in prune(store, **limits).removed]
 
 
 def use(store: EmbeddingStore, name: str, when: float) -> None:
@@ -51,14 +59,14 @@ def test_a_store_that_does_not_exist_holds_nothing(tmp_path: Path) -> None:
 
 def test_a_clock_that_jumps_back_makes_nothing_older_than_it_is(store: EmbeddingStore) -> None:
     assert [i.unused_seconds for i in inventory(store, now=lambda: 0.0)] == [0.0, 0.0]
-    assert prune(store, older_than_days=1, now=lambda: 0.0) == []
+    assert removed(store, older_than_days=1, now=lambda: 0.0) == []
 
 
 def test_what_was_unused_for_long_is_removed_and_the_rest_stays(store: EmbeddingStore) -> None:
     first, second = inventory(store)
     use(store, first.name, 1_000_000)
     use(store, second.name, 1_000_000 - 3 * DAY)
-    assert [i.name for i in prune(store, older_than_days=2, now=lambda: 1_000_000)] == [second.name]
+    assert removed(store, older_than_days=2, now=lambda: 1_000_000) == [second.name]
     assert [i.name for i in inventory(store)] == [first.name]
 
 
@@ -66,9 +74,9 @@ def test_the_size_limit_removes_what_was_unused_for_longest(store: EmbeddingStor
     items = inventory(store)
     use(store, items[0].name, 1_000_000 - DAY)
     use(store, items[1].name, 1_000_000)
-    assert prune(store, max_bytes=sum(i.size_bytes for i in items)) == []
-    assert [i.name for i in prune(store, max_bytes=items[1].size_bytes)] == [items[0].name]
-    assert len(prune(store, max_bytes=0)) == 1
+    assert removed(store, max_bytes=sum(i.size_bytes for i in items)) == []
+    assert removed(store, max_bytes=items[1].size_bytes) == [items[0].name]
+    assert removed(store, max_bytes=0) == [items[1].name]
     assert inventory(store) == []
 
 
@@ -83,8 +91,10 @@ def test_an_entry_in_use_is_not_removed(store: EmbeddingStore) -> None:
     held = inventory(store)[0]
     with store.entry(held.key) as entry:
         assert entry.folder.name == held.name
-        assert held.name not in [i.name for i in prune(store, max_bytes=0)]
-    assert entry.meta() is not None
+        pruned = prune(store, max_bytes=0)
+        assert [i.name for i in pruned.in_use] == [held.name]
+        assert held.name not in [i.name for i in pruned.removed]
+        assert trusted(entry, held.texts).is_whole
 
 
 def test_a_removed_entry_is_encoded_again(store: EmbeddingStore, corpus: Corpus) -> None:
