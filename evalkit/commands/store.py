@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"removed {printable(item.name)} ({item.size_bytes:,} bytes)\n")
     if pruned.in_use:
         in_use = sum(item.size_bytes for item in pruned.in_use)
-        sys.stderr.write(f"{len(pruned.in_use)} entries stay ({in_use:,} bytes): other processes use them\n")
+        stay = "1 entry stays" if len(pruned.in_use) == 1 else f"{len(pruned.in_use)} entries stay"
+        sys.stderr.write(f"{stay} ({in_use:,} bytes): in use by other processes\n")
     items = inventory(store)
     bad = {item.name: why for item in items if config.verify and (why := damage(store, item))}
     console = Console(width=None if sys.stdout.isatty() else 160)

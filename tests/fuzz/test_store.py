@@ -9,8 +9,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -24,8 +23,9 @@ from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, emb
 from evalkit.embeddings.entries.plain_files import MOST_BYTES
 from evalkit.embeddings.inventory import damage, inventory
 from evalkit.embeddings.pruning import prune
+from evalkit.errors import printable
 from tests.embeddings.test_passes import CountingEncoder
-from tests.fuzz.rule import fuzz, no_hang
+from tests.fuzz.rule import ended, fuzz, no_hang
 
 SHARD_TEXTS = 4
 REVISIONS = ("1", "2")
@@ -41,17 +41,13 @@ class Shard(NamedTuple):
     texts: tuple[str, ...]
 
 
-@dataclass(repr=False)
 class Sound:
     """The store before anything happens to it, what it gives, and the shards of each entry."""
 
-    path: Path
-    corpus: Corpus
-    embeddings: dict[str, CorpusEmbeddings]
-    shards: dict[str, list[Shard]]
-
-    def __repr__(self) -> str:
-        return "sound"
+    def __init__(
+        self, path: Path, corpus: Corpus, embeddings: dict[str, CorpusEmbeddings], shards: dict[str, list[Shard]]
+    ) -> None:
+        self.path, self.corpus, self.embeddings, self.shards = path, corpus, embeddings, shards
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +117,10 @@ Mutation = Callable[[Random, Path, Path], None]
 
 
 def content(change: Callable[[Random, bytes], bytes]) -> Mutation:
-    return lambda random, file, outside: file.write_bytes(change(random, file.read_bytes())) and None
+    def write(random: Random, file: Path, outside: Path) -> None:
+        file.write_bytes(change(random, file.read_bytes()))
+
+    return write
 
 
 def flipped(random: Random, data: bytes) -> bytes:
@@ -171,22 +170,8 @@ HEADERS = {
     "code": (b"{'descr'", b"__import"),
 }
 JUNK: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    7,
-    1.5,
-    1e308,
-    float("nan"),
-    "",
-    "x",
-    "\x1b[31m\n",
-    [],
-    {},
-    [[]],
-    {"a": {}},
-    10**30,
+    *(None, True, -1, 0, 7, 1.5, 1e308, 10**30, float("nan")),
+    *("", "x", "\x1b[31m\n", [], {}, [[]], {"a": {}}),
 ]
 
 
@@ -377,15 +362,13 @@ CASES = [
 number = itertools.count()
 
 
-@fuzz(whole=1500, sample=30)
-@given(
-    cases=st.lists(st.sampled_from(CASES), min_size=1, max_size=2),
-    seed=st.integers(0, 2**32),
-)
-def test_a_damaged_store_gives_the_sound_figures(
-    sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], seed: int
-) -> None:
-    random = Random(seed)  # noqa: S311
+SPOILED = st.lists(st.sampled_from(CASES), min_size=1, max_size=2)
+SEED = st.integers(0, 2**32)
+
+
+@contextmanager
+def spoiled(sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], random: Random) -> Iterator[Path]:
+    """A copy of the sound store after ``cases``; whatever is done to it changes nothing outside."""
     place = tmp_path / str(next(number))
     path, outside = place / "store", place / "outside"
     shutil.copytree(sound.path, path)
@@ -396,14 +379,47 @@ def test_a_damaged_store_gives_the_sound_figures(
         with suppress(OSError, ValueError, IndexError):  # where the first one left nothing for it
             spoil(case, random, path, outside)
     before = everything(outside)
-    check_runs(sound, path)
-    with no_hang(SECONDS):
-        store = EmbeddingStore(str(path))
-        assert {damage(store, item) for item in inventory(store) if item.name in sound.shards} == {""}
-        prune(store, max_bytes=0)
-        assert inventory(store) == []
+    yield path
     assert everything(outside) == before
     shutil.rmtree(place)
+
+
+@fuzz(whole=1500, sample=20)
+@given(cases=SPOILED, seed=SEED)
+def test_a_damaged_store_gives_the_sound_figures(
+    sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], seed: int
+) -> None:
+    with spoiled(sound, tmp_path, cases, Random(seed)) as path:  # noqa: S311
+        check_runs(sound, path)
+        store = EmbeddingStore(str(path))
+        with no_hang(SECONDS):
+            assert {damage(store, item) for item in inventory(store) if item.name in sound.shards} == {""}
+            prune(store, max_bytes=0)
+        assert inventory(store) == []
+
+
+@fuzz(whole=150, sample=3)
+@given(cases=SPOILED, seed=SEED)
+def test_the_command_lists_checks_and_empties_a_damaged_store(
+    sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], seed: int
+) -> None:
+    """``verify=true`` goes on past what is damaged, and names all of it."""
+    with spoiled(sound, tmp_path, cases, Random(seed)) as path:  # noqa: S311
+        listed = ended(["store", f"path={path}"])
+        listed.assert_told()
+        assert listed.code == 0
+        store = EmbeddingStore(str(path))
+        items = inventory(store)
+        bad = [item.name for item in items if damage(store, item)]
+        checked = ended(["store", f"path={path}", "verify=true"])
+        checked.assert_told()
+        assert checked.code == (2 if bad else 0)
+        assert all(f"evalkit: {printable(name)} is damaged" in checked.err for name in bad)
+        emptied = ended(["store", f"path={path}", "max_gb=0"])
+        emptied.assert_told()
+        assert emptied.code == 0
+        assert all(f"removed {printable(item.name)} " in emptied.err for item in items)
+        assert inventory(store) == []
 
 
 def spoil(case: tuple[str, str], random: Random, path: Path, outside: Path) -> None:
@@ -449,5 +465,5 @@ def everything(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        found[name] = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[name] = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
     return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from evalkit.embeddings.entries.locks import ENTRY, acquired
+from evalkit.embeddings.entries.locks import ENTRY, LOCK, acquired, mend_lock
 from evalkit.embeddings.entries.plain_files import is_file, is_folder
 
 REMOVED = ".evalkit-removed-"  # how the names of what is being removed begin
@@ -25,6 +25,8 @@ def remove_leftovers(store: Path) -> None:
         for path in list(store.iterdir()):
             if path.name.startswith(REMOVED):
                 remove_unless_held(store, path.name.removeprefix(REMOVED), [path])
+            elif ENTRY.match(path.name) and path.suffix == LOCK:
+                mend_lock(path)
             elif ENTRY.fullmatch(path.name):
                 remove_unless_held(store, path.name, temporaries(path))
             else:

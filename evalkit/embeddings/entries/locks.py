@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.embeddings.entries.plain_files import is_file
 
+LOCK = ".lock"
 ENTRY = re.compile("([0-9a-f]{32})(?![0-9a-f])")  # how everything begins that belongs to an entry
 
 
@@ -20,15 +21,20 @@ def acquired(store: Path, name: str, timeout: float = 0) -> FileLock | None:
 
     Something else in the place of its file is set aside.
     """
-    file = store / f"{name}.lock"
-    if os.path.lexists(file) and not is_file(file):
-        warn(file, f"is no file; it is kept as {set_aside(file).name}")
+    file = store / f"{name}{LOCK}"
+    mend_lock(file)
     lock = FileLock(file)
     try:
         lock.acquire(timeout=timeout)
     except Timeout:
         return None
     return lock
+
+
+def mend_lock(file: Path) -> None:
+    """Set aside what is in the place of a lock's file and is no file."""
+    if os.path.lexists(file) and not is_file(file):
+        warn(file, f"is no file; it is kept as {set_aside(file).name}")
 
 
 def entry_of(path: Path) -> str:
