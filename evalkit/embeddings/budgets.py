@@ -8,6 +8,7 @@ from evalkit.config import ApiConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import canary_texts
 from evalkit.embeddings.chunking import Chunks
+from evalkit.embeddings.entries.sharing import open_shared
 from evalkit.embeddings.entries.trust import held
 from evalkit.embeddings.passes import entry_key
 from evalkit.embeddings.shards import Shards, missing_shards
@@ -75,6 +76,8 @@ def shards_to_encode(store: EmbeddingStore, encoder: Encoder, side: Side, texts:
     """What a pass would still encode; null where there would be no pass."""
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
         stored = held(entry, len(texts))
+        if stored.shards:  # which this run is not told to pay for, so no other process may remove them
+            store.in_use.append(open_shared(entry.vectors_file))
     return None if stored.is_whole else missing_shards(side, texts, store.shard_texts, stored.shards)
 
 

@@ -34,7 +34,7 @@ def prune(
     removed, in_use = [], []
     for item in sorted(items, key=lambda item: (item.state != SET_ASIDE, -item.unused_seconds)):
         too_old = older_than_days is not None and item.unused_seconds > older_than_days * 86_400
-        too_much = max_bytes is not None and kept_bytes > max_bytes
+        too_much = max_bytes is not None and (kept_bytes > max_bytes or max_bytes == 0)  # what is empty goes as well
         if not (too_old or too_much):
             continue
         if remove_entry(store, item.name):

@@ -23,6 +23,7 @@ from evalkit.embeddings.entries.locks import acquired
 from evalkit.embeddings.entries.plain_files import is_folder
 from evalkit.embeddings.entries.trust import Held, damaged_timings, held, misplaced
 from evalkit.errors import UserError
+from evalkit.vectors.stored import OpenFile
 
 LOCK_POLL_S = 0.2
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -39,6 +40,7 @@ class EmbeddingStore:
         self.shard_texts = shard_texts
         self.dtype = dtype
         self.is_tidy = False
+        self.in_use: list[OpenFile] = []  # until the run ends
 
     @contextmanager
     def entry(self, key: Mapping[str, Any]) -> Iterator[Entry]:

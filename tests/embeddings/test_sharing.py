@@ -10,6 +10,7 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.corpora.corpus import Corpus
 from evalkit.embeddings import EmbeddingStore, embed
+from evalkit.embeddings.budgets import shards_to_encode
 from evalkit.embeddings.inventory import inventory
 from evalkit.embeddings.pruning import prune
 from evalkit.search import Vectors, cut
@@ -77,6 +78,21 @@ def test_what_another_process_reads_stays_until_it_ends(
         assert [item.name for item in inventory(EmbeddingStore(str(tmp_path)))] == [documents.name]
     assert main(["store", f"path={tmp_path}", "max_gb=0"]) == 0
     assert inventory(EmbeddingStore(str(tmp_path))) == []
+
+
+def test_what_an_estimate_leaves_out_stays_until_the_run_ends(tmp_path: Path, corpus: Corpus) -> None:
+    def estimating(wait: Callable[[], None]) -> None:
+        store = EmbeddingStore(str(tmp_path), 4)
+        assert shards_to_encode(store, CountingEncoder(), "document", corpus.documents) is None
+        wait()
+
+    read(tmp_path, corpus)
+    with at_work(estimating):
+        pruned = prune(EmbeddingStore(str(tmp_path)), max_bytes=0)
+        assert [item.texts for item in pruned.in_use] == [CORPUS_SIZE]
+    encoder = CountingEncoder()
+    embed(EmbeddingStore(str(tmp_path), 4), encoder, corpus, 0, timing_seconds=0)
+    assert encoder.encoded == list(corpus.queries.texts)
 
 
 def test_a_read_matrix_is_free_again_once_it_is_let_go(tmp_path: Path, corpus: Corpus) -> None:

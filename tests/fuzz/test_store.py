@@ -384,7 +384,7 @@ def spoiled(sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], random: 
     shutil.rmtree(place)
 
 
-@fuzz(whole=1500, sample=20)
+@fuzz(whole=1000, sample=20)
 @given(cases=SPOILED, seed=SEED)
 def test_a_damaged_store_gives_the_sound_figures(
     sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], seed: int
@@ -398,7 +398,7 @@ def test_a_damaged_store_gives_the_sound_figures(
         assert inventory(store) == []
 
 
-@fuzz(whole=150, sample=3)
+@fuzz(whole=100, sample=3)
 @given(cases=SPOILED, seed=SEED)
 def test_the_command_lists_checks_and_empties_a_damaged_store(
     sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], seed: int
