@@ -103,14 +103,16 @@ def damage(store: EmbeddingStore, item: Item) -> str:
 
 
 def damage_of_entry(folder: Path, item: Item) -> str:
+    if not item.finished:
+        return ""
     if not is_possible(item.key):
-        return "key.json is missing, or not as it was written" if item.finished else ""
+        return "key.json is missing, or not as it was written"
     if key_name(item.key) != item.name:
         return "its name is not that of its key"
     found = held(Entry(folder, item.key))
     if found.faults:
         return "; ".join(found.faults)
-    return "it is not whole" if item.finished and not found.is_whole else ""
+    return "" if found.is_whole else "it is not whole"
 
 
 def damaged(store: EmbeddingStore, item: Item) -> bool:

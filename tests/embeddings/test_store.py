@@ -204,6 +204,18 @@ def test_a_store_of_an_earlier_version_is_whole(store: EmbeddingStore, corpus: C
     assert (after.meta, after.timing, after.vectors.tobytes()) == (before.meta, before.timing, before.vectors.tobytes())
 
 
+@pytest.mark.parametrize(("name", "value"), [("tokens", 7), ("truncated_rows", [1]), ("dims", 48), ("texts", 9)])
+def test_notes_of_an_earlier_version_are_compared_with_the_vectors(
+    store: EmbeddingStore, corpus: Corpus, name: str, value: Any
+) -> None:
+    before = embed(store, CountingEncoder(), corpus, 0).documents.meta
+    without_seals(store)
+    for file in store.path.glob("*/meta.json"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    assert all(damaged(store, item) for item in inventory(store) if item.texts > 1)
+    assert embed(store, CountingEncoder(), corpus, 0).documents.meta[name] == before[name]
+
+
 @pytest.mark.parametrize("damage", ["renamed", "header"])
 def test_an_entry_of_an_earlier_version_is_not_taken_at_its_word(
     store: EmbeddingStore, tmp_path: Path, damage: str

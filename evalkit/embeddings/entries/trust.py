@@ -5,9 +5,10 @@ and every shard the sha256 of its rows, whose place follows from the texts and t
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class Held:
     """What an entry holds that is as it was written.
 
     ``meta`` is null for a pass that is not finished. ``shards`` are by index, ascending; ``missing`` are the others'
-    indices. ``layout`` is where rows lie; null where nothing tells. ``faults`` say what is there and can't be trusted.
+    indices, or the first of them where only the entry tells how many there are. ``layout`` is where rows lie; null
+    where nothing tells. ``faults`` say what is there and can't be trusted.
     """
 
     meta: dict[str, Any] | None
@@ -76,20 +78,28 @@ class Look:
         self.given_rows = rows
 
     def held(self) -> Held:
-        stored = self.whole_shards()
-        missing = tuple(index for index in range(self.count) if index not in stored)
         is_finished = self.meta is not None or self.note(self.entry.meta_file) is not None
         if self.meta is None and is_finished:
             self.faults.append("meta.json is not as it was written for this entry")
-        if is_finished and missing:
-            self.faults.append(f"{len(missing)} of {self.count} shards are not as they were written")
+        if self.meta is None and self.given_rows is None:
+            return Held(None, {}, (), None, tuple(self.faults))
+        stored = self.whole_shards()
+        lacks = self.count - len(stored)
+        listed = self.count if self.given_rows is not None else 1  # of a size that only the entry tells
+        missing = tuple(islice((index for index in range(self.count) if index not in stored), listed))
+        if is_finished and lacks:
+            self.faults.append(f"{lacks} of {self.count} shards are not as they were written")
         if not is_finished and self.junk_lines:
             self.faults.append(f"{self.junk_lines} lines of shards.jsonl are not as they were written")
         if self.own_key != self.key and (is_finished or self.own_key is not None):
             self.faults.append("key.json is not its key")
+        is_of_shards = self.meta is None or lacks > 0 or is_sum(self.meta, stored.values())
+        if not is_of_shards:
+            self.faults.append("meta.json is not the sum of its shards")
         self.faults += self.misplaced()
         self.faults += [f"{file.name} is not as it was written" for file in damaged_timings(self.entry)]
-        return Held(self.meta, stored, missing, self.layout, tuple(self.faults))
+        meta = self.meta if is_of_shards else None
+        return Held(meta, stored, missing, self.layout, tuple(self.faults))
 
     @cached_property
     def own_key(self) -> Any:
@@ -115,13 +125,14 @@ class Look:
     @cached_property
     def lines(self) -> list[StoredShard]:
         """What shards.jsonl says, but for lines that are not as they were written."""
-        return [shard for line in self.text_of_shards().split(b"\n") if (shard := self.shard_of(line))]
+        return [shard for line in self.text_of_shards.split(b"\n") if (shard := self.shard_of(line))]
 
     @property
     def junk_lines(self) -> int:
         """Objects that are not as they were written; a line that a kill cut short is no object."""
-        return sum(is_object(line) and not self.shard_of(line) for line in self.text_of_shards().split(b"\n"))
+        return sum(is_object(line) and not self.shard_of(line) for line in self.text_of_shards.split(b"\n"))
 
+    @cached_property
     def text_of_shards(self) -> bytes:
         return self.note(self.entry.shards_file) or b""
 
@@ -129,8 +140,8 @@ class Look:
         values = unsealed(line, self.entry.name)
         if values is None or not has_fields(values, SHARD):
             return None
-        has_seal = "dims" in values
-        if not has_seal and self.own_key != self.key and self.meta is None:
+        is_sealed = "dims" in values
+        if not is_sealed and self.own_key != self.key and self.meta is None:
             return None  # of an earlier version, and nothing says that it is of this entry
         return StoredShard(values["index"], values["sha256"], values["measured"], values.get("dims"))
 
@@ -167,7 +178,7 @@ class Look:
     def whole_shards(self) -> dict[int, StoredShard]:
         layout, entry = self.layout, self.entry
         if layout is None or not is_file(entry.vectors_file):
-            if self.text_of_shards():
+            if self.text_of_shards:
                 self.faults.append("vectors.npy is missing, or no file of vectors")
             return {}
         if self.header != layout:
@@ -201,6 +212,16 @@ class Look:
 
     def misplaced(self) -> Iterator[str]:
         return (f"{path.name} is no file" for path in misplaced(self.entry))
+
+
+def is_sum(meta: dict[str, Any], shards: Iterable[StoredShard]) -> bool:
+    """Whether ``meta`` counts what was measured on all of its shards."""
+    measured = [shard.measured for shard in shards]
+    tokens = [each["tokens"] for each in measured]
+    cut = [each["truncated_rows"] for each in measured]
+    total = None if None in tokens else sum(tokens)
+    rows = None if None in cut else sorted(row for some in cut for row in some)
+    return (meta["tokens"], meta["truncated_rows"]) == (total, rows)
 
 
 def misplaced(entry: Entry) -> list[Path]:
