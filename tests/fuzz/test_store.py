@@ -398,7 +398,7 @@ def test_a_damaged_store_gives_the_sound_figures(
         assert inventory(store) == []
 
 
-@fuzz(whole=100, sample=3)
+@fuzz(whole=100, sample=2)
 @given(cases=SPOILED, seed=SEED)
 def test_the_command_lists_checks_and_empties_a_damaged_store(
     sound: Sound, tmp_path: Path, cases: list[tuple[str, str]], seed: int

@@ -30,7 +30,7 @@ from evalkit.embeddings.entries.sharing import open_shared
 from evalkit.results.files import named, write_text
 from evalkit.vectors.stored import StoredMatrix
 
-META_VERSION = 2  # 1 kept the timings of whichever machine made the vectors in meta.json; they are not read
+META_VERSION = 3  # 1 kept timings in meta.json, which are not read; 1 and 2 had no seals
 FILES = ("key.json", "vectors.npy", "shards.jsonl", "meta.json")
 
 
