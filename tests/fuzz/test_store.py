@@ -281,7 +281,10 @@ def exchanged(one: Path, other: Path) -> None:
 
 
 def two(random: Random, path: Path) -> list[Path]:
-    return [path / name for name in random.sample(entries(path), 2)]
+    folders = [path / name for name in random.sample(entries(path), 2)]
+    if any(file.stat().st_size > 2**20 for folder in folders for file in folder.iterdir()):
+        raise ValueError("nobody copies terabytes of nothing")
+    return folders
 
 
 def exchange_entries(random: Random, path: Path, outside: Path) -> None:
