@@ -468,5 +468,5 @@ def everything(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        found[name] = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[name] = path.readlink() if path.is_symlink() else beginning(path) if path.is_file() else None
     return found
