@@ -67,10 +67,11 @@ def one(file: str, way: str, dims: str) -> None:
     from evalkit.measures.memory import PeakMemory
     from evalkit.search import Vectors, cut
     from evalkit.search.engines.faiss.exact import StoredFlatIndex
+    from evalkit.vectors.stored import open_npy
 
     faiss.omp_set_num_threads(psutil.cpu_count(logical=False) or 1)
     queries = np.random.default_rng(1).standard_normal((QUERIES, WIDTH), dtype=np.float32)
-    matrix = np.load(file, mmap_mode="r")
+    matrix = open_npy(Path(file))
     own = psutil.Process().memory_info().rss
     seconds = 0.0
     with PeakMemory() as memory:

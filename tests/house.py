@@ -64,7 +64,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "vectors",
             "stored vectors: cut, read by blocks, quantized and given back",
-            "codec cut faiss_strings matrix own_quantizers sign_bits",
+            "codec cut faiss_strings matrix own_quantizers sign_bits stored",
         ),
         room(
             "measures",
@@ -83,8 +83,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
-            "bill budgets canary chunking corpus_embeddings figures inventory passes record shards store timing "
+            "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store timing"
             "vector_checks why_null",
+            entries="aside entry layout leftovers locks note_fields plain_files seals sharing trust",
             executors="executor in_process registry",
         ),
         room(

@@ -8,6 +8,8 @@ from evalkit.config import ApiConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import canary_texts
 from evalkit.embeddings.chunking import Chunks
+from evalkit.embeddings.entries.sharing import open_shared
+from evalkit.embeddings.entries.trust import held
 from evalkit.embeddings.passes import entry_key
 from evalkit.embeddings.shards import Shards, missing_shards
 from evalkit.embeddings.store import EmbeddingStore
@@ -85,9 +87,10 @@ def estimate(
 def shards_to_encode(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> Shards | None:
     """What a pass would still encode; null where there would be no pass."""
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
-        is_finished = entry.meta() is not None
-        missing = missing_shards(side, texts, store.shard_texts, entry.shards(store.shard_texts))
-    return None if is_finished and not missing else missing
+        stored = held(entry, len(texts))
+        if stored.shards:  # which this run is not told to pay for, so no other process may remove them
+            store.in_use.append(open_shared(entry.vectors_file))
+    return None if stored.is_whole else missing_shards(side, texts, store.shard_texts, stored.shards)
 
 
 def texts_of_pass(api: BehindApi, texts: Texts, missing: Shards, calls: int) -> Iterator[str]:

@@ -1,24 +1,33 @@
-"""What a store holds, whether it is whole, and removing what is no longer wanted."""
+"""What a store holds, and whether it is whole."""
 
 import json
-import math
-import shutil
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from evalkit.embeddings.entries.aside import is_set_aside
+from evalkit.embeddings.entries.entry import Entry, key_name
+from evalkit.embeddings.entries.layout import DTYPES
+from evalkit.embeddings.entries.locks import ENTRY
+from evalkit.embeddings.entries.note_fields import is_count
+from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, is_folder, read_file, size_bytes
+from evalkit.embeddings.entries.trust import held, texts_of
+from evalkit.embeddings.store import EmbeddingStore
+from evalkit.errors import UserError
 
-from evalkit.embeddings.store import EmbeddingStore, Entry
+FINISHED, UNFINISHED, SET_ASIDE, NO_ENTRY = "finished", "unfinished", "set aside", "no entry"
 
 
 @dataclass(frozen=True)
 class Item:
     """One entry: its folder's name, key, size on disk, texts, and the seconds since a run last used it.
 
-    Never less than 0, also where a clock that jumped back left times of use in the future.
+    Never less than 0, also where a clock that jumped back left times of use in the future. The key is empty where it
+    can't be read. ``state`` is "finished" or "unfinished" as the entry has it, "set aside" for what could not be
+    trusted, or "no entry" for what only has its name.
     """
 
     name: str
@@ -26,78 +35,90 @@ class Item:
     size_bytes: int
     texts: int
     unused_seconds: float
-    finished: bool
+    state: str
+
+    @property
+    def finished(self) -> bool:
+        return self.state == FINISHED
 
 
 def inventory(store: EmbeddingStore, now: Callable[[], float] = time.time) -> list[Item]:
     """Every entry of ``store``, last used first; none where the store does not exist yet."""
-    items = [item for file in store.path.glob("*/key.json") if (item := read_item(file.parent, now()))]
+    paths = sorted(store.path.iterdir()) if store.path.is_dir() else []
+    items = [item for path in paths if is_of_an_entry(path) and (item := read_item(path, now()))]
     return sorted(items, key=lambda item: item.unused_seconds)
 
 
-def read_item(folder: Path, now: float) -> Item | None:
-    """The entry in ``folder``; null where another process is just removing it, or its key is damaged."""
+def is_of_an_entry(path: Path) -> bool:
+    """Whether it is an entry, was one, or has the name of one."""
+    if is_set_aside(path):
+        return ENTRY.match(path.name) is not None
+    return ENTRY.fullmatch(path.name) is not None or (is_folder(path) and is_file(path / "key.json"))
+
+
+def read_item(path: Path, now: float) -> Item | None:
+    """What is at ``path``; null where another process is just removing it."""
     try:
-        key = json.loads((folder / "key.json").read_text(encoding="utf-8"))
-        files = {file.name: file.stat() for file in folder.iterdir()}
-    except (OSError, ValueError):
+        parts = [path, *path.iterdir()] if is_folder(path) else [path]
+        used = max(part.lstat().st_mtime for part in (parts[1:] or parts))
+        key = key_in(path)
+        texts = texts_of(Entry(path, key)) if is_possible(key) else 0
+        return Item(path.name, key, size_bytes(path), texts, max(0.0, now - used), state_of(path))
+    except OSError:
         return None
-    if not isinstance(key, dict):
-        return None
-    entry = Entry(folder, key)
-    shape = entry.read_shape() if "vectors.npy" in files else None
-    used = max(stat.st_mtime for stat in files.values())
-    return Item(
-        name=folder.name,
-        key=key,
-        size_bytes=sum(stat.st_size for stat in files.values()),
-        texts=shape[0] if shape else 0,
-        unused_seconds=max(0.0, now - used),
-        finished="meta.json" in files,
-    )
+
+
+def key_in(folder: Path) -> dict[str, Any]:
+    """What key.json says; empty where it is none."""
+    try:
+        key = json.loads(read_file(folder / "key.json"))
+    except (FileNotFoundError, NotAFileError, ValueError, RecursionError):
+        return {}
+    return key if isinstance(key, dict) else {}
+
+
+def state_of(path: Path) -> str:
+    if is_set_aside(path):
+        return SET_ASIDE
+    if not is_folder(path):
+        return NO_ENTRY
+    return FINISHED if os.path.lexists(path / "meta.json") else UNFINISHED
+
+
+def damage(store: EmbeddingStore, item: Item) -> str:
+    """In what the entry differs from what was written, every byte of it read; empty where it is whole or unfinished.
+
+    What was set aside is no entry any more, and nothing is asked of it.
+    """
+    if item.state == NO_ENTRY:
+        return "it is no folder"
+    if item.state == SET_ASIDE:
+        return ""
+    try:
+        return damage_of_entry(store.path / item.name, item)
+    except UserError as error:
+        return error.problem
+    except OSError as error:
+        return f"it can't be read: {error.strerror or error}"
+
+
+def damage_of_entry(folder: Path, item: Item) -> str:
+    if not item.finished:
+        return ""
+    if not is_possible(item.key):
+        return "key.json is missing, or not as it was written"
+    if key_name(item.key) != item.name:
+        return "its name is not that of its key"
+    found = held(Entry(folder, item.key))
+    if found.faults:
+        return "; ".join(found.faults)
+    return "" if found.is_whole else "it is not whole"
 
 
 def damaged(store: EmbeddingStore, item: Item) -> bool:
-    """Whether any byte of a finished entry differs from what was written; every shard is read."""
-    if not item.finished:
-        return False
-    rows_per_shard = int(item.key["shard_texts"])
-    whole = Entry(store.path / item.name, item.key).shards(rows_per_shard)
-    return len(whole) < max(1, math.ceil(item.texts / rows_per_shard))
+    return bool(damage(store, item))
 
 
-def prune(
-    store: EmbeddingStore,
-    older_than_days: float | None = None,
-    max_bytes: int | None = None,
-    now: Callable[[], float] = time.time,
-) -> list[Item]:
-    """Remove what was unused for ``older_than_days``, then what was unused for longest until ``max_bytes`` are left.
-
-    Returns what was removed. What another process holds stays.
-    """
-    items = inventory(store, now)
-    kept_bytes = sum(item.size_bytes for item in items)
-    removed = []
-    for item in reversed(items):
-        too_old = older_than_days is not None and item.unused_seconds > older_than_days * 86_400
-        too_much = max_bytes is not None and kept_bytes > max_bytes
-        if (too_old or too_much) and remove(store, item.name):
-            kept_bytes -= item.size_bytes
-            removed.append(item)
-    return removed
-
-
-def remove(store: EmbeddingStore, name: str) -> bool:
-    """Remove an entry unless another process holds it. The meta goes first: half-removed is never read as whole."""
-    lock = FileLock(store.path / f"{name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    try:
-        (store.path / name / "meta.json").unlink(missing_ok=True)
-        shutil.rmtree(store.path / name)
-    finally:
-        lock.release()
-    return True
+def is_possible(key: dict[str, Any]) -> bool:
+    """Whether it can be the key of an entry."""
+    return is_count(key.get("shard_texts")) and key["shard_texts"] > 0 and key.get("dtype", "float32") in DTYPES

@@ -9,10 +9,11 @@ from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import check_canary
 from evalkit.embeddings.chunking import Chunks, whole
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
+from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.executors import Executor
 from evalkit.embeddings.executors.in_process import InProcess
 from evalkit.embeddings.shards import EncodedShard, Shards, missing_shards, rows_of
-from evalkit.embeddings.store import EmbeddingStore, Entry
+from evalkit.embeddings.store import EmbeddingStore, trusted
 from evalkit.embeddings.timing import TimingPlan, now, timing_of, total
 from evalkit.embeddings.vector_checks import check_vectors
 from evalkit.encoders import Advance, Encoder, Side
@@ -113,16 +114,19 @@ def embed_side(
     if api:
         plan = replace(plan, sample_seconds=0.0)  # a sample of its texts would cost what no estimate said
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
-        measured = measured_if_whole(entry, side, texts, store.shard_texts)
-        is_cached = measured is not None
+        stored = trusted(entry, len(texts))
+        is_cached = stored.is_whole
+        measured = {index: shard.measured for index, shard in stored.shards.items()}
         try:
-            if measured is None:
-                measured = run_pass(entry, encoder, executor, side, texts, store.shard_texts, advance)
-            timing = timing_of(entry, encoder, side, texts, measured, plan, is_new=not is_cached)
+            meta = stored.meta or {}
+            if not is_cached:
+                missing = missing_shards(side, texts, store.shard_texts, measured)
+                meta = run_pass(entry, encoder, executor, missing, measured, advance)
+            in_order = [measured[index] for index in sorted(measured)]
+            timing = timing_of(entry, encoder, side, texts, in_order, plan, is_new=not is_cached)
         except UserError as error:
-            kept = sum(shard.measured["texts"] for shard in entry.shards(store.shard_texts).values())
+            kept = sum(shard["texts"] for shard in measured.values())
             raise with_kept(error, {side: kept}, {side: texts}) from None
-        meta = entry.meta() or {}
         vectors = entry.read()
     if api:
         # From the texts, not from the store: older entries hold estimates that were too small, and unasked zeros.
@@ -140,40 +144,30 @@ def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts)
     return {**encoder.identity(side), **kept}
 
 
-def measured_if_whole(entry: Entry, side: Side, texts: Texts, rows_per_shard: int) -> list[Measured] | None:
-    """What was measured on every shard of a whole entry, in order; null where a part is missing or damaged."""
-    if entry.meta() is None:
-        return None
-    stored = entry.shards(rows_per_shard)
-    missing = missing_shards(side, texts, rows_per_shard, stored)
-    return None if missing else [shard.measured for shard in stored.values()]
-
-
 def run_pass(
     entry: Entry,
     encoder: Encoder,
     executor: Executor,
-    side: Side,
-    texts: Texts,
-    rows_per_shard: int,
+    missing: Shards,
+    measured: dict[int, Measured],
     advance: Advance,
-) -> list[Measured]:
-    """Encode the shards that ``entry`` lacks, keep each as it arrives, and mark the entry as whole.
+) -> dict[str, Any]:
+    """Encode the ``missing`` shards, keep each as it arrives, and mark the entry as whole; gives its meta.
 
-    Returns what was measured on every shard, in order.
+    ``measured`` is what was measured on each shard, by index, and is told of those that are encoded now.
     """
-    entry.open_vectors((len(texts), encoder.dims))
-    measured = {index: shard.measured for index, shard in entry.shards(rows_per_shard).items()}
-    missing = missing_shards(side, texts, rows_per_shard, measured)
+    side, texts = missing.side, missing.texts
+    if entry.open_vectors((len(texts), encoder.dims)):
+        measured.clear()
+        missing = missing_shards(side, texts, missing.rows_per_shard, measured)
     advance(len(texts) - sum(len(missing.rows(index)) for index in missing.indices))
     for shard in each_once(executor.run(encoder, missing, advance), missing):
         rows = missing.rows(shard.index)
         check_vectors(shard.encoded.vectors, encoder, [texts.ids[row] for row in rows])
-        measured[shard.index] = shard.measured(rows.start)
-        entry.write_shard(shard.index, rows.start, shard.encoded.vectors, measured[shard.index])
-    in_order = [measured[index] for index in sorted(measured)]
-    entry.finish(said_of_vectors(encoder, side, texts, in_order))
-    return in_order
+        of_shard = {**shard.measured(rows.start), "encoded_at": now()}
+        entry.write_shard(shard.index, rows.start, shard.encoded.vectors, of_shard)
+        measured[shard.index] = of_shard
+    return entry.finish(said_of_vectors(encoder, side, texts, [measured[index] for index in sorted(measured)]))
 
 
 def each_once(arriving: Iterable[EncodedShard], planned: Shards) -> Iterator[EncodedShard]:
@@ -195,7 +189,7 @@ def each_once(arriving: Iterable[EncodedShard], planned: Shards) -> Iterator[Enc
 def said_of_vectors(encoder: Encoder, side: Side, texts: Texts, measured: Sequence[Measured]) -> dict[str, Any]:
     """What a finished pass says of its vectors; how quick it was belongs to a machine and is kept apart."""
     return {
-        "created_at": now(),
+        "created_at": max(shard.get("encoded_at") or now() for shard in measured),
         "texts": len(texts),
         "dims": encoder.dims,
         "tokens": total([shard["tokens"] for shard in measured]),

@@ -17,10 +17,15 @@ from typing import Any
 import numpy as np
 
 from evalkit.corpora import Texts
-from evalkit.embeddings.store import READ_ONLY, Entry
+from evalkit.embeddings.entries.entry import Entry
+from evalkit.embeddings.entries.note_fields import TIMING
+from evalkit.embeddings.entries.seals import sealed
+from evalkit.embeddings.entries.trust import timing_in, timing_owner
+from evalkit.embeddings.store import READ_ONLY
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.capabilities import load, peak_device_bytes, timing_settings
 from evalkit.measures.memory import PeakMemory
+from evalkit.results.files import write_text
 from evalkit.results.provenance import hardware, machine
 
 LATENCY_WARM_UP = 10
@@ -115,20 +120,18 @@ def timing_file(entry: Entry, conditions: Conditions) -> Path:
 
 def read_timing(entry: Entry, conditions: Conditions) -> Timing | None:
     """What was timed under the same ``conditions`` before; null for nothing."""
-    try:
-        stored = json.loads(timing_file(entry, conditions).read_text(encoding="utf-8"))
-        return Timing(**{**stored, "conditions": conditions, "latency_ms": tuple(stored["latency_ms"])})
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    stored = timing_in(timing_file(entry, conditions), entry)
+    if stored is None:
         return None
+    fields = {name: stored[name] for name in TIMING}
+    return Timing(conditions, **{**fields, "latency_ms": tuple(stored["latency_ms"])})
 
 
 def keep_timing(entry: Entry, timing: Timing) -> None:
     """Beside the vectors, for later runs on this machine; a store on a read-only disk keeps none."""
     file = timing_file(entry, timing.conditions)
-    temporary = file.with_suffix(".tmp")
     try:
-        temporary.write_text(json.dumps(asdict(timing), indent=1), encoding="utf-8")
-        temporary.replace(file)
+        write_text(file, json.dumps(sealed(asdict(timing), timing_owner(entry, file)), indent=1))
     except OSError as error:
         if error.errno not in READ_ONLY:
             raise

@@ -15,8 +15,8 @@ from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load
 from evalkit.embeddings.bill import UnfinishedBill
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
-from evalkit.embeddings.inventory import prune
 from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
+from evalkit.embeddings.pruning import prune
 from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder

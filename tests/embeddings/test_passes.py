@@ -1,5 +1,6 @@
 """A pass encodes each text once, survives a kill, and lets nothing broken through."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,8 @@ import pytest
 from evalkit.config import HostedModel
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
-from evalkit.embeddings.store import META_VERSION
+from evalkit.embeddings.entries.entry import META_VERSION
+from evalkit.embeddings.entries.seals import sealed
 from evalkit.encoders import Advance, Encoded, Side
 from evalkit.errors import UserError
 
@@ -137,7 +139,7 @@ def test_a_damaged_entry_is_noticed_and_only_what_is_damaged_made_again(
     if damage == "remove":
         assert second.encoded[:CORPUS_SIZE] == list(corpus.documents.texts)
     else:
-        assert "is damaged; encoding it again" in capsys.readouterr().err
+        assert "encoding 1 of its 7 shards again" in capsys.readouterr().err
         assert set(second.encoded) < set(corpus.documents.texts) | set(corpus.queries.texts)
 
 
@@ -169,7 +171,9 @@ def test_trap_12_a_vector_too_few_or_too_wide_is_refused(
 def test_an_entry_of_a_newer_version_is_left_alone(tmp_path: Path, corpus: Corpus) -> None:
     vectors_of(tmp_path, CountingEncoder(), corpus)
     for meta in tmp_path.glob("*/meta.json"):
-        meta.write_text(meta.read_text().replace(f'"version": {META_VERSION}', '"version": 99'))
+        values = {**json.loads(meta.read_text()), "version": META_VERSION + 1}
+        del values["seal"]
+        meta.write_text(json.dumps(sealed(values, meta.parent.name)))
     with pytest.raises(UserError, match="newer evalkit"):
         vectors_of(tmp_path, CountingEncoder(), corpus)
 

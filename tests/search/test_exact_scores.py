@@ -20,6 +20,7 @@ from evalkit.search import (
     cut,
 )
 from evalkit.search import exact_scores as module
+from evalkit.vectors.stored import open_npy
 
 DIMS, CHUNKS, DOCUMENTS = 24, 300, 40
 
@@ -65,7 +66,7 @@ def test_a_document_scores_as_exact_search_ranks_it(
 def test_pairs_of_vectors_on_disk_leave_nothing_in_memory_that_a_later_point_would_count(tmp_path: Path) -> None:
     rows = 400_000
     np.save(tmp_path / "large.npy", np.random.default_rng(0).random((rows, 64), dtype=np.float32))  # 102 MB
-    scores = ExactScores(cut(np.ones((1, 64)), 64), Vectors(np.load(tmp_path / "large.npy", mmap_mode="r"), 64))
+    scores = ExactScores(cut(np.ones((1, 64)), 64), Vectors(open_npy(tmp_path / "large.npy"), 64))
     some = np.arange(0, rows, 8)
     scores(np.zeros(5_000, dtype=np.int64), some[:5_000])
     with PeakMemory() as before:

@@ -11,6 +11,7 @@ from evalkit.measures.memory import PeakMemory
 from evalkit.measures.ranking import tie_order
 from evalkit.search import Vectors, build, cut
 from evalkit.vectors import matrix as matrix_module
+from evalkit.vectors.stored import open_npy
 
 FLAT = IndexConfig("{quantization}")
 
@@ -23,7 +24,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def stored(tmp_path: Path, rows: int = 500, dtype: type = np.float32) -> np.ndarray:
     matrix: np.ndarray = np.random.default_rng(0).normal(size=(rows, 24)).astype(dtype)
     np.save(tmp_path / "vectors.npy", matrix)
-    return np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    return open_npy(tmp_path / "vectors.npy")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -79,7 +80,7 @@ def test_a_file_that_is_cut_short_is_an_error_not_a_result(tmp_path: Path) -> No
 def test_trap_22_memory_does_not_grow_with_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 4 * 2**20)
     np.save(tmp_path / "large.npy", np.random.default_rng(0).random((400_000, 64), dtype=np.float32))  # 102 MB
-    documents = Vectors(np.load(tmp_path / "large.npy", mmap_mode="r"), 64)
+    documents = Vectors(open_npy(tmp_path / "large.npy"), 64)
     queries = documents.take(np.arange(5))
     searcher = build(documents, np.arange(400_000), QuantizationConfig("Flat"), FLAT, memory_bytes=0)
     searcher.rank(queries, 10)

@@ -28,7 +28,7 @@ from evalkit.errors import UserError
 from tests.embeddings.test_passes import CORPUS_SIZE, CountingEncoder, make_corpus
 
 SHARD_TEXTS = 4
-DIFFERENT_EACH_TIME = ("created_at", "peak_rss_bytes", "timing")
+DIFFERENT_EACH_TIME = ("created_at", "encoded_at", "peak_rss_bytes", "timing", "seal")
 
 
 class Backwards:
@@ -88,7 +88,7 @@ def kept(store: Path) -> dict[str, Any]:
     for folder in (file.parent for file in store.glob("*/key.json")):
         meta = json.loads((folder / "meta.json").read_text())
         shards = [json.loads(line) for line in (folder / "shards.jsonl").read_text().splitlines()]
-        for values in (meta, *(shard["measured"] for shard in shards)):
+        for values in (meta, *shards, *(shard["measured"] for shard in shards)):
             for name in DIFFERENT_EACH_TIME:
                 values.pop(name, None)
         shards.sort(key=lambda shard: shard["index"])

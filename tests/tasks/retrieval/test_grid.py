@@ -10,8 +10,8 @@ import pytrec_eval
 from evalkit.__main__ import main
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings import EmbeddingStore
+from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.inventory import inventory
-from evalkit.embeddings.store import Entry
 from evalkit.measures.quality import Judge, parse_measures
 from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.results.setting import index_label
