@@ -25,7 +25,7 @@ def room(name: str, says: str, own: str = "", **folders: str) -> Room:
 
 FLOORS = (  # from the ground up: a module imports only from its own room and from floors below
     (
-        room("errors", "mistakes in one line; a missing package names its extra"),
+        room("errors", "mistakes and other lines for the terminal; a missing package names its extra"),
         room("arrays", "array types, unit vectors, cosines"),
         room("retry_after", "how long a server asks to wait"),
     ),
@@ -41,6 +41,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "what is fetched from a model hub: whole commits, checked against its list of files, or a reason",
             "client data_sets download manifest progress refusals selection snapshot",
         ),
+        room("media", "foreign strings as Markdown, HTML, JSON, XML, CSV and TREC show them: never acted on"),
     ),
     (
         room(

@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from evalkit.commands.arguments import Arguments, refuse_names, split
+from evalkit.commands.streams import name_path
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.errors import UserError, printable
+from evalkit.errors import UserError, printable, say
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision
@@ -55,8 +56,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.reports_dir) / "gate"
     write_files(decision, folder)
     show(decision)
-    sys.stderr.write(f"evalkit: {printable(headline(decision))}\n")
-    sys.stdout.write(f"{folder}\n")
+    say(f"evalkit: {headline(decision)}")
+    name_path(folder)
     return decision.exit_code
 
 
@@ -101,7 +102,7 @@ def repeated_pairs(
             with TemporaryDirectory() as fresh:
                 run = replace(run, store=replace(run.store, path=fresh), save_rankings=False)
                 sides.append(evaluated(run, Path(config.results_dir) / ".repeats"))
-        sys.stderr.write(f"evalkit: measured in turn {turn + 1} of {config.repeat}\n")
+        say(f"evalkit: measured in turn {turn + 1} of {config.repeat}")
         pairs.append((sides[0], sides[1]))
     return pairs
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from evalkit.config import GROUPS
 from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
+from evalkit.errors import printable
 
 USAGE = """\
 python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs>]
@@ -39,7 +40,7 @@ def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[st
 def write_pairs(pairs: Mapping[str, str]) -> None:
     width = max(len(name) for name in pairs)
     for name, text in pairs.items():
-        sys.stdout.write(f"  {name.ljust(width)}  {text}\n")
+        sys.stdout.write(f"  {printable(name.ljust(width))}  {printable(text)}\n")
 
 
 def settings_lines(command: str) -> list[str]:

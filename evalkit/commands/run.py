@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from evalkit.commands.arguments import HYDRA_FLAGS, refuse_names, split
 from evalkit.commands.door import INTERRUPTED, exit_code, fail
+from evalkit.commands.streams import name_path
 from evalkit.config import RunConfig
 from evalkit.config.check import fitted
 from evalkit.config.compose import check_overrides, register_schemas, typed
@@ -54,7 +55,7 @@ def evaluate_and_write(composed: DictConfig) -> int:
         config = typed(composed, RunConfig)
     config = fitted(config, overrides, is_sweep=call.mode == RunMode.MULTIRUN)
     folder, interrupted = evaluate_config(config)
-    sys.stdout.write(f"{folder}\n")
+    name_path(folder)
     return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
 
 

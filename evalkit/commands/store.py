@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.commands.arguments import refuse_names, split
 from evalkit.commands.door import BAD_INPUT, fail
+from evalkit.commands.streams import name_path
 from evalkit.config import StoreCommandConfig
 from evalkit.config.compose import compose
-from evalkit.errors import UserError, printable
+from evalkit.errors import UserError, printable, say
 
 if TYPE_CHECKING:
     from evalkit.embeddings.inventory import Item
@@ -35,16 +36,16 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"path={config.path} is no folder.", "Leave it out for the user's cache folder.")
     removed = prune(store, config.older_than_days, gigabytes(config.max_gb))
     for item in removed:
-        sys.stderr.write(f"removed {item.name} ({item.size_bytes:,} bytes)\n")
+        say(f"removed {item.name} ({item.size_bytes:,} bytes)")
     items = inventory(store)
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(inventory_table(items))
     bad = [item.name for item in items if config.verify and damaged(store, item)]
     for name in bad:
-        sys.stderr.write(f"evalkit: {name} is damaged; the next run that needs it encodes the damaged part again\n")
+        say(f"evalkit: {name} is damaged; the next run that needs it encodes the damaged part again")
     if config.verify and not bad:
-        sys.stderr.write(f"all {sum(i.finished for i in items)} finished entries are whole\n")
-    sys.stdout.write(f"{store.path}\n")
+        say(f"all {sum(i.finished for i in items)} finished entries are whole")
+    name_path(store.path)
     return fail(f"{len(bad)} damaged", BAD_INPUT) if bad else 0
 
 
@@ -62,7 +63,7 @@ def inventory_table(items: "Sequence[Item]") -> Any:
         key = (Text(printable(str(item.key.get(column, "–")), 48)) for column in KEY_COLUMNS)
         state = "whole" if item.finished else "unfinished"
         days = f"{item.unused_seconds / 86_400:.1f} days"
-        table.add_row(item.name, *key, f"{item.texts:,}", decimal(item.size_bytes), days, state)
+        table.add_row(Text(printable(item.name)), *key, f"{item.texts:,}", decimal(item.size_bytes), days, state)
     return table
 
 

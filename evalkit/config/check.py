@@ -2,7 +2,6 @@
 
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
@@ -28,7 +27,7 @@ from evalkit.config.files import choices_hint
 from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, say
 
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
@@ -73,7 +72,7 @@ def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig
     if unused and not is_sweep:
         raise UserError(f"{why_unused(config.model)}: leave out {', '.join(unused)}.")
     if unused:
-        sys.stderr.write(f"evalkit: {why_unused(config.model)}: {', '.join(unused)} left out\n")
+        say(f"evalkit: {why_unused(config.model)}: {', '.join(unused)} left out")
     used = runtime_fields(config)
     kept = {f.name: getattr(config.runtime, f.name) for f in fields(RuntimeConfig) if f.name in used}
     if config.runtime.kind == AUTO:

@@ -15,7 +15,6 @@ import errno
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from evalkit.arrays import FloatMatrix
-from evalkit.errors import UserError
+from evalkit.errors import UserError, say
 from evalkit.results.files import named
 
 META_VERSION = 2  # 1 kept the timings of whichever machine made the vectors in meta.json; they are not read
@@ -127,7 +126,7 @@ class Entry:
             if self.shard_sha256(index, rows_per_shard) == shard.sha256:
                 whole[index] = shard
             else:
-                sys.stderr.write(f"evalkit: warning: shard {index} of {self.folder} is damaged; encoding it again\n")
+                say(f"evalkit: warning: shard {index} of {self.folder} is damaged; encoding it again")
         return whole
 
     def shard_sha256(self, index: int, rows_per_shard: int) -> str:
@@ -201,7 +200,7 @@ class EmbeddingStore:
         try:
             lock.acquire(timeout=LOCK_POLL_S)
         except Timeout:
-            sys.stderr.write("evalkit: another run encodes the same texts; waiting to read what it makes\n")
+            say("evalkit: another run encodes the same texts; waiting to read what it makes")
             lock.acquire()
         return lock
 
