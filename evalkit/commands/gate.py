@@ -136,11 +136,9 @@ def show(decision: "Decision") -> None:
         if cells:
             console.print(table)
     if rows:
-        console.print(Text(quality_caption(decision) + (f"; {left_out}" if left_out else ""), style="dim"))
+        console.print(Text(printable(quality_caption(decision) + (f"; {left_out}" if left_out else "")), style="dim"))
     if decision.resources:
-        within = len(decision.resources) - len(beyond)
-        console.print(
-            f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits"
-        )
+        within = f"{len(decision.resources) - len(beyond):,} of {len(decision.resources):,}"
+        console.print(Text(f"{printable(within)} figures of speed, memory and size are within their limits"))
     for note in notes(decision):
         console.print(Text(printable(note)))

@@ -7,6 +7,7 @@ from evalkit.config import GROUPS
 from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
 from evalkit.errors import printable
 
+SLOGAN = "Embed once, score many: quality, bytes and latency of every dims × quantization × index."
 USAGE = """\
 python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs>]
 
@@ -23,7 +24,7 @@ FLAGS_OF_OTHERS = "Flag: --config-dir <folder of own configs>.\n"
 def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[str]) -> None:
     """Write the help text to stdout."""
     write = sys.stdout.write
-    write(f"Embed once, score many: quality, bytes and latency of every dims × quantization × index.\n\n{USAGE}\n")
+    write(f"{SLOGAN}\n\n{USAGE}\n")
     write("commands\n")
     write_pairs(commands)
     if command == "run":

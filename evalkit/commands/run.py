@@ -130,5 +130,5 @@ def show(writer: Any, config: RunConfig) -> None:
             console.print(Text(printable(f"{record.corpus['name']}: {finding}"), style="yellow"))
     for table in points_tables(writer.points, config.measures, console.width):
         console.print(table, crop=False)
-    store = printable(str(EmbeddingStore(config.store.path).path))
-    console.print(Text(f"embeddings are kept in {store}, this run's results in"))
+    store = EmbeddingStore(config.store.path).path
+    console.print(Text(printable(f"embeddings are kept in {store}, this run's results in")))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
+from evalkit.media import is_trec_field
 from evalkit.results.files import named, write_text
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, RETRIEVAL, label_parts
@@ -30,12 +31,13 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
     for key, rows in rows_by_point(rankings).items():
         name = file_name(*setting_parts(dict(zip(KEY, key, strict=True))).values())
         ranking = rankings.iloc[rows]
-        if (bad := ranking["query_id"].str.contains(r"\s") | ranking["document_id"].str.contains(r"\s")).any():
-            row = ranking[bad].iloc[0]
-            raise UserError(
-                f"'{row.query_id}' or '{row.document_id}' has white space in it, which TREC run files can't hold.",
-                "Export formats=[mteb] alone, or rename the ids.",
-            )
+        for column in ("query_id", "document_id"):
+            for name in ranking[column].unique():
+                if not is_trec_field(name):
+                    raise UserError(
+                        f"'{name}' is empty or has white space in it, which TREC run files can't hold.",
+                        "Export formats=[mteb] alone, or rename the ids.",
+                    )
         file = folder / f"{name}.run"
         file.parent.mkdir(parents=True, exist_ok=True)
         with named(file), file.open("w", encoding="utf-8") as opened:

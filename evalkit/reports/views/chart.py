@@ -90,7 +90,15 @@ def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
     from matplotlib.lines import Line2D
 
     def mark(label: object, colour: str, shape: str, size: float) -> Line2D:
-        return Line2D([], [], linestyle="", label=abridged(one_line(str(label)), LONGEST_LABEL), color=colour, marker=shape, markersize=size)
+        return Line2D(
+            [],
+            [],
+            linestyle="",
+            label=abridged(one_line(str(label)), LONGEST_LABEL),
+            color=colour,
+            marker=shape,
+            markersize=size,
+        )
 
     widths = sorted(dims for dims in table["dims"].unique() if dims != NO_DIMS)
     handles = [
