@@ -15,19 +15,22 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u206
 LINE_ENDS_AND_TABS = re.compile(r"[\t\n\r]")
 
 BREAK = "<!---->"  # a comment: nothing is seen or copied, and what it parts is not read as one word
-ENTITIES = {ord(c): f"&#{ord(c)};" for c in r" |`[]*~\_#-+"} | {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+WIDE_SPACES = "\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))  # stripped by some
+ENTITIES = str.maketrans(
+    {c: f"&#{ord(c)};" for c in r" |`[]*~\_#-+" + WIDE_SPACES} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+)
 ACTS_IN_MARKDOWN = re.compile(
     r"[&<>|`\[\]*~]+"
     r"|\\(?![A-Za-z0-9])"  # it would escape what follows
     r"|(?<!\w)_+|_+(?!\w)"  # within a word it is no emphasis
-    r"|^(?: |#|-(?=[- ]|$)|\+(?= |$))| $"  # code, headings, rules, lists where a line begins, breaks where it ends
+    r"|^(?:\s|#|-(?=[- ]|$)|\+(?= |$))|\s$"  # code, headings, rules, lists where a line begins, breaks where it ends
 )
 # GitHub and GitLab look for more in the text of the finished page, where entities are characters again.
 READ_BY_A_FORGE = re.compile(
     r"(?<!\w)@(?=\w)|@(?=[\w-]+\.\w)"  # mentions, addresses of mail
-    r"|\#(?=\d)|(?<!\w)[!~%^&](?=[\w\"])|(?<!\w)\$(?=\d+(?![\d.,]))|\[(?=\w+:)"  # issues, and what else has numbers
-    r"|\b(?:[Gg][Hh]|[A-Z][A-Z\d_]+)-(?=\d)|\bGHSA-(?=\w)"  # GH-12, CVE-…, keys of other trackers
-    r"|:(?=//)|\b[Ww]{3}(?=\.)"  # URLs
+    r"|\#(?=\d)|(?<!\w)[!~%^&](?=[\w\"]|[^\x00-\x7f])|(?<!\w)\$(?=\d+(?![\d.,]))|\[(?=\w+:)"  # issues and the like
+    r"|(?<![^\W_])(?:[Gg][Hh]|[A-Z][A-Z\d_]+)-(?=\d)|\bGHSA-(?=\w)"  # GH-12, CVE-…, keys of other trackers
+    r"|:(?=//)|\b[Ww]{3}(?=\.|$)"  # URLs
     r"|:(?=[\w+-]+:)|\{(?=[+-])"  # :smile:, {+ differences +}
     r"|^\d{1,9}(?=[.)](?: |$))",  # an entity would hide the numbers of lists, but so does this
     re.ASCII,
@@ -36,7 +39,7 @@ COMMIT = re.compile(r"\b[0-9a-f]{7,}\b", re.ASCII | re.IGNORECASE)
 SHORTER_THAN_A_COMMIT = 6
 NO_MATHEMATICS = "<span>&#36;</span>"  # a $ where there are two: GitHub documents the span, GitLab reads entities
 
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS = ("=", "+", "-", "@", "\t")
 
 
 def escape_controls(text: str) -> str:
@@ -72,7 +75,8 @@ def markdown(text: str) -> str:
 
 def edited(line: str, edits: Iterable[tuple[int, int, str]]) -> str:
     """``line`` with what is from start to end replaced in each of ``edits``, which are in order."""
-    pieces, reached = [], 0
+    pieces: list[str] = []
+    reached = 0
     for start, end, replacement in edits:
         pieces += line[reached:start], replacement
         reached = end
@@ -113,8 +117,11 @@ def json_file(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """``text`` as a cell that no spreadsheet computes: an apostrophe before what would be a formula."""
-    cell = escape_controls(text)
+    """``text`` as a cell that no spreadsheet computes: an apostrophe before what would be a formula.
+
+    A carriage return is written as Python does: not every writer quotes it, and then it would end the row.
+    """
+    cell = escape_controls(text).replace("\r", r"\r")
     return f"'{cell}" if cell.startswith(FORMULAS) else cell
 
 

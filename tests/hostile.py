@@ -48,7 +48,7 @@ PLACES = {  # in Markdown: how a string stands there, and the element that shows
     "behind words": ("Ranked on {}.", "p"),
 }
 TEMPLATE = Environment(autoescape=True, finalize=html).from_string(
-    '<p title="{{ x }}">{{ x }}</p><script type="application/json">{{ data }}</script>'
+    '<p title="{{ x }}">.{{ x }}.</p><script type="application/json">{{ data }}</script>'
 )
 COMMONMARK = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 ACTS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -72,6 +72,11 @@ def stated(text: str) -> str:
 def stated_line(text: str) -> str:
     """The same of functions that keep to a line."""
     return re.sub(r"[\t\n\r]", lambda found: ascii(found[0])[1:-1], stated(text))
+
+
+def stated_cell(text: str) -> str:
+    """The same of cells of CSV."""
+    return stated(text).replace("\r", r"\r")
 
 
 def collapsed(text: str) -> str:
@@ -140,10 +145,10 @@ def check_terminal(payload: str) -> None:
 def check_spreadsheet(payload: str) -> None:
     """It is a cell, and no formula; a number stays one."""
     out = io.StringIO(newline="")
-    csv.writer(out).writerow([csv_cell(payload), "-1.5"])
+    csv.writer(out, lineterminator="\n").writerow([csv_cell(payload), "-1.5"])
     ((cell, number),) = csv.reader(io.StringIO(out.getvalue(), newline=""))
     assert not is_formula(cell)
-    assert cell.removeprefix("'") == stated(payload).removeprefix("'")
+    assert cell.removeprefix("'") == stated_cell(payload).removeprefix("'")
     assert number == "-1.5"
 
 
@@ -154,7 +159,7 @@ def check_documents(payload: str) -> None:
     assert [tag.name for tag in page.find_all(True)] == ["p", "script"]
     assert page.p is not None
     assert page.script is not None
-    assert page.p.get_text() == page.p["title"] == stated(payload)
+    assert page.p.get_text().strip(".") == page.p["title"].strip(".") == stated(payload).strip(".")
     assert json.loads(page.script.get_text()) == {stated(payload): [stated(payload)]}
 
     element = ET.Element("case", name=one_line(payload))

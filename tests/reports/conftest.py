@@ -100,13 +100,14 @@ def write_run(results: Path) -> WriteRun:
         operating_point: str = "",
         stages: str = "",
         query_ids: Sequence[str] | None = None,
+        timing: Mapping[str, Any] = MappingProxyType({}),
     ) -> Path:
         with RunWriter(results, name, save_rankings=False) as writer:
             for corpus, settings in corpora.items():
                 count = len(next(iter(settings.values())))
                 ids = list(query_ids or (f"q{i}" for i in range(count)))
                 side = {"model": model, "corpus": corpus, "side": "document", "runtime": runtime or {"device": "cpu"}}
-                side |= {"texts": DOCUMENTS, "truncated_texts": truncated_texts, "verification": verification}
+                side |= {**timing, "texts": DOCUMENTS, "truncated_texts": truncated_texts, "verification": verification}
                 writer.add(
                     CorpusRecord(
                         model={"name": model, "revision": revision, "prompts": dict(prompts), **about_model},
