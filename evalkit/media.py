@@ -23,14 +23,14 @@ ACTS_IN_MARKDOWN = re.compile(
     r"[&<>|`\[\]*~]+"
     r"|\\(?![A-Za-z0-9])"  # it would escape what follows
     r"|(?<!\w)_+|_+(?!\w)"  # within a word it is no emphasis
-    r"|^(?:\s|#|-(?=[- ]|$)|\+(?= |$))|\s$"  # code, headings, rules, lists where a line begins, breaks where it ends
+    r"|^(?:\s|#|-(?=[- ]|$)|\+(?= |$))|\s$|#+$"  # what counts where a line begins (code, headings, rules, lists) or ends
 )
 # GitHub and GitLab look for more in the text of the finished page, where entities are characters again.
 READ_BY_A_FORGE = re.compile(
     r"(?<!\w)@(?=\w)|@(?=[\w-]+\.\w)"  # mentions, addresses of mail
     r"|\#(?=\d)|(?<!\w)[!~%^&](?=[\w\"]|[^\x00-\x7f])|(?<!\w)\$(?=\d+(?![\d.,]))|\[(?=\w+:)"  # issues and the like
     r"|(?<![^\W_])(?:[Gg][Hh]|[A-Z][A-Z\d_]+)-(?=\d)|\bGHSA-(?=\w)"  # GH-12, CVE-…, keys of other trackers
-    r"|:(?=//)|\b[Ww]{3}(?=\.|$)"  # URLs
+    r"|/(?=/)|(?<![^\W_])[Ww]{3}(?=\.|$)"  # URLs
     r"|:(?=[\w+-]+:)|\{(?=[+-])"  # :smile:, {+ differences +}
     r"|^\d{1,9}(?=[.)](?: |$))",  # an entity would hide the numbers of lists, but so does this
     re.ASCII,

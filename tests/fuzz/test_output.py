@@ -47,7 +47,7 @@ NUMBERS = count()
 CANARY = np.random.default_rng(0).normal(size=(12, 8))
 
 
-@fuzz(whole=4_000, sample=40)
+@fuzz(whole=3_000, sample=40)
 @given(NAMES)
 def test_every_medium_shows_any_name(name: str) -> None:
     for check in CHECKS:
@@ -108,7 +108,7 @@ def assert_page(hostile: Path, harmless: Path) -> None:
     assert list(sought(page)) == []
 
 
-@fuzz(whole=200, sample=2)
+@fuzz(whole=120, sample=2)
 @given(STORED)
 def test_a_gate_shows_any_name(write_run: WriteRun, plain_gate: Path, tmp_path: Path, name: str) -> None:  # noqa: F811
     folder = tmp_path / f"gate{next(NUMBERS)}"
@@ -120,7 +120,7 @@ def test_a_gate_shows_any_name(write_run: WriteRun, plain_gate: Path, tmp_path: 
     assert {each["corpus"] for each in quality} == {name, "other"}
 
 
-@fuzz(whole=30, sample=1)
+@fuzz(whole=20, sample=1)
 @given(STORED)
 def test_a_report_shows_any_name(write_run: WriteRun, plain_report: Path, tmp_path: Path, name: str) -> None:  # noqa: F811
     folder = tmp_path / f"report{next(NUMBERS)}"

@@ -290,9 +290,7 @@ def test_the_download_has_the_shown_points(opened: Any, report: Report, tmp_path
 
 
 def test_the_download_computes_nothing(chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path) -> None:
-    write_run(
-        "a", {"=1+1": {(64, "@SUM(1)"): noisy(0.5)}, "-1": {(64, '+"a,b"'): noisy(0.5)}}, model="=cmd|'x'!A0"
-    )
+    write_run("a", {"=1+1": {(64, "@SUM(1)"): noisy(0.5)}, "-1": {(64, '+"a,b"'): noisy(0.5)}}, model="=cmd|'x'!A0")
     page = chromium.new_page()
     page.goto(write_files(make_report(config()), tmp_path / "reports").as_uri())
     ((_, *cells), *others) = list(csv.reader(page.evaluate("csv()").splitlines()))
