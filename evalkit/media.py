@@ -23,7 +23,7 @@ ACTS_IN_MARKDOWN = re.compile(
     r"[&<>|`\[\]*~]+"
     r"|\\(?![A-Za-z0-9])"  # it would escape what follows
     r"|(?<!\w)_+|_+(?!\w)"  # within a word it is no emphasis
-    r"|^(?:\s|#|-(?=[- ]|$)|\+(?= |$))|\s$|#+$"  # what counts where a line begins (code, headings, rules, lists) or ends
+    r"|^(?:\s|#|-(?=[- ]|$)|\+(?= |$))|\s$|#+$"  # what counts at either end of a line: code, headings, rules, lists
 )
 # GitHub and GitLab look for more in the text of the finished page, where entities are characters again.
 READ_BY_A_FORGE = re.compile(
