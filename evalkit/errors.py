@@ -1,5 +1,7 @@
 """Errors for the person who reads them: what was wrong, where, what would be right."""
 
+import re
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -7,6 +9,15 @@ from pathlib import Path
 
 MOST_NAMES = 80  # of a hint
 ELLIPSIS = "…"
+
+# GitHub reads ``::name`` where a line begins, and lines are wrapped anywhere; ``##[name`` it reads anywhere in a line,
+# and so are Azure's ``##vso[`` and TeamCity's ``##teamcity[``.
+CI_COMMAND = re.compile(
+    r"(?<!\w)::(?=[a-z])"
+    r"|::(?=(?:add-|debug|echo|endgroup|error|group|internal-|notice|remove-|save-|set-|stop-commands|warning))"
+    r"|\#\#(?=(?:vso|teamcity)?\[)",
+    re.IGNORECASE,
+)
 
 
 class UserError(Exception):
@@ -61,12 +72,19 @@ def first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0].rstrip() or type(error).__name__
 
 
-def printable(text: str, most: int = 2000) -> str:
-    """``text`` on one line that moves no cursor: what Python's ``repr`` would escape is escaped, the middle left out.
+def say(line: str) -> None:
+    """Put ``line`` on stderr: whatever foreign words are in it, it is one line that a terminal or a CI just shows."""
+    sys.stderr.write(printable(line) + "\n")
 
-    For foreign strings in messages: control characters, newlines, marks of direction, halves of surrogate pairs.
+
+def printable(text: str, most: int = 2000) -> str:
+    """``text`` on one line that moves no cursor and commands no CI, the middle left out: for terminals and logs.
+
+    What Python's ``repr`` would escape is escaped: control characters, newlines, marks of direction, halves of
+    surrogate pairs. So is the second character of what a CI would take for a command, as in ``:\\x3aerror::``.
     """
-    return abridged("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), most)
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return abridged(CI_COMMAND.sub(lambda found: f"{found[0][0]}\\x{ord(found[0][0]):x}", shown), most)
 
 
 def abridged(text: str, most: int) -> str:

@@ -25,8 +25,8 @@ def room(name: str, says: str, own: str = "", **folders: str) -> Room:
 
 FLOORS = (  # from the ground up: a module imports only from its own room and from floors below
     (
-        room("errors", "mistakes in one line; a missing package names its extra"),
         room("addresses", "addresses as they are shown and kept: without user, password or secrets of a query"),
+        room("errors", "mistakes and other lines for the terminal; a missing package names its extra"),
         room("arrays", "array types, unit vectors, cosines"),
         room("retry_after", "how long a server asks to wait"),
     ),
@@ -43,6 +43,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "what is fetched from a model hub: whole commits, checked against its list of files, or a reason",
             "client data_sets download manifest progress refusals selection snapshot",
         ),
+        room("media", "foreign strings as Markdown, HTML, JSON, XML, CSV and TREC show them: never acted on"),
     ),
     (
         room(
@@ -83,8 +84,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
-            "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store timing"
-            "vector_checks why_null",
+            "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store "
+            "timing vector_checks why_null",
             entries="aside entry layout leftovers locks note_fields plain_files seals sharing trust",
             executors="executor in_process registry",
         ),

@@ -1,14 +1,14 @@
 """``python -m evalkit baseline accept [<run>]``: keep a run as the baseline that later ones are gated against."""
 
-import sys
 from pathlib import Path
 
 from evalkit.commands.arguments import split
 from evalkit.commands.gate import finished
+from evalkit.commands.streams import name_path
 from evalkit.config import BaselineConfig
 from evalkit.config.compose import compose
 from evalkit.config.words import quoted
-from evalkit.errors import UserError
+from evalkit.errors import UserError, say
 
 ACCEPT = "accept"
 
@@ -34,6 +34,6 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.results_dir) / BASELINES / config.name
     accept(run.folder, folder)
     size = sum(file.stat().st_size for file in folder.iterdir())
-    sys.stderr.write(f"{run.name} is the baseline '{config.name}' now ({size / 1e6:.2f} MB); commit that folder\n")
-    sys.stdout.write(f"{folder}\n")
+    say(f"{run.name} is the baseline '{config.name}' now ({size / 1e6:.2f} MB); commit that folder")
+    name_path(folder)
     return 0

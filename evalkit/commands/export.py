@@ -1,13 +1,13 @@
 """``python -m evalkit export [<run>]``: a stored run as TREC run files and MTEB-style results."""
 
-import sys
 from pathlib import Path
 
 from evalkit.commands.arguments import split
+from evalkit.commands.streams import name_path
 from evalkit.config import ExportConfig
 from evalkit.config.compose import compose
 from evalkit.config.words import quoted
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, did_you_mean, say
 
 
 def main(arguments: list[str]) -> int:
@@ -28,8 +28,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.output_dir) if config.output_dir else exports_of(run.folder)
     for name in config.formats:
         files = sum(1 for _ in EXPORTERS[name](run, folder / name))
-        sys.stderr.write(f"{name}: {files} files in {folder / name}\n")
-    sys.stdout.write(f"{folder}\n")
+        say(f"{name}: {files} files in {folder / name}")
+    name_path(folder)
     return 0
 
 

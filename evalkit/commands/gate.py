@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from evalkit.commands.arguments import Arguments, refuse_names, split
+from evalkit.commands.streams import name_path
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
 from evalkit.config.files import overrides_of
 from evalkit.config.outside import DATA_OF_CORPUS, value_at
 from evalkit.config.words import parse
-from evalkit.errors import UserError, first_line, printable
+from evalkit.errors import UserError, first_line, printable, say
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision
@@ -61,8 +62,8 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.reports_dir) / "gate"
     write_files(decision, folder)
     show(decision)
-    sys.stderr.write(f"evalkit: {printable(headline(decision))}\n")
-    sys.stdout.write(f"{folder}\n")
+    say(f"evalkit: {headline(decision)}")
+    name_path(folder)
     return decision.exit_code
 
 
@@ -142,7 +143,7 @@ def repeated_pairs(config: GateConfig, sides: Sequence[RunConfig]) -> list[tuple
             with TemporaryDirectory() as fresh:
                 run = replace(side, store=replace(side.store, path=fresh), save_rankings=False)
                 runs.append(evaluated(run, Path(config.results_dir) / ".repeats"))
-        sys.stderr.write(f"evalkit: measured in turn {turn + 1} of {config.repeat}\n")
+        say(f"evalkit: measured in turn {turn + 1} of {config.repeat}")
         pairs.append((runs[0], runs[1]))
     return pairs
 
@@ -176,11 +177,9 @@ def show(decision: "Decision") -> None:
         if cells:
             console.print(table)
     if rows:
-        console.print(Text(quality_caption(decision) + (f"; {left_out}" if left_out else ""), style="dim"))
+        console.print(Text(printable(quality_caption(decision) + (f"; {left_out}" if left_out else "")), style="dim"))
     if decision.resources:
-        within = len(decision.resources) - len(beyond)
-        console.print(
-            f"{within} of {len(decision.resources)} figures of speed, memory and size are within their limits"
-        )
+        within = f"{len(decision.resources) - len(beyond):,} of {len(decision.resources):,}"
+        console.print(Text(f"{printable(within)} figures of speed, memory and size are within their limits"))
     for note in notes(decision):
         console.print(Text(printable(note)))

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from evalkit.commands.arguments import check_folder
 from evalkit.config import GROUPS
 from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
+from evalkit.errors import printable
 
+SLOGAN = "Embed once, score many: quality, bytes and latency of every dims × quantization × index."
 USAGE = """\
 python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs>]
 
@@ -25,7 +27,7 @@ def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[st
     for folder in user_conf_dirs(arguments):
         check_folder(folder)
     write = sys.stdout.write
-    write(f"Embed once, score many: quality, bytes and latency of every dims × quantization × index.\n\n{USAGE}\n")
+    write(f"{SLOGAN}\n\n{USAGE}\n")
     write("commands\n")
     write_pairs(commands)
     if command == "run":
@@ -42,7 +44,7 @@ def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[st
 def write_pairs(pairs: Mapping[str, str]) -> None:
     width = max(len(name) for name in pairs)
     for name, text in pairs.items():
-        sys.stdout.write(f"  {name.ljust(width)}  {text}\n")
+        sys.stdout.write(f"  {printable(name.ljust(width))}  {printable(text)}\n")
 
 
 def settings_lines(command: str) -> list[str]:

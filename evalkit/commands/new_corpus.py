@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 from evalkit.commands.arguments import split
+from evalkit.commands.streams import name_path
 from evalkit.config import NewCorpusConfig
 from evalkit.config.compose import compose
-from evalkit.errors import UserError, printable, require
+from evalkit.errors import UserError, require, say
 
 NEXT = """\
 evalkit: ask what your users ask: a line {"_id": "q1", "text": "…"} for each question in queries.jsonl,
@@ -29,10 +30,10 @@ def main(arguments: list[str]) -> int:
     source = Path(words.names[0]).expanduser()
     folder = Path(config.output_dir) if config.output_dir else Path("data") / source.resolve().name
     made = make_corpus(source, folder, config.chunk_characters, config.headings)
-    sys.stderr.write(f"evalkit: {made.files:,} files, {made.documents:,} documents, {made.queries:,} questions\n")
+    say(f"evalkit: {made.files:,} files, {made.documents:,} documents, {made.queries:,} questions")
     for finding in made.findings:
-        sys.stderr.write(f"evalkit: {printable(str(finding))}\n")
+        say(f"evalkit: {finding}")
     if not made.queries:
         sys.stderr.write(NEXT)
-    sys.stdout.write(f"{folder}\n")
+    name_path(folder)
     return 0

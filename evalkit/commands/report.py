@@ -1,13 +1,13 @@
 """``python -m evalkit report [<run> ...]``: stored runs as one page that ranks their settings by quality and cost."""
 
-import sys
 from pathlib import Path
 
 from evalkit.commands.arguments import split
+from evalkit.commands.streams import name_path
 from evalkit.config import ReportConfig
 from evalkit.config.compose import compose
 from evalkit.config.words import quoted
-from evalkit.errors import printable
+from evalkit.errors import say
 
 
 def main(arguments: list[str]) -> int:
@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> int:
     report = make_report(config)
     page = write_files(report, Path(config.reports_dir))
     for problem in report.gathered.problems:
-        sys.stderr.write(f"evalkit: {printable(problem)}\n")
+        say(f"evalkit: {problem}")
     for answer in report.answers:
-        sys.stderr.write(f"{printable(f'{answer.title(config.within)}: {report.words(answer)}')}\n")
-    sys.stdout.write(f"{page}\n")
+        say(f"{answer.title(config.within)}: {report.words(answer)}")
+    name_path(page)
     return 0

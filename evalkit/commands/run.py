@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from evalkit.commands.arguments import HYDRA_FLAGS, SWEEPS, refuse_names, split
 from evalkit.commands.door import INTERRUPTED, exit_code, fail
+from evalkit.commands.streams import name_path
 from evalkit.commands.sweep import check_sweep
 from evalkit.config import RunConfig
 from evalkit.config.check import fitted
@@ -58,7 +59,7 @@ def evaluate_and_write(composed: DictConfig) -> int:
         config = with_code_of(typed(composed, RunConfig), folders_named(call.runtime.config_sources))
     config = fitted(config, overrides, is_sweep=call.mode == RunMode.MULTIRUN)
     folder, interrupted = evaluate_config(config)
-    sys.stdout.write(f"{folder}\n")
+    name_path(folder)
     return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
 
 
@@ -139,5 +140,5 @@ def show(writer: Any, config: RunConfig) -> None:
             console.print(Text(printable(f"{record.corpus['name']}: {finding}"), style="yellow"))
     for table in points_tables(writer.points, config.measures, console.width):
         console.print(table, crop=False)
-    store = printable(str(EmbeddingStore(config.store.path).path))
-    console.print(Text(f"embeddings are kept in {store}, this run's results in"))
+    store = EmbeddingStore(config.store.path).path
+    console.print(Text(printable(f"embeddings are kept in {store}, this run's results in")))

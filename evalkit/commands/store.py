@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.commands.arguments import refuse_names, split
 from evalkit.commands.door import BAD_INPUT, fail
+from evalkit.commands.streams import name_path
 from evalkit.config import StoreCommandConfig
 from evalkit.config.compose import compose
-from evalkit.errors import UserError, printable
+from evalkit.errors import UserError, printable, say
 
 if TYPE_CHECKING:
     from evalkit.embeddings.inventory import Item
@@ -35,20 +36,20 @@ def main(arguments: list[str]) -> int:
     remove_leftovers(store.path)
     pruned = prune(store, config.older_than_days, gigabytes(config.max_gb))
     for item in pruned.removed:
-        sys.stderr.write(f"removed {printable(item.name)} ({item.size_bytes:,} bytes)\n")
+        say(f"removed {item.name} ({item.size_bytes:,} bytes)")
     if pruned.in_use:
         in_use = sum(item.size_bytes for item in pruned.in_use)
         stay = "1 entry stays" if len(pruned.in_use) == 1 else f"{len(pruned.in_use)} entries stay"
-        sys.stderr.write(f"{stay} ({in_use:,} bytes): in use by other processes\n")
+        say(f"{stay} ({in_use:,} bytes): in use by other processes")
     items = inventory(store)
     bad = {item.name: why for item in items if config.verify and (why := damage(store, item))}
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(inventory_table(items, bad))
     for name, why in bad.items():
-        sys.stderr.write(f"evalkit: {printable(name)} is damaged ({printable(why)}); {MADE_AGAIN}\n")
+        say(f"evalkit: {name} is damaged ({why}); {MADE_AGAIN}")
     if config.verify and not bad:
-        sys.stderr.write(f"all {sum(i.finished for i in items)} finished entries are whole\n")
-    sys.stdout.write(f"{store.path}\n")
+        say(f"all {sum(i.finished for i in items)} finished entries are whole")
+    name_path(store.path)
     return fail(f"{len(bad)} damaged", BAD_INPUT) if bad else 0
 
 

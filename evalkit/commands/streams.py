@@ -4,7 +4,10 @@ import io
 import os
 import sys
 from errno import EPIPE
+from pathlib import Path
 from typing import Any, TextIO
+
+from evalkit.media import one_line
 
 STDOUT, STDERR = 1, 2
 
@@ -50,3 +53,8 @@ def outlet(stream: TextIO | None, descriptor: int) -> TextIO:
     raw = io.BufferedWriter(Outlet(descriptor, "w", closefd=False))
     encoding = stream.encoding if stream else "utf-8"
     return io.TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True)
+
+
+def name_path(path: Path) -> None:
+    """The last line of stdout, for scripts: ``path`` as it is, but for what would not stay on one line."""
+    sys.stdout.write(one_line(str(path)) + "\n")

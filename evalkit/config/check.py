@@ -1,7 +1,6 @@
 """What a config alone can tell: which values can work beyond what their types say, and which do nothing."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -29,7 +28,7 @@ from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.stages import STAGE_KINDS
 from evalkit.config.values import MOST_SHOWN, check_values
-from evalkit.errors import UserError, abridged, did_you_mean
+from evalkit.errors import UserError, abridged, did_you_mean, say
 
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
@@ -69,7 +68,7 @@ def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig
     if unused and not is_sweep:
         raise UserError(f"{why_unused(config.model)}: leave out {', '.join(unused)}.")
     if unused:
-        sys.stderr.write(f"evalkit: {why_unused(config.model)}: {', '.join(unused)} left out\n")
+        say(f"evalkit: {why_unused(config.model)}: {', '.join(unused)} left out")
     used = runtime_fields(config)
     kept = {f.name: getattr(config.runtime, f.name) for f in fields(RuntimeConfig) if f.name in used}
     if config.runtime.kind == AUTO:

@@ -5,7 +5,6 @@ Hydra would refuse ``corpus.beir.path=语料`` and ``name=a(b)``, split ``data_d
 """
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, get_args
 
 from evalkit.config import CORPUS_SOURCES, SCHEMAS
 from evalkit.config.kinds import MODEL_SCHEMAS, hint_at
-from evalkit.errors import printable
+from evalkit.errors import say
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./:@+-]*", re.ASCII)  # reads the same with quotes and without
 HOME = re.compile(r"~(/.*)?")
@@ -42,7 +41,7 @@ def readable(word: str, commands: Sequence[str], is_sweep: bool = False) -> str:
         return f"{key}={quoted(value)}"
     if is_text and parsed.is_sweep_override() and is_there(value):
         hint = f"one that is called so needs quotes: {key}={quoted(value)}"
-        sys.stderr.write(f"evalkit: {printable(word)} sweeps over several values; {printable(hint)}\n")
+        say(f"evalkit: {word} sweeps over several values; {hint}")
     return f"{key}={value}"
 
 

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.embeddings.store import READ_ONLY, EmbeddingStore, key_name
+from evalkit.embeddings.entries.entry import key_name
+from evalkit.embeddings.store import READ_ONLY, EmbeddingStore
 
 
 class UnfinishedBill:

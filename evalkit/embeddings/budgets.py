@@ -1,6 +1,5 @@
 """What a hosted model's bill will be, before the first request: texts that are not stored yet, and the canary's."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from evalkit.embeddings.timing import LATENCY_WARM_UP
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.capabilities import BehindApi, ToSend, behind_api
 from evalkit.encoders.refused_texts import named
-from evalkit.errors import StoppedAsAskedError, UserError
+from evalkit.errors import StoppedAsAskedError, UserError, say
 
 TOLD_MINUTES = 2.0
 
@@ -119,7 +118,7 @@ def agree(spending: Spending, name: str, api: ApiConfig) -> None:
         raise StoppedAsAskedError(f"{name}: {spending}{pace}; dry run, nothing was sent")
     if not spending.texts:
         return
-    sys.stderr.write(f"evalkit: {name}: {spending}{pace}\n")
+    say(f"evalkit: {name}: {spending}{pace}")
     if api.max_usd is None:
         return
     if spending.usd is None:

@@ -7,7 +7,6 @@ ends. What can't be trusted is set aside beside it, as ``<name>.damaged-1``, and
 
 import errno
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +21,7 @@ from evalkit.embeddings.entries.leftovers import remove_leftovers
 from evalkit.embeddings.entries.locks import acquired
 from evalkit.embeddings.entries.plain_files import is_folder
 from evalkit.embeddings.entries.trust import Held, damaged_timings, held, misplaced
-from evalkit.errors import UserError
+from evalkit.errors import UserError, say
 from evalkit.vectors.stored import OpenFile
 
 LOCK_POLL_S = 0.2
@@ -72,7 +71,7 @@ class EmbeddingStore:
             remove_leftovers(self.path)
         lock = acquired(self.path, name, LOCK_POLL_S)
         while lock is None:
-            sys.stderr.write("evalkit: another run encodes the same texts; waiting to read what it makes\n")
+            say("evalkit: another run encodes the same texts; waiting to read what it makes")
             lock = acquired(self.path, name, -1)
         return lock
 

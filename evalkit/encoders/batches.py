@@ -1,12 +1,12 @@
 """Batches by token budget: texts of like length together, so that little of a batch is padding."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from evalkit.arrays import Rows
+from evalkit.errors import say
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
 
@@ -20,7 +20,7 @@ class TokenBudget:
     def halve(self, batch_tokens: int) -> None:
         """Make room after a batch of ``batch_tokens`` did not fit."""
         self.tokens = max(1, batch_tokens // 2)
-        sys.stderr.write(f"evalkit: warning: out of memory; going on with batches of {self.tokens:,} tokens\n")
+        say(f"evalkit: warning: out of memory; going on with batches of {self.tokens:,} tokens")
 
 
 def encode_in_batches(lengths: Sequence[int], budget: TokenBudget, encode: Callable[[Rows], None]) -> None:

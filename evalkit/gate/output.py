@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalkit.errors import abridged
+from evalkit.errors import abridged, first_line, say
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
 from evalkit.gate.fitting import Part, fitted
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
+from evalkit.media import json_file, one_line
+from evalkit.media import markdown as literally
 from evalkit.results.files import write_text
-from evalkit.results.markdown import escape_controls, escaped, table
+from evalkit.results.markdown import table
 from evalkit.results.percent import percent
 
 MARKS = {Verdict.PASS: "✅", Verdict.REGRESSION: "❌", Verdict.NOT_COMPARABLE: "⛔", Verdict.INCONCLUSIVE: "❓"}
@@ -24,7 +26,7 @@ SUMMARY_BYTES = 1_000_000  # of all that one step writes; GitHub takes 1 MiB
 LEAST_BYTES = 32_000  # for the lines around the rows, whatever names they have
 MOST_ROWS = 40  # of a table
 MOST_NOTES = 20
-MOST_IN_CELL, MOST_IN_NOTE = 200, 1_000  # characters
+MOST_IN_CELL, MOST_IN_TITLE, MOST_IN_NOTE = 200, 300, 1_000  # characters
 MOST_CASES = 5_000  # of JUnit's, failures first
 CORRECTIONS = {
     NO_REGRESSION: "p of no drop, adjusted for all {count} comparisons at once (step-down maximum over sign flips)",
@@ -47,7 +49,7 @@ def write_files(decision: Decision, folder: Path) -> None:
     """gate.json, gate.md and gate.junit.xml in ``folder``; the Markdown also where GitHub shows a job's summary."""
     folder.mkdir(parents=True, exist_ok=True)
     values = json.dumps(as_json(decision), indent=1, ensure_ascii=False, allow_nan=False, default=vars)
-    write_text(folder / "gate.json", without_surrogates(values) + "\n")
+    write_text(folder / "gate.json", json_file(values) + "\n")
     write_text(folder / "gate.md", markdown(decision))
     write_text(folder / "gate.junit.xml", junit(decision))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -55,16 +57,17 @@ def write_files(decision: Decision, folder: Path) -> None:
 
 
 def add_to_summary(decision: Decision, file: Path) -> None:
-    """What gate.md says behind what ``file`` has, in what is left of a step's summary; nothing where too little is."""
-    left = SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
-    if left >= LEAST_BYTES:
-        with file.open("a", encoding="utf-8") as summary:
-            summary.write(markdown(decision, min(left, COMMENT_BYTES)))
+    """What gate.md says behind what ``file`` has, in what is left of a step's summary; nothing where too little is.
 
-
-def without_surrogates(text: str) -> str:
-    """Halves of emoji, which no file holds, as JSON's own escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    Where it can't be written, a line on stderr says so: the verdict stays what it is.
+    """
+    try:
+        left = SUMMARY_BYTES - (file.stat().st_size if file.exists() else 0)
+        if left >= LEAST_BYTES:
+            with file.open("a", encoding="utf-8") as summary:
+                summary.write(markdown(decision, min(left, COMMENT_BYTES)))
+    except (OSError, ValueError) as error:
+        say(f"evalkit: warning: {file}, which GITHUB_STEP_SUMMARY names, can't be written: {first_line(error)}")
 
 
 def as_json(decision: Decision) -> dict[str, Any]:
@@ -200,8 +203,8 @@ def markdown(decision: Decision, most_bytes: int = COMMENT_BYTES) -> str:
 
 
 def of_notes(decision: Decision) -> Part:
-    title = f"## {MARKS[decision.verdict]} evalkit gate: {escaped(abridged(headline(decision), MOST_IN_NOTE))}"
-    rows = [f"- {escaped(abridged(note, MOST_IN_NOTE))}" for note in notes(decision)]
+    title = f"## {MARKS[decision.verdict]} evalkit gate: {literally(abridged(headline(decision), MOST_IN_TITLE))}"
+    rows = [f"- {literally(abridged(note, MOST_IN_NOTE))}" for note in notes(decision)]
     return Part(rows, opening=(title, ""), left_out="- and {} more notes, of what is in gate.json")
 
 
@@ -300,4 +303,4 @@ def junit(decision: Decision) -> str:
 
 
 def in_junit(text: str) -> str:
-    return escape_controls(abridged(text, MOST_IN_NOTE))
+    return one_line(abridged(text, MOST_IN_NOTE))

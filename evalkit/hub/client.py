@@ -5,7 +5,6 @@ every reason has its own message and none is lost.
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from evalkit.addresses import shown
+from evalkit.errors import say
 from evalkit.retry_after import wait_seconds
 
 TIMEOUT_S = 10.0
@@ -137,6 +137,6 @@ def patiently(once: Callable[[], Answer]) -> Answer:
             if not error.may_pass or attempt == ATTEMPTS or wait_s > LONGEST_WAIT_S:
                 raise
             if wait_s > MENTIONED_WAIT_S:
-                sys.stderr.write(f"evalkit: {error.reason}: asking again in {wait_s:.0f} s\n")
+                say(f"evalkit: {error.reason}: asking again in {wait_s:.0f} s")
         time.sleep(wait_s)
     raise AssertionError("unreachable")

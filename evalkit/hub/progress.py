@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from evalkit.errors import printable, say
+
 Advance = Callable[[int], None]
 LINE_EVERY_S = 10.0
 
@@ -17,14 +19,14 @@ LINE_EVERY_S = 10.0
 def shown_download(what: str, total_bytes: int, have_bytes: int) -> Iterator[Advance]:
     """Gives what to call with every number of bytes that arrived; ``have_bytes`` are there from an earlier try."""
     if sys.stderr.isatty():
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
         times = (TransferSpeedColumn(), TimeRemainingColumn())
         with Progress(*columns, *times, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=total_bytes, completed=have_bytes)
+            task = progress.add_task(printable(what), total=total_bytes, completed=have_bytes)
             yield lambda n: progress.advance(task, n)
         return
     resumed = f", {decimal(have_bytes)} of them here already" if have_bytes else ""
-    sys.stderr.write(f"evalkit: fetching {what}: {decimal(total_bytes)}{resumed}\n")
+    say(f"evalkit: fetching {what}: {decimal(total_bytes)}{resumed}")
     yield Lines(what, total_bytes, have_bytes)
 
 
@@ -45,4 +47,4 @@ class Lines:
         speed = max(self.arrived, 1) / (now - self.started)
         left_s = max(0, self.total - self.have) / speed
         far = f"{decimal(self.have)} of {decimal(self.total)}, {decimal(round(speed))}/s, {left_s:.0f} s left"
-        sys.stderr.write(f"evalkit: {self.what}: {far}\n")
+        say(f"evalkit: {self.what}: {far}")

@@ -1,11 +1,12 @@
 """A stored run in the formats of other tools: TREC run files, and MTEB's result JSON."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
+from evalkit.media import is_trec_field
 from evalkit.results.files import named, write_text
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, RETRIEVAL, label_parts
@@ -30,12 +31,8 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
     for key, rows in rows_by_point(rankings).items():
         name = file_name(*setting_parts(dict(zip(KEY, key, strict=True))).values())
         ranking = rankings.iloc[rows]
-        if (bad := ranking["query_id"].str.contains(r"\s") | ranking["document_id"].str.contains(r"\s")).any():
-            row = ranking[bad].iloc[0]
-            raise UserError(
-                f"'{row.query_id}' or '{row.document_id}' has white space in it, which TREC run files can't hold.",
-                "Export formats=[mteb] alone, or rename the ids.",
-            )
+        check_ids(ranking["query_id"].unique())
+        check_ids(ranking["document_id"].unique())
         file = folder / f"{name}.run"
         file.parent.mkdir(parents=True, exist_ok=True)
         with named(file), file.open("w", encoding="utf-8") as opened:
@@ -43,6 +40,16 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
             for query, document, rank, score in zip(*columns, strict=True):
                 opened.write(f"{query} Q0 {document} {rank} {score!s} evalkit-{name}\n")
         yield file
+
+
+def check_ids(ids: Iterable[str]) -> None:
+    """Raises UserError for the first of ``ids`` that can't be a field of a TREC run file."""
+    for id_ in ids:
+        if not is_trec_field(id_):
+            raise UserError(
+                f"'{id_}' is empty or has white space in it, which TREC run files can't hold.",
+                "Export formats=[mteb] alone, or rename the ids.",
+            )
 
 
 def setting_parts(point: Mapping[str, Any]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def points_table(points: Sequence[Point], measures: Sequence[str], columns: Mapp
     for name in SETTING:
         table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
     for header in columns.values():
-        table.add_column(Text(header), justify="right")
+        table.add_column(Text(printable(header)), justify="right")
     for corpus in dict.fromkeys(point.setting.corpus for point in points):
         group = [point for point in points if point.setting.corpus == corpus]
         best = {shown.name: best_value(group, shown) for shown in columns}
@@ -94,8 +94,8 @@ def setting_cells(point: Point) -> Iterator[Text]:
     setting = point.setting
     yield Text(printable(setting.corpus))
     yield Text("" if setting.dims is None else f"{setting.dims}{'' if point.dims_trained else UNTRAINED}")
-    yield Text("" if setting.dims is None else setting.quantization)
-    yield Text(index_label(setting.columns()))
+    yield Text("" if setting.dims is None else printable(setting.quantization))
+    yield Text(printable(index_label(setting.columns())))
 
 
 def best_value(points: Sequence[Point], shown: Column) -> float | None:

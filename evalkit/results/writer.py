@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit.media import json_file
 from evalkit.results.columns import WHOLE_NUMBERS
 from evalkit.results.files import named
 from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
@@ -110,7 +111,7 @@ class RunWriter:
         }
         text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
         with named(run_file):
-            run_file.write_text(text + "\n", encoding="utf-8")
+            run_file.write_text(json_file(text) + "\n", encoding="utf-8")
         self.partial.rename(self.folder)
         return self.folder
 

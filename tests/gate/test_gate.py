@@ -368,6 +368,21 @@ def test_files_say_what_the_verdict_says(
     assert (suite.tests, suite.failures) == (1 + len(decision.resources), 1)
 
 
+@pytest.mark.parametrize("place", ["{folder}", "{folder}/none/summary.md", "/dev/full", "{folder}/\x1b[31m::error::/x"])
+def test_a_summary_that_can_not_be_written_is_said_and_the_verdict_stays(
+    place: str, make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", place.format(folder=tmp_path))
+    runs = [str(make_run({(8, "x"): scores}).folder) for scores in (SCORES, WORSE)]
+    where = [f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}", "limits=null"]
+    assert main(["gate", f"baseline={runs[0]}", f"candidate={runs[1]}", *where]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "GITHUB_STEP_SUMMARY" in line]
+    assert len(said) == 1
+    assert said[0].startswith("evalkit: warning: ")
+    assert said[0].isprintable()
+    assert (tmp_path / "reports" / "gate" / "gate.md").is_file()
+
+
 def test_names_from_data_can_not_break_out_of_the_markdown(make_run: MakeRun, config: GateConfig) -> None:
     run = make_run({(8, "<script>|`x`"): SCORES}, name="run<b>")
     text = markdown(decide(config, run, run))

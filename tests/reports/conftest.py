@@ -99,17 +99,20 @@ def write_run(results: Path) -> WriteRun:
         index: str = "flat",
         operating_point: str = "",
         stages: str = "",
+        query_ids: Sequence[str] | None = None,
+        timing: Mapping[str, Any] = MappingProxyType({}),
     ) -> Path:
         with RunWriter(results, name, save_rankings=False) as writer:
             for corpus, settings in corpora.items():
                 count = len(next(iter(settings.values())))
-                ids = [f"q{i}" for i in range(count)]
+                ids = list(query_ids or (f"q{i}" for i in range(count)))
                 side = {"model": model, "corpus": corpus, "side": "document", "runtime": runtime or {"device": "cpu"}}
                 side |= {
                     "texts": DOCUMENTS,
                     "seconds": 10.0,
                     "truncated_texts": truncated_texts,
                     "verification": verification,
+                    **timing,
                 }
                 writer.add(
                     CorpusRecord(

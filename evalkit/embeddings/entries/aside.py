@@ -1,11 +1,10 @@
 """What can't be trusted is renamed and said once, never overwritten: its owner may want to look at it."""
 
 import os
-import sys
 from itertools import count
 from pathlib import Path
 
-from evalkit.errors import printable
+from evalkit.errors import say
 
 DAMAGED = ".damaged-"
 
@@ -21,4 +20,4 @@ def is_set_aside(path: Path) -> bool:
 
 
 def warn(path: Path, says: str) -> None:
-    sys.stderr.write(f"evalkit: warning: {printable(f'{path} {says}')}\n")
+    say(f"evalkit: warning: {path} {says}")

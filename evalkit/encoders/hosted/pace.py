@@ -1,12 +1,12 @@
 """The own pace of requests: no more of them, and of their tokens, than an account may send in a minute."""
 
-import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from evalkit.config import ApiConfig
 from evalkit.encoders.hosted.token_bounds import estimated_tokens
+from evalkit.errors import say
 
 POLL_S = 0.05
 MENTIONED_S = 10.0  # a wait that was longer is told of, once
@@ -49,4 +49,4 @@ class Pace:
             if waited > MENTIONED_S and not self.is_told:
                 self.is_told = True
                 limit = f"model.api.{RATES[what]}={self.limits[what]}"
-                sys.stderr.write(f"evalkit: {self.name}: waiting for its own pace, {limit}\n")
+                say(f"evalkit: {self.name}: waiting for its own pace, {limit}")

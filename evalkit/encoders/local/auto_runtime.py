@@ -12,7 +12,7 @@ from evalkit.config import RuntimeConfig, VectorModel
 from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
-from evalkit.errors import UserError
+from evalkit.errors import UserError, say
 
 AUTO = "auto"
 SAMPLE_TEXTS = 64
@@ -40,7 +40,7 @@ def choose_runtime(
         file.write_text(json.dumps(speeds), encoding="utf-8")
     best = max(speeds, key=lambda kind: speeds[kind])
     listed = ", ".join(f"{kind} {speed:,.0f}/s" for kind, speed in speeds.items())
-    sys.stderr.write(f"evalkit: runtime=auto takes {best} ({listed})\n")
+    say(f"evalkit: runtime=auto takes {best} ({listed})")
     return replace(runtime, kind=best)
 
 
@@ -77,7 +77,7 @@ def texts_per_second(model: VectorModel, runtime: RuntimeConfig, documents: Sequ
         load(encoder)
         verified = verification(encoder, sample, "document")
     except (RuntimeError, UserError) as error:
-        sys.stderr.write(f"evalkit: warning: runtime={runtime.kind} is left out: {error}\n")
+        say(f"evalkit: warning: runtime={runtime.kind} is left out: {error}")
         return 0.0
     if verified is not None and not verified["smallest_cosine"] >= LEAST_COSINE:
         return 0.0

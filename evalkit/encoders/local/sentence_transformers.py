@@ -1,7 +1,6 @@
 """Anything that sentence-transformers loads: from the hub at a pinned revision, a folder or an installed package."""
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -41,7 +40,7 @@ from evalkit.encoders.local.weights import (
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
 from evalkit.encoders.width import check_width
-from evalkit.errors import UserError, require
+from evalkit.errors import UserError, require, say
 from evalkit.hub import Snapshot, model_files, refuse_pickles, snapshot
 
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
@@ -258,9 +257,9 @@ class SentenceTransformersEncoder:
         norms = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
         smallest = float(((expected * found).sum(axis=1) / norms).min())
         if not smallest >= LEAST_COSINE:
-            sys.stderr.write(
+            say(
                 f"evalkit: warning: {self.config.name} under runtime={self.runtime.kind} in {self.runtime.precision} "
-                f"differs from PyTorch in float32: smallest cosine {smallest:.5f} of {len(texts)} texts\n"
+                f"differs from PyTorch in float32: smallest cosine {smallest:.5f} of {len(texts)} texts"
             )
         return {"reference": "torch float32 cpu", "texts": len(texts), "smallest_cosine": smallest}
 

@@ -1,14 +1,13 @@
 """Where a model's files lie on this machine, and what they are: told without loading any of them."""
 
 import hashlib
-import sys
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
 from evalkit.config import FileModel, ModelConfig, SentenceTransformersModel
-from evalkit.errors import UserError, is_installed
+from evalkit.errors import UserError, is_installed, say
 from evalkit.hub import Snapshot, commit_of
 
 File = TypeVar("File", bound=FileModel)
@@ -76,15 +75,13 @@ def file_sha256(file: Path) -> str:
 
 
 def warn_about_remote_code(model: ModelConfig) -> None:
-    sys.stderr.write(
-        f"evalkit: warning: {model.name} runs code that its repository ships (model.trust_remote_code=true).\n"
-    )
+    say(f"evalkit: warning: {model.name} runs code that its repository ships (model.trust_remote_code=true).")
 
 
 def warn_about_pooling(name: str, folder: Path) -> None:
     """Says where nothing tells how tokens become a vector: sentence-transformers then takes their mean."""
     if not (folder / "modules.json").is_file():
-        sys.stderr.write(f"evalkit: warning: {name} has no modules.json: a vector is the mean of a text's tokens.\n")
+        say(f"evalkit: warning: {name} has no modules.json: a vector is the mean of a text's tokens.")
 
 
 def at_commit(model: File) -> File:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit.errors import printable
+from evalkit.media import one_line
 
 SEPARATOR = " · "
 OR = " or "
@@ -18,9 +18,9 @@ def labels(names: pd.Series, parts: pd.DataFrame, words: Mapping[str, Words], la
     """``names``, each followed by the words for those columns of ``parts`` in which it differs from its namesakes.
 
     The columns that are ``last`` are named only where a label would still stand for several things. Different rows of
-    names and parts never get the same label, whatever is written in them.
+    names and parts never get the same label, whatever is written in them: line ends and control characters are escaped.
     """
-    named = names
+    named = names.map(one_line)
     for column in words:
         namesakes = named if column in last else names
         differ = parts[column].groupby(namesakes).transform("nunique", dropna=False) > 1
@@ -36,7 +36,7 @@ def distinct(values: pd.Series, words: Words) -> pd.Series:
     """``words`` of each value; those of different values that read alike get a letter: A for the first, B …"""
     alike: dict[str, list[Any]] = {}
     for value in dict.fromkeys(values):
-        alike.setdefault(words(value), []).append(value)
+        alike.setdefault(one_line(words(value)), []).append(value)
     named = {
         value: text if len(alike[text]) == 1 else f"{text} {letters(number)}"
         for text, several in alike.items()
@@ -54,7 +54,7 @@ def letters(number: int) -> str:
 def quoted(text: str) -> str:
     """``text`` in double quotes, on one line, cut after 24 characters; what can't be printed is escaped."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return f'"{printable(shown)}"'
+    return f'"{one_line(shown)}"'
 
 
 def short(text: str) -> str:

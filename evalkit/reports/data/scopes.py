@@ -4,7 +4,7 @@ A mean over whichever corpora a model happens to have would make models with mis
 setting without all of a scope's corpora is listed apart.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,11 +39,14 @@ class Scope:
 
 
 def scopes(gathered: Gathered, queries: Mapping[str, CorpusQueries], alpha: float) -> list[Scope]:
-    """The scopes, the one that settings are ranked by first: the mean where two corpora are common, else a corpus."""
+    """The scopes, the one that settings are ranked by first: a corpus, or the mean where a setting has several of them.
+
+    Those are the corpora that all models have.
+    """
     points = gathered.points
     corpora = list(points["corpus"].unique())
     common, left_out = common_corpora(points)
-    several = [tuple(common)] if len(common) > 1 else []
+    several = [tuple(common)] if len(common) > 1 and len(whole_settings(points, common)) else []
     single = [(corpus,) for corpus in sorted(corpora, key=lambda corpus: corpus not in common)]
     return [scope(points, queries, names, gathered.measures, alpha, left_out) for names in (*several, *single)]
 
@@ -60,6 +63,17 @@ def common_corpora(points: pd.DataFrame) -> tuple[list[str], list[str]]:
     return [str(corpus) for corpus in points["corpus"].unique() if corpus in common], left_out
 
 
+def places(points: pd.DataFrame, corpora: Sequence[str]) -> pd.DataFrame:
+    """The row in ``points`` of every setting on each of ``corpora``; NaN where it was not measured."""
+    inside = points[points["corpus"].isin(corpora)]
+    return inside.reset_index(names="point").pivot_table("point", SETTING, "corpus", sort=False, aggfunc="first")
+
+
+def whole_settings(points: pd.DataFrame, corpora: Sequence[str]) -> pd.DataFrame:
+    """``places`` of the settings that were measured on all of ``corpora``."""
+    return places(points, corpora).dropna()
+
+
 def scope(
     points: pd.DataFrame,
     queries: Mapping[str, CorpusQueries],
@@ -68,10 +82,8 @@ def scope(
     alpha: float,
     left_out: list[str],
 ) -> Scope:
-    inside = points[points["corpus"].isin(corpora)]
-    place = inside.reset_index(names="point").pivot_table("point", SETTING, "corpus", sort=False, aggfunc="first")
-    whole = place.dropna()
-    members = whole[list(corpora)].to_numpy(dtype=np.int64)
+    place = places(points, corpora)
+    members = whole_settings(points, corpora)[list(corpora)].to_numpy(dtype=np.int64)
     rows = {corpus: {point: row for row, point in enumerate(queries[corpus].points)} for corpus in corpora}
     samples = {
         measure: [

@@ -1,6 +1,7 @@
 """The chart as a static SVG: there without JavaScript, in print, and in the Markdown."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import Bools, Floats
+from evalkit.errors import abridged
+from evalkit.media import one_line
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.views.marks import Marks
 
 DRAWN_AS_SHAPES = 2_000
 LEGEND_ROWS = 24
+LONGEST_LABEL = 60
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Axis:
 
     @property
     def label(self) -> str:
-        return f"{self.column} [{self.unit}]" if self.unit else self.column
+        return f"{one_line(self.column)} [{self.unit}]" if self.unit else one_line(self.column)
 
 
 def chart_svg(table: pd.DataFrame, quality: Floats, front: Bools, x: Axis, y: Axis, marks: Marks) -> str:
@@ -36,7 +40,11 @@ def chart_svg(table: pd.DataFrame, quality: Floats, front: Bools, x: Axis, y: Ax
     """
     import matplotlib as mpl
 
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "evalkit", "text.parse_math": False, "font.size": 9}):
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "evalkit", "text.parse_math": False, "font.size": 9}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", r"Glyph .* missing from")  # whoever shows the SVG has fonts of their own
         from matplotlib.figure import Figure
         from matplotlib.ticker import LogLocator, NullLocator
 
@@ -82,7 +90,15 @@ def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
     from matplotlib.lines import Line2D
 
     def mark(label: object, colour: str, shape: str, size: float) -> Line2D:
-        return Line2D([], [], linestyle="", label=str(label), color=colour, marker=shape, markersize=size)
+        return Line2D(
+            [],
+            [],
+            linestyle="",
+            label=abridged(one_line(str(label)), LONGEST_LABEL),
+            color=colour,
+            marker=shape,
+            markersize=size,
+        )
 
     widths = sorted(dims for dims in table["dims"].unique() if dims != NO_DIMS)
     handles = [

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.media import shown
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.marks import dims_name, marks_of, svg_path
 
@@ -49,7 +50,7 @@ def field(
     return {
         "label": label,
         "id": "-".join(path),
-        "path": json.dumps(path),
+        "path": json.dumps(shown(path)),
         "value": "" if value is None else f"{value:.10g}",
         "least": least,
         "optional": "true" if optional else "false",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evalkit.media import csv_cell
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.chart import Axis, chart_svg
@@ -34,4 +35,7 @@ def write_files(report: Report, folder: Path) -> Path:
 def csv(points: pd.DataFrame) -> str:
     """One line per point, dims empty where there are no vectors."""
     dims = points["dims"].astype("Int64")
-    return points.assign(dims=dims.mask(dims == NO_DIMS)).drop(columns=INTERNAL).to_csv(index=False)
+    table = points.assign(dims=dims.mask(dims == NO_DIMS)).drop(columns=INTERNAL).rename(columns=csv_cell)
+    texts = table.select_dtypes(["object", "str"])
+    table[texts.columns] = texts.map(csv_cell, na_action="ignore")
+    return table.to_csv(index=False)

@@ -7,10 +7,12 @@ from importlib.resources import files
 from typing import Any
 
 from evalkit import __version__
+from evalkit.media import html as shown
+from evalkit.media import script_json
 from evalkit.reports.data.provenance import assumptions, provenance
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.controls import filters, what_if_fields
-from evalkit.reports.views.page_data import as_script, page_data
+from evalkit.reports.views.page_data import page_data
 from evalkit.reports.views.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
 from evalkit.results.columns import DIRECTED
 from evalkit.results.percent import percent
@@ -36,7 +38,9 @@ def html_page(report: Report, svg: str) -> str:
 
     scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS]
     data = page_data(report)
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = Environment(
+        autoescape=True, finalize=shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     points = points_rows(report)
     return template.from_string((ASSETS / "index.html.j2").read_text(encoding="utf-8")).render(
         version=__version__,
@@ -44,7 +48,7 @@ def html_page(report: Report, svg: str) -> str:
         policy=policy(scripts),
         css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
-        data=Markup(as_script(data)),  # noqa: S704
+        data=Markup(script_json(data)),  # noqa: S704
         svg=Markup(svg),  # noqa: S704
         counts=counts(report),
         caption=caption(report),

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evalkit.media import markdown as literally
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
 from evalkit.reports.data.words import figure, number
-from evalkit.results.markdown import escaped, table
+from evalkit.results.markdown import table
 from evalkit.results.percent import percent
 
 FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload")
@@ -26,19 +27,19 @@ def answer_lines(report: Report) -> Iterator[str]:
     yield "# Which embedding model, dimension and quantization?"
     yield ""
     of = f" ({', '.join(scope.corpora)})" if len(scope.corpora) > 1 else ""
-    yield escaped(f"Ranked by {config.measure} on {scope.name}{of}.")
+    yield literally(f"Ranked by {config.measure} on {scope.name}{of}.")
     yield ""
     for answer in report.answers:
-        yield f"- **{answer.title(config.within)}**: {escaped(str(report.words(answer)))}"
+        yield f"- **{answer.title(config.within)}**: {literally(str(report.words(answer)))}"
     yield ""
-    yield f"![{escaped(config.measure)} against {config.cost}](index.svg)"
+    yield f"![{literally(config.measure)} against {config.cost}](index.svg)"
 
 
 def model_lines(report: Report) -> Iterator[str]:
     config, scope = report.config, report.scopes[0]
     ranked = rank_models(scope, report.gathered.points, config.measure, config.alpha)
     yield from ("", "## Models", "", "Each by its best setting; those that share a rank can't be told apart.", "")
-    header = ("rank", "setting", config.measure, f"{percent(1 - config.alpha)} interval")
+    header = ("rank", "setting", literally(config.measure), f"{percent(1 - config.alpha)} interval")
     yield from table(
         header,
         (
@@ -51,9 +52,9 @@ def model_lines(report: Report) -> Iterator[str]:
             for model in ranked
         ),
     )
-    yield from (f"- not ranked: {escaped(line)}" for line in scope.incomplete)
+    yield from (f"- not ranked: {literally(line)}" for line in scope.incomplete)
     if report.long_documents:
-        yield from ("", "## Long documents", "", *(f"- {escaped(line)}" for line in report.long_documents))
+        yield from ("", "## Long documents", "", *(f"- {literally(line)}" for line in report.long_documents))
 
 
 def front_lines(report: Report) -> Iterator[str]:
@@ -62,9 +63,9 @@ def front_lines(report: Report) -> Iterator[str]:
     columns = tuple(dict.fromkeys((config.cost, *FRONT_FIGURES)))
     rows = np.flatnonzero(report.front)
     costs = report.table[config.cost].to_numpy(dtype=float)[rows]
-    yield from ("", f"## Settings that none beats in both {escaped(config.measure)} and {config.cost}", "")
+    yield from ("", f"## Settings that none beats in both {literally(config.measure)} and {config.cost}", "")
     yield from table(
-        ("model", "dims", "quantization", "index", config.measure, *columns),
+        ("model", "dims", "quantization", "index", literally(config.measure), *columns),
         (
             (
                 *setting_cells(report.table.iloc[row]),
@@ -84,4 +85,4 @@ def setting_cells(setting: "pd.Series[Any]") -> list[str]:
 
 def warning_lines(report: Report) -> Iterator[str]:
     if report.warnings:
-        yield from ("", "## To know", "", *(f"- {escaped(warning)}" for warning in report.warnings))
+        yield from ("", "## To know", "", *(f"- {literally(warning)}" for warning in report.warnings))

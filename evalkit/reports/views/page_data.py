@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -167,9 +166,3 @@ def query_texts(report: Report) -> Mapping[tuple[str, str], str]:
             if room > 0:
                 texts[corpus, query] = cut
     return texts
-
-
-def as_script(value: Any) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element or starts a comment."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.translate({ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})

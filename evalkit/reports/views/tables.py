@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.measures.cost import crossing
+from evalkit.media import shown
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
@@ -92,7 +93,7 @@ def crossings(report: Report) -> Iterator[dict[str, Any]]:
         cells = []
         for hosted in report.config.pricing.models.values():
             met = crossing(per_second, per_hour, hosted.usd_per_million_tokens)
-            inputs = json.dumps([per_second, first["machine"], hosted.usd_per_million_tokens])
+            inputs = json.dumps(shown([per_second, first["machine"], hosted.usd_per_million_tokens]))
             cells.append({"text": met_at(met.tokens_per_month), "inputs": inputs})
         capacity = f"{millions(crossing(per_second, per_hour, 1.0).capacity)} a month"
         yield {"model": model, "machine": first["machine"], "capacity": capacity, "cells": cells}

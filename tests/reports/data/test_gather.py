@@ -41,6 +41,15 @@ def test_one_name_for_two_corpora_is_two_corpora(write_run: WriteRun, config: Co
     assert sorted(gather(config()).points["corpus"]) == ["c · 1111111", "c · 2222222"]
 
 
+def test_corpora_on_which_no_setting_is_whole_are_ranked_one_by_one(write_run: WriteRun, config: Config) -> None:
+    write_run("a", {"x": {(64, "float32"): noisy(0.5)}, "y": {(32, "int8"): noisy(0.4)}})
+    report = make_report(config())
+    assert [scope.name for scope in report.scopes] == ["x", "y"]
+    assert report.table[["dims", "quantization"]].to_numpy().tolist() == [[64, "float32"]]
+    write_run("b", {"y": {(64, "float32"): noisy(0.5)}})
+    assert [scope.name for scope in make_report(config()).scopes] == ["mean of 2 corpora", "x", "y"]
+
+
 def test_costs_are_worked_out_anew_for_all_runs_alike(write_run: WriteRun, config: Config) -> None:
     write_run("a", ONE)
     write_run("b", ONE, model="n")

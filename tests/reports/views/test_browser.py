@@ -289,6 +289,17 @@ def test_the_download_has_the_shown_points(opened: Any, report: Report, tmp_path
         assert float(row["nDCG@10"]) == pytest.approx(point["nDCG@10"], rel=1e-5)
 
 
+def test_the_download_computes_nothing(chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path) -> None:
+    write_run("a", {"=1+1": {(64, "@SUM(1)"): noisy(0.5)}, "-1": {(64, '+"a,b"'): noisy(0.5)}}, model="=cmd|'x'!A0")
+    page = chromium.new_page()
+    page.goto(write_files(make_report(config()), tmp_path / "reports").as_uri())
+    ((_, *cells), *others) = list(csv.reader(page.evaluate("csv()").splitlines()))
+    assert "corpus" in cells
+    assert {(row[0], row[1], row[3]) for row in others} >= {("'=cmd|'x'!A0", "'=1+1", "'@SUM(1)")}
+    assert all(not cell.startswith(("=", "+", "@")) for row in others for cell in row)
+    page.close()
+
+
 def test_arrow_keys_walk_over_the_settings(opened: Any, report: Report) -> None:
     opened.locator("#chart").focus()
     opened.keyboard.press("ArrowRight")

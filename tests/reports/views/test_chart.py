@@ -1,6 +1,8 @@
 """The static chart: its front steps the way in which one buys."""
 
 import re
+import warnings
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,10 @@ import pytest
 
 from evalkit.reports.views.chart import Axis, chart_svg
 from evalkit.reports.views.marks import marks
+from tests.hostile import PAYLOADS, collapsed, stated_line
+
+SVG = "{http://www.w3.org/2000/svg}"
+X, Y = Axis("figure", ""), Axis("quality", "")
 
 
 @pytest.mark.parametrize("higher_is_better", [False, True])
@@ -22,3 +28,16 @@ def test_the_front_keeps_the_better_quality_until_the_next_setting_is_reached(hi
     points = [tuple(map(float, point)) for point in re.findall(r"[ML] ([\d.]+) ([\d.]+)", steps.group(1))]
     (left, first), (corner_x, corner_y), (right, last) = points
     assert (corner_x, corner_y) == ((left, last) if higher_is_better else (right, first))
+
+
+def test_names_are_text_in_the_legend_whatever_they_hold() -> None:
+    """No mathematics, no markup, none left out; what no font here has is left to whoever shows the picture."""
+    names = [*PAYLOADS, "語", "_hidden", "x" * 200]
+    table = pd.DataFrame({"model": names, "quantization": "q", "dims": 8, "figure": 1.0})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Glyph")
+        quality, front = np.full(len(names), 0.5), np.full(len(names), True)
+        svg = chart_svg(table, quality, front, X, Y, marks(names, ["q"], [8]))
+    texts = [collapsed("".join(text.itertext())) for text in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314
+    assert {collapsed(stated_line(name)) for name in names if len(name) <= 60} <= set(texts)
+    assert max(map(len, texts)) == 60

@@ -20,10 +20,11 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import ReportConfig
 from evalkit.corpora.lint import Finding
+from evalkit.media import escape_controls, script_json
 from evalkit.reports.data.report import make_report
 from evalkit.reports.views.files import write_files
 from evalkit.reports.views.marks import SHAPES, marks, svg_path
-from evalkit.reports.views.page_data import as_script, rounded
+from evalkit.reports.views.page_data import rounded
 from tests.reports.conftest import WriteRun, noisy
 
 Config = Callable[..., ReportConfig]
@@ -70,7 +71,7 @@ def test_nothing_from_data_becomes_markup_or_script(nasty_page: Path) -> None:
     assert not [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)]
     assert "img" not in {tag for tag, _ in found.tags}
     assert len(found.scripts) == 10  # the data and nine scripts
-    assert json.loads(found.scripts[0])["names"]["quantization"] == [f"quantization {NASTY}", "int8"]
+    assert json.loads(found.scripts[0])["names"]["quantization"] == [f"quantization {escape_controls(NASTY)}", "int8"]
 
 
 def test_the_policy_allows_just_the_pages_own_scripts(nasty_page: Path) -> None:
@@ -98,13 +99,12 @@ def test_markdown_and_csv_hold_the_same_strings_safely(nasty_page: Path) -> None
     assert "](http" not in text
     with nasty_page.with_suffix(".csv").open(newline="") as file:
         models = {row["model_name"] for row in csv.DictReader(file)}
-    assert models == {f"org/model {NASTY}"}
+    assert models == {escape_controls(f"org/model {NASTY}")}
 
 
 def test_json_in_a_script_reads_back_and_cant_end_the_element() -> None:
-    value = {"</script>": ["<!--", "\u2028", "&", 1.5, None]}
-    text = as_script(value)
-    assert json.loads(text) == value
+    text = script_json({"</script>": ["<!--", "\u2028", "&", 1.5, None]})
+    assert json.loads(text) == {"</script>": ["<!--", "\\u2028", "&", 1.5, None]}
     assert not set(text) & set("<>&\u2028")
 
 

@@ -23,16 +23,18 @@ function renderTable() {
 }
 
 function csv() {
+  const noFormula = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text); // media.csv_cell is the twin
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const cell = (text) => quoted(noFormula(text));
   const named = ["model", "corpus", "dims", "quantization", "index"];
   const numeric = Object.keys(COLUMNS).filter((column) => ![...named, "machine", "priced_as"].includes(column));
   const header = [...named, ...numeric, ...DATA.modelled.filter((column) => !numeric.includes(column))];
   const lines = [...document.querySelectorAll("#points tbody tr:not([hidden])")].map(({ dataset }) => {
     const point = Number(dataset.point);
     const values = header.slice(named.length).map((column) => figureOf(column, point));
-    return [...named.map((column) => (column === "dims" ? COLUMNS.dims[point] ?? "" : quoted(nameOf(column, point)))), ...values.map((v) => (Number.isNaN(v) ? "" : v))].join(",");
+    return [...named.map((column) => (column === "dims" ? COLUMNS.dims[point] ?? "" : cell(nameOf(column, point)))), ...values.map((v) => (Number.isNaN(v) ? "" : v))].join(",");
   });
-  return [header.join(","), ...lines].join("\r\n") + "\r\n";
+  return [header.map(cell).join(","), ...lines].join("\r\n") + "\r\n";
 }
 
 function download() {

@@ -1,0 +1,152 @@
+"""Every writer of evalkit writes what is its own, or foreign words by the function of their medium: read off source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house import ROOT
+
+PACKAGE = ROOT / "evalkit"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+FILE_WRITERS = {"write", "write_text", "write_bytes", "writelines"}
+SAFE = {"printable", "one_line", "Text", "decimal", "len"}  # of Text's argument the same is asked
+NUMERIC = set("defgEFG%n,")  # at the end of a format that raises for a string
+TO_A_TERMINAL = {
+    *("sys.stdout.write", "sys.stderr.write", "print", "console.print", "console.log", "write", "Text", "TextColumn"),
+    *("table.add_row", "table.add_column", "progress.add_task", "self.progress.add_task", "warnings.warn"),
+}
+OWN_WORDS = {  # module → argument → why nothing foreign is in it
+    "__main__.py": {"f'evalkit {__version__}\\n'": "the version"},
+    "commands/door.py": {"story": "lines of printable", "'\\n'.join(lines) + '\\n'": "lines of printable"},
+    "commands/gate.py": {"table": "of Text"},
+    "commands/help.py": {
+        "f'{SLOGAN}\\n\\n{USAGE}\\n'": "ours",
+        "f'\\nsettings of {command} (conf/{command}.yaml)\\n'": "one of the commands",
+        "f'  {line}\\n'": "a line of conf/ as it is shipped",
+        "f'\\n{group}=\\n'": "one of the groups",
+        "f\"\\n{(FLAGS_OF_RUN if command == 'run' else FLAGS_OF_OTHERS)}\"": "ours",
+    },
+    "commands/new_corpus.py": {"NEXT": "ours"},
+    "commands/run.py": {"table": "of Text"},
+    "commands/store.py": {
+        "inventory_table(items, bad)": "of Text",
+        "name": "one of KEY_COLUMNS, or ours",
+        "*key": "each a Text of printable",
+        "days": "a number",
+        "state": "one of two words",
+    },
+    "results/readme.py": {"'\\n'.join(tables()) + '\\n'": "the columns, as they are declared"},
+    "results/table.py": {
+        "number(shown, value)": "a number",
+        "name": "one of SETTING",
+        "'' if setting.dims is None else f\"{setting.dims}{('' if point.dims_trained else UNTRAINED)}\"": "a number",
+        "*setting_cells(point)": "each a Text",
+        "*(cell(point, shown, best[shown.name]) for shown in columns)": "each a Text",
+    },
+    "search/engines/faiss/indexes.py": {
+        "index": "an index, to FAISS's own writer",
+        "faiss.PyCallbackIOWriter(count, IO_BLOCK_BYTES)": "FAISS's own",
+    },
+}
+WRITES_FILES = {  # module → what keeps foreign words from being more than words in its files
+    "commands/faults.py": "lines of printable",
+    "commands/streams.py": "bytes to the standard streams",
+    "corpora/new_corpus.py": "JSON, and qrels of ids that it made",
+    "corpora/texts.py": "UTF-8 between offsets, read back by evalkit alone",
+    "embeddings/store.py": "JSON and bytes of vectors",
+    "embeddings/timing.py": "JSON",
+    "encoders/local/auto_runtime.py": "JSON",
+    "gate/output.py": "Markdown by media.markdown, JSON by media.json_file, XML by junitparser of media.one_line",
+    "hub/download.py": "the bytes that were asked for",
+    "hub/manifest.py": "JSON",
+    "hub/snapshot.py": "a commit that was checked to be one",
+    "measures/memory.py": "a constant for the kernel",
+    "reports/views/files.py": "HTML and Markdown by media, CSV of media.csv_cell, SVG of media.one_line",
+    "results/baselines.py": "sums and names of evalkit's own files",
+    "results/exports.py": "JSON, and lines of media.is_trec_field",
+    "results/files.py": "what it is given",
+    "results/readme.py": "evalkit's own README",
+    "results/writer.py": "JSON and Parquet",
+    "scaling/kept.py": "JSON",
+}
+
+
+def calls(file: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+
+
+def is_own(value: ast.expr | None) -> bool:
+    """Whether nothing foreign can be in ``value``: a constant, a number, or what a function of SAFE gave."""
+    match value:
+        case None | ast.Constant():
+            return True
+        case ast.Call(func=ast.Name(id=name)):
+            return name in SAFE
+        case ast.FormattedValue(value=inner, format_spec=ast.JoinedStr(values=[*_, ast.Constant(value=str(spec))])):
+            return spec[-1:] in NUMERIC or is_own(inner)
+        case ast.FormattedValue(value=inner):
+            return is_own(inner)
+        case ast.JoinedStr(values=parts) | ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return all(is_own(part) for part in parts)
+        case ast.IfExp(body=body, orelse=other) | ast.BinOp(left=body, right=other):
+            return is_own(body) and is_own(other)
+        case ast.Starred(value=ast.GeneratorExp(elt=inner) | ast.ListComp(elt=inner)):
+            return is_own(inner)
+    return False
+
+
+def to_terminals(file: Path) -> Iterator[str]:
+    """The arguments of what writes to a terminal, but those that are shown to be evalkit's own or escaped."""
+    for call in calls(file):
+        if ast.unparse(call.func) in TO_A_TERMINAL:
+            yield from (ast.unparse(argument) for argument in call.args if not is_own(argument))
+
+
+def test_what_is_written_to_a_terminal_is_escaped_or_our_own() -> None:
+    found = {str(file.relative_to(PACKAGE)): set(to_terminals(file)) for file in SOURCES}
+    assert {name: words for name, words in found.items() if words} == {n: set(words) for n, words in OWN_WORDS.items()}
+
+
+def test_files_are_written_by_modules_that_say_what_keeps_words_words() -> None:
+    def writes(call: ast.Call) -> bool:
+        name = ast.unparse(call.func)
+        return name.rpartition(".")[2] in FILE_WRITERS and name not in {*TO_A_TERMINAL, "self.write"}
+
+    writers = {str(file.relative_to(PACKAGE)) for file in SOURCES if any(map(writes, calls(file)))}
+    assert writers == set(WRITES_FILES)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "sys.stderr.write(f'evalkit: {name}\\n')",
+        "print(name)",
+        "console.print(f'{name}')",
+        "table.add_row(item.name)",
+        "Text(name)",
+        "sys.stdout.write('a' + name)",
+        "Text(f'{name:>10}')",
+        "table.add_row(*(name for name in names))",
+    ],
+)
+def test_a_writer_of_foreign_words_is_found(source: str, tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source)
+    assert len(list(to_terminals(file))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "say(f'evalkit: {name}')",
+        "sys.stderr.write('done')",
+        "table.add_row(Text(printable(name)), f'{count:,}')",
+        "console.print(Text(printable(note)))",
+    ],
+)
+def test_a_writer_of_escaped_words_is_none(source: str, tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(source)
+    assert list(to_terminals(file)) == []
