@@ -27,6 +27,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     (
         room("errors", "mistakes in one line; a missing package names its extra"),
         room("arrays", "array types, unit vectors, cosines"),
+        room("files", "files and folders that are whole or not there, and what kills left of them"),
         room("retry_after", "how long a server asks to wait"),
     ),
     (
@@ -73,7 +74,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns exports files markdown model_parts percent provenance reader readme record "
+            "baselines canaries columns exports markdown model_parts percent provenance reader readme record "
             "secrets setting shape table version1 writer",
         ),
     ),
@@ -125,7 +126,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "commands",
             "the front door is __main__.py; one file per command, words split once in arguments.py",
-            "arguments baseline door export faults gate help new_corpus progress report run store streams",
+            "arguments baseline door export faults gate help interrupts new_corpus progress report run store streams",
         ),
     ),
 )

@@ -83,9 +83,9 @@ def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     from evalkit.commands.run import evaluate_config
     from evalkit.results.reader import read_run
 
-    folder, interrupted = evaluate_config(replace(config, results_dir=str(results_dir)))
-    if interrupted:
-        raise KeyboardInterrupt
+    folder, interrupt = evaluate_config(replace(config, results_dir=str(results_dir)))
+    if interrupt:
+        raise interrupt
     return read_run(folder)
 
 

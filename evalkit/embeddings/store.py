@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from evalkit.arrays import FloatMatrix
 from evalkit.errors import UserError
-from evalkit.results.files import named
+from evalkit.files import named
 
 META_VERSION = 2  # 1 kept the timings of whichever machine made the vectors in meta.json; they are not read
 LOCK_POLL_S = 0.2

@@ -12,7 +12,7 @@ from evalkit.gate.fitting import Part, fitted
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
-from evalkit.results.files import write_text
+from evalkit.files import write_text
 from evalkit.results.markdown import escape_controls, escaped, table
 from evalkit.results.percent import percent
 

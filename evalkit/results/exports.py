@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
-from evalkit.results.files import named, write_text
+from evalkit.files import named, write_text
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, RETRIEVAL, label_parts
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.errors import UserError, did_you_mean, first_line
-from evalkit.results.baselines import check_sums
+from evalkit.results.baselines import checked_sums, unrenewed
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
 from evalkit.results.shape import defect
@@ -31,12 +31,14 @@ WHY_MISSING = {
 class StoredRun:
     """A finished run on disk; tables are read when asked for.
 
-    ``about`` is run.json as of today's schema, ``stored_config`` the config as it was written.
+    ``about`` is run.json as of today's schema, ``stored_config`` the config as it was written, ``sums`` the checksums
+    of a baseline.
     """
 
     folder: Path
     about: dict[str, Any]
     stored_config: Mapping[str, Any] = field(default_factory=dict)
+    sums: str = ""
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ class StoredRun:
 
         Raises UserError where it is missing or damaged.
         """
-        with readable(self.folder / f"{name}.parquet") as file:
+        with readable(self.folder / f"{name}.parquet") as file, unrenewed(self.folder, self.sums):
             if not self.is_version1:
                 chosen = None if columns is None else list(columns)
                 return with_whole_dims(pd.read_parquet(file, read_dictionary=list(categories), columns=chosen))
@@ -89,7 +91,7 @@ class StoredRun:
 
     def columns(self, name: str) -> list[str]:
         """The columns of one Parquet table. Raises UserError as ``table`` does."""
-        with readable(self.folder / f"{name}.parquet") as file:
+        with readable(self.folder / f"{name}.parquet") as file, unrenewed(self.folder, self.sums):
             return [str(column) for column in pq.read_schema(file).names]
 
 
@@ -125,9 +127,10 @@ def read_run(folder: Path) -> StoredRun:
     file = folder / "run.json"
     if not file.is_file():
         raise UserError(f"{folder} is no finished run: it has no run.json.")
-    check_sums(folder)
+    sums = checked_sums(folder)
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
+        with unrenewed(folder, sums):
+            stored = json.loads(file.read_text(encoding="utf-8"))
         version = int(stored["schema_version"])
         about = upgraded(stored) if version == 1 else stored
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -136,7 +139,7 @@ def read_run(folder: Path) -> StoredRun:
         raise UserError(f"{file} has schema {version}, this evalkit reads up to {SCHEMA_VERSION}.", "Upgrade evalkit.")
     if version == SCHEMA_VERSION and (problem := defect(stored)):
         raise UserError(f"{file} is damaged: {problem}.")
-    return StoredRun(folder, about, stored.get("config", {}))
+    return StoredRun(folder, about, stored.get("config", {}), sums)
 
 
 def stored_runs(results_dir: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
 from evalkit.reports.views.marks import marks_of
 from evalkit.results.columns import column
-from evalkit.results.files import write_text
+from evalkit.files import write_text
 
 INTERNAL = ["run", "key", "device", "unsplit_model", "laws", "cores", "ram_gb"]
 
