@@ -17,6 +17,7 @@ def main(arguments: list[str]) -> int:
     """Write the baseline, and as the last line of stdout its folder."""
     from evalkit.results.baselines import accept
     from evalkit.results.reader import BASELINES, find_run
+    from evalkit.results.writer import remove_unfinished
 
     words = split("baseline", arguments)
     verb, runs = words.names[:1], words.names[1:]
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     config: BaselineConfig = compose("baseline", words.settings + [f"run={quoted(name)}" for name in runs])
     if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
+    remove_unfinished(Path(config.results_dir))
     run = finished(find_run(config.run, Path(config.results_dir)))
     folder = Path(config.results_dir) / BASELINES / config.name
     accept(run.folder, folder)

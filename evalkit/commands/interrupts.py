@@ -1,4 +1,4 @@
-"""Ctrl-C, and the signals by which CI and terminals end a process: a command is interrupted once, and keeps its results.
+"""Ctrl-C, and the signals by which CI and terminals end a process: a command is interrupted once, and keeps results.
 
 The first of them is raised as Interrupt; later ones change nothing, so that none breaks what keeps the finished points.
 """

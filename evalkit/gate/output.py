@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import abridged
+from evalkit.files import write_text
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
 from evalkit.gate.fitting import Part, fitted
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
-from evalkit.files import write_text
 from evalkit.results.markdown import escape_controls, escaped, table
 from evalkit.results.percent import percent
 

@@ -58,7 +58,7 @@ def checked_sums(folder: Path) -> str:
 
 @contextmanager
 def unrenewed(folder: Path, sums: str) -> Iterator[None]:
-    """Raises UserError in the end where the baseline that has these ``sums`` was replaced: what was read may be of both."""
+    """Raises UserError in the end where the baseline of these ``sums`` was replaced: what was read may be of both."""
     yield
     if sums and read_sums(folder) != sums:
         raise UserError(f"{folder} was accepted anew while it was read.", "Call this again.")

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.results.columns import WHOLE_NUMBERS
 from evalkit.files import begun_folder, close, named, remove_leftovers, sync
+from evalkit.results.columns import WHOLE_NUMBERS
 from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
 from evalkit.results.setting import KEY
 

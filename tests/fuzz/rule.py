@@ -49,7 +49,7 @@ def ended(arguments: Sequence[str], seconds: float = 60) -> Ending:
     return Ending(code, out.getvalue(), err.getvalue())
 
 
-class Hang(BaseException):  # noqa: N818  (no error that anything may catch)
+class Hang(BaseException):
     """A case took longer than it may."""
 
 

@@ -9,7 +9,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from evalkit.corpora.files.opening import content_of, files_of, read_lines, refuse_foreign, without_compression
+from evalkit.corpora.files.opening import (
+    content_of,
+    files_of,
+    opened_file,
+    read_lines,
+    refuse_foreign,
+    without_compression,
+)
 from evalkit.errors import UserError, first_line
 
 Row = dict[str, Any]
@@ -173,15 +180,17 @@ def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> Pl
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if (content := content_of(file)) != "parquet":
+    with opened_file(file) as opened:
+        content = content_of(opened)
+    if content != "parquet":
         refuse_foreign(file, content)
     number = 0
     try:
-        with pq.ParquetFile(file) as opened:
-            schema = opened.schema_arrow
+        with pq.ParquetFile(file) as parquet:
+            schema = parquet.schema_arrow
             refuse_twice(file, schema.names, columns)
             wanted = [f.name for f in schema if not columns or f.name in columns or not is_apart(f.type)]
-            for batch in opened.iter_batches(PARQUET_ROWS, columns=wanted):
+            for batch in parquet.iter_batches(PARQUET_ROWS, columns=wanted):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{file} row {number}", row
