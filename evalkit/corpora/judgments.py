@@ -211,10 +211,13 @@ def columns_of(header: Sequence[str], names: Names, where: str, ignored: list[st
     needed = ("query", "document") if names.all_relevant else ("query", "document", "grade")
     if missing := [role for role in needed if role not in found]:
         names_there = abridged(", ".join(ascii(name)[:SHOWN] for name in header[:MOST_NAMES]), MOST_CHARACTERS)
-        raise UserError(f"{where}: no column of {names_there} is known as the {' or the '.join(missing)}.", WRITE + OR_NAME)
+        raise UserError(
+            f"{where}: no column of {names_there} is known as the {' or the '.join(missing)}.", WRITE + OR_NAME
+        )
     if twice := [found[role] for role in needed if list(header).count(found[role]) > 1]:
         raise UserError(f"{where}: two columns are called {ascii(twice[0])[:SHOWN]}.", "Keep one of them.")
-    ignored += [name for name in header if name and name not in found.values() and name not in ignored]
+    known = {"", *found.values(), *ignored}
+    ignored += dict.fromkeys(name for name in header if name not in known)
     return {role: found[role] for role in needed}
 
 

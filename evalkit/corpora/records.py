@@ -43,7 +43,9 @@ class Column:
         """Raises UserError where rows were read and none had this column."""
         if self.first and self.names and not self.met and not self.optional:
             where, row = self.first
-            raise UserError(f"{where} has no column '{self.names[0]}'.", abridged(did_you_mean(self.names[0], map(str, row)), 300))
+            raise UserError(
+                f"{where} has no column '{self.names[0]}'.", abridged(did_you_mean(self.names[0], map(str, row)), 300)
+            )
 
     def text(self, row: Mapping[str, Any], where: str) -> str | None:
         name, value = self.of(row, where)

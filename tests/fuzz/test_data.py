@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 
 from evalkit.corpora.files import opening
 from evalkit.errors import UserError
-from evalkit.results.reader import read_run
 from tests.fuzz.data import (
     FILE_LAYOUTS,
     LAYOUTS,
@@ -36,13 +35,12 @@ from tests.fuzz.data import (
     assert_same,
     expected,
     format_in,
-    jsonl,
     loaded,
     of_records,
     sound,
     written,
 )
-from tests.fuzz.rule import ended, fuzz, no_hang
+from tests.fuzz.rule import fuzz, no_hang
 
 CHANCE = st.integers(0, 2**32).map(random.Random)
 SECONDS = 20
@@ -163,7 +161,7 @@ def is_storable(value: Any) -> bool:
     )
 
 
-@fuzz(whole=1_500, sample=100)
+@fuzz(whole=6_000, sample=100)
 @given(
     layout=st.sampled_from(LAYOUTS),
     change=st.sampled_from(CHANGES),
@@ -199,12 +197,10 @@ def zipped(content: bytes) -> bytes:
 
 
 def zstd(content: bytes) -> bytes:
-    written = io.BytesIO()
-    with pa.CompressedOutputStream(written, "zstd") as stream:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(content)
-        stream.flush()
-        end = stream.close() or written
-    return end.getvalue()
+    return sink.getvalue().to_pybytes()
 
 
 def recoded(encoding: str) -> Callable[[bytes], bytes]:
@@ -215,11 +211,6 @@ def damaged(content: bytes) -> bytes:
     """A checksum that does not fit."""
     whole = gzip.compress(content)
     return whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:]
-
-
-def quotes_doubled(content: bytes) -> bytes:
-    """The same JSON with an id twice in an object."""
-    return content.replace(b'{"', b'{"id": "other", "_id": "x", "query_id": "y", "', 1)
 
 
 SAME: dict[str, Callable[[bytes], bytes]] = {
@@ -233,6 +224,7 @@ SAME: dict[str, Callable[[bytes], bytes]] = {
     "gzip of two parts": lambda content: gzip.compress(content[:50]) + gzip.compress(content[50:]),
     "bzip2": bz2.compress,
     "xz": lzma.compress,
+    "zstd": zstd,
 }
 UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda content: b"",
@@ -273,7 +265,11 @@ def test_a_file_that_is_written_in_another_way_reads_the_same_or_is_refused(
         files = written(rows, layout, Path(folder, "own"))
         file = files[side]
         file.write_bytes((SAME | UNREADABLE)[way](file.read_bytes()))
-        if suffix := {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz"}.get(way.partition(" ")[0]) if renamed else None:
+        if (
+            suffix := {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}.get(way.partition(" ")[0])
+            if renamed
+            else None
+        ):
             files[side] = file.rename(f"{file}{suffix}")
         found = loaded(layout, Path(folder, "own"), files)
         assert_same(found, expected(rows) if WAYS[way] else REFUSED)
@@ -328,7 +324,7 @@ LETTERS = {
 }
 
 
-@fuzz(whole=1_500, sample=100)
+@fuzz(whole=6_000, sample=100)
 @given(
     layout=st.sampled_from(FILE_LAYOUTS),
     side=st.sampled_from(SIDES),
@@ -411,7 +407,7 @@ def test_an_image_that_is_no_file_is_refused_and_not_waited_for(kind: str, tmp_p
         assert loaded("beir jsonl", tmp_path / "own", files) is REFUSED
 
 
-@pytest.mark.parametrize("layout", ["beir jsonl", "table csv"])
+@pytest.mark.parametrize("layout", ["beir jsonl"])
 def test_one_line_of_50_mb_is_one_text(layout: str, tmp_path: Path) -> None:
     rows = sound()
     rows["documents"][4]["text"] = "word " * 10_000_000
@@ -422,8 +418,9 @@ def test_one_line_of_50_mb_is_one_text(layout: str, tmp_path: Path) -> None:
     assert len(found.documents) == 12
 
 
-@pytest.mark.parametrize("layout", ["beir jsonl", "table jsonl", "table csv", "table tsv", "beir tsv"])
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(
+    ("layout", "side"), [("beir jsonl", "documents"), ("beir tsv", "qrels"), ("table csv", "qrels")]
+)
 def test_a_hundred_thousand_columns_more_change_nothing(layout: str, side: str, tmp_path: Path) -> None:
     rows = sound()
     rows[side][0] |= {f"column {number}": "" for number in range(100_000)}
@@ -457,147 +454,20 @@ def test_a_number_of_ten_thousand_digits_is_refused_or_a_text(layout: str, side:
         assert texts[0].endswith(number.decode())
 
 
-@pytest.mark.parametrize("content", [b"\n", b"{", b'{"_id": "d1", "text": "a"}\n'])
-@pytest.mark.parametrize("fold", [gzip.compress, bz2.compress, lzma.compress, zstd])
+@pytest.mark.parametrize(
+    ("fold", "content"),
+    [(gzip.compress, b"\n"), (gzip.compress, b'{"_id": "d1", "text": "a"}\n')]
+    + [(fold, b"{") for fold in (gzip.compress, bz2.compress, lzma.compress, zstd)],
+)
 def test_what_unfolds_to_far_more_than_it_is_is_not_read_to_its_end(
     content: bytes, fold: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "FEW_BYTES", 2**20)
-    monkeypatch.setattr(opening, "MOST_LINE_BYTES", 2**20)
+    monkeypatch.setattr(opening, "FEW_BYTES", 2**17)
+    monkeypatch.setattr(opening, "MOST_LINE_BYTES", 2**17)
     file = tmp_path / "corpus.jsonl"
-    file.write_bytes(fold(content * (16 * 2**20 // len(content))))
+    file.write_bytes(fold(content * (2**22 // len(content))))
     read = 0
-    with pytest.raises(UserError, match="unfolds to more than 200 times its size|is longer than 1,048,576 bytes"):
+    with pytest.raises(UserError, match="unfolds to more than 200 times its size|is longer than 131,072 bytes"):
         for _, line in opening.read_lines(file):
             read += len(line)
-    assert read <= 2**20
-
-
-MARKDOWN = "# Pumps\n\nHow a pump works.\n\n```\n# no heading\n```\n\n## Priming\n\nFill it *first*. Größe\n"
-HTML = """<!doctype html><html><head><title>Valves &amp; seats</title><style>p {color: red}</style></head><body>
-<h1>Valves</h1><p>A valve <b>closes</b> a pipe. <script>alert("no")</script><h2>Grinding</h2><p>Use paste.</p>"""
-PAGES = {"notes.txt": "Grease the bearing every year. ü\n\n" * 5, "pump.md": MARKDOWN, "sub/valve.html": HTML}
-HTML_JUNK = (
-    *(
-        b"<div>" * 50_000,
-        b"<b" * 20_000,
-        b"<!--",
-        b"<![CDATA[",
-        b"&#x110000;",
-        b"&#0;",
-        b"&" * 5_000,
-        b"</body>",
-        b"<?",
-        b"<!",
-    ),
-    *(
-        b"> " * 20_000,
-        b"[" * 5_000,
-        b"- " * 3_000,
-        b"```",
-        b"|" * 5_000,
-        b"\\" * 5_000,
-        b"*" * 5_000,
-        b"# \n",
-        b"\r",
-        b"\0",
-    ),
-)
-
-
-@fuzz(whole=800, sample=40)
-@given(
-    name=st.sampled_from(list(PAGES)),
-    size=st.sampled_from((None, 1, 7, 60)),
-    headings=st.booleans(),
-    times=st.sampled_from((1, 1, 4)),
-    chance=CHANCE,
-)
-def test_a_folder_of_any_pages_becomes_a_corpus_of_what_they_say(
-    name: str, size: int | None, headings: bool, times: int, chance: random.Random
-) -> None:
-    pytest.importorskip("bs4")
-    pytest.importorskip("semantic_text_splitter")
-    with TemporaryDirectory() as temporary:
-        source, made = Path(temporary, "source"), Path(temporary, "made")
-        (source / "sub").mkdir(parents=True)
-        for page, text in PAGES.items():
-            (source / page).write_text(text)
-        content = PAGES[name].encode()
-        for _ in range(times):
-            at = chance.randrange(len(content))
-            content = (
-                spoilt(content, chance)
-                if chance.random() < 0.5
-                else content[:at] + chance.choice(HTML_JUNK) + content[at:]
-            ) or b"x"
-        (source / name).write_bytes(content)
-        words = ["new-corpus", str(source), f"output_dir={made}", f"headings={str(headings).lower()}"]
-        ending = ended([*words, *([f"chunk_characters={size}"] if size else [])])
-        ending.assert_told()
-        if ending.code:
-            return
-        documents = [json.loads(line) for line in (made / "corpus.jsonl").read_text().split("\n")[:-1]]
-        ids = [document["_id"] for document in documents]
-        assert len(set(ids)) == len(ids)
-        texts = {
-            page: [document["text"] for document in documents if document["_id"].partition("#")[0] == page]
-            for page in PAGES
-        }
-        assert sorted(texts) == sorted(PAGES)
-        for page in {"notes.txt", "pump.md"}:
-            said = (source / page).read_bytes().decode("utf-8-sig", "replace")
-            assert "".join("".join(texts[page]).split()) == "".join(said.split())
-        if size is None and name != "sub/valve.html":
-            assert texts["sub/valve.html"] == ["Valves\nA valve\ncloses\na pipe.\nGrinding\nUse paste."]
-        asked = [json.loads(line) for line in (made / "queries.jsonl").read_text().split("\n")[:-1]]
-        judged_pairs = [line.split("\t") for line in (made / "qrels" / "test.tsv").read_text().split("\n")[1:-1]]
-        assert [query["_id"] for query in asked] == [query for query, _, _ in judged_pairs]
-        assert {document for _, document, _ in judged_pairs} <= set(ids)
-
-
-@fuzz(whole=60, sample=2)
-@given(layout=st.sampled_from(("beir tsv", "beir jsonl")), change=st.sampled_from(CHANGES), chance=CHANCE)
-def test_a_run_of_changed_rows_has_the_figures_of_the_corpus_that_they_are(
-    layout: str, change: Callable[..., None], chance: random.Random
-) -> None:
-    rows = sound()
-    change(rows, chance, STRINGS if layout == "beir tsv" else VALUES)
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        if all(rows.values()):
-            written(rows, layout, folder / "own")
-            figures = run_of(folder / "own", folder)
-            corpus = expected(rows)
-            assert (figures is REFUSED) == (corpus is REFUSED)
-            if corpus is not REFUSED:
-                written(rows_of(corpus), "beir jsonl", folder / "again" / "own")
-                assert run_of(folder / "again" / "own", folder / "again") == figures
-
-
-def rows_of(corpus: Any) -> Rows:
-    documents = [
-        *zip(corpus.documents.ids, corpus.documents.texts, strict=True),
-        *((e, "") for e in corpus.empty_documents),
-    ]
-    return {
-        "documents": [{"id": id_, "text": text} for id_, text in documents],
-        "queries": [{"id": q, "text": t} for q, t in zip(corpus.queries.ids, corpus.queries.texts, strict=True)],
-        "qrels": [
-            {"query_id": query, "document_id": document, "score": grade}
-            for query, grades in corpus.qrels.items()
-            for document, grade in grades.items()
-        ],
-    }
-
-
-def run_of(corpus: Path, folder: Path) -> dict[str, object] | None:
-    """The figures and the fingerprint of a run of BM25, or REFUSED."""
-    words = ["model=bm25", "corpus=beir", f"corpus.beir.path={corpus}", f"results_dir={folder / 'results'}"]
-    quick = ["top_k=10", "measures=[nDCG@10,R@10]", "runtime.latency_calls=1", "at_workload_seconds=0"]
-    ending = ended([*words, *quick])
-    ending.assert_told()
-    if ending.code:
-        return REFUSED
-    (point,) = read_run(Path(ending.out.strip())).about["points"]
-    return {name: point[name] for name in ("nDCG@10", "R@10", "corpus_fingerprint", "queries")}
+    assert read <= max(2**17, 200 * file.stat().st_size) < 2**22

@@ -11,7 +11,7 @@ import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -151,7 +151,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         if named and found != named and found not in REFUSED:
             raise UserError(f"{path} is not a {named} file.", f"Fetch it again, or drop {path.suffix} from its name.")
         refuse_foreign(path, found)
-        with UNFOLDED[found](file) if found in UNFOLDED else nullcontext(file) as content:
+        if found not in UNFOLDED:
+            yield file
+            return
+        with io.BufferedReader(UNFOLDED[found](file)) as content:  # whose lines are found far quicker
             yield content
 
 
@@ -191,7 +194,7 @@ def refuse_foreign(path: Path, content: str) -> None:
 def of_zstd(file: IO[bytes]) -> Any:
     import pyarrow as pa
 
-    return io.BufferedReader(pa.input_stream(file, compression="zstd"))
+    return pa.input_stream(file, compression="zstd")
 
 
 UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {

@@ -111,7 +111,9 @@ def refuse_unnamed(file: Path, names: Sequence[str], columns: Sequence[str]) -> 
 def refuse_twice(file: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     """Raises UserError where one of ``columns`` (any, where none is given) stands twice among a header's ``names``."""
     if twice := [name for name in columns or names if names.count(name) > 1 and name]:
-        raise UserError(f"{file} has two columns '{abridged(twice[0], SHOWN)}'.", "Keep one of them, or name them apart.")
+        raise UserError(
+            f"{file} has two columns '{abridged(twice[0], SHOWN)}'.", "Keep one of them, or name them apart."
+        )
 
 
 def delimiter_of(header: str) -> str:
