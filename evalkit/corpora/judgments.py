@@ -56,7 +56,8 @@ def collect(judgments: Iterable[Judgment]) -> dict[str, dict[str, int]]:
         first = places.setdefault(query, {}).setdefault(document, where)
         if known != grade:
             raise UserError(
-                f"{where} judges {quoted(document)} for {quoted(query)} with {grade}, {shortened(first, where)} with {known}.",
+                f"{where} judges {quoted(document)} for {quoted(query)} with {grade}, "
+                f"{shortened(first, where)} with {known}.",
                 "Keep one of them.",
             )
     return qrels

@@ -13,6 +13,7 @@ import re
 import socket
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,7 +51,7 @@ STRINGS = (
     *("1_0", "1,5", "0x1", "inf", "[1]", "{}", '"', '""', 'a "quoted" word', "a,b;c|d", "a\u2028b", "a\x85b", "a\x0bb"),
     *("\u202eabc", "🙂", "e\u0301", "x" * 50_000, "#", "# no comment", "a\x00b", "\x00", "\ufeff", "１", "9" * 5_000),
 )
-VALUES = (
+VALUES: tuple[Any, ...] = (
     *STRINGS,
     *(None, True, False, 0, 1, -1, 101, 10**30, 2**53, 2.0**53, 2.0**60, 0.5, 1.0, -0.0, 1e300, 5e-324),
     *(float("nan"), float("inf"), [], ["a"], {}, {"en": "a"}, "\ud83d", "\ude42\ud83d", "\ud83d\ude42", "a\nb", "a\rb"),
@@ -367,6 +368,10 @@ def folder_with_a_pipe(path: Path) -> None:
     os.mkfifo(path / f"part-0{path.suffix}")
 
 
+def link_to(target: str, path: Path) -> None:
+    path.symlink_to(target)
+
+
 def two_links(path: Path) -> None:
     path.symlink_to("other-link")
     path.with_name("other-link").symlink_to(path.name)
@@ -380,7 +385,7 @@ NO_FILES: dict[str, Callable[[Path], object]] = {
     "a link to itself": lambda path: path.symlink_to(path.name),
     "links in a circle": two_links,
     "a link to nothing": lambda path: path.symlink_to("nothing"),
-    **{f"a link to {device}": lambda path, to=device: path.symlink_to(to) for device in ("/dev/zero", "/dev/null")},
+    **{f"a link to {device}": partial(link_to, device) for device in ("/dev/zero", "/dev/null")},
     "a link to a terminal": lambda path: path.symlink_to("/dev/tty"),
     "a link to its folder": lambda path: path.symlink_to("."),
 }
@@ -467,7 +472,7 @@ def test_what_unfolds_to_far_more_than_it_is_is_not_read_to_its_end(
     file = tmp_path / "corpus.jsonl"
     file.write_bytes(fold(content * (2**22 // len(content))))
     read = 0
-    with pytest.raises(UserError, match="unfolds to more than 200 times its size|is longer than 131,072 bytes"):
+    with pytest.raises(UserError, match=r"unfolds to more than 200 times its size|is longer than 131,072 bytes"):  # noqa: PT012
         for _, line in opening.read_lines(file):
             read += len(line)
     assert read <= max(2**17, 200 * file.stat().st_size) < 2**22
