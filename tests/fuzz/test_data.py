@@ -162,7 +162,7 @@ def is_storable(value: Any) -> bool:
     )
 
 
-@fuzz(whole=6_000, sample=100)
+@fuzz(whole=6_000, sample=40)
 @given(
     layout=st.sampled_from(LAYOUTS),
     change=st.sampled_from(CHANGES),
@@ -254,7 +254,7 @@ WAYS = {**dict.fromkeys(SAME, True), **dict.fromkeys(UNREADABLE, False)}
 LINES = tuple(layout for layout in FILE_LAYOUTS if layout != "table parquet")
 
 
-@fuzz(whole=2_000, sample=60)
+@fuzz(whole=2_000, sample=30)
 @given(
     layout=st.sampled_from(LINES), side=st.sampled_from(SIDES), way=st.sampled_from(list(WAYS)), renamed=st.booleans()
 )
@@ -325,7 +325,7 @@ LETTERS = {
 }
 
 
-@fuzz(whole=6_000, sample=100)
+@fuzz(whole=6_000, sample=40)
 @given(
     layout=st.sampled_from(FILE_LAYOUTS),
     side=st.sampled_from(SIDES),
