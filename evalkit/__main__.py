@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 
 from evalkit.commands.door import check_surroundings, exit_code
+from evalkit.commands.interrupts import INTERRUPTED, leave
 from evalkit.commands.streams import take_streams
 from evalkit.errors import UserError, did_you_mean
 
@@ -24,10 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     Without ``arguments`` it is the process's own command, whose standard streams it takes over.
     """
-    if arguments is None:
-        take_streams()
-    given = sys.argv[1:] if arguments is None else arguments
-    return exit_code(lambda: dispatch(given), given)
+    if arguments is not None:
+        return exit_code(lambda: dispatch(arguments), arguments)
+    take_streams()
+    code = exit_code(lambda: dispatch(sys.argv[1:]), sys.argv[1:])
+    return leave(code) if code in INTERRUPTED else code
 
 
 def dispatch(arguments: list[str]) -> int:

@@ -28,6 +28,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("addresses", "addresses as they are shown and kept: without user, password or secrets of a query"),
         room("errors", "mistakes and other lines for the terminal; a missing package names its extra"),
         room("arrays", "array types, unit vectors, cosines"),
+        room("files", "files and folders that are whole or not there, and what kills left of them"),
         room("retry_after", "how long a server asks to wait"),
     ),
     (
@@ -76,7 +77,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns config_shape exports files markdown model_parts percent provenance reader "
+            "baselines canaries columns config_shape exports markdown model_parts percent provenance reader "
             "readme record secrets setting shape table table_shape version1 writer",
         ),
     ),
@@ -129,7 +130,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "commands",
             "the front door is __main__.py; one file per command, words split once in arguments.py",
-            "arguments baseline door export faults gate help new_corpus progress report run store streams sweep",
+            "arguments baseline door export faults gate help "
+            "interrupts new_corpus progress report run store streams sweep",
         ),
     ),
 )

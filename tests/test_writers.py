@@ -66,7 +66,6 @@ WRITES_FILES = {  # module → what keeps foreign words from being more than wor
     "reports/views/files.py": "HTML and Markdown by media, CSV of media.csv_cell, SVG of media.one_line",
     "results/baselines.py": "sums and names of evalkit's own files",
     "results/exports.py": "JSON, and lines of media.is_trec_field",
-    "results/files.py": "what it is given",
     "results/readme.py": "evalkit's own README",
     "results/writer.py": "JSON and Parquet",
     "scaling/kept.py": "JSON",

@@ -17,6 +17,7 @@ def main(arguments: list[str]) -> int:
     """Write the baseline, and as the last line of stdout its folder."""
     from evalkit.results.baselines import TABLES, accept
     from evalkit.results.reader import BASELINES, find_run
+    from evalkit.results.writer import remove_unfinished
 
     words = split("baseline", arguments)
     verb, runs = words.names[:1], words.names[1:]
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> int:
     is_plain = bool(config.name) and config.name.isprintable() and not config.name.startswith(".")
     if not is_plain or Path(config.name).name != config.name:
         raise UserError(f"name={config.name} is no folder name.", "Give a plain name, as in name=main.")
+    remove_unfinished(Path(config.results_dir))
     run = finished(find_run(config.run, Path(config.results_dir)))
     for name in TABLES:
         run.table(name)  # which raises UserError where it is damaged, or no table at all

@@ -7,9 +7,10 @@ from contextlib import suppress
 from errno import EEXIST
 from pathlib import Path
 
+from evalkit.commands.interrupts import Interrupt, interrupts, received
 from evalkit.errors import StoppedAsAskedError, UserError, first_line, printable
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT = 2
 WORDS_OF = {EEXIST: "there is a file where a folder was to be made"}  # where the system's own words mislead
 UTF8_HINT = "Set PYTHONUTF8=1, or a locale of UTF-8 as LC_ALL=C.UTF-8."
 
@@ -17,29 +18,32 @@ UTF8_HINT = "Set PYTHONUTF8=1, or a locale of UTF-8 as LC_ALL=C.UTF-8."
 def exit_code(call: Callable[[], int], arguments: Sequence[str] = ()) -> int:
     """``call``'s exit code, or that of the error that ended it, which is told on stderr.
 
-    0 stopped as asked, 2 what its user can mend or the system refused, 130 Ctrl-C, 70 a fault of evalkit's own.
+    0 stopped as asked, 2 what its user can mend or the system refused, 70 a fault of evalkit's own, 130 Ctrl-C, 143
+    SIGTERM, 129 SIGHUP.
     """
     try:
-        try:
-            code = call()
-            sys.stdout.flush()
-        except BaseException as error:
-            return code_of(error, arguments)
-        return code
+        with received():
+            try:
+                code = call()
+                sys.stdout.flush()
+            except BaseException as error:
+                return code_of(error, arguments)
+            return code
     except KeyboardInterrupt:  # again, while the first was told
-        return INTERRUPTED
+        return Interrupt.exit_code
 
 
 def code_of(error: BaseException, arguments: Sequence[str]) -> int:
     """Tell ``error`` on stderr and give its exit code."""
     hint = " ".join(getattr(error, "__notes__", ()))
+    interrupt = interrupts.behind(error)
+    if interrupt and not (isinstance(error, SystemExit) and error.code == interrupt.exit_code):  # else it is told
+        return fail(f"interrupted{interrupt.by}", interrupt.exit_code, hint)
     match error:
         case StoppedAsAskedError():
             return fail(str(error), 0)
         case UserError():
             return fail(error.problem, BAD_INPUT, error.hint)
-        case KeyboardInterrupt():
-            return fail("interrupted", INTERRUPTED)
         case SystemExit(code=int() | None as code):  # Hydra's, where it has printed all that was asked for
             return code or 0
         case MemoryError():

@@ -14,6 +14,7 @@ def main(arguments: list[str]) -> int:
     """Write the exports, and as the last line of stdout the folder that holds them."""
     from evalkit.results.exports import EXPORTERS
     from evalkit.results.reader import find_run
+    from evalkit.results.writer import remove_unfinished
 
     words = split("export", arguments)
     if len(words.names) > 1:
@@ -24,6 +25,7 @@ def main(arguments: list[str]) -> int:
     for name in config.formats:
         if name not in EXPORTERS:
             raise UserError(f"there is no export format '{name}'.", did_you_mean(name, EXPORTERS))
+    remove_unfinished(Path(config.results_dir))
     run = find_run(config.run, Path(config.results_dir))
     folder = Path(config.output_dir) if config.output_dir else exports_of(run.folder)
     for name in config.formats:

@@ -31,12 +31,14 @@ def main(arguments: list[str]) -> int:
     from evalkit.gate.output import headline, write_files
     from evalkit.gate.pairing import NotComparableError
     from evalkit.results.reader import find_run
+    from evalkit.results.writer import remove_unfinished
 
     words = split("gate", arguments)
     refuse_names("gate", words.names)
     of_gate, of_run = by_config(words)
     config: GateConfig = compose("gate", of_gate)
     results_dir = Path(config.results_dir)
+    remove_unfinished(results_dir)
     baseline = finished(find_run(config.baseline, results_dir))
     if config.candidate is not None and of_run:
         raise UserError(f"{of_run[-1]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
@@ -116,9 +118,9 @@ def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     from evalkit.commands.run import evaluate_config
     from evalkit.results.reader import read_run
 
-    folder, interrupted = evaluate_config(replace(config, results_dir=str(results_dir)))
-    if interrupted:
-        raise KeyboardInterrupt
+    folder, interrupt = evaluate_config(replace(config, results_dir=str(results_dir)))
+    if interrupt:
+        raise interrupt
     return read_run(folder)
 
 

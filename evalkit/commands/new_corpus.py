@@ -9,6 +9,8 @@ from evalkit.config import NewCorpusConfig
 from evalkit.config.compose import compose
 from evalkit.errors import UserError, require, say
 
+SHOWN = 3
+NOT_READ = "links, pipes or devices were not read"
 NEXT = """\
 evalkit: ask what your users ask: a line {"_id": "q1", "text": "…"} for each question in queries.jsonl,
          and a line "q1<tab>document id<tab>1" for each document that answers it in qrels/test.tsv.
@@ -31,6 +33,9 @@ def main(arguments: list[str]) -> int:
     folder = Path(config.output_dir) if config.output_dir else Path("data") / source.resolve().name
     made = make_corpus(source, folder, config.chunk_characters, config.headings)
     say(f"evalkit: {made.files:,} files, {made.documents:,} documents, {made.queries:,} questions")
+    if made.passed_over:
+        shown = ", ".join(map(str, made.passed_over[:SHOWN])) + (", …" if len(made.passed_over) > SHOWN else "")
+        say(f"evalkit: {len(made.passed_over):,} {NOT_READ}: {shown}")
     for finding in made.findings:
         say(f"evalkit: {finding}")
     if not made.queries:

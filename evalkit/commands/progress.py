@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from evalkit.commands.interrupts import interrupts
 from evalkit.encoders import Advance
 from evalkit.errors import printable
 
@@ -57,6 +58,7 @@ class ProgressBars:
         started = time.monotonic()
 
         def advance(n: int) -> None:
+            interrupts.check()
             self.progress.advance(task, n)
             if not self.quiet and not self.progress.live.is_started and time.monotonic() - started > PATIENCE_S:
                 self.progress.start()

@@ -14,10 +14,12 @@ def main(arguments: list[str]) -> int:
     """Write index.html, .md, .csv and .svg, say the answer, and as the last line of stdout name the page."""
     from evalkit.reports.data.report import make_report
     from evalkit.reports.views.files import write_files
+    from evalkit.results.writer import remove_unfinished
 
     words = split("report", arguments)
     listed = ",".join(map(quoted, words.names))
     config: ReportConfig = compose("report", words.settings + [f"runs=[{listed}]"] * bool(words.names))
+    remove_unfinished(Path(config.results_dir))
     report = make_report(config)
     page = write_files(report, Path(config.reports_dir))
     for problem in report.gathered.problems:

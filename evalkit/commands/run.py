@@ -13,7 +13,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from evalkit.commands.arguments import HYDRA_FLAGS, SWEEPS, refuse_names, split
-from evalkit.commands.door import INTERRUPTED, exit_code, fail
+from evalkit.commands.door import exit_code, fail
+from evalkit.commands.interrupts import Interrupt, interrupts
 from evalkit.commands.streams import name_path
 from evalkit.commands.sweep import check_sweep
 from evalkit.config import RunConfig
@@ -58,9 +59,11 @@ def evaluate_and_write(composed: DictConfig) -> int:
     with readable_config_errors(overrides):
         config = with_code_of(typed(composed, RunConfig), folders_named(call.runtime.config_sources))
     config = fitted(config, overrides, is_sweep=call.mode == RunMode.MULTIRUN)
-    folder, interrupted = evaluate_config(config)
+    folder, interrupt = evaluate_config(config)
     name_path(folder)
-    return fail("interrupted; the finished points are kept", INTERRUPTED) if interrupted else 0
+    if interrupt:
+        return fail(f"interrupted{interrupt.by}; the finished points are kept", interrupt.exit_code)
+    return 0
 
 
 def folders_named(sources: Iterable[Any]) -> list[Path]:
@@ -69,35 +72,38 @@ def folders_named(sources: Iterable[Any]) -> list[Path]:
     return [Path(path.removeprefix("file://")) for path in own]
 
 
-def evaluate_config(config: RunConfig) -> tuple[Path, bool]:
-    """Evaluate, write and show one run: its folder, and whether Ctrl-C ended it after some points were finished."""
+def evaluate_config(config: RunConfig) -> tuple[Path, Interrupt | None]:
+    """Evaluate, write and show one run: its folder, and what interrupted it after some points were finished."""
     from evalkit.commands.progress import ProgressBars
     from evalkit.pipeline import evaluate
     from evalkit.results.writer import RunWriter
 
     started = datetime.now(UTC)
     results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
-    interrupted = False
+    interrupt = None
     with saying_what_is_kept(), RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts) as writer:
         try:
             with ProgressBars() as progress, closing(evaluate(config, progress)) as records:
                 for record in records:
-                    writer.add(record)
-        except KeyboardInterrupt:
-            if not writer.points:
+                    with interrupts.deferred():
+                        writer.add(record)
+                    interrupts.check()
+        except BaseException as error:
+            interrupt = interrupts.behind(error)
+            if interrupt is None or not writer.points:
                 raise
-            interrupted = True
-        folder = writer.finish(about(config, started, interrupted))
-        show(writer, config)
-    return folder, interrupted
+        with interrupts.deferred():
+            folder = writer.finish(about(config, started, interrupt is not None))
+            show(writer, config)
+    return folder, interrupt or interrupts.first
 
 
 @contextmanager
 def saying_what_is_kept() -> Iterator[None]:
-    """Let what the system refuses within a run be told with what it leaves to the next one."""
+    """Let what ends a run without a result be told with what it leaves to the next one."""
     try:
         yield
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, KeyboardInterrupt) as error:
         error.add_note("What was encoded before is kept.")
         raise
 

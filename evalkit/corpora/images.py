@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from evalkit.corpora.files.opening import opened_file
 from evalkit.errors import UserError
 
 
@@ -20,9 +21,13 @@ class Image(str):
         import PIL.Image
 
         try:
-            with PIL.Image.open(file), file.open("rb") as opened:
+            with opened_file(file) as opened:
+                with PIL.Image.open(opened):
+                    opened.seek(0)
                 made = super().__new__(cls, f"image sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}")
-        except (OSError, PIL.Image.DecompressionBombError) as error:
+        except UserError as error:
+            raise UserError(f"{where}: {error.problem}", error.hint) from None
+        except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
             reason = "does not exist" if isinstance(error, FileNotFoundError) else "is no image that can be read"
             raise UserError(f"{where}: {file} {reason}.") from None
         made.file = file
@@ -33,7 +38,7 @@ class Image(str):
         import PIL.Image
 
         try:
-            with PIL.Image.open(self.file) as opened:
-                return opened.convert("RGB")
+            with opened_file(self.file) as file, PIL.Image.open(file) as image:
+                return image.convert("RGB")
         except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
             raise UserError(f"{self.file} is no image that can be read: {error}.") from None

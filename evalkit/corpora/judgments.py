@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from evalkit.corpora.files.cells import grade_of, id_of
 from evalkit.corpora.files.opening import files_of, read_lines
 from evalkit.corpora.files.rows import delimiter_of, format_of, read_rows
-from evalkit.errors import UserError
+from evalkit.errors import UserError, abridged
 
 ROLES: dict[str, Sequence[str]] = {  # the names of each column without case, quotes and separators, the surest first
     "query": ("queryid", "qid", "topicid", "topic", "query", "q"),
@@ -20,7 +20,7 @@ ROLES: dict[str, Sequence[str]] = {  # the names of each column without case, qu
 WRITE = "Write query-id, corpus-id, score with tabs between and these names above, or TREC's query 0 document grade."
 OR_NAME = " Or say what a table calls them: qrels_query, qrels_document, qrels_score."
 IN_ORDER = {role: role for role in ROLES}
-SHOWN = 80
+SHOWN, MOST_NAMES, MOST_CHARACTERS = 80, 12, 300
 
 
 class Judgment(NamedTuple):
@@ -56,10 +56,15 @@ def collect(judgments: Iterable[Judgment]) -> dict[str, dict[str, int]]:
         first = places.setdefault(query, {}).setdefault(document, where)
         if known != grade:
             raise UserError(
-                f"{where} judges {document!r} for {query!r} with {grade}, {shortened(first, where)} with {known}.",
+                f"{where} judges {quoted(document)} for {quoted(query)} with {grade}, "
+                f"{shortened(first, where)} with {known}.",
                 "Keep one of them.",
             )
     return qrels
+
+
+def quoted(id_: str) -> str:
+    return abridged(repr(id_), SHOWN)
 
 
 def shortened(first: str, where: str) -> str:
@@ -206,11 +211,14 @@ def columns_of(header: Sequence[str], names: Names, where: str, ignored: list[st
         found.pop("grade", None)
     needed = ("query", "document") if names.all_relevant else ("query", "document", "grade")
     if missing := [role for role in needed if role not in found]:
-        quoted = ", ".join(ascii(name)[:SHOWN] for name in header)
-        raise UserError(f"{where}: no column of {quoted} is known as the {' or the '.join(missing)}.", WRITE + OR_NAME)
+        names_there = abridged(", ".join(ascii(name)[:SHOWN] for name in header[:MOST_NAMES]), MOST_CHARACTERS)
+        raise UserError(
+            f"{where}: no column of {names_there} is known as the {' or the '.join(missing)}.", WRITE + OR_NAME
+        )
     if twice := [found[role] for role in needed if list(header).count(found[role]) > 1]:
         raise UserError(f"{where}: two columns are called {ascii(twice[0])[:SHOWN]}.", "Keep one of them.")
-    ignored += [name for name in header if name and name not in found.values() and name not in ignored]
+    known = {"", *found.values(), *ignored}
+    ignored += dict.fromkeys(name for name in header if name not in known)
     return {role: found[role] for role in needed}
 
 

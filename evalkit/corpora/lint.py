@@ -8,8 +8,9 @@ import numpy as np
 from evalkit.corpora.digests import digests
 from evalkit.corpora.meeting import LARGE_SHARE, likely_cause
 from evalkit.corpora.texts import Texts
+from evalkit.errors import abridged
 
-EXAMPLES = 3
+EXAMPLES, MOST_CHARACTERS = 3, 80  # of an id
 HEADING = "heading:"  # ids of questions that new-corpus made of headings begin with it
 
 
@@ -28,7 +29,7 @@ class Finding:
         return self.count / self.total if self.total else 0.0
 
     def __str__(self) -> str:
-        shown = ", ".join(ascii(e) if e.isascii() else f"'{e}'" for e in self.examples)
+        shown = ", ".join(abridged(ascii(e) if e.isascii() else f"'{e}'", MOST_CHARACTERS) for e in self.examples)
         more = ", …" if self.count > len(self.examples) else ""
         ids = f" ({shown}{more})" if shown else ""
         return f"{self.count:,} of {self.total:,} {self.message}{ids}"

@@ -4,9 +4,9 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, abridged
 
-SHOWN = 3
+SHOWN, MOST_CHARACTERS = 3, 60  # of an id
 LOOKED_AT = 1000
 LARGE_SHARE = 0.2
 SWAPPED = "their columns: queries stand where documents should, and documents where queries should"
@@ -61,4 +61,4 @@ def are_mostly(ids: Collection[str], known: Collection[str]) -> bool:
 
 def shown(ids: Iterable[str]) -> str:
     """The first few, written so that every difference is seen."""
-    return ", ".join(ascii(id_) for id_ in islice(ids, SHOWN))
+    return ", ".join(abridged(ascii(id_), MOST_CHARACTERS) for id_ in islice(ids, SHOWN))

@@ -1,6 +1,7 @@
 """A BEIR folder from a user's own text files, whole or in chunks, with questions to fill in."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,10 +10,13 @@ from pathlib import Path
 from evalkit.corpora.beir import read_documents, read_qrels, read_queries
 from evalkit.corpora.corpus import first_of_each_id
 from evalkit.corpora.files.cells import whole_characters
-from evalkit.corpora.lint import HEADING, Finding, lint
+from evalkit.corpora.files.opening import content_of, opened_file, refuse_foreign
+from evalkit.corpora.lint import HEADING, Finding, finding, lint
 from evalkit.corpora.texts import TextFile
 from evalkit.errors import UserError
+from evalkit.files import write_text
 
+NOT_UTF8 = "files are not UTF-8; what could not be read became U+FFFD"
 QRELS_HEADER = "query-id\tcorpus-id\tscore"
 
 
@@ -27,12 +31,13 @@ class Page:
 
 @dataclass(frozen=True)
 class Made:
-    """How many files, documents and questions the folder has now, and what its lint says."""
+    """How many files, documents and questions the folder has now, what its lint says, and what was not read."""
 
     files: int
     documents: int
     queries: int
     findings: tuple[Finding, ...]
+    passed_over: tuple[Path, ...]
 
 
 def plain(text: str, name: str) -> Page:
@@ -69,20 +74,25 @@ def make_corpus(source: Path, folder: Path, chunk_characters: int | None, with_h
     """Write corpus.jsonl anew into ``folder``; queries and judgments that are there stay, else they begin empty.
 
     A document's id is its path below ``source``, with ``#1``, ``#2`` … behind it where it is one of several chunks.
-    ``with_headings`` makes each heading a question for its own document, where there are none yet. Raises UserError
-    where ``source`` holds no text.
+    ``with_headings`` makes each heading a question for its own document, where there are none yet. What a call that was
+    killed has left unwritten, the next one writes. Raises UserError where ``source`` holds no text.
     """
-    files = text_files(source)
-    documents = [document for file in files for document in documents_of(file, source, chunk_characters)]
+    files, passed_over = text_files(source)
+    not_utf8: list[str] = []
+    documents = [document for file in files for document in documents_of(file, source, chunk_characters, not_utf8)]
+    known_items = {f"{HEADING}{d['_id']}:{i}": (h, d["_id"]) for d, hs in documents for i, h in enumerate(hs, 1)}
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
     write_lines(folder / "corpus.jsonl", [json.dumps(d, ensure_ascii=False) for d, _ in documents])
     queries, qrels = folder / "queries.jsonl", folder / "qrels" / "test.tsv"
-    if not queries.exists() and not qrels.exists():
-        asked = [(f"{HEADING}{d['_id']}:{i}", h, d["_id"]) for d, hs in documents for i, h in enumerate(hs, 1)]
-        asked = asked if with_headings else []
-        write_lines(queries, [json.dumps({"_id": q, "text": h}, ensure_ascii=False) for q, h, _ in asked])
-        write_lines(qrels, [QRELS_HEADER, *(f"{q}\t{d}\t1" for q, _, d in asked)])
-    return Made(len(files), len(documents), *checked(folder))
+    if not queries.exists():
+        asked = known_items if with_headings and not qrels.exists() else {}
+        write_lines(queries, [json.dumps({"_id": q, "text": h}, ensure_ascii=False) for q, (h, _) in asked.items()])
+    if not qrels.exists():
+        ids = [id_ for id_, _ in read_queries(queries) if id_ in known_items]
+        write_lines(qrels, [QRELS_HEADER, *(f"{q}\t{known_items[q][1]}\t1" for q in ids)])
+    count, findings = checked(folder)
+    replaced = [finding("not_utf8", not_utf8, len(files), NOT_UTF8)] if not_utf8 else []
+    return Made(len(files), len(documents), count, (*replaced, *findings), passed_over)
 
 
 def checked(folder: Path) -> tuple[int, tuple[Finding, ...]]:
@@ -93,33 +103,72 @@ def checked(folder: Path) -> tuple[int, tuple[Finding, ...]]:
     return len(queries), tuple(lint(documents, queries, qrels, repeated, [], empty))
 
 
-def text_files(source: Path) -> list[Path]:
-    """Every file of a known kind below ``source``, hidden ones left out, in the order of their paths."""
+def text_files(source: Path) -> tuple[list[Path], tuple[Path, ...]]:
+    """Every file of a known kind below ``source``, hidden ones left out, in the order of their paths; and what is
+    passed over: links to folders, links that lead out of ``source`` or to nothing, and pipes, devices and sockets.
+    """
     if not source.is_dir():
         raise UserError(f"{source} is no folder.", "Give the folder that holds your documents.")
-    found = [
-        file
-        for file in sorted(source.rglob("*"))
-        if file.suffix.lower() in READERS
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(source).parts)
-    ]
-    if not found:
+    root = source.resolve()
+    files: list[Path] = []
+    passed_over: list[Path] = []
+    for path in all_below(source):
+        is_text = path.suffix.lower() in READERS
+        if is_text and is_file_within(path, root):
+            files.append(path)
+        elif path.is_symlink() if path.is_dir() else is_text:
+            passed_over.append(path)
+    if not files:
         raise UserError(f"{source} holds no {', '.join(READERS)} file.", "Other kinds have to be converted first.")
-    return found
+    return files, tuple(passed_over)
+
+
+def all_below(source: Path) -> list[Path]:
+    """Every path below ``source`` in order, without hidden ones and what lies behind a link."""
+    below = [Path(folder, name) for folder, folders, files in os.walk(source) for name in (*folders, *files)]
+    return sorted(path for path in below if not any(part.startswith(".") for part in path.relative_to(source).parts))
+
+
+def is_file_within(path: Path, folder: Path) -> bool:
+    """Whether ``path`` is a file, or a link to one below ``folder`` (which has no links in it)."""
+    try:
+        return path.is_file() and (not path.is_symlink() or path.resolve(strict=True).is_relative_to(folder))
+    except (OSError, RuntimeError):  # links in a circle
+        return False
 
 
 def documents_of(
-    file: Path, source: Path, chunk_characters: int | None
+    file: Path, source: Path, chunk_characters: int | None, not_utf8: list[str]
 ) -> Iterator[tuple[dict[str, str], Sequence[str]]]:
-    """The documents of one file (``_id``, ``title``, ``text``), each with the headings in it."""
-    page = READERS[file.suffix.lower()](file.read_text(encoding="utf-8", errors="replace"), file.stem)
+    """The documents of one file (``_id``, ``title``, ``text``), each with the headings in it.
+
+    ``not_utf8`` is given the name of a file in which bytes were replaced by U+FFFD.
+    """
     name = file.relative_to(source).as_posix().replace("\t", " ").replace("\n", " ")
+    content = content_in(file, name, not_utf8)
+    try:
+        page = READERS[file.suffix.lower()](content, file.stem)
+    except RecursionError:
+        raise UserError(f"{file} is nested too deeply to be read.", "Take it out of the folder.") from None
     parts = [page.text] if chunk_characters is None else chunks(page.text, chunk_characters, file.suffix == ".md")
     for number, text in enumerate(parts, 1):
         id_ = name if len(parts) == 1 else f"{name}#{number}"
         inside = page.headings if len(parts) == 1 else [h for h in page.headings if h and h in text]
         yield {"_id": id_, "title": page.title, "text": text}, [h for h in dict.fromkeys(inside) if h.strip()]
+
+
+def content_in(file: Path, name: str, not_utf8: list[str]) -> str:
+    """The text in ``file``, its lines ended by ``\\n``. Raises UserError for UTF-16, archives and the like."""
+    with opened_file(file) as opened:
+        if (found := content_of(opened)) != "html":
+            refuse_foreign(file, found)
+        content = opened.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        not_utf8.append(name)
+        text = content.decode("utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def chunks(text: str, characters: int, is_markdown: bool) -> list[str]:
@@ -131,6 +180,4 @@ def chunks(text: str, characters: int, is_markdown: bool) -> list[str]:
 
 
 def write_lines(file: Path, lines: Sequence[str]) -> None:
-    temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text("".join(f"{whole_characters(line)}\n" for line in lines), encoding="utf-8")
-    temporary.replace(file)
+    write_text(file, "".join(f"{whole_characters(line)}\n" for line in lines))

@@ -10,7 +10,7 @@ from evalkit.corpora.clusters import first_of_each_query
 from evalkit.corpora.corpus import document_text
 from evalkit.corpora.files.cells import id_of, text_of
 from evalkit.corpora.images import Image
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError, abridged, did_you_mean
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # https://…, data:…
 Placed = tuple[str, Mapping[str, Any]]  # where a row stands, and column → value
@@ -43,7 +43,9 @@ class Column:
         """Raises UserError where rows were read and none had this column."""
         if self.first and self.names and not self.met and not self.optional:
             where, row = self.first
-            raise UserError(f"{where} has no column '{self.names[0]}'.", did_you_mean(self.names[0], map(str, row)))
+            raise UserError(
+                f"{where} has no column '{self.names[0]}'.", abridged(did_you_mean(self.names[0], map(str, row)), 300)
+            )
 
     def text(self, row: Mapping[str, Any], where: str) -> str | None:
         name, value = self.of(row, where)

@@ -24,8 +24,8 @@ from evalkit.embeddings.entries.trust import timing_in, timing_owner
 from evalkit.embeddings.store import READ_ONLY
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.capabilities import load, peak_device_bytes, timing_settings
+from evalkit.files import write_text
 from evalkit.measures.memory import PeakMemory
-from evalkit.results.files import write_text
 from evalkit.results.provenance import hardware, machine
 
 LATENCY_WARM_UP = 10

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import abridged, first_line, say
+from evalkit.files import write_text
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
 from evalkit.gate.fitting import Part, fitted
 from evalkit.gate.quality import QualityResult, QueryChange
@@ -14,7 +15,6 @@ from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
 from evalkit.media import json_file, one_line
 from evalkit.media import markdown as literally
-from evalkit.results.files import write_text
 from evalkit.results.markdown import table
 from evalkit.results.percent import percent
 

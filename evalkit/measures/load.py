@@ -35,10 +35,10 @@ def step(
     stop = threading.Event()
 
     def client(number: int) -> None:
-        start_client()
-        all_ready.wait()
         i = number
         try:
+            start_client()
+            all_ready.wait()
             while not stop.is_set():
                 started = time.perf_counter()
                 call(i)
@@ -47,16 +47,24 @@ def step(
                 i += clients
         except Exception as error:
             failures.append(error)
+            all_ready.abort()
 
     threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
         thread.start()
-    all_ready.wait()
-    started = time.perf_counter()
-    time.sleep(seconds * (1 + WARM_UP_SHARE))
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        all_ready.wait()
+        started = time.perf_counter()
+        time.sleep(seconds * (1 + WARM_UP_SHARE))
+    except threading.BrokenBarrierError:
+        raise failures[0] from None
+    except BaseException:
+        all_ready.abort()
+        raise
+    finally:  # also where it is interrupted: no thread goes on searching
+        stop.set()
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]
     ended = max(last for calls in measured for last, _ in calls[-1:])

@@ -1,32 +1,42 @@
 """Accepted runs as small folders for version control, with checksums that tell a changed one."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from evalkit.errors import UserError
-from evalkit.results.files import write_text
+from evalkit.files import begun_folder, close, exchange, named, remove_leftovers, sync, write_text
 from evalkit.results.table_shape import sha256
 
 SUMS = "SHA256SUMS"
+UNFINISHED = ".{}.baseline.partial"
 TABLES = ("points", "queries", "canary", "latencies")
 KEPT = ("run.json", *(f"{name}.parquet" for name in TABLES))
 
 
 def accept(run: Path, baseline: Path) -> None:
-    """Make the folder ``baseline`` of what a gate needs of ``run``; an older one of that name is replaced at once."""
-    partial = baseline.with_name(f".{baseline.name}.partial")
-    remove(partial)
-    partial.mkdir(parents=True)
-    for name in KEPT:
-        shutil.copyfile(run / name, partial / name)
-    sums = "".join(f"{sha256(partial / name)}  {name}\n" for name in KEPT)
-    write_text(partial / SUMS, sums)
-    replaced = baseline.with_name(f".{baseline.name}.replaced")
-    remove(replaced)
-    if baseline.exists() or baseline.is_symlink():
-        baseline.rename(replaced)
-    partial.rename(baseline)
-    remove(replaced)
+    """Make the folder ``baseline`` of what a gate needs of ``run``; an older one of that name is replaced in one step.
+
+    Whoever reads it meanwhile has one of the two, or is told to read again (``unrenewed``).
+    """
+    remove_leftovers(baseline.parent, UNFINISHED.format("*"))
+    partial = baseline.with_name(UNFINISHED.format(token_hex(6)))
+    locked = begun_folder(partial)
+    try:
+        for name in KEPT:
+            with named(partial / name):
+                shutil.copyfile(run / name, partial / name)
+        write_text(partial / SUMS, "".join(f"{sha256(partial / name)}  {name}\n" for name in KEPT))
+        sync(partial)
+        if baseline.exists() or baseline.is_symlink():
+            exchange(partial, baseline)
+        else:
+            partial.rename(baseline)
+    finally:
+        remove(partial)
+        close(locked)
 
 
 def remove(folder: Path) -> None:
@@ -37,15 +47,41 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_sums(folder: Path) -> None:
-    """Raises UserError where a file of a baseline is not what was accepted; a run without checksums passes."""
+def checked_sums(folder: Path) -> str:
+    """The checksums of a baseline, which its files have; empty for a run, which has none.
+
+    Raises UserError where a file of a baseline is not what was accepted.
+    """
+    while True:
+        sums = read_sums(folder)
+        wrong = first_wrong(folder, sums)
+        if read_sums(folder) == sums:  # else it was accepted anew meanwhile
+            break
+    if wrong is not None:
+        raise UserError(
+            f"{folder / wrong} is not what was accepted as a baseline: its checksum differs.",
+            "Restore it from version control, or accept a run again: python -m evalkit baseline accept <run>.",
+        )
+    return sums
+
+
+@contextmanager
+def unrenewed(folder: Path, sums: str) -> Iterator[None]:
+    """Raises UserError in the end where the baseline of these ``sums`` was replaced: what was read may be of both."""
+    yield
+    if sums and read_sums(folder) != sums:
+        raise UserError(f"{folder} was accepted anew while it was read.", "Call this again.")
+
+
+def read_sums(folder: Path) -> str:
     file = folder / SUMS
-    if not file.is_file():
-        return
-    for line in file.read_text(encoding="ascii", errors="replace").splitlines():
+    return file.read_text(encoding="ascii", errors="replace") if file.is_file() else ""
+
+
+def first_wrong(folder: Path, sums: str) -> str | None:
+    """The first name in ``sums`` whose file there does not have the checksum beside it; null without one."""
+    for line in sums.splitlines():
         expected, _, name = line.partition("  ")
         if name not in KEPT or not (folder / name).is_file() or sha256(folder / name) != expected:
-            raise UserError(
-                f"{folder / name} is not what was accepted as a baseline: its checksum differs.",
-                "Restore it from version control, or accept a run again: python -m evalkit baseline accept <run>.",
-            )
+            return name
+    return None

@@ -1,15 +1,18 @@
 """A stored run in the formats of other tools: TREC run files, and MTEB's result JSON."""
 
+import hashlib
 import json
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
+from evalkit.files import write_text, writing
 from evalkit.media import is_trec_field
-from evalkit.results.files import named, write_text
 from evalkit.results.reader import StoredRun, rows_by_point
-from evalkit.results.setting import KEY, RETRIEVAL, label_parts
+from evalkit.results.setting import KEY, RETRIEVAL, Key, label_parts
 
 MTEB_NAMES = {
     "nDCG": "ndcg",
@@ -19,6 +22,8 @@ MTEB_NAMES = {
     "P": "precision",
     "Success": "hit_rate",
 }
+MOST_BYTES, DIGEST = 200, 12  # of a file's name, which may have 255 with what is put around it
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 MAIN_SCORE = "nDCG@10"
 
 
@@ -28,14 +33,16 @@ def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
     Scores are written so that they read back as the same float32; trec_eval orders equal ones as evalkit did.
     """
     rankings = run.rankings()
-    for key, rows in rows_by_point(rankings).items():
-        name = file_name(*setting_parts(dict(zip(KEY, key, strict=True))).values())
+    points = rows_by_point(rankings)
+    names = different({key: (file_name(*setting_parts(dict(zip(KEY, key, strict=True))).values()),) for key in points})
+    for key, rows in points.items():
+        (name,) = names[key]
         ranking = rankings.iloc[rows]
         check_ids(ranking["query_id"].unique())
         check_ids(ranking["document_id"].unique())
         file = folder / f"{name}.run"
         file.parent.mkdir(parents=True, exist_ok=True)
-        with named(file), file.open("w", encoding="utf-8") as opened:
+        with writing(file) as opened:
             columns = (ranking["query_id"], ranking["document_id"], ranking["rank"], ranking["score"])
             for query, document, rank, score in zip(*columns, strict=True):
                 opened.write(f"{query} Q0 {document} {rank} {score!s} evalkit-{name}\n")
@@ -60,13 +67,19 @@ def setting_parts(point: Mapping[str, Any]) -> dict[str, str]:
 
 def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
     """One TaskResult JSON per point: ``<dims>.<quantization>.<index>/<model>/<revision>/<corpus>.json``."""
-    for point in run.about["points"]:
-        setting = file_name(*(text for part, text in setting_parts(point).items() if part != "corpus"))
-        model, revision, corpus = (file_name(point[name]) for name in ("model", "revision", "corpus"))
-        file = folder / setting / model / revision / f"{corpus}.json"
+    points = {tuple(point[name] for name in KEY): point for point in run.about["points"]}
+    names = different({key: mteb_path(point) for key, point in points.items()})
+    for key, point in points.items():
+        *folders, corpus = names[key]
+        file = folder.joinpath(*folders, f"{corpus}.json")
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(mteb_result(point, run.about), indent=1))
         yield file
+
+
+def mteb_path(point: Mapping[str, Any]) -> tuple[str, ...]:
+    setting = file_name(*(text for part, text in setting_parts(point).items() if part != "corpus"))
+    return setting, *(file_name(point[name]) for name in ("model", "revision", "corpus"))
 
 
 def mteb_result(point: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
@@ -91,9 +104,33 @@ def mteb_name(measure: str) -> str:
 
 
 def file_name(*parts: object) -> str:
-    """``parts`` joined by dots, safe as one file name; slashes become two underscores as in mteb's results."""
+    """``parts`` joined by dots, safe as one file name; slashes become two underscores as in mteb's results.
+
+    A name that file systems can't hold is cut, and one that Windows keeps for a device is not given.
+    """
     joined = ".".join(str(p) for p in parts).replace("/", "__")
-    return "".join(c if c.isalnum() or c in "._-+" else "_" for c in joined).lstrip(".") or "_"
+    name = "".join(c if c.isalnum() or c in "._-+" else "_" for c in joined).strip(".") or "_"
+    name = f"_{name}" if name.partition(".")[0].lower() in DEVICES else name
+    return name if len(name.encode()) <= MOST_BYTES else with_digest(name, joined)
+
+
+def different(names: Mapping[Key, tuple[str, ...]]) -> dict[Key, tuple[str, ...]]:
+    """The paths of points, whose last name has a digest of the point where a file system may take two for one."""
+    counts = Counter(map(folded, names.values()))
+    return {
+        key: path if counts[folded(path)] == 1 else (*path[:-1], with_digest(path[-1], repr(key)))
+        for key, path in names.items()
+    }
+
+
+def folded(path: tuple[str, ...]) -> str:
+    """What is the same for paths that differ in case or in how their characters are composed."""
+    return unicodedata.normalize("NFKC", "/".join(path)).casefold()
+
+
+def with_digest(name: str, whole: str) -> str:
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST]
+    return f"{name.encode()[: MOST_BYTES - DIGEST - 1].decode(errors='ignore')}-{digest}"
 
 
 Exporter = Callable[[StoredRun, Path], Iterator[Path]]

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.errors import UserError, did_you_mean, first_line, printable
-from evalkit.results.baselines import check_sums
+from evalkit.results.baselines import checked_sums, unrenewed
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
 from evalkit.results.shape import defect, parsed
@@ -31,12 +31,14 @@ WHY_MISSING = {
 class StoredRun:
     """A finished run on disk; tables are read when asked for.
 
-    ``about`` is run.json as of today's schema, ``stored_config`` the config as it was written.
+    ``about`` is run.json as of today's schema, ``stored_config`` the config as it was written, ``sums`` the checksums
+    of a baseline.
     """
 
     folder: Path
     about: dict[str, Any]
     stored_config: Mapping[str, Any] = field(default_factory=dict)
+    sums: str = ""
 
     @property
     def name(self) -> str:
@@ -79,7 +81,7 @@ class StoredRun:
 
         Raises UserError where it is missing or damaged.
         """
-        with readable(self.folder / f"{name}.parquet") as file:
+        with readable(self.folder / f"{name}.parquet") as file, unrenewed(self.folder, self.sums):
             table = self.stored_table(file, categories, columns)
             if name == "canary":
                 check_canary(table, [corpus["name"] for corpus in self.about["corpora"]])
@@ -97,7 +99,7 @@ class StoredRun:
 
     def columns(self, name: str) -> list[str]:
         """The columns of one Parquet table. Raises UserError as ``table`` does."""
-        with readable(self.folder / f"{name}.parquet") as file:
+        with readable(self.folder / f"{name}.parquet") as file, unrenewed(self.folder, self.sums):
             return [str(column) for column in pq.read_schema(file).names]
 
 
@@ -133,9 +135,10 @@ def read_run(folder: Path) -> StoredRun:
     file = folder / "run.json"
     if not file.is_file():
         raise UserError(f"{folder} is no finished run: it has no run.json.")
-    check_sums(folder)
+    sums = checked_sums(folder)
     try:
-        stored = parsed(file.read_text(encoding="utf-8"))
+        with unrenewed(folder, sums):
+            stored = parsed(file.read_text(encoding="utf-8"))
         version = stored["schema_version"]
         about = upgraded(stored) if version == 1 else stored
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -146,7 +149,7 @@ def read_run(folder: Path) -> StoredRun:
         raise UserError(f"{file} has schema {version}, this evalkit reads up to {SCHEMA_VERSION}.", "Upgrade evalkit.")
     if problem := defect(about):
         raise UserError(f"{file} is damaged: {problem}.")
-    return StoredRun(folder, about, stored["config"])
+    return StoredRun(folder, about, stored["config"], sums)
 
 
 def described(error: Exception) -> str:

@@ -13,14 +13,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit.files import begun_folder, close, named, remove_leftovers, sync
 from evalkit.media import json_file
 from evalkit.results.columns import WHOLE_NUMBERS
-from evalkit.results.files import named
 from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
 from evalkit.results.setting import KEY
 from evalkit.results.table_shape import FILES, digests
 
 PARTIAL = ".partial"
+UNFINISHED = f".*Z-*{PARTIAL}"  # of the folders that are called as commands.run calls them
 NULLABLE = ("dims", "candidates", *WHOLE_NUMBERS)
 
 
@@ -33,6 +34,7 @@ class RunWriter:
     def __init__(self, results_dir: Path, run_id: str, save_rankings: bool, save_query_texts: bool = True) -> None:
         self.folder = results_dir / run_id
         self.partial = results_dir / f".{run_id}{PARTIAL}"
+        self.locked = -1
         self.save_rankings = save_rankings
         self.save_query_texts = save_query_texts
         self.records: list[CorpusRecord] = []
@@ -41,7 +43,8 @@ class RunWriter:
         self.files: dict[str, pa.OSFile] = {}  # which a writer that fails to close would leave open
 
     def __enter__(self) -> "RunWriter":
-        self.partial.mkdir(parents=True)
+        remove_unfinished(self.folder.parent)
+        self.locked = begun_folder(self.partial)
         return self
 
     def __exit__(
@@ -54,6 +57,7 @@ class RunWriter:
                 raise
         finally:
             shutil.rmtree(self.partial, ignore_errors=True)
+            close(self.locked)
 
     def add(self, record: CorpusRecord | PointRecord) -> None:
         """Keep one record; per-query values and rankings go to disk at once."""
@@ -112,8 +116,14 @@ class RunWriter:
         text = json.dumps(run, indent=1, ensure_ascii=False, allow_nan=False)
         with named(run_file):
             run_file.write_text(json_file(text) + "\n", encoding="utf-8")
+        sync(self.partial)
         self.partial.rename(self.folder)
         return self.folder
+
+
+def remove_unfinished(results_dir: Path) -> None:
+    """Remove what runs that were killed left of their results."""
+    remove_leftovers(results_dir, UNFINISHED)
 
 
 def points_frame(points: list[Point]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.config import RunConfig
+from evalkit.files import write_text
 from evalkit.measures.laws import Law
-from evalkit.results.files import write_text
 from evalkit.results.provenance import hardware, machine
 from evalkit.scaling.cache_size import last_level_cache
 

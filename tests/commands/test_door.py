@@ -257,3 +257,10 @@ def test_where_results_no_longer_fit_the_file_is_named_and_nothing_is_left(
     assert re.fullmatch(rf"evalkit: File too large \({tmp_path}/results/.*\.(parquet|json)\)\.", problem)
     assert hint == "         What was encoded before is kept."
     assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_run_whose_last_line_nobody_reads_is_done(colours: Path, tmp_path: Path) -> None:
+    words = f"model=bm25 corpus=beir corpus.beir.path={colours} results_dir={tmp_path / 'results'} top_k=10"
+    done = shell(f"$E {words} 'measures=[nDCG@10]' at_workload_seconds=0 | true; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "results").glob("*/run.json"))) == 1

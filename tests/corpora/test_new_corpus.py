@@ -1,12 +1,16 @@
 """A corpus made of a folder of files: stable ids, text as a reader sees it, questions kept, and it runs."""
 
 import json
+import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from evalkit import files as whole_files
 from evalkit.__main__ import main
-from evalkit.corpora import load_corpus
+from evalkit.corpora import load_corpus, new_corpus
+from tests.killed import is_killed_at
 
 pytest.importorskip("bs4")
 pytest.importorskip("semantic_text_splitter")
@@ -121,3 +125,75 @@ def test_a_mistake_writes_nothing(
     assert main(["new-corpus", *(a.format(empty=tmp_path / "empty") for a in arguments)]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
+
+
+def test_what_a_killed_call_left_undone_the_next_one_does(files: Path, tmp_path: Path) -> None:
+    whole = contents(make(files, tmp_path, "headings=true"))
+    step, left = 1, set()
+    sources = {new_corpus.__file__, whole_files.__file__}
+    while True:
+        folder = tmp_path / f"killed-{step}"
+        if not is_killed_at(step, partial(new_corpus.make_corpus, files, folder, None, True), sources):
+            break
+        left.add(frozenset(contents(folder)))
+        assert main(["new-corpus", str(files), f"output_dir={folder}", "headings=true"]) == 0
+        assert contents(folder) == whole
+        step += 23
+    assert {frozenset({"corpus.jsonl"}), frozenset({"corpus.jsonl", "queries.jsonl"})} <= left
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("kept", ["queries.jsonl", "qrels/test.tsv"])
+def test_of_questions_and_judgments_only_what_is_missing_is_written(kept: str, files: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    (folder / "qrels").mkdir(parents=True)
+    written = {
+        "queries.jsonl": '{"_id": "q1", "text": "how often to grease?"}\n',
+        "qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\tnotes.txt\t1\n",
+    }[kept]
+    (folder / kept).write_text(written)
+    make(files, tmp_path, "headings=true")
+    assert contents(folder).keys() == {"corpus.jsonl", "queries.jsonl", "qrels/test.tsv"}
+    assert (folder / kept).read_text() == written
+    assert len("".join(contents(folder).values())) < len(written) + len((folder / "corpus.jsonl").read_text()) + 40
+
+
+def test_links_that_lead_out_and_what_is_no_file_are_not_read_but_counted(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("not to be read")
+    before = documents(make(files, tmp_path))
+    capsys.readouterr()
+    for name, target in {
+        **{"out.txt": outside / "secret.txt", "folder": outside, "loop": files, "circle.txt": files / "circle.txt"},
+        **{"lost.md": files / "nothing.md", "null.txt": Path("/dev/null"), "data.bin": outside / "secret.txt"},
+    }.items():
+        (files / name).symlink_to(target)
+    os.mkfifo(files / "pipe.txt")
+    (files / "again.txt").symlink_to(files / "notes.txt")
+    found = documents(make(files, tmp_path))
+    assert found == before | {"again.txt": {**before["notes.txt"], "_id": "again.txt", "title": "again"}}
+    said = "evalkit: 7 links, pipes or devices were not read: "
+    assert f"{said}{files / 'circle.txt'}, {files / 'folder'}, {files / 'loop'}, …\n" in capsys.readouterr().err
+
+
+def test_files_that_are_not_utf8_are_told_and_other_kinds_refused(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "latin.txt").write_bytes("Größe".encode("latin-1"))
+    (files / "marked.txt").write_bytes("Größe".encode("utf-8-sig"))
+    found = documents(make(files, tmp_path))
+    assert found["latin.txt"]["text"] == "Gr\ufffd\ufffde"
+    assert found["marked.txt"]["text"] == "Größe"
+    assert "1 of 5 files are not UTF-8; what could not be read became U+FFFD ('latin.txt')" in capsys.readouterr().err
+    (files / "wide.txt").write_text("Größe", encoding="utf-16")
+    assert main(["new-corpus", str(files), f"output_dir={tmp_path / 'other'}"]) == 2
+    assert (
+        capsys.readouterr().err == f"evalkit: {files / 'wide.txt'} is written in UTF-16.\n         Save it as UTF-8.\n"
+    )
+    assert not (tmp_path / "other").exists()

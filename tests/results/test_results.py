@@ -166,3 +166,13 @@ def test_file_names_are_safe(parts: tuple[object, ...], name: str) -> None:
 )
 def test_measures_take_mtebs_names(measure: str, name: str) -> None:
     assert mteb_name(measure) == name
+
+
+@pytest.mark.parametrize("command", [["export"], ["baseline", "accept"], ["gate", "baseline=x"], ["report"]])
+def test_the_next_command_removes_what_a_killed_run_left(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed = tmp_path / "results" / ".20260131T120000.123Z-minilm-1f2e3d.partial"
+    killed.mkdir(parents=True)
+    main([*command, f"results_dir={tmp_path / 'results'}"])
+    assert not killed.exists()

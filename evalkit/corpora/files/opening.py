@@ -1,15 +1,19 @@
 """Which files a path names, and their lines: parts and patterns, compressed or not, every complaint with its place."""
 
 import bz2
+import errno
 import glob
 import gzip
 import io
 import lzma
+import os
 import re
+import stat
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from evalkit.errors import UserError, first_line
 
@@ -36,6 +40,8 @@ REFUSED = {
     "html": ("is a web page, not data", "Fetch the file itself: a page that only shows it was saved."),
 }
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+MOST_LINE_BYTES = 2**28
+FEW_BYTES, MOST_FOLDS = 2**28, 200  # bytes that any compressed file may hold; of more, how many times its size
 HTML = (b"<!doctype html", b"<html>", b"<html ")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -44,7 +50,7 @@ def files_of(path: str | Path) -> list[Path]:
     """The files that ``path`` names, in order: a file, those of a folder of parts, or what a pattern (``*``) matches.
 
     A folder's hidden files and markers, as Spark writes them (``_SUCCESS``), are no data.
-    Raises UserError where there is none.
+    Raises UserError where there is none, and for a pipe, device or socket among them.
     """
     if ADDRESS.match(str(path)):
         raise UserError(f"{path} is an address; files are read from this machine.", "Fetch it, and name the file.")
@@ -54,24 +60,34 @@ def files_of(path: str | Path) -> list[Path]:
     if named.is_dir():
         return parts_of(named)
     matched = sorted(map(Path, glob.glob(str(named), recursive=True)))  # noqa: PTH207 (absolute patterns too)
-    if files := [file for file in matched if file.is_file()]:
-        return files
+    if files := [file for file in matched if not file.is_dir()]:
+        return refused_unless_files(files)
     if glob.has_magic(str(named)):
         raise UserError(f"no file matches {named}.")
     if named.is_symlink() or named.exists():
-        raise UserError(f"{named} is no file that can be read.")
+        return refused_unless_files([named])
     raise UserError(f"{named} does not exist.")
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The data files below ``folder``. Raises UserError where there is none, and for a link that leads to none."""
+    """The data files below ``folder``. Raises UserError where there is none, and for a lost link, a pipe, a device."""
     inside = [(path, path.relative_to(folder).parts) for path in sorted(folder.rglob("*"))]
     data = [path for path, parts in inside if not any(part.startswith(("_", ".")) for part in parts)]
     if lost := [path for path in data if path.is_symlink() and not path.is_file()]:
         raise UserError(f"{lost[0]} is a link that leads to no file.", "Name the folder that holds the files.")
-    if files := [path for path in data if path.is_file()]:
-        return files
+    if files := [path for path in data if not path.is_dir()]:
+        return refused_unless_files(files)
     raise UserError(f"{folder} is a folder without a data file in it.")
+
+
+def refused_unless_files(paths: list[Path]) -> list[Path]:
+    if others := [path for path in paths if not path.is_file()]:
+        refuse_other(others[0])
+    return paths
+
+
+def refuse_other(path: Path) -> NoReturn:
+    raise UserError(f"{path} is no file that can be read.", "Name a file: no link to nowhere, pipe, device or socket.")
 
 
 def without_compression(name: str) -> str:
@@ -83,12 +99,20 @@ def without_compression(name: str) -> str:
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, line with its end) of a UTF-8 file, compressed or not; a byte-order mark is dropped.
 
-    Raises UserError where the file is not UTF-8, or is damaged.
+    Raises UserError where the file is not UTF-8, is damaged, or unfolds to more than any data does.
     """
     number = 0
     try:
         with opened(path) as file:
+            most, total = most_bytes(path), 0
             for number, line in enumerate(lines_of(file), 1):
+                total += len(line)
+                if len(line) > MOST_LINE_BYTES:
+                    raise UserError(
+                        f"{path} line {number} is longer than {MOST_LINE_BYTES:,} bytes.", "Is it one text?"
+                    )
+                if total > most:
+                    raise UserError(f"{path} unfolds to more than {MOST_FOLDS} times its size; no text does.")
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} line {number} is not UTF-8: {error.reason}.", "Convert the file to UTF-8.") from None
@@ -98,33 +122,63 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise UserError(f"{path} is damaged after line {number}: {first_line(error)}.", "Fetch it again.") from None
 
 
+def most_bytes(path: Path) -> int:
+    """How many bytes a file may hold, compressed or not; a plain one has its size."""
+    return max(FEW_BYTES, MOST_FOLDS * path.stat().st_size)
+
+
 def lines_of(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of ``file``, each with its end: ``\\n``, ``\\r\\n``, or ``\\r`` alone as old Macs wrote it."""
-    for line in file:
+    """The lines of ``file``, each with its end: ``\\n``, ``\\r\\n``, or ``\\r`` alone as old Macs wrote it.
+
+    Of a line longer than MOST_LINE_BYTES comes what is one byte longer.
+    """
+    while line := file.readline(MOST_LINE_BYTES + 1):
         if b"\r" in line and b"\r" in line.rstrip(b"\r\n"):
             yield from line.splitlines(keepends=True)
         else:
             yield line
 
 
-def opened(path: Path) -> IO[bytes]:
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """The file's content, decompressed where it is compressed, whatever its name says.
 
     Raises UserError for a file that is named as compressed and is not, and for what holds no lines of UTF-8.
     """
-    found = content_of(path)
-    named = COMPRESSED.get(path.suffix.lower())
-    if named and found != named and found not in REFUSED:
-        raise UserError(f"{path} is not a {named} file.", f"Fetch it again, or drop {path.suffix} from its name.")
-    refuse_foreign(path, found)
-    content: IO[bytes] = OPENERS.get(found, open_plain)(path)
-    return content
+    with opened_file(path) as file:
+        found = content_of(file)
+        named = COMPRESSED.get(path.suffix.lower())
+        if named and found != named and found not in REFUSED:
+            raise UserError(f"{path} is not a {named} file.", f"Fetch it again, or drop {path.suffix} from its name.")
+        refuse_foreign(path, found)
+        if found not in UNFOLDED:
+            yield file
+            return
+        with io.BufferedReader(UNFOLDED[found](file)) as content:  # whose lines are found far quicker
+            yield content
 
 
-def content_of(path: Path) -> str:
-    """What kind of file its first bytes tell, as ``BEGINNINGS`` calls it; empty where they are like any text."""
-    with path.open("rb") as file:
-        first = file.read(64)
+def opened_file(path: Path) -> io.BufferedReader:
+    """``path`` as it is on disk. Raises UserError for what is no file, without waiting for it as for a pipe."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            refuse_other(path)
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        refuse_other(path)
+    return os.fdopen(descriptor, "rb")
+
+
+def content_of(file: IO[bytes]) -> str:
+    """What kind of file its first bytes tell, as ``BEGINNINGS`` calls it; empty where they are like any text.
+
+    ``file`` is at its beginning, also afterwards.
+    """
+    first = file.read(64)
+    file.seek(0)
     if first.lstrip(b"\xef\xbb\xbf\r\n\t ").lower().startswith(HTML):
         return "html"
     unmarked = "utf-16" if b"\0" in first[:2] else ""
@@ -137,23 +191,15 @@ def refuse_foreign(path: Path, content: str) -> None:
         raise UserError(f"{path} {what}.", hint)
 
 
-def open_plain(path: Path) -> IO[bytes]:
-    return path.open("rb")
-
-
-def open_gzip(path: Path) -> Any:
-    return gzip.open(path)
-
-
-def open_zstd(path: Path) -> Any:
+def of_zstd(file: IO[bytes]) -> Any:
     import pyarrow as pa
 
-    return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
+    return pa.input_stream(file, compression="zstd")
 
 
-OPENERS: dict[str, Callable[[Path], Any]] = {
-    "gzip": open_gzip,
-    "zstd": open_zstd,
+UNFOLDED: dict[str, Callable[[IO[bytes]], Any]] = {
+    "gzip": lambda file: gzip.GzipFile(fileobj=file),
+    "zstd": of_zstd,
     "bzip2": bz2.open,
     "xz": lzma.open,
 }

@@ -9,14 +9,21 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from evalkit.corpora.files.opening import content_of, files_of, read_lines, refuse_foreign, without_compression
-from evalkit.errors import UserError, first_line
+from evalkit.corpora.files.opening import (
+    content_of,
+    files_of,
+    opened_file,
+    read_lines,
+    refuse_foreign,
+    without_compression,
+)
+from evalkit.errors import UserError, abridged, first_line
 
 Row = dict[str, Any]
 PlacedRows = Iterator[tuple[str, Row]]
 
 PARQUET_ROWS = 10_000
-SHOWN, MOST_NAMES = 60, 12
+SHOWN, MOST_NAMES, MOST_CHARACTERS = 60, 12, 300
 DELIMITERS = "\t,;|"
 BACKSLASH = 'Double the quotes within a field ("") instead of writing \\ before them.'
 WHOLE_OBJECTS = "Write each object whole in a line of its own, with nothing behind it (JSON Lines)."
@@ -94,7 +101,7 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
 def refuse_unnamed(file: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     """Raises UserError where none of ``columns`` is among the ``names`` of the first line: it may be no header."""
     if columns and not set(columns) & set(names):
-        first = ", ".join(ascii(name)[:SHOWN] for name in names[:MOST_NAMES])
+        first = abridged(", ".join(ascii(name)[:SHOWN] for name in names[:MOST_NAMES]), MOST_CHARACTERS)
         raise UserError(
             f"{file}: its first line, {first}, names no column that is read: {', '.join(columns)}.",
             "Write the columns' names there, in the same case, or say in the settings what they are called.",
@@ -104,7 +111,9 @@ def refuse_unnamed(file: Path, names: Sequence[str], columns: Sequence[str]) -> 
 def refuse_twice(file: Path, names: Sequence[str], columns: Sequence[str]) -> None:
     """Raises UserError where one of ``columns`` (any, where none is given) stands twice among a header's ``names``."""
     if twice := [name for name in columns or names if names.count(name) > 1 and name]:
-        raise UserError(f"{file} has two columns '{twice[0]}'.", "Keep one of them, or name them apart.")
+        raise UserError(
+            f"{file} has two columns '{abridged(twice[0], SHOWN)}'.", "Keep one of them, or name them apart."
+        )
 
 
 def delimiter_of(header: str) -> str:
@@ -173,15 +182,17 @@ def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> Pl
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if (content := content_of(file)) != "parquet":
+    with opened_file(file) as opened:
+        content = content_of(opened)
+    if content != "parquet":
         refuse_foreign(file, content)
     number = 0
     try:
-        with pq.ParquetFile(file) as opened:
-            schema = opened.schema_arrow
+        with pq.ParquetFile(file) as parquet:
+            schema = parquet.schema_arrow
             refuse_twice(file, schema.names, columns)
             wanted = [f.name for f in schema if not columns or f.name in columns or not is_apart(f.type)]
-            for batch in opened.iter_batches(PARQUET_ROWS, columns=wanted):
+            for batch in parquet.iter_batches(PARQUET_ROWS, columns=wanted):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{file} row {number}", row

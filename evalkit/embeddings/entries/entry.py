@@ -27,7 +27,7 @@ from evalkit.embeddings.entries.layout import Layout, header_of, layout_of, read
 from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, open_file
 from evalkit.embeddings.entries.seals import sealed
 from evalkit.embeddings.entries.sharing import open_shared
-from evalkit.results.files import named, write_text
+from evalkit.files import named, write_text
 from evalkit.vectors.stored import StoredMatrix
 
 META_VERSION = 3  # 1 kept timings in meta.json, which are not read; 1 and 2 had no seals

@@ -7,6 +7,7 @@ count once.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -85,7 +86,7 @@ class HostedEncoder:
         if self.connected:
             return
         self.requests.prepare()
-        with ThreadPoolExecutor(self.api.parallel) as pool:
+        with threads(self.api.parallel) as pool:
             list(
                 pool.map(lambda word: self.requests.send([word], "document", None), [WARM_UP_TEXT] * self.api.parallel)
             )
@@ -113,7 +114,7 @@ class HostedEncoder:
         def send(rows: Sequence[int]) -> Answer:
             return self.requests.send([texts[row] for row in rows], side, dims)
 
-        with ThreadPoolExecutor(self.api.parallel) as pool:
+        with threads(self.api.parallel) as pool:
             sent = {pool.submit(send, rows): rows for rows in self.batches(texts)}
             try:
                 for done in as_completed(sent):
@@ -233,6 +234,21 @@ class HostedEncoder:
             "url": self.config.url,
             "parallel": self.api.parallel,
         }
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """So many threads, whose requests are waited for, but not where this is interrupted."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except BaseException:
+        pool.shutdown()
+        raise
+    pool.shutdown()
 
 
 def per_text(tokens: Sequence[tuple[Sequence[int], int | None]], texts: int) -> npt.NDArray[np.int64] | None:

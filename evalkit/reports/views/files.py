@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evalkit.files import write_text
 from evalkit.media import csv_cell
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.report import Report
@@ -12,7 +13,6 @@ from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
 from evalkit.reports.views.marks import marks_of
 from evalkit.results.columns import column
-from evalkit.results.files import write_text
 
 INTERNAL = ["run", "key", "device", "unsplit_model", "laws", "cores", "ram_gb"]
 
