@@ -89,7 +89,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
             "building devices documents engine exact_scores operating searcher",
-            engines="in_process own vector_index",
+            engines="footprint in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),
         room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),

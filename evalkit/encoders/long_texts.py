@@ -61,6 +61,12 @@ class Tokens:
     ids: Rows
     offsets: npt.NDArray[np.int64]
 
+    @staticmethod
+    def of(encoding: Any, start: int = 0) -> "Tokens":
+        """Those of an ``encoding`` of the tokenizers' library; its text begins at ``start``."""
+        offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) + start
+        return Tokens(np.array(encoding.ids, dtype=np.int64), offsets)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -93,8 +99,7 @@ class Part:
     @staticmethod
     def of(text: str, tokenizer: Any, start: int, characters: int, first: int = 0) -> "Part":
         encoding = tokenizer.encode(text[start : start + characters], add_special_tokens=False)
-        offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) + start
-        return Part(start, start + characters, Tokens(np.array(encoding.ids, dtype=np.int64), offsets), first)
+        return Part(start, start + characters, Tokens.of(encoding, start), first)
 
 
 def after(part: Part, text: str, tokenizer: Any, characters: int) -> Part | None:

@@ -1,6 +1,7 @@
 """A long text in parts comes to the tokens of the whole, for every kind of tokenizer and of text."""
 
 import random
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ WORDS = "memory is bounded, by the setting and no longest text holds ünïcode �
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CHARACTERS = 24_000
 UNKNOWN = "[UNK]"
-seeded = random.Random
+seeded: Callable[[int], random.Random] = random.Random
 
 
 @cache
@@ -71,15 +72,15 @@ def mixed(generator: random.Random, characters: int) -> str:
     return generator.choice(("", " ", "\n")).join(parts)[:characters]
 
 
-TEXTS = {
+TEXTS: dict[str, Callable[[random.Random, int], str]] = {
     "prose": prose,
     "one word": letters,
     "Chinese": han,
     "all of them": mixed,
-    "one letter": lambda generator, characters: "a" * characters,
-    "two letters": lambda generator, characters: "ab" * (characters // 2),
-    "white space": lambda generator, characters: " " * characters + "x",
-    "joined emoji": lambda generator, characters: "👩\u200d👩\u200d👧" * (characters // 5),
+    "one letter": lambda _, characters: "a" * characters,
+    "two letters": lambda _, characters: "ab" * (characters // 2),
+    "white space": lambda _, characters: " " * characters + "x",
+    "joined emoji": lambda _, characters: "👩\u200d👩\u200d👧" * (characters // 5),
 }
 
 
