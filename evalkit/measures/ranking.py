@@ -29,15 +29,27 @@ def blocks(queries: int, at_once: int = QUERIES_AT_ONCE) -> Iterator[slice]:
 
 
 def by_block(queries: int, at_once: int, rank: Callable[[slice], Ranking]) -> Ranking:
-    """What ``rank`` finds for each block of ``queries``, which is all that is held beside the result."""
-    rows, scores = np.empty((queries, 0), dtype=np.int64), np.empty((queries, 0), dtype=np.float32)
-    for block in blocks(queries, at_once):
-        found = rank(block)
-        if not block.start:
-            width = found.rows.shape[1]
-            rows, scores = np.empty((queries, width), dtype=np.int64), np.empty((queries, width), dtype=np.float32)
-        rows[block], scores[block] = found.rows, found.scores
-    return Ranking(rows, scores)
+    """What ``rank`` finds for each block of ``queries``, which is all that is held beside the result.
+
+    A block that runs out of memory is tried again at half the size; raises MemoryError where one query does not fit.
+    """
+    found: Ranking | None = None
+    first = 0
+    while first < queries:
+        block = slice(first, min(first + at_once, queries))
+        try:
+            part = rank(block)
+        except MemoryError:
+            if at_once == 1:
+                raise
+            at_once = max(1, (block.stop - first) // 2)
+            continue
+        if found is None:
+            shape = (queries, part.rows.shape[1])
+            found = Ranking(np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32))
+        found.rows[block], found.scores[block] = part.rows, part.scores
+        first = block.stop
+    return found or Ranking(np.empty((0, 0), dtype=np.int64), np.empty((0, 0), dtype=np.float32))
 
 
 def tie_order(ids: npt.ArrayLike) -> Rows:
