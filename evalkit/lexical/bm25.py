@@ -51,10 +51,11 @@ class BM25:
         self.bytes_per_document = postings / len(documents)
 
     def tokenize(self, texts: Sequence[str], as_ids: bool = True) -> Any:
+        """The stems of each text; texts are read one by one, and none is kept."""
         import bm25s
 
         return bm25s.tokenize(
-            [" ".join(words(text)) for text in texts],
+            (" ".join(words(text)) for text in texts),
             lower=False,
             token_pattern=r"\S+",  # noqa: S106
             stopwords=self.stopwords,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalkit.arrays import Bools, Floats, Rows
+from evalkit.measures.ranking import blocks
 
 PairScores = Callable[[Rows, Rows], Floats]
 
@@ -23,6 +24,17 @@ class ExactSearch:
     tolerance: float
 
     def overlap_at(self, k: int, found: Rows) -> Floats:
+        """``overlap_of_block`` of all queries, of which few are looked at together."""
+        parts = (self.of(block).overlap_of_block(k, found[block]) for block in blocks(len(self.rows)))
+        return np.concatenate([np.empty(0), *parts])
+
+    def of(self, block: slice) -> "ExactSearch":
+        """This search for a ``block`` of its queries."""
+        return ExactSearch(
+            self.rows[block], lambda queries, rows: self.scores(queries + block.start, rows), self.tolerance
+        )
+
+    def overlap_of_block(self, k: int, found: Rows) -> Floats:
         """Per query, the share of this search's first ``k`` that are among the first ``k`` of ``found``.
 
         Which documents of equal score are the last of the first ``k`` is chance: one that was found counts for one

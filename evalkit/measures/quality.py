@@ -17,6 +17,7 @@ import numpy.typing as npt
 from evalkit.arrays import Floats
 from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.depth import check_depth
+from evalkit.measures.ranking import blocks
 
 UNPOOLED = -1  # trec_eval's grade for a document that nobody was shown
 COUNT, ROUNDING = "Num", 1e-9
@@ -93,7 +94,7 @@ def known(names: Sequence[str]) -> str:
 
 
 class Judge:
-    """Scores rankings of one corpus; the judgments are read once."""
+    """Scores rankings of one corpus, a block of queries at a time; the judgments are read once."""
 
     def __init__(self, measures: Mapping[str, Any], qrels: Mapping[str, Mapping[str, int]]) -> None:
         import ir_measures
@@ -102,7 +103,11 @@ class Judge:
         self.query_ids = list(qrels)
         self.row = {query: i for i, query in enumerate(self.query_ids)}
         judged = {query: readable(grades) for query, grades in qrels.items()}
-        self.evaluator = ir_measures.evaluator(list(self.names), judged)
+        of_block = [self.query_ids[block] for block in blocks(len(judged))]
+        self.evaluators = [
+            (queries, ir_measures.evaluator(list(self.names), {query: judged[query] for query in queries}))
+            for queries in of_block
+        ]
 
     def score(self, rankings: Mapping[str, Sequence[str]]) -> Quality:
         """Score ``rankings`` (query id → document ids, best first).
@@ -110,10 +115,12 @@ class Judge:
         A judged query that is missing or found nothing counts as 0; a query without judgments does not count. Raises
         ArithmeticError where a share comes out below 0 or above 1.
         """
-        run = {q: scores_from_rank(documents) for q, documents in rankings.items() if documents}
         per_query = {name: np.zeros(len(self.query_ids)) for name in self.names.values()}
-        for metric in self.evaluator.iter_calc(run):
-            per_query[self.names[metric.measure]][self.row[metric.query_id]] = metric.value
+        for queries, evaluator in self.evaluators:
+            found = ((query, rankings[query]) for query in queries if query in rankings)
+            run = {query: scores_from_rank(documents) for query, documents in found if documents}
+            for metric in evaluator.iter_calc(run):
+                per_query[self.names[metric.measure]][self.row[metric.query_id]] = metric.value
         for name, values in per_query.items():
             check_shares(name, values, self.query_ids)
         return Quality(per_query)

@@ -1,5 +1,6 @@
 """Ranked rows, ordered by one total rule: higher score first, then the document that trec_eval would put first."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,38 @@ class Ranking:
 
     def first(self, k: int) -> "Ranking":
         return Ranking(self.rows[:, :k], self.scores[:, :k])
+
+
+QUERIES_AT_ONCE = 4_096
+
+
+def blocks(queries: int, at_once: int = QUERIES_AT_ONCE) -> Iterator[slice]:
+    """The places of all ``queries`` in order, few of them at once."""
+    return (slice(first, min(first + at_once, queries)) for first in range(0, queries, at_once))
+
+
+def by_block(queries: int, at_once: int, rank: Callable[[slice], Ranking]) -> Ranking:
+    """What ``rank`` finds for each block of ``queries``, which is all that is held beside the result.
+
+    A block that runs out of memory is tried again at half the size; raises MemoryError where one query does not fit.
+    """
+    found: Ranking | None = None
+    first = 0
+    while first < queries:
+        block = slice(first, min(first + at_once, queries))
+        try:
+            part = rank(block)
+        except MemoryError:
+            if at_once == 1:
+                raise
+            at_once = max(1, (block.stop - first) // 2)
+            continue
+        if found is None:
+            shape = (queries, part.rows.shape[1])
+            found = Ranking(np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32))
+        found.rows[block], found.scores[block] = part.rows, part.scores
+        first = block.stop
+    return found or Ranking(np.empty((0, 0), dtype=np.int64), np.empty((0, 0), dtype=np.float32))
 
 
 def tie_order(ids: npt.ArrayLike) -> Rows:

@@ -26,6 +26,8 @@ from evalkit.encoders.local.loading import (
 from evalkit.encoders.local.sentence_transformers import LIBRARIES, TOKEN_BUDGETS
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import folder_sha256, names_in, weights_name
+from evalkit.encoders.long_texts import groups
+from evalkit.encoders.tokenizers import beginnings, token_counts
 from evalkit.errors import UserError, abridged, require
 from evalkit.hub import commit_of, model_files, refuse_pickles, snapshot
 
@@ -135,10 +137,8 @@ class CrossEncoder:
         """
         import torch
 
-        pairs = [(query, document) for document in documents]
-        with quiet_transformers():
-            ids = self.model.tokenizer(*map(list, zip(*pairs, strict=True)), truncation=False)["input_ids"]
-        lengths = np.array([len(each) for each in ids], dtype=np.int64)
+        pairs = [(query, document) for document in self.beginnings(query, documents)]
+        lengths = pair_lengths(self.model.tokenizer, pairs)
         limit = int(self.model.max_seq_length or lengths.max())
         scores = np.empty(len(pairs), dtype=np.float32)
 
@@ -157,3 +157,22 @@ class CrossEncoder:
                 "Is the precision too low for this model? Try runtime.precision=float32.",
             )
         return PairScores(scores, lengths > limit, ms)
+
+    def beginnings(self, query: str, documents: Sequence[str]) -> list[str]:
+        """``documents`` cut behind what the model sees; each stays longer than ``query`` where it was.
+
+        Of a pair, the longer text is cut first, so which one that is must not change.
+        """
+        tokenizer, limit = self.model.tokenizer, self.model.max_seq_length
+        of_both = None if limit is None else max(int(limit), int(token_counts(tokenizer, [query])[0]))
+        return beginnings(documents, tokenizer, of_both)
+
+
+def pair_lengths(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
+    """Tokens of each pair with special tokens, before any truncation (int64)."""
+    lengths: list[int] = []
+    with quiet_transformers():
+        for group in groups([document for _, document in pairs]):
+            queries = [query for query, _ in pairs[len(lengths) : len(lengths) + len(group)]]
+            lengths += [len(ids) for ids in tokenizer(queries, group, truncation=False)["input_ids"]]
+    return np.array(lengths, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from evalkit.results.table_shape import FILES, digests
 
 PARTIAL = ".partial"
 UNFINISHED = f".*Z-*{PARTIAL}"  # of the folders that are called as commands.run calls them
+QUERIES_AT_ONCE = 4_096  # whose rankings become a table together
 NULLABLE = ("dims", "candidates", *WHOLE_NUMBERS)
 
 
@@ -71,7 +72,8 @@ class RunWriter:
         self.write("queries", queries_table(record))
         self.write("latencies", latencies_table(record))
         if self.save_rankings:
-            self.write("rankings", rankings_table(record))
+            for table in rankings_tables(record):
+                self.write("rankings", table)
         self.points.append(record.point)
 
     def write(self, name: str, table: pa.Table) -> None:
@@ -183,17 +185,18 @@ def query_texts_table(record: CorpusRecord) -> pa.Table:
     return pa.table({"corpus": pa.repeat(pa.scalar(record.corpus["name"]), len(ids)), **columns})
 
 
-def rankings_table(record: PointRecord) -> pa.Table:
-    """Columns of ``KEY``, query_id, rank (from 1), document_id, score."""
-    rows, scores = record.ranking.rows, record.ranking.scores
-    kept = rows >= 0
-    query_index, rank = np.nonzero(kept)
-    return pa.table(
-        {
-            **key_columns(record.point, int(kept.sum())),
-            "query_id": pa.array(record.query_ids).take(pa.array(query_index)),
+def rankings_tables(record: PointRecord) -> Iterator[pa.Table]:
+    """Columns of ``KEY``, query_id, rank (from 1), document_id, score; a table for each block of queries."""
+    document_ids = pa.array(record.document_ids)
+    for first in range(0, len(record.query_ids), QUERIES_AT_ONCE):
+        block = slice(first, first + QUERIES_AT_ONCE)
+        rows, scores = record.ranking.rows[block], record.ranking.scores[block]
+        kept = rows >= 0
+        query_index, rank = np.nonzero(kept)
+        columns = {
+            "query_id": pa.array(record.query_ids[block]).take(pa.array(query_index)),
             "rank": pa.array(rank + 1, pa.int32()),
-            "document_id": pa.array(record.document_ids).take(pa.array(rows[kept])),
+            "document_id": document_ids.take(pa.array(rows[kept])),
             "score": pa.array(scores[kept]),
         }
-    )
+        yield pa.table({**key_columns(record.point, int(kept.sum())), **columns})

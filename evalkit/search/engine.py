@@ -42,6 +42,7 @@ class Plan:
 
     ``words`` is what will be built, in the engine's own language. ``metric`` is what scores are made from:
     ``inner_product``, ``l2`` (negated), ``hamming`` or ``own``. ``exhaustive`` says that every vector is compared.
+    ``held_bytes`` is about what it will take of this process's memory; 0 for a server's index.
     """
 
     engine: str
@@ -53,6 +54,7 @@ class Plan:
     metric: str
     exhaustive: bool
     resources: Resources = Resources()
+    held_bytes: int = 0
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Raises UserError for a search parameter that was not planned; sets nothing."""

@@ -468,7 +468,7 @@ def test_what_unfolds_to_far_more_than_it_is_is_not_read_to_its_end(
     content: bytes, fold: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "FEW_BYTES", 2**17)
-    monkeypatch.setattr(opening, "MOST_LINE_BYTES", 2**17)
+    monkeypatch.setattr(opening, "MOST_BYTES", 2**17)
     file = tmp_path / "corpus.jsonl"
     file.write_bytes(fold(content * (2**22 // len(content))))
     read = 0

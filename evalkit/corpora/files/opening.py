@@ -40,9 +40,9 @@ REFUSED = {
     "html": ("is a web page, not data", "Fetch the file itself: a page that only shows it was saved."),
 }
 COMPRESSED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
-MOST_LINE_BYTES = 2**28
 FEW_BYTES, MOST_FOLDS = 2**28, 200  # bytes that any compressed file may hold; of more, how many times its size
 HTML = (b"<!doctype html", b"<html>", b"<html ")
+MOST_BYTES = 256_000_000  # of a line or a cell: what comes of it takes several times as much memory
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -99,7 +99,8 @@ def without_compression(name: str) -> str:
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(line number from 1, line with its end) of a UTF-8 file, compressed or not; a byte-order mark is dropped.
 
-    Raises UserError where the file is not UTF-8, is damaged, or unfolds to more than any data does.
+    Raises UserError where the file is not UTF-8, is damaged, or unfolds to more than any data does, and for a line of
+    more than ``MOST_BYTES``.
     """
     number = 0
     try:
@@ -107,10 +108,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             most, total = most_bytes(path), 0
             for number, line in enumerate(lines_of(file), 1):
                 total += len(line)
-                if len(line) > MOST_LINE_BYTES:
-                    raise UserError(
-                        f"{path} line {number} is longer than {MOST_LINE_BYTES:,} bytes.", "Is it one text?"
-                    )
+                if len(line) > MOST_BYTES:
+                    raise too_long(f"{path} line {number}")
                 if total > most:
                     raise UserError(f"{path} unfolds to more than {MOST_FOLDS} times its size; no text does.")
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -130,13 +129,17 @@ def most_bytes(path: Path) -> int:
 def lines_of(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of ``file``, each with its end: ``\\n``, ``\\r\\n``, or ``\\r`` alone as old Macs wrote it.
 
-    Of a line longer than MOST_LINE_BYTES comes what is one byte longer.
+    Of one that is too long, just so much is read that this shows.
     """
-    while line := file.readline(MOST_LINE_BYTES + 1):
-        if b"\r" in line and b"\r" in line.rstrip(b"\r\n"):
+    while line := file.readline(MOST_BYTES + 1):
+        if len(line) <= MOST_BYTES and b"\r" in line and b"\r" in line.rstrip(b"\r\n"):
             yield from line.splitlines(keepends=True)
         else:
             yield line
+
+
+def too_long(where: str) -> UserError:
+    return UserError(f"{where} is longer than {MOST_BYTES // 1_000_000} MB.", "Split its text into several documents.")
 
 
 @contextmanager

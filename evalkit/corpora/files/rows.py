@@ -3,18 +3,19 @@
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from evalkit.corpora.files.opening import (
+    MOST_BYTES,
     content_of,
     files_of,
     opened_file,
     read_lines,
     refuse_foreign,
+    too_long,
     without_compression,
 )
 from evalkit.errors import UserError, abridged, first_line
@@ -22,7 +23,7 @@ from evalkit.errors import UserError, abridged, first_line
 Row = dict[str, Any]
 PlacedRows = Iterator[tuple[str, Row]]
 
-PARQUET_ROWS = 10_000
+PARQUET_ROWS, PARQUET_BYTES = 10_000, 64_000_000  # of a batch, at most
 SHOWN, MOST_NAMES, MOST_CHARACTERS = 60, 12, 300
 DELIMITERS = "\t,;|"
 BACKSLASH = 'Double the quotes within a field ("") instead of writing \\ before them.'
@@ -80,7 +81,7 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
 
     Raises UserError for a row with something in a field beyond the header's, and for a quote that is never closed.
     """
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(MOST_BYTES)
     lines = PhysicalLines(file)
     first = next(lines, "")
     delimiter = delimiter_of(first)
@@ -95,6 +96,8 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
         refuse_twice(file, names, columns)
         yield from csv_rows(file, cells, lines, names, delimiter, columns, swallowed)
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise too_long(f"{file}: the field that goes on to line {lines.number}") from None
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 
 
@@ -153,11 +156,12 @@ class PhysicalLines(Iterator[str]):
     def __init__(self, file: Path) -> None:
         self.lines = read_lines(file)
         self.taken: list[str] = []
+        self.number = 0
         self.ended = False
 
     def __next__(self) -> str:
         try:
-            _, line = next(self.lines)
+            self.number, line = next(self.lines)
         except StopIteration:
             self.ended = True
             raise
@@ -192,7 +196,8 @@ def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> Pl
             schema = parquet.schema_arrow
             refuse_twice(file, schema.names, columns)
             wanted = [f.name for f in schema if not columns or f.name in columns or not is_apart(f.type)]
-            for batch in parquet.iter_batches(PARQUET_ROWS, columns=wanted):
+            for batch in parquet.iter_batches(rows_at_once(parquet.metadata), columns=wanted):
+                refuse_long_cells(file, number, batch)
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{file} row {number}", row
@@ -204,6 +209,25 @@ def read_parquet(file: Path, columns: Sequence[str], swallowed: list[str]) -> Pl
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UserError(f"{file} is no Parquet file that can be read: {first_line(error).rstrip('.')}.") from None
+
+
+def rows_at_once(metadata: Any) -> int:
+    """How many rows of a Parquet file to take together: fewer, the larger they are."""
+    row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    largest = max((group.total_byte_size / max(group.num_rows, 1) for group in row_groups), default=1)
+    return max(1, min(PARQUET_ROWS, int(PARQUET_BYTES / max(largest, 1))))
+
+
+def refuse_long_cells(file: Path, rows_before: int, batch: Any) -> None:
+    """Raises UserError for a text of more than MOST_BYTES in a ``batch`` that comes after so many rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            is_long = pc.greater(pc.binary_length(column), MOST_BYTES)
+            if pc.any(is_long).as_py():
+                raise too_long(f"{file} row {rows_before + 1 + pc.index(is_long, True).as_py()}")
 
 
 def is_apart(type_: Any) -> bool:

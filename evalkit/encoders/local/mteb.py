@@ -14,10 +14,9 @@ import psutil
 from evalkit.config import MtebModel, RuntimeConfig
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.loading import code_revision, sound_loading
-from evalkit.encoders.local.sentence_transformers import token_counts
 from evalkit.encoders.local.weights import warn_about_remote_code, weights_name
 from evalkit.encoders.stopwatch import Stopwatch
-from evalkit.encoders.tokenizers import named_tokenizer
+from evalkit.encoders.tokenizers import beginnings, named_tokenizer, token_counts
 from evalkit.encoders.width import check_width
 from evalkit.errors import UserError, abridged, did_you_mean, first_line, require
 from evalkit.hub import model_files, snapshot
@@ -166,6 +165,8 @@ class MtebEncoder:
         from mteb.types import PromptType
         from torch.utils.data import DataLoader
 
+        if tokenizer := getattr(self.inner, "tokenizer", None):
+            texts = beginnings(texts, tokenizer, self.max_length)
         prompted = [getattr(self.config.prompts, side) + text for text in texts]
         columns = {"text": prompted, **({"query": prompted} if side == "query" else {"title": [""] * len(texts)})}
         batches = DataLoader(Dataset.from_dict(columns), batch_size=BATCH_TEXTS)

@@ -14,6 +14,7 @@ from evalkit.config import OnnxModel, RuntimeConfig
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.weights import file_of, file_sha256
+from evalkit.encoders.long_texts import beginning, groups
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import TOKENIZER_FILE, tokenizer_of
 from evalkit.encoders.width import check_width
@@ -103,12 +104,13 @@ class OnnxFileEncoder:
         tokenizer, clock = self.tokenizer, Stopwatch()
         taken = {given.name for given in self.session.get_inputs()}
         with clock.running():
-            encodings = tokenizer.encode_batch([prompt + text for text in texts])
+            read = [beginning(prompt + text, self.max_length, self.count) for text in texts]
+            encodings = [encoding for group in groups(read) for encoding in tokenizer.encode_batch(group)]
         limit = self.max_length or sys.maxsize
-        truncated = np.array([len(encoding.ids) > limit for encoding in encodings], dtype=np.bool_)
+        truncated = np.array([len(encoding) > limit for encoding in encodings], dtype=np.bool_)
         for encoding in encodings:
-            encoding.truncate(min(limit, len(encoding.ids)))
-        tokens = np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
+            encoding.truncate(min(limit, len(encoding)))
+        tokens = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
         vectors: dict[int, FloatMatrix] = {}
 
         def encode_batch(rows: Rows) -> None:
@@ -121,6 +123,9 @@ class OnnxFileEncoder:
         in_order = np.stack([vectors[row] for row in range(len(texts))])
         check_width(self.config, in_order.shape[1])
         return Encoded(in_order, tokens, truncated, clock.seconds)
+
+    def count(self, text: str) -> int:
+        return len(self.tokenizer.encode_batch([text])[0])
 
     def run(self, encodings: Sequence[Any], taken: Set[str]) -> FloatMatrix:
         """One batch through the session, which takes the inputs named ``taken``: texts × dims (float32)."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import psutil
 
 from evalkit.arrays import FloatMatrix
@@ -38,7 +37,15 @@ from evalkit.encoders.local.weights import (
     weights_name,
 )
 from evalkit.encoders.stopwatch import Stopwatch
-from evalkit.encoders.tokenizers import HINT, TOKENIZER_FILE, named_tokenizer, tokenizer_of, unlimited
+from evalkit.encoders.tokenizers import (
+    HINT,
+    TOKENIZER_FILE,
+    beginnings,
+    named_tokenizer,
+    token_counts,
+    tokenizer_of,
+    unlimited,
+)
 from evalkit.encoders.width import check_width
 from evalkit.errors import UserError, require, say
 from evalkit.hub import Snapshot, model_files, refuse_pickles, snapshot
@@ -209,6 +216,7 @@ class SentenceTransformersEncoder:
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
         prompt = getattr(self.config.prompts, side)
+        texts = beginnings(texts, self.model.tokenizer, self.max_length)
         images = np.array([is_image(text) for text in texts], dtype=np.bool_)
         lengths = np.full(len(texts), IMAGE_TOKENS, dtype=np.int64)
         lengths[~images] = token_counts(self.model.tokenizer, [prompt + text for text in texts if not is_image(text)])
@@ -292,18 +300,6 @@ def check_installed(config: SentenceTransformersModel) -> None:
     what = f"model={config.name if extra == 'local' else extra}"
     for package in ("sentence_transformers", "torch"):
         require(package, extra, what)
-
-
-def token_counts(tokenizer: Any, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Tokens of every text with special tokens, before any truncation (int64)."""
-    if not texts:
-        return np.empty(0, dtype=np.int64)
-    if not callable(tokenizer):  # a static model's, which is not one of transformers
-        encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
-    with quiet_transformers():
-        ids = tokenizer(list(texts), truncation=False, padding=False)["input_ids"]
-    return np.array([len(i) for i in ids], dtype=np.int64)
 
 
 def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evalkit.arrays import FloatMatrix
+from evalkit.arrays import FloatMatrix, Rows
 from evalkit.config import Model2VecModel, RuntimeConfig, WordLlamaModel
+from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.weights import GIVE_A_COPY, at_commit, folder_sha256, local_folder, weights_name
+from evalkit.encoders.long_texts import PART_CHARACTERS, groups, tokens_by_part
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import unlimited
 from evalkit.encoders.width import check_width, table_width
 from evalkit.errors import UserError, first_line, require
 from evalkit.hub import STATIC_MODEL, Snapshot, snapshot
 
-BATCH_TEXTS = 256
+TOKEN_BUDGET = 32_768  # padded tokens of one batch
 WORDLLAMA_TABLE = "weights/l2_supercat_256.safetensors"
 
 StaticModel = Model2VecModel | WordLlamaModel
@@ -30,12 +33,18 @@ StaticModel = Model2VecModel | WordLlamaModel
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded model. ``embed`` gives texts × dims (float32), ``count`` the tokens of each text before any cut."""
+    """A loaded model. ``embed`` gives texts × dims (float32), ``count`` the tokens of each text before any cut.
+
+    ``rows`` gives the table's rows that stand for some ids (n × dims), fewer where a token counts for nothing.
+    ``most_characters`` is where ``embed`` cuts a text before it reads tokens; null where it doesn't.
+    """
 
     embed: Callable[[list[str]], FloatMatrix]
     count: Callable[[list[str]], list[int]]
     dims: int
     tokenizer: Any
+    rows: Callable[[Rows], FloatMatrix] = lambda ids: np.empty((0, 0), dtype=np.float32)
+    most_characters: int | None = None
 
 
 class StaticEncoder:
@@ -48,6 +57,7 @@ class StaticEncoder:
         self.package = package
         self.tell_weights = tell_weights
         self.load_engine = load_engine
+        self.budget = TokenBudget(TOKEN_BUDGET)
 
     @cached_property
     def weights(self) -> str:
@@ -92,19 +102,37 @@ class StaticEncoder:
         self.encode(["a first text"], "document")
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
-        prompt = getattr(self.config.prompts, side)
+        engine, prompt, most = self.engine, getattr(self.config.prompts, side), self.engine.most_characters
+        read = [(prompt + text)[:most] for text in texts]
+        is_cut = np.array([most is not None and bool((prompt + text)[most:].strip()) for text in texts], dtype=np.bool_)
+        is_long = np.array([self.max_length is None and len(text) > PART_CHARACTERS for text in read], dtype=np.bool_)
+        usual = np.flatnonzero(~is_long)
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)
-        counts: list[int] = []
-        engine, clock = self.engine, Stopwatch()
-        for first in range(0, len(texts), BATCH_TEXTS):
-            batch = [prompt + text for text in texts[first : first + BATCH_TEXTS]]
+        tokens, clock = np.zeros(len(texts), dtype=np.int64), Stopwatch()
+        for row in np.flatnonzero(is_long):
             with clock.running():
-                vectors[first : first + len(batch)] = engine.embed(batch)
-            counts += engine.count(batch)
-            advance(len(batch))
-        tokens = np.array(counts, dtype=np.int64)
+                vectors[row], tokens[row] = self.by_part(read[row])
+            advance(1)
+        tokens[usual] = list(chain.from_iterable(map(engine.count, groups(read[row] for row in usual))))
+
+        def embed(batch: Rows) -> None:
+            rows = usual[batch]
+            with clock.running():
+                vectors[rows] = engine.embed([read[row] for row in rows])
+            advance(len(rows))
+
+        encode_in_batches(tokens[usual].tolist(), self.budget, embed)
         limit = self.max_length or np.iinfo(np.int64).max
-        return Encoded(vectors, np.minimum(tokens, limit), tokens > limit, clock.seconds)
+        return Encoded(vectors, np.minimum(tokens, limit), (tokens > limit) | is_cut, clock.seconds)
+
+    def by_part(self, text: str) -> tuple[FloatMatrix, int]:
+        """The mean of all tokens of a long ``text``, and how many they are; no more than a part's rows are held."""
+        total, tokens = np.zeros(self.dims), 0
+        for part in tokens_by_part(text, self.tokenizer):
+            rows = self.engine.rows(part.ids)
+            total += rows.sum(axis=0, dtype=np.float64)
+            tokens += len(rows)
+        return (total / max(tokens, 1)).astype(np.float32), tokens
 
     def describe(self) -> dict[str, Any]:
         return {"device": "cpu", "runtime": self.package, "precision": "float32", "max_length": self.max_length}
@@ -131,12 +159,25 @@ def model2vec(config: Model2VecModel, runtime: RuntimeConfig) -> StaticEncoder:
             model = StaticModel.from_pretrained(folder or fetched().folder)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{config.name} can't be loaded by model2vec: {first_line(error)}") from None
+        tokenizer, unknown = unlimited(model.tokenizer), model.unk_token_id
+
+        def count(texts: list[str]) -> list[int]:
+            every = (encoded.ids for encoded in tokenizer.encode_batch(texts, add_special_tokens=False))
+            return [len(ids) - ids.count(unknown) for ids in every]
+
+        def rows(ids: Rows) -> FloatMatrix:
+            known = ids if unknown is None else ids[ids != unknown]
+            table: FloatMatrix = model.embedding[known if model.token_mapping is None else model.token_mapping[known]]
+            return table if model.weights is None else table * model.weights[known][:, None]
+
         options = {"max_length": config.max_length, "normalize": False, "use_multiprocessing": False}
         return Engine(
             embed=lambda texts: np.asarray(model.encode(texts, **options), dtype=np.float32),
-            count=lambda texts: [len(ids) for ids in model.tokenize(texts)],
+            count=count,
             dims=int(model.dim),
-            tokenizer=model.tokenizer,
+            tokenizer=tokenizer,
+            rows=rows,
+            most_characters=config.max_length and config.max_length * model.median_token_length,
         )
 
     return StaticEncoder(config, "model2vec", tell_weights, load_engine)
@@ -153,11 +194,13 @@ def wordllama(config: WordLlamaModel, runtime: RuntimeConfig) -> StaticEncoder:
             import wordllama as package
 
         model = package.WordLlama.load(cache_dir=shipped, disable_download=True)
+        tokenizer = unlimited(model.tokenizer)  # which doesn't fill up the short ones either
         return Engine(
             embed=lambda texts: np.asarray(model.embed(texts, norm=False), dtype=np.float32),
-            count=lambda texts: [sum(encoded.attention_mask) for encoded in model.tokenize(texts)],
+            count=lambda texts: [len(encoded) for encoded in tokenizer.encode_batch(texts, add_special_tokens=False)],
             dims=int(model.embedding.shape[1]),
-            tokenizer=model.tokenizer,
+            tokenizer=tokenizer,
+            rows=lambda ids: model.embedding[np.minimum(ids, len(model.embedding) - 1)],
         )
 
     return StaticEncoder(config, "wordllama", lambda: f"wordllama:{version('wordllama')}", load_engine)

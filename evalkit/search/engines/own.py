@@ -10,6 +10,7 @@ from evalkit.arrays import FloatMatrix, Rows, Scores
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError
 from evalkit.search.engine import OWN, Plan, Resources, no_parameter
+from evalkit.search.engines.footprint import FLOAT_BYTES
 from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.engines.vector_index import VectorIndex
 from evalkit.vectors.faiss_strings import EXHAUSTIVE
@@ -32,7 +33,8 @@ class OwnEngine:
         for name in index.search:
             raise no_parameter(name)
         words, metric = str(quantization._target_), OwnIndex.metric
-        return Plan(OWN, words, dims, documents, quantization, index, metric, False, resources)
+        held = 2 * documents * dims * FLOAT_BYTES  # blocks, and the matrix that they become
+        return Plan(OWN, words, dims, documents, quantization, index, metric, False, resources, held)
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator[InProcessIndex]:

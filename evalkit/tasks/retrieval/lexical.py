@@ -13,7 +13,7 @@ from evalkit.embeddings.chunking import WHOLE
 from evalkit.lexical.retriever import best
 from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws, why_not_at_workload
-from evalkit.measures.ranking import Ranking, without
+from evalkit.measures.ranking import QUERIES_AT_ONCE, Ranking, by_block, without
 from evalkit.results.columns import OVERLAPS
 from evalkit.results.setting import NO_QUANTIZATION
 from evalkit.scaling.at_size import TIMED
@@ -64,13 +64,18 @@ class LexicalRetriever:
     @cached_property
     def timed_ranking(self) -> tuple[Ranking, float]:
         """The ranking of every query, and the milliseconds that searching alone took."""
-        top_k, place = self.context.config.top_k, self.context.place
-        read = self.read_queries
-        started = time.perf_counter()
-        rankings = [best(self.retriever.scores(query), top_k + 1, place) for query in read]
-        ms = (time.perf_counter() - started) * 1000
-        rows, scores = (np.concatenate([getattr(r, name) for r in rankings]) for name in ("rows", "scores"))
-        return without(Ranking(rows, scores), self.context.excluded, top_k), ms
+        top_k, place, excluded = self.context.config.top_k, self.context.place, self.context.excluded
+        read, seconds = self.read_queries, 0.0
+
+        def rank(block: slice) -> Ranking:
+            nonlocal seconds
+            started = time.perf_counter()
+            found = [best(self.retriever.scores(query), top_k + 1, place) for query in read[block]]
+            seconds += time.perf_counter() - started
+            rows, scores = (np.concatenate([getattr(each, name) for each in found]) for name in ("rows", "scores"))
+            return without(Ranking(rows, scores), excluded[block], top_k)
+
+        return by_block(len(read), QUERIES_AT_ONCE, rank), seconds * 1000
 
     def candidates(self, asked: int) -> None:
         return None

@@ -1,6 +1,6 @@
 """One point from one ranking: judged, priced, and with what lies behind its means."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,7 +46,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     corpus, config = context.corpus, context.config
     if context.judge.query_ids != list(corpus.queries.ids):
         raise ValueError(f"{corpus.name}: judgments and queries come in different orders")
-    rankings = rankings_by_id(search.ranking, corpus)
+    rankings = RankingsById(search.ranking, corpus)
     quality = context.judge.score(rankings)
     overlap = {name: None if values is None else float(values.mean()) for name, values in search.overlap.items()}
     figures = {**quality.mean, **dict.fromkeys(OVERLAPS), **search.figures, **overlap}
@@ -136,16 +136,29 @@ def cost_figures(figures: Mapping[str, Any], context: PointContext) -> dict[str,
     return {name: None if np.isnan(value) else float(value) for name, value in usd.items()}
 
 
-def rankings_by_id(ranking: Ranking, corpus: Corpus) -> dict[str, list[str]]:
-    ids = corpus.documents.ids
-    return {
-        query: [ids[row] for row in rows if row >= 0]
-        for query, rows in zip(corpus.queries.ids, ranking.rows.tolist(), strict=True)
-    }
+class RankingsById(Mapping[str, list[str]]):
+    """query id → document ids, best first, each list made when it is asked for: those of all queries would be large."""
+
+    def __init__(self, ranking: Ranking, corpus: Corpus) -> None:
+        self.ranking = ranking
+        self.ids = corpus.documents.ids
+        self.row = corpus.queries.row
+
+    def __getitem__(self, query: str) -> list[str]:
+        return [self.ids[row] for row in self.ranking.rows[self.row[query]].tolist() if row >= 0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.row)
+
+    def __len__(self) -> int:
+        return len(self.row)
 
 
 def first_relevant_rank(rankings: Mapping[str, list[str]], corpus: Corpus) -> Rows:
     """Per query, the rank (from 1) of the first document of a grade above 0; 0 where none was found."""
-    relevant = {query: {d for d, grade in grades.items() if grade > 0} for query, grades in corpus.qrels.items()}
-    ranks = (next((r for r, d in enumerate(rankings[q], 1) if d in relevant[q]), 0) for q in corpus.queries.ids)
-    return np.fromiter(ranks, dtype=np.int64)
+
+    def rank(query: str) -> int:
+        grades = corpus.qrels[query]
+        return next((rank for rank, id_ in enumerate(rankings[query], 1) if grades.get(id_, 0) > 0), 0)
+
+    return np.fromiter(map(rank, corpus.queries.ids), dtype=np.int64)

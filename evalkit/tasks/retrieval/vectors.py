@@ -18,7 +18,7 @@ from evalkit.embeddings.record import revision
 from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
 from evalkit.measures.overlap import ExactSearch, PairScores, rounding
-from evalkit.measures.ranking import Ranking
+from evalkit.measures.ranking import Ranking, by_block
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
@@ -35,12 +35,15 @@ from evalkit.search import (
 )
 from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
+from evalkit.search.searcher import TIE_MARGIN
 from evalkit.tasks.models import EncodedCorpus
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
 BATCH_REPEATS = 3
+LEAST_QUERIES = 256
+CANDIDATE_BYTES = 150  # at most, while rankings are put in order and joined: rows, scores, places and copies of them
 
 
 def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], progress: Progress) -> Iterator[Retriever]:
@@ -68,13 +71,31 @@ def exact_search(context: PointContext, read: EncodedCorpus, dims: int, queries:
     """What exact float32 search at these ``dims`` finds, as deep as overlaps go, and how it scores any document."""
     depth = min(max(OVERLAP_DEPTHS), context.config.top_k)
     with closing(build_searcher(context, read, dims, *EXACT, CPU)) as exhaustive:
-        rows = exhaustive.rank(queries, depth, context.excluded).rows
+        rows = ranked_by_block(exhaustive, context, queries, depth, depth).rows
     chunks = read.embeddings.chunks
     of_vectors = ExactScores(queries, Vectors(read.embeddings.documents.vectors, dims))
     scores: PairScores = of_vectors
     if chunks.document is not None:
         scores = ExactDocumentScores(of_vectors, chunks.document, context.config.chunking.top_chunks)
     return ExactSearch(rows, scores, rounding(dims))
+
+
+def ranked_by_block(
+    searcher: Searcher | DocumentSearcher, context: PointContext, queries: FloatMatrix, k: int, served: int
+) -> Ranking:
+    """``searcher.rank`` of all ``queries``, of as many at once as ``queries_at_once`` gives."""
+
+    def rank(block: slice) -> Ranking:
+        return searcher.rank(queries[block], k, context.excluded[block], served=served)
+
+    return by_block(len(queries), queries_at_once(searcher, k, context.config.memory_gb), rank)
+
+
+def queries_at_once(searcher: Searcher | DocumentSearcher, k: int, memory_gb: float) -> int:
+    """How many queries' candidates take an eighth of ``memory_gb`` while they are ranked, and a few in any case."""
+    chunks = searcher.chunks.documents / len(searcher.place) if isinstance(searcher, DocumentSearcher) else 1.0
+    depth = chunks * max(k + TIE_MARGIN, searcher.candidates or 0)
+    return max(LEAST_QUERIES, int(memory_gb * 1e9 / 8 / (depth * CANDIDATE_BYTES)))
 
 
 def setting_of(
@@ -157,7 +178,7 @@ class VectorRetriever:
         return None if self.searcher.candidates is None else max(self.searcher.candidates, asked)
 
     def rank(self, asked: int) -> Ranking:
-        return self.searcher.rank(self.queries, self.context.config.top_k, self.context.excluded, served=asked)
+        return ranked_by_block(self.searcher, self.context, self.queries, self.context.config.top_k, asked)
 
     def find(self, query: int, asked: int) -> object:
         return self.searcher.find(self.single_queries[query], asked)

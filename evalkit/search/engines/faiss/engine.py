@@ -7,8 +7,9 @@ from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError
 from evalkit.search.engine import Plan, Resources
 from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex
+from evalkit.search.engines.footprint import held_bytes
 from evalkit.search.engines.in_process import InProcessIndex
-from evalkit.vectors.faiss_strings import EXHAUSTIVE, faiss_index, faiss_string
+from evalkit.vectors.faiss_strings import EXHAUSTIVE, FLAT, faiss_index, faiss_string
 
 
 class FaissEngine:
@@ -28,7 +29,9 @@ class FaissEngine:
                 empty.set_parameters({name: value})
         words = faiss_string(dims, documents, quantization, index).text
         exhaustive = index.faiss == EXHAUSTIVE
-        return Plan("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources)
+        is_exact = exhaustive and quantization.faiss == FLAT
+        held = held_bytes(empty.index, dims, documents, quantization.rescore, is_exact, resources)
+        return Plan("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources, held)
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator[InProcessIndex]:
