@@ -25,7 +25,7 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if WHOLE not in os.environ:
         return
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    reports = [report for kind in ("passed", "skipped", "failed") for report in terminalreporter.stats.get(kind, [])]
     for report in reports:
         for name, cases in report.user_properties:
             if name == "cases":
