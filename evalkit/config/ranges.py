@@ -120,7 +120,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "tolerance": Range(0, 1, "a drop of the mean"),
         "alpha": Range(0.000001, 0.5, "the share of false alarms"),
         "resamples": Range(100, 1_000_000, "resamples of every test"),
-        "limits": Range(0, 1_000_000, "times as much"),
+        "limits": Range(0, 10**15, "times as much, or less"),
         "inconclusive_exit_code": Range(0, 3, "exit codes"),
         "repeat": Range(1, 1_000, "turns of both runs"),
     },

@@ -35,8 +35,10 @@ def send(number: int) -> int:
 
 
 def corpus_record() -> CorpusRecord:
-    passes = ({"corpus": "colours", "side": "document", "seconds": 1.5},)
-    return CorpusRecord({"name": "m"}, {"name": "colours", "fingerprint": "f", "documents": 3}, (), passes, ())
+    passes = ({"corpus": "colours", "side": "document", "seconds": 1.5, "texts": 3, "runtime": {}},)
+    return CorpusRecord(
+        {"name": "m", "revision": "r"}, {"name": "colours", "fingerprint": "f", "documents": 3}, (), passes, ()
+    )
 
 
 def point_record(number: int) -> PointRecord:
@@ -46,10 +48,20 @@ def point_record(number: int) -> PointRecord:
         query_ids=("q0", "q1"),
         per_query={"nDCG@10": np.full(2, 0.5)},
         first_relevant_rank=np.ones(2, dtype=np.int64),
-        latencies_ms={"search_ms": np.ones(3)},
+        latencies_ms={"search_ms": np.ones(3), "encode_query_ms": np.ones(3)},
         ranking=Ranking(np.array([[2, 0], [1, -1]]), np.array([[0.1, 0.1], [3.5, 0.0]], dtype=np.float32)),
         document_ids=("d0", "d1", "d2"),
     )
+
+
+@pytest.fixture(autouse=True)
+def signals_as_a_terminal_has_them() -> Iterator[None]:
+    """None is ignored, as Ctrl-C is in what a script starts in its background."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -92,7 +104,7 @@ def test_each_signal_keeps_the_finished_points_and_has_its_code(
     assert [signal.getsignal(each) for each in SIGNALS] == handlers
 
 
-@pytest.mark.parametrize("step", ["points_frame", "sync", "rankings_table"])
+@pytest.mark.parametrize("step", ["points_frame", "sync", "rankings_tables"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_one_while_results_are_written_breaks_nothing(
     run: Callable[[Call], int], step: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -105,12 +117,12 @@ def test_a_second_one_while_results_are_written_breaks_nothing(
 
     def happens() -> None:
         monkeypatch.setattr(writer, step, interrupted)
-        if step != "rankings_table":  # whose first comes while a point is written
+        if step != "rankings_tables":  # whose first comes while a point is written
             send(signal.SIGINT)
 
     code = run(happens)
-    assert code == (CODES[number] if step == "rankings_table" else 130)
-    assert_kept(tmp_path / "results", points=3 if step == "rankings_table" else 2)
+    assert code == (CODES[number] if step == "rankings_tables" else 130)
+    assert_kept(tmp_path / "results", points=3 if step == "rankings_tables" else 2)
 
 
 def test_one_while_the_last_results_are_written_ends_the_command_behind_them(

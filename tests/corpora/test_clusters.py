@@ -136,4 +136,5 @@ def test_dependence_that_is_not_modelled_and_older_runs_read_as_null(
     assert run.queries()["cluster"].isna().all()
     file = run.folder / "queries.parquet"
     pd.read_parquet(file).drop(columns="cluster").to_parquet(file)
-    assert run.queries()["cluster"].isna().all()
+    (run.folder / "run.json").write_text(json.dumps({key: run.about[key] for key in run.about if key != "files"}))
+    assert read_run(run.folder).queries()["cluster"].isna().all()

@@ -472,7 +472,7 @@ def test_what_unfolds_to_far_more_than_it_is_is_not_read_to_its_end(
     file = tmp_path / "corpus.jsonl"
     file.write_bytes(fold(content * (2**22 // len(content))))
     read = 0
-    with pytest.raises(UserError, match=r"unfolds to more than 200 times its size|is longer than 131,072 bytes"):  # noqa: PT012
+    with pytest.raises(UserError, match=r"unfolds to more than 200 times its size|is longer than"):  # noqa: PT012
         for _, line in opening.read_lines(file):
             read += len(line)
     assert read <= max(2**17, 200 * file.stat().st_size) < 2**22

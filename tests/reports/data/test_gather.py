@@ -144,8 +144,8 @@ def test_named_runs_alone_are_reported_and_a_misspelt_name_is_refused(
         ("cost=cost_mont_usd", "cost_month_usd"),
         ("within=2", "between 0 and 1"),
         ("alpha=0", "between 0 and 1"),
-        ("workload.documents=0", "at least 1"),
-        ("pricing.usd_per_hour=-1", "at least 0"),
+        ("workload.documents=0", "from 1 to 1,000,000,000,000,000"),
+        ("pricing.usd_per_hour=-1", "from 0 to 1,000,000"),
     ],
 )
 def test_a_bad_setting_is_refused_with_the_way_out(

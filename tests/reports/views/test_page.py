@@ -20,6 +20,7 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import ReportConfig
 from evalkit.corpora.lint import Finding
+from evalkit.files import writing
 from evalkit.media import escape_controls, script_json
 from evalkit.reports.data.report import make_report
 from evalkit.reports.views.files import write_files
@@ -221,6 +222,13 @@ def test_the_example_is_the_report_of_the_example_runs(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(made[kept.columns], kept)
 
 
+def half_written(file: Path, text: str) -> None:
+    """``files.write_text`` on a disk that is full after half of ``text``."""
+    with writing(file) as opened:
+        opened.write(text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_full_disk_leaves_the_old_page_whole_and_nothing_else(
     write_run: WriteRun, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,12 +237,8 @@ def test_a_full_disk_leaves_the_old_page_whole_and_nothing_else(
     before = {file.name: file.read_bytes() for file in page.parent.iterdir()}
     write_run("b", {"x": {(64, "float32"): noisy(0.6)}}, model="n")
 
-    def full(self: Path, text: str, **options: str) -> int:
-        with self.open("w", **options) as file:
-            file.write(text[: len(text) // 2])
-        raise OSError(errno.ENOSPC, "No space left on device", str(self))
-
-    monkeypatch.setattr(Path, "write_text", full)
+    report = make_report(config())
+    monkeypatch.setattr("evalkit.reports.views.files.write_text", half_written)
     with pytest.raises(OSError, match="No space left"):
-        write_files(make_report(config()), tmp_path / "reports")
+        write_files(report, tmp_path / "reports")
     assert {file.name: file.read_bytes() for file in page.parent.iterdir()} == before
