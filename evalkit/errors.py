@@ -31,6 +31,11 @@ class UserError(Exception):
         self.problem = problem
         self.hint = hint
 
+    @property
+    def sentences(self) -> str:
+        """Problem and hint on one line: a part of something longer."""
+        return f"{self.problem} {self.hint}".rstrip()
+
 
 class StoppedAsAskedError(Exception):
     """A run that was asked to stop here, as a dry run is: the front door prints its message and exits with 0."""

@@ -30,6 +30,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("arrays", "array types, unit vectors, cosines"),
         room("files", "files and folders that are whole or not there, and what kills left of them"),
         room("retry_after", "how long a server asks to wait"),
+        room("memory", "what this process can have of the machine's memory"),
     ),
     (
         room(

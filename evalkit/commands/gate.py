@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     try:
         decision = decide(config, baseline, candidate, repeats)
     except NotComparableError as error:
-        decision = Decision(Verdict.NOT_COMPARABLE, (str(error),), baseline.name, candidate.name)
+        decision = Decision(Verdict.NOT_COMPARABLE, (error.sentences,), baseline.name, candidate.name)
     folder = Path(config.reports_dir) / "gate"
     write_files(decision, folder)
     show(decision)

@@ -138,7 +138,7 @@ def read_run(folder: Path) -> StoredRun:
     sums = checked_sums(folder)
     try:
         with unrenewed(folder, sums):
-            stored = parsed(file.read_text(encoding="utf-8"))
+            stored = object_in(file)
         version = stored["schema_version"]
         about = upgraded(stored) if version == 1 else stored
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -150,6 +150,14 @@ def read_run(folder: Path) -> StoredRun:
     if problem := defect(about):
         raise UserError(f"{file} is damaged: {problem}.")
     return StoredRun(folder, about, stored["config"], sums)
+
+
+def object_in(file: Path) -> dict[str, Any]:
+    """The JSON object in ``file``. Raises ValueError for anything else."""
+    stored = parsed(file.read_text(encoding="utf-8"))
+    if not isinstance(stored, dict):
+        raise ValueError("it is no object")
+    return stored
 
 
 def described(error: Exception) -> str:

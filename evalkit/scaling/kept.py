@@ -40,7 +40,7 @@ def belongs_to(config: RunConfig) -> dict[str, Any]:
         "hardware": hardware(machine()),
         "cache_bytes": last_level_cache(),
         "seconds": config.at_workload_seconds,
-        "memory_gb": config.memory_gb,
+        "memory_gb": config.memory_bytes / 1e9,
     }
 
 

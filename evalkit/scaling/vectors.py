@@ -89,7 +89,7 @@ class CorpusLaws:
             depth=served,
             seconds=self.config.at_workload_seconds,
             cache_bytes=last_level_cache(),
-            memory_bytes=self.config.memory_gb * 1e9,
+            memory_bytes=self.config.memory_bytes,
         )
         return kept(self.path, key, len(points), lambda: measure(question))
 

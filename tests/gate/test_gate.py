@@ -425,8 +425,12 @@ def test_runs_that_can_not_be_compared_exit_with_2_and_leave_files(
     make_run({(9, "x"): SCORES}, name="after")
     where = [f"results_dir={tmp_path / 'results'}", f"reports_dir={tmp_path / 'reports'}"]
     assert main(["gate", "baseline=before", "candidate=after", *where]) == 2
-    assert "no point of the candidate answers" in capsys.readouterr().err
-    assert json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())["verdict"] == "not comparable"
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no point of the candidate answers" in told
+    assert "index=flat. Leave the key that may differ out of match" in told
+    written = (tmp_path / "reports" / "gate" / "gate.json").read_text()
+    assert json.loads(written)["verdict"] == "not comparable"
+    assert "\\n" not in told + written
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,13 @@ def test_what_is_missing_or_of_another_type_is_named(
     assert refused.value.problem == f"{tmp_path / 'run.json'} is damaged: {problem}."
 
 
+@pytest.mark.parametrize("text", ["[]", "null", "5", '"x"'])
+def test_what_is_no_object_is_called_so(text: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=r"run\.json is damaged: it is no object\.$"):
+        read_run(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["[]", "null", "5", "{}", "\0", "[" * 100_000, '{"schema_version": 2}'])
 def test_what_is_no_run_at_all_is_refused_by_every_command(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

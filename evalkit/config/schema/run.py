@@ -10,6 +10,7 @@ from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
 from evalkit.config.schema.models import ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
 from evalkit.config.schema.stages import AnyStage
+from evalkit.memory import memory_bytes
 
 SERVE_K = 10
 
@@ -78,7 +79,7 @@ class RunConfig:
     serve_k: int | None = None
     save_rankings: bool = True
     save_query_texts: bool = True
-    memory_gb: float = 1.0
+    memory_gb: float | None = None
     search_device: str = "cpu"
     load_seconds: float = 0.0
     at_workload_seconds: float = 1.0
@@ -90,3 +91,8 @@ class RunConfig:
     def served(self) -> int:
         """``serve_k``, or what null stands for."""
         return min(SERVE_K, self.top_k) if self.serve_k is None else self.serve_k
+
+    @property
+    def memory_bytes(self) -> float:
+        """``memory_gb`` in bytes, or what null stands for: half of what this process can have."""
+        return memory_bytes() / 2 if self.memory_gb is None else self.memory_gb * 1e9

@@ -12,7 +12,7 @@ from evalkit.config import RuntimeConfig, VectorModel
 from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
-from evalkit.errors import UserError, say
+from evalkit.errors import UserError, first_line, say
 
 AUTO = "auto"
 SAMPLE_TEXTS = 64
@@ -77,7 +77,8 @@ def texts_per_second(model: VectorModel, runtime: RuntimeConfig, documents: Sequ
         load(encoder)
         verified = verification(encoder, sample, "document")
     except (RuntimeError, UserError) as error:
-        say(f"evalkit: warning: runtime={runtime.kind} is left out: {error}")
+        reason = error.sentences if isinstance(error, UserError) else first_line(error)
+        say(f"evalkit: warning: runtime={runtime.kind} is left out: {reason}")
         return 0.0
     if verified is not None and not verified["smallest_cosine"] >= LEAST_COSINE:
         return 0.0

@@ -43,6 +43,7 @@ EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
 BATCH_REPEATS = 3
 LEAST_QUERIES = 256
+MOST_RANKED_BYTES = 125e6
 CANDIDATE_BYTES = 150  # at most, while rankings are put in order and joined: rows, scores, places and copies of them
 
 
@@ -88,14 +89,14 @@ def ranked_by_block(
     def rank(block: slice) -> Ranking:
         return searcher.rank(queries[block], k, context.excluded[block], served=served)
 
-    return by_block(len(queries), queries_at_once(searcher, k, context.config.memory_gb), rank)
+    return by_block(len(queries), queries_at_once(searcher, k, context.config.memory_bytes), rank)
 
 
-def queries_at_once(searcher: Searcher | DocumentSearcher, k: int, memory_gb: float) -> int:
-    """How many queries' candidates take an eighth of ``memory_gb`` while they are ranked, and a few in any case."""
+def queries_at_once(searcher: Searcher | DocumentSearcher, k: int, memory_bytes: float) -> int:
+    """How many queries' candidates take an eighth of it, at most 0.125 GB, while they are ranked; some anyway."""
     chunks = searcher.chunks.documents / len(searcher.place) if isinstance(searcher, DocumentSearcher) else 1.0
     depth = chunks * max(k + TIE_MARGIN, searcher.candidates or 0)
-    return max(LEAST_QUERIES, int(memory_gb * 1e9 / 8 / (depth * CANDIDATE_BYTES)))
+    return max(LEAST_QUERIES, int(min(memory_bytes / 8, MOST_RANKED_BYTES) / (depth * CANDIDATE_BYTES)))
 
 
 def setting_of(
@@ -133,7 +134,7 @@ def build_searcher(
     """The documents of a corpus in one setting, searched by their chunks where they have several."""
     config, chunks, place = context.config, read.embeddings.chunks, context.place
     vectors = Vectors(read.embeddings.documents.vectors, dims)
-    memory_bytes = config.memory_gb * 1e9
+    memory_bytes = config.memory_bytes
     if chunks.document is None:
         return build(vectors, place, quantization, index, memory_bytes, device)
     searcher = build(vectors, chunk_order(chunks.document, place), quantization, index, memory_bytes, device)
