@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.embeddings.entries.entry import key_name
+from evalkit.digests import name_of_key
 from evalkit.embeddings.store import READ_ONLY, EmbeddingStore
 
 
@@ -21,7 +21,7 @@ class UnfinishedBill:
 
     def __init__(self, store: EmbeddingStore, model: Mapping[str, Any]) -> None:
         self.folder = store.path
-        self.name = f"bill-{key_name(model)}"
+        self.name = f"bill-{name_of_key(model)}"
         self.file = self.folder / f"{self.name}-{uuid.uuid4().hex}.json"
 
     @cached_property

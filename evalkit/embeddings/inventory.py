@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.aside import is_set_aside
-from evalkit.embeddings.entries.entry import Entry, key_name
+from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.layout import DTYPES
 from evalkit.embeddings.entries.locks import ENTRY
 from evalkit.embeddings.entries.note_fields import is_count
@@ -107,7 +108,7 @@ def damage_of_entry(folder: Path, item: Item) -> str:
         return ""
     if not is_possible(item.key):
         return "key.json is missing, or not as it was written"
-    if key_name(item.key) != item.name:
+    if name_of_key(item.key) != item.name:
         return "its name is not that of its key"
     found = held(Entry(folder, item.key))
     if found.faults:

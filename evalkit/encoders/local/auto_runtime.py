@@ -1,6 +1,5 @@
 """``runtime=auto``: the quickest runtime installed that agrees with PyTorch, timed once per machine and model."""
 
-import hashlib
 import json
 import platform
 import sys
@@ -9,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.config import RuntimeConfig, VectorModel
+from evalkit.digests import name_of_key
 from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
@@ -30,8 +30,7 @@ def choose_runtime(
     identities = [load_encoder(model, replace(runtime, kind=kind)).identity("document") for kind in kinds]
     if all(identity == identities[0] for identity in identities):  # a model that brings its own: a hosted one, say
         return replace(runtime, kind=kinds[0])
-    key = hashlib.sha256(json.dumps([platform.node(), identities], sort_keys=True).encode()).hexdigest()[:32]
-    file = remembered / f"runtime-{key}.json"
+    file = remembered / f"runtime-{name_of_key([platform.node(), identities])}.json"
     try:
         speeds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
