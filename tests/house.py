@@ -45,6 +45,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "what is fetched from a model hub: whole commits, checked against its list of files, or a reason",
             "client data_sets download manifest progress refusals selection snapshot",
         ),
+        room("json_shapes", "what a JSON file must hold, as data: keys, types, numbers; what is amiss in words"),
         room("media", "foreign strings as Markdown, HTML, JSON, XML, CSV and TREC show them: never acted on"),
     ),
     (

@@ -13,6 +13,8 @@ from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
 from evalkit.errors import UserError, say
+from evalkit.files import write_text
+from evalkit.json_shapes import AMOUNT, defect_at
 
 AUTO = "auto"
 SAMPLE_TEXTS = 64
@@ -31,16 +33,24 @@ def choose_runtime(
     if all(identity == identities[0] for identity in identities):  # a model that brings its own: a hosted one, say
         return replace(runtime, kind=kinds[0])
     file = remembered / f"runtime-{name_of_key([platform.node(), identities])}.json"
-    try:
-        speeds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    speeds = kept_speeds(file, kinds)
+    if speeds is None:
         speeds = {kind: texts_per_second(model, replace(runtime, kind=kind), documents) for kind in kinds}
         remembered.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(speeds), encoding="utf-8")
+        write_text(file, json.dumps(speeds))
     best = max(speeds, key=lambda kind: speeds[kind])
     listed = ", ".join(f"{kind} {speed:,.0f}/s" for kind, speed in speeds.items())
     say(f"evalkit: runtime=auto takes {best} ({listed})")
     return replace(runtime, kind=best)
+
+
+def kept_speeds(file: Path, kinds: Sequence[str]) -> dict[str, float] | None:
+    """Texts per second of each of ``kinds``, as ``file`` has them; null where it doesn't."""
+    try:
+        speeds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return None if defect_at("", speeds, dict.fromkeys(kinds, AMOUNT)) else {kind: speeds[kind] for kind in kinds}
 
 
 def named_runtime(runtime: RuntimeConfig) -> RuntimeConfig:
