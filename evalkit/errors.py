@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec
-from pathlib import Path
 
 MOST_NAMES = 80  # of a hint
 ELLIPSIS = "…"
@@ -64,12 +63,6 @@ def is_installed(package: str) -> bool:
         return find_spec(package) is not None
     except ModuleNotFoundError:  # not even the package around it
         return False
-
-
-def check_regular(path: Path) -> None:
-    """Raises UserError for what lies at ``path`` and is no regular file: a pipe can be waited for without end."""
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is no file.", "Give a regular file: no folder, pipe or device is read.")
 
 
 def first_line(error: BaseException) -> str:

@@ -34,7 +34,7 @@ def writing(file: Path) -> Iterator[TextIO]:
     Several processes may write one file; the last one stays. Where writing fails, nothing is left behind.
     """
     with named(file):
-        remove_leftovers(file.parent, LEFTOVER_FILES)
+        remove_leftover_files(file.parent)
         temporary, descriptor = begun_file(file.parent)
         locked = os.dup(descriptor) if os.name == "posix" else -1  # elsewhere an open file can't be renamed
         try:
@@ -97,6 +97,11 @@ def lock(descriptor: int, wait: bool = False) -> bool:
     except (ImportError, OSError):
         return False
     return True
+
+
+def remove_leftover_files(folder: Path) -> None:
+    """Remove what kills left in ``folder`` of files that ``writing`` was to make."""
+    remove_leftovers(folder, LEFTOVER_FILES)
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:

@@ -27,6 +27,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     (
         room("addresses", "addresses as they are shown and kept: without user, password or secrets of a query"),
         room("errors", "mistakes and other lines for the terminal; a missing package names its extra"),
+        room("digests", "sha256 of files, of the keys that things are stored under, and of lists of strings"),
         room("arrays", "array types, unit vectors, cosines"),
         room("files", "files and folders that are whole or not there, and what kills left of them"),
         room("retry_after", "how long a server asks to wait"),
@@ -45,14 +46,14 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "what is fetched from a model hub: whole commits, checked against its list of files, or a reason",
             "client data_sets download manifest progress refusals selection snapshot",
         ),
+        room("json_shapes", "what a JSON file must hold, as data: keys, types, numbers; what is amiss in words"),
         room("media", "foreign strings as Markdown, HTML, JSON, XML, CSV and TREC show them: never acted on"),
     ),
     (
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus digests images judgments lint meeting mteb new_corpus pydoc records sources table "
-            "texts",
+            "beir clusters corpus images judgments lint meeting mteb new_corpus pydoc records sources table texts",
             files="cells opening rows",
         ),
         room(

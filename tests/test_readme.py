@@ -109,6 +109,8 @@ def test_the_example_workflow_is_yaml_whose_commands_compose() -> None:
     assert compose("gate", of_gate).baseline == "main"
     check(compose("run", of_run))
     assert "my-conf" in arguments
+    assert set(workflow[True]) == {"pull_request"}  # YAML reads "on" so; pull_request_target would bring a fork secrets
+    assert re.findall(r"secrets\.\w+", yaml.safe_dump(workflow)) == []
 
 
 def test_continuous_integration_runs_what_a_developer_runs_on_every_python() -> None:

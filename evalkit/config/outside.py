@@ -13,7 +13,7 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
     *("model.kind", "model.name", "model.revision", "model.weights_sha256", "model.package", "model.path"),
     *("model.tokenizer", "model.url", "model.api", "model.trust_remote_code", "model.allow_pickle"),
     *("corpus.*.path", "corpus.*.task", "corpus.*.root", "corpus.*.documents", "corpus.*.queries", "corpus.*.qrels"),
-    *("quantization.*._target_", "quantization.*.options", "index.*.options"),
+    *("quantization.*._target_", "quantization.*.options", "index.*.engine", "index.*.options"),
     *("stages.*.name", "stages.*.revision", "stages.*.path", "stages.*.trust_remote_code", "stages.*.allow_pickle"),
     *("executor.kind", "store.path", "allow_code", "data_dir", "results_dir"),
 )
@@ -26,7 +26,7 @@ INSIDE = (
     *("corpus.*.qrels_query", "corpus.*.qrels_document", "corpus.*.qrels_score"),
     *("quantization.*.faiss", "quantization.*.transform", "quantization.*.kind"),
     *("quantization.*.rescore.store", "quantization.*.rescore.factor", "quantization.*.rescore.candidates"),
-    *("index.*.faiss", "index.*.binary", "index.*.engine"),
+    *("index.*.faiss", "index.*.binary"),
     *("stages.*.kind", "stages.*.model", "stages.*.licence"),  # only models without vectors are fused with
     *("runtime.kind", "runtime.device", "runtime.precision"),
     *("pricing.machine", "pricing.machines.*.gpu", "workload.storage"),

@@ -13,8 +13,8 @@ from yaml import YAMLError
 from evalkit.config.schema.run import RunConfig
 from evalkit.errors import UserError
 
-TARGET = "_target_"
-GROUPS_WITH_CODE = ("quantization", "experiment")  # whose files may name a class
+TARGET, ENGINE = "_target_", "engine"
+GROUPS_WITH_CODE = ("quantization", "index", "experiment")  # whose files may name a class
 
 
 def check_code(config: RunConfig) -> None:
@@ -22,28 +22,48 @@ def check_code(config: RunConfig) -> None:
     for module in config.allow_code:
         if not all(part.isidentifier() for part in module.split(".")):
             raise UserError(f"allow_code has {module!a}, which is no module.", "Write allow_code=[my_quantizers].")
-    for name, quantization in config.quantization.items():
-        target = quantization._target_
-        if target and not is_allowed(target, config.allow_code):
-            module = target.rpartition(".")[0] or "<module>"
+    for setting, target in classes_of(config).items():
+        if not is_allowed(target, config.allow_code):
+            module = module_of(target) or "<module>"
             raise UserError(
-                f"quantization.{name}._target_ names {target!a}, code that nothing allows to run.",
+                f"{setting} names {target!a}, code that nothing allows to run.",
                 f"If you trust it, add allow_code=[{module}], or name it in a file of --config-dir.",
             )
 
 
+def classes_of(config: RunConfig) -> dict[str, str]:
+    """Setting → the class of a user's own that it names: of a quantizer, or of an engine."""
+    quantizers = {f"quantization.{name}.{TARGET}": each._target_ for name, each in config.quantization.items()}
+    engines = {f"index.{name}.{ENGINE}": each.engine for name, each in config.index.items()}
+    named = quantizers | {setting: engine for setting, engine in engines.items() if names_code(engine)}
+    return {setting: target for setting, target in named.items() if target}
+
+
+def names_code(engine: Any) -> bool:
+    """Whether an ``engine`` is ``module:Class``, and no name of one of evalkit's own."""
+    return ":" in str(engine)
+
+
+def module_of(target: str) -> str:
+    return dotted(target).rpartition(".")[0]
+
+
+def dotted(target: str) -> str:
+    return target.replace(":", ".")
+
+
 def is_allowed(target: str, modules: Sequence[str]) -> bool:
-    """Whether ``target`` is in one of ``modules``, or in a module of such a package."""
-    return any(target.startswith(f"{module}.") for module in modules)
+    """Whether ``target`` (``module.Class``, ``module:Class``) is in one of ``modules``, or in one of such a package."""
+    return any(dotted(target).startswith(f"{module}.") for module in modules)
 
 
 def with_code_of(config: RunConfig, folders: Sequence[Path]) -> RunConfig:
     """``config`` that allows the modules of those of its classes that stand in a file of ``folders``."""
-    targets = [quantization._target_ for quantization in config.quantization.values() if quantization._target_]
+    targets = list(classes_of(config).values())
     if not targets or not folders:
         return config
     there = set(targets_in(folders))
-    modules = (target.rpartition(".")[0] for target in targets if target in there)
+    modules = (module_of(target) for target in targets if target in there)
     return replace(config, allow_code=list(dict.fromkeys((*config.allow_code, *modules))))
 
 
@@ -57,6 +77,6 @@ def targets_in(folders: Sequence[Path]) -> Iterator[str]:
 def targets_of(content: Any) -> Iterator[str]:
     if isinstance(content, dict):
         for key, value in content.items():
-            if key == TARGET and isinstance(value, str):
+            if isinstance(value, str) and (key == TARGET or (key == ENGINE and names_code(value))):
                 yield value
             yield from targets_of(value)

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from evalkit.config.files import content, group_choices
 from evalkit.config.kinds import MODEL_SCHEMAS
 from evalkit.config.outside import DATA_OF_CORPUS, Place, outside, put, value_at
-from evalkit.config.own_code import TARGET, is_allowed
+from evalkit.config.own_code import ENGINE, TARGET, is_allowed, module_of, names_code
 from evalkit.config.words import quoted
 from evalkit.errors import UserError, printable
 
@@ -26,7 +26,11 @@ Reach = list[tuple[Place, Any]]  # settings that reach outside
 WhyNot = Callable[[str, Mapping[str, Any]], str]  # key and settings of a corpus → why its files are not taken, or ""
 
 KEYED = ("corpus", "quantization", "index", "stages")  # groups of any number of choices, each under its key
-OF_CLASS = (TARGET, "options")
+OF_CLASS = {  # group and setting → the setting that names the class which it is of
+    ("quantization", TARGET): TARGET,
+    ("quantization", "options"): TARGET,
+    ("index", ENGINE): ENGINE,
+}
 
 
 @dataclass(frozen=True)
@@ -72,13 +76,14 @@ def is_said(place: Place, value: Any, settings: Settings, local: Local) -> bool:
     """Whether conf/ or the command line says the same, or allows the class that it is of."""
     own = local.at(place)
     is_same = (type(value) is type(own) and bool(value == own)) or not (value or own)
-    return is_same or local.has_given(place) or is_of_allowed_class(place, settings, local)
+    is_of_evalkit = (place[0], place[-1]) == ("index", ENGINE) and not names_code(value)
+    return is_same or is_of_evalkit or local.has_given(place) or is_of_allowed_class(place, settings, local)
 
 
 def is_of_allowed_class(place: Place, settings: Settings, local: Local) -> bool:
-    if place[0] != "quantization" or place[-1] not in OF_CLASS:
+    if (place[0], place[-1]) not in OF_CLASS:
         return False
-    target = value_at(settings, (*place[:2], TARGET))
+    target = value_at(settings, (*place[:2], OF_CLASS[place[0], place[-1]]))
     return isinstance(target, str) and is_allowed(target, local.settings.get("allow_code") or [])
 
 
@@ -109,8 +114,8 @@ def is_name_of_folder(place: Place, values: Mapping[Place, Any]) -> bool:
 
 def word_for(place: Place, values: Mapping[Place, Any]) -> str:
     """The word of a command line that says what is at ``place``, as a shell takes it."""
-    if place[0] == "quantization" and place[-1] in OF_CLASS:
-        module = str(values.get((*place[:2], TARGET))).rpartition(".")[0]
+    if (place[0], place[-1]) in OF_CLASS:
+        module = module_of(str(values.get((*place[:2], OF_CLASS[place[0], place[-1]]))))
         return shlex.quote(f"allow_code=[{module}]") if module else "--config-dir <folder>"
     return shlex.quote(f"{'.'.join(place)}={written(values[place])}")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import UserError, check_regular, first_line
+from evalkit.errors import UserError, first_line
 
 MOST_BYTES = 1_000_000
 MOST_NODES = 20_000  # as its aliases are expanded
@@ -22,7 +22,8 @@ def check_yaml(file: Path) -> None:
     """Raises UserError for a file that is no config: no UTF-8, no YAML, no mapping, too large, or with types."""
     import yaml
 
-    check_regular(file)
+    if file.exists() and not file.is_file():  # a pipe can be waited for without end
+        raise UserError(f"{file} is no file.", "Give a regular file: no folder, pipe or device is read.")
     if file.stat().st_size > MOST_BYTES:
         raise UserError(f"{file} is no config: it has more than {MOST_BYTES:,} bytes.", HINT)
     try:

@@ -7,12 +7,12 @@ from itertools import chain
 from types import MappingProxyType
 
 from evalkit.corpora.clusters import cluster_queries
-from evalkit.corpora.digests import digest, unordered_digest
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.images import Image
 from evalkit.corpora.lint import Finding, Noticed, lint
 from evalkit.corpora.meeting import are_mostly, refuse_strangers
 from evalkit.corpora.texts import TextFile, Texts
+from evalkit.digests import digest, unordered_digest
 from evalkit.errors import UserError
 
 Qrels = Mapping[str, Mapping[str, int]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evalkit.corpora.digests import digests
 from evalkit.corpora.meeting import LARGE_SHARE, likely_cause
 from evalkit.corpora.texts import Texts
+from evalkit.digests import digests
 from evalkit.errors import abridged
 
 EXAMPLES, MOST_CHARACTERS = 3, 80  # of an id

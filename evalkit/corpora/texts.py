@@ -9,8 +9,8 @@ from typing import overload
 
 import numpy as np
 
-from evalkit.corpora.digests import digest
 from evalkit.corpora.images import Image
+from evalkit.digests import digest
 
 
 class TextFile(Sequence[str]):

@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.embeddings.entries.entry import key_name
+from evalkit.digests import name_of_key
 from evalkit.embeddings.store import READ_ONLY, EmbeddingStore
+from evalkit.files import write_text
 
 
 class UnfinishedBill:
@@ -21,7 +22,7 @@ class UnfinishedBill:
 
     def __init__(self, store: EmbeddingStore, model: Mapping[str, Any]) -> None:
         self.folder = store.path
-        self.name = f"bill-{key_name(model)}"
+        self.name = f"bill-{name_of_key(model)}"
         self.file = self.folder / f"{self.name}-{uuid.uuid4().hex}.json"
 
     @cached_property
@@ -35,11 +36,9 @@ class UnfinishedBill:
 
     def keep(self, tokens: int) -> None:
         """Write that this run may have been billed ``tokens``; nothing where the store can't be written to."""
-        temporary = self.file.with_suffix(".tmp")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"tokens": tokens}), encoding="utf-8")
-            temporary.replace(self.file)
+            write_text(self.file, json.dumps({"tokens": tokens}))
         except OSError as error:
             if error.errno not in READ_ONLY:
                 raise

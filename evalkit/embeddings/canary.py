@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix, row_cosines
 from evalkit.corpora import Texts
-from evalkit.corpora.digests import digests
+from evalkit.digests import digests
 from evalkit.embeddings.timing import now
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.refused_texts import named

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.aside import is_set_aside
-from evalkit.embeddings.entries.entry import Entry, key_name
+from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.layout import DTYPES
 from evalkit.embeddings.entries.locks import ENTRY
-from evalkit.embeddings.entries.note_fields import is_count
 from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, is_folder, read_file, size_bytes
 from evalkit.embeddings.entries.trust import held, texts_of
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.errors import UserError
+from evalkit.json_shapes import ORDINAL
 
 FINISHED, UNFINISHED, SET_ASIDE, NO_ENTRY = "finished", "unfinished", "set aside", "no entry"
 
@@ -107,7 +108,7 @@ def damage_of_entry(folder: Path, item: Item) -> str:
         return ""
     if not is_possible(item.key):
         return "key.json is missing, or not as it was written"
-    if key_name(item.key) != item.name:
+    if name_of_key(item.key) != item.name:
         return "its name is not that of its key"
     found = held(Entry(folder, item.key))
     if found.faults:
@@ -115,10 +116,6 @@ def damage_of_entry(folder: Path, item: Item) -> str:
     return "" if found.is_whole else "it is not whole"
 
 
-def damaged(store: EmbeddingStore, item: Item) -> bool:
-    return bool(damage(store, item))
-
-
 def is_possible(key: dict[str, Any]) -> bool:
     """Whether it can be the key of an entry."""
-    return is_count(key.get("shard_texts")) and key["shard_texts"] > 0 and key.get("dtype", "float32") in DTYPES
+    return ORDINAL.is_right(key.get("shard_texts")) and key.get("dtype", "float32") in DTYPES

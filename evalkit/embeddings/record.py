@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from evalkit.corpora import Corpus
-from evalkit.corpora.digests import BYTES, digests
 from evalkit.corpora.lint import Finding, changed_vectors, truncation
+from evalkit.digests import BYTES, digests
 from evalkit.embeddings.canary import canary_rows
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.figures import encoding_memory

@@ -15,8 +15,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.aside import set_aside, warn
-from evalkit.embeddings.entries.entry import Entry, key_name
+from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.leftovers import remove_leftovers
 from evalkit.embeddings.entries.locks import acquired
 from evalkit.embeddings.entries.plain_files import is_folder
@@ -47,7 +48,7 @@ class EmbeddingStore:
 
         In a store that can't be written to it is given without a lock.
         """
-        entry = Entry(self.path / key_name(key), key)
+        entry = Entry(self.path / name_of_key(key), key)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = self.lock(entry.name)

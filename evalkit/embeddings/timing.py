@@ -4,7 +4,6 @@ Vectors may be shared between machines; beside them lies one file per machine an
 this machine's is missing, a sample of the texts is encoded once more.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.corpora import Texts
+from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.note_fields import TIMING
 from evalkit.embeddings.entries.seals import sealed
@@ -56,8 +56,7 @@ class Conditions:
 
     @cached_property
     def key(self) -> str:
-        """The first half of the sha256 (hex) of all of them."""
-        return hashlib.sha256(json.dumps([self.hardware, self.settings], sort_keys=True).encode()).hexdigest()[:32]
+        return name_of_key([self.hardware, self.settings])
 
     @property
     def timed_on(self) -> dict[str, str | None]:

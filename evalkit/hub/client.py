@@ -21,6 +21,8 @@ from evalkit.retry_after import wait_seconds
 TIMEOUT_S = 10.0
 ATTEMPTS = 5
 FIRST_WAIT_S = 1.0
+MOST_BYTES = 2**28  # of an answer of the API, the list of all files of a repository
+LONGEST_ANSWER_S = 300.0  # until that is whole
 LONGEST_WAIT_S = 300.0  # a hub that asks for more is refused at once, with what it asked for
 MENTIONED_WAIT_S = 2.0
 Answer = TypeVar("Answer")
@@ -79,8 +81,7 @@ def ask(path: str) -> Any:
 
     def once() -> Any:
         with response_to(path, {}) as response:
-            response.read()
-            return decoded(response)
+            return decoded(whole_content(response), response.status_code)
 
     return patiently(once)
 
@@ -97,7 +98,6 @@ def response_to(path: str, headers: dict[str, str]) -> Iterator[Any]:
     try:
         with get_session().stream("GET", endpoint() + path, headers=sent, timeout=TIMEOUT_S) as response:
             if response.status_code >= HTTPStatus.BAD_REQUEST:
-                response.read()
                 raise refused(response)
             yield response
     except (HubError, OSError):  # of the disk, where the body is written
@@ -120,11 +120,21 @@ def wait_of(headers: Any) -> float | None:
     return float(limit[1]) if limit else None
 
 
-def decoded(response: Any) -> Any:
+def whole_content(response: Any) -> bytes:
+    """The body. Raises HubError for one that is longer, or takes longer, than any of a hub."""
+    content, ends_at = bytearray(), time.monotonic() + LONGEST_ANSWER_S
+    for block in response.iter_bytes():
+        content += block
+        if len(content) > MOST_BYTES or time.monotonic() > ends_at:
+            raise HubError(f"{address()} answered without an end, not as a model hub does", response.status_code)
+    return bytes(content)
+
+
+def decoded(content: bytes, status: int) -> Any:
     try:
-        return json.loads(response.content)
-    except ValueError:
-        raise HubError(f"{address()} answered with a page, not as a model hub does", response.status_code) from None
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise HubError(f"{address()} answered with a page, not as a model hub does", status) from None
 
 
 def patiently(once: Callable[[], Answer]) -> Answer:

@@ -53,7 +53,7 @@ def fetch(url: str, part: Path, listed: Listed, advance: Advance) -> None:
         if before and before == listed.size:
             return
         try:
-            append(url, part, before, advance)
+            append(url, part, before, listed, advance)
             return
         except HubError as error:
             if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and before:
@@ -67,7 +67,8 @@ def fetch(url: str, part: Path, listed: Listed, advance: Advance) -> None:
             time.sleep(client.FIRST_WAIT_S)
 
 
-def append(url: str, part: Path, before: int, advance: Advance) -> None:
+def append(url: str, part: Path, before: int, listed: Listed, advance: Advance) -> None:
+    """What is sent from byte ``before`` on. Raises HubError where the file grows longer than it is ``listed``."""
     with response_to(url, {"Range": f"bytes={before}-"} if before else {}) as response:
         goes_on = response.status_code == HTTPStatus.PARTIAL_CONTENT
         if before and not goes_on:
@@ -76,6 +77,8 @@ def append(url: str, part: Path, before: int, advance: Advance) -> None:
             for block in response.iter_bytes():  # as they arrive, so that none is lost with the line
                 opened.write(block)
                 advance(len(block))
+                if listed.size is not None and opened.tell() > listed.size:
+                    raise HubError(f"{client.address()} sends more of a file than it lists", response.status_code)
 
 
 def keep(repo: Path, commit: str, name: str, part: Path, listed: Listed) -> Digest:

@@ -5,7 +5,6 @@ one per timed call.
 """
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.digests import name_of_key
 from evalkit.errors import UserError
 from evalkit.rerankers.cross_encoder import PairScores
 
@@ -31,8 +31,7 @@ class ScoreStore:
     def __init__(self, folder: Path, identity: Mapping[str, Any], conditions: str) -> None:
         """``conditions`` is the key of the machine, threads and batches: calls are timed, and counted, under it."""
         self.conditions = conditions
-        name = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
-        self.file = folder / f"reranker-{name}.sqlite"
+        self.file = folder / f"reranker-{name_of_key(identity)}.sqlite"
         folder.mkdir(parents=True, exist_ok=True)
         with self.connection() as connection:
             connection.executescript(SCHEMA)

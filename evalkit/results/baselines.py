@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+from evalkit.digests import digest_of_file
 from evalkit.errors import UserError
 from evalkit.files import begun_folder, close, exchange, named, remove_leftovers, sync, write_text
-from evalkit.results.table_shape import sha256
 
 SUMS = "SHA256SUMS"
 UNFINISHED = ".{}.baseline.partial"
@@ -28,7 +28,7 @@ def accept(run: Path, baseline: Path) -> None:
         for name in KEPT:
             with named(partial / name):
                 shutil.copyfile(run / name, partial / name)
-        write_text(partial / SUMS, "".join(f"{sha256(partial / name)}  {name}\n" for name in KEPT))
+        write_text(partial / SUMS, "".join(f"{digest_of_file(partial / name)}  {name}\n" for name in KEPT))
         sync(partial)
         if baseline.exists() or baseline.is_symlink():
             exchange(partial, baseline)
@@ -82,6 +82,6 @@ def first_wrong(folder: Path, sums: str) -> str | None:
     """The first name in ``sums`` whose file there does not have the checksum beside it; null without one."""
     for line in sums.splitlines():
         expected, _, name = line.partition("  ")
-        if name not in KEPT or not (folder / name).is_file() or sha256(folder / name) != expected:
+        if name not in KEPT or not (folder / name).is_file() or digest_of_file(folder / name) != expected:
             return name
     return None

@@ -1,6 +1,5 @@
 """Whether the config of a run.json has the types of today's schemas, as far as it has their settings."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from types import NoneType, UnionType
@@ -8,6 +7,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, ModelConfig, RescoreConfig, RunConfig
 from evalkit.errors import printable
+from evalkit.json_shapes import is_number
 
 LADDER = int | list[int] | None
 NARROWER: Mapping[tuple[type, str], Any] = {(RescoreConfig, name): LADDER for name in ("factor", "candidates")}
@@ -69,5 +69,5 @@ def is_of(value: Any, hint: Any) -> bool:
     if hint is NoneType:
         return value is None
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return is_number(value)
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))

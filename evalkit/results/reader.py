@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.errors import UserError, did_you_mean, first_line, printable
+from evalkit.json_shapes import parsed
 from evalkit.results.baselines import checked_sums, unrenewed
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
-from evalkit.results.shape import defect, parsed
+from evalkit.results.shape import defect
 from evalkit.results.table_shape import check_canary, check_rows, read_table
 from evalkit.results.version1 import NEW_IN_TABLES, stored_columns, upgraded, upgraded_table
 

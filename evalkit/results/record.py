@@ -20,16 +20,6 @@ POINT_FACTS: Mapping[str, str] = {
 BESIDE_FIGURES = ("unmeasured", "notes", "laws", "proof")
 
 
-class Lint(Protocol):
-    """A finding of a corpus's lint, as corpora.lint makes it."""
-
-    check: str
-    count: int
-    total: int
-    message: str
-    examples: tuple[str, ...]
-
-
 class RankedRows(Protocol):
     """``rows`` (queries × k, -1 where a list ends) and their ``scores`` (float32), best first."""
 

@@ -1,54 +1,16 @@
 """What a run.json must hold to be read: which keys, of which types, and which of them belong together."""
 
-import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
 from evalkit.errors import printable
+from evalkit.json_shapes import AMOUNT, COUNT, MOMENT, NUMBER, ORDINAL, PLAIN, OrNull, defect_at, is_moment, is_number
 from evalkit.results.columns import FIGURES
 from evalkit.results.config_shape import config_defect
 from evalkit.results.record import BESIDE_FIGURES, POINT_FACTS
 from evalkit.results.setting import COLUMNS, Setting, key_of
 
-LARGEST = 2**63  # of whole numbers, which tables hold as 64 bits
-DEEPEST = 50  # how deep objects and lists may lie in each other
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A value that ``is_right`` says yes to."""
-
-    is_right: Callable[[Any], bool]
-
-
-@dataclass(frozen=True)
-class OrNull:
-    """``shape``, or null."""
-
-    shape: Any
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def is_moment(value: Any) -> bool:
-    """Whether it is a moment of ISO 8601 with its offset."""
-    try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
-
-
-NUMBER = Rule(is_number)
-AMOUNT = Rule(lambda value: is_number(value) and value >= 0)
-COUNT = Rule(lambda value: is_number(value) and isinstance(value, int) and value >= 0)
-ORDINAL = Rule(lambda value: is_number(value) and isinstance(value, int) and value >= 1)
-PLAIN = Rule(lambda value: value is None or isinstance(value, str | bool | int | float))
 TEXTS = {"*": str}
 SETTING = {**get_type_hints(Setting), "dims": OrNull(ORDINAL), "top_k": ORDINAL, "serve_k": ORDINAL}
 LAW = {"terms": {"*": NUMBER}, "sizes?": [ORDINAL]}
@@ -63,11 +25,9 @@ RUNTIME = {"max_length?": OrNull(COUNT), "*": PLAIN}
 PASS = {
     **{"corpus": str, "side": str, "seconds": OrNull(AMOUNT), "runtime": RUNTIME, "texts": COUNT, "model?": str},
     **{"cached?": bool, "truncated_texts?": OrNull(COUNT), "timed_texts?": OrNull(COUNT), "threads?": PLAIN},
-    **{"timed_on?": OrNull({"cpu": OrNull(str)}), "timed_at?": OrNull(str), "checked_at?": OrNull(Rule(is_moment))},
+    **{"timed_on?": OrNull({"cpu": OrNull(str)}), "timed_at?": OrNull(str), "checked_at?": OrNull(MOMENT)},
     "verification?": OrNull({"smallest_cosine?": NUMBER}),
 }
-# A dict has these keys, but for those with a question mark, and maybe others; * is any key, and a list has any number
-# of its one item.
 SHAPE: Mapping[str, Any] = {
     "created_at?": str,
     "finished": bool,
@@ -101,32 +61,6 @@ def defect(about: Any) -> str:
     if problem := defect_at("", about, SHAPE) or config_defect(about["config"]):
         return problem
     return next(disagreements(about), "")
-
-
-def defect_at(path: str, value: Any, shape: Any) -> str:
-    if isinstance(shape, OrNull):
-        return "" if value is None else defect_at(path, value, shape.shape)
-    if isinstance(shape, Mapping):
-        if not isinstance(value, dict):
-            return f"{path or 'it'} is no object"
-        of_keys = {key.removesuffix("?"): below for key, below in shape.items()}
-        if missing := [key for key in shape if key not in value and key != "*" and not key.endswith("?")]:
-            return f"{path}.{missing[0]}".lstrip(".") + " is missing"
-        of_any = dict.fromkeys(value, shape["*"]) if "*" in shape else {}
-        kept = (of_any | of_keys).items()
-        parts = ((f"{path}.{key}".lstrip("."), value[key], below) for key, below in kept if key in value and key != "*")
-    elif isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"{path} is no list"
-        parts = ((f"{path}[{i}]", item, shape[0]) for i, item in enumerate(value))
-    else:
-        is_of_shape = shape.is_right(value) if isinstance(shape, Rule) else is_of_type(value, shape)
-        return "" if is_of_shape else f"{path} is {printable(repr(value), 80)}"
-    return next(filter(None, (defect_at(*part) for part in parts)), "")
-
-
-def is_of_type(value: Any, kind: Any) -> bool:
-    return isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)
 
 
 def disagreements(about: Mapping[str, Any]) -> Iterator[str]:
@@ -174,32 +108,3 @@ def repeated(where: str, names: Any) -> Iterator[str]:
     for name, times in Counter(names).items():
         if times > 1:
             yield f"{where} has {name!r} {times} times"
-
-
-def parsed(text: str) -> Any:
-    """The JSON in ``text``. Raises ValueError for numbers that tables can't hold, deep nesting, and broken texts."""
-
-    def whole(digits: str) -> int:
-        if abs(number := int(digits)) >= LARGEST:
-            raise ValueError(f"a number has {len(digits)} digits")
-        return number
-
-    def broken(digits: str) -> float:
-        if not math.isfinite(number := float(digits)):
-            raise ValueError(f"{printable(digits, 40)} is no finite number")
-        return number
-
-    value = json.loads(text, parse_int=whole, parse_float=broken, parse_constant=broken)
-    check_depth(value)
-    if "\\ud" in text.lower():
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    return value
-
-
-def check_depth(value: Any, depth: int = 0) -> None:
-    """Raises ValueError where objects and lists lie deeper in each other than any run's."""
-    if depth > DEEPEST:
-        raise ValueError(f"it is nested deeper than {DEEPEST} levels")
-    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        if isinstance(below, dict | list):
-            check_depth(below, depth + 1)

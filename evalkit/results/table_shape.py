@@ -1,6 +1,5 @@
 """What a run's Parquet tables must hold: their columns, and rows that belong to the points of its run.json."""
 
-import hashlib
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from evalkit.digests import digest_of_file
 from evalkit.results.setting import KEY, Key, key_of, label_of
 
 BYTES_PER_CELL = 8  # of a table in memory, at least
@@ -53,11 +53,6 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
 MAY_BE_NULL = ("dims", "cluster")  # where there are no vectors; where dependence isn't modelled
 
 
-def sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def read_table(
     file: Path,
     about: Mapping[str, Any],
@@ -71,7 +66,7 @@ def read_table(
     wrote, and one that takes more memory than there is.
     """
     expected = about.get(FILES, {}).get(file.name)
-    if expected is not None and sha256(file) != expected:
+    if expected is not None and digest_of_file(file) != expected:
         raise ValueError("it is not what its run wrote (run.json has another checksum)")
     parquet = pq.ParquetFile(file, read_dictionary=list(categories))
     check_columns(parquet.schema_arrow, TABLES[file.stem], absent)
@@ -173,4 +168,4 @@ def check_canary(table: pd.DataFrame, corpora: Collection[str]) -> None:
 def digests(folder: Path) -> Iterator[tuple[str, str]]:
     """Name and sha256 (hex) of each table in the folder of a run."""
     for file in sorted(folder.glob("*.parquet")):
-        yield file.name, sha256(file)
+        yield file.name, digest_of_file(file)

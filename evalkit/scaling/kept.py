@@ -1,6 +1,5 @@
 """Laws in the store: measured when they are new, and read by later runs on the same machine with the same threads."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.config import RunConfig
+from evalkit.digests import name_of_key
 from evalkit.files import write_text
 from evalkit.measures.laws import Law
 from evalkit.results.provenance import hardware, machine
@@ -46,7 +46,7 @@ def belongs_to(config: RunConfig) -> dict[str, Any]:
 
 def kept(store: Path, key: Mapping[str, Any], points: int, measure: Callable[[], list[AtSize]]) -> list[AtSize]:
     """Of so many operating points: what ``store`` has under ``key``, else what ``measure`` gives, which is kept."""
-    file = store / FOLDER / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]}.json"
+    file = store / FOLDER / f"{name_of_key(key)}.json"
     at_sizes = read_kept(file)
     if at_sizes is None or len(at_sizes) != points:
         at_sizes = measure()

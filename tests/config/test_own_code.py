@@ -27,6 +27,11 @@ made = Signs()
 """
 
 
+QUANTIZER = ["quantization=int8", "quantization.int8._target_=mine.Signs", "quantization.int8.faiss=''"]
+ENGINE = ["index.flat.engine=mine:Engine"]
+
+
+@pytest.mark.parametrize("named", [QUANTIZER, ENGINE])
 @pytest.mark.parametrize(
     ("words", "is_allowed"),
     [
@@ -37,10 +42,8 @@ made = Signs()
         (["allow_code=[mine.Signs]"], False),
     ],
 )
-def test_a_class_is_allowed_by_its_module(words: list[str], is_allowed: bool) -> None:
-    config = compose(
-        "run", ["quantization=int8", "quantization.int8._target_=mine.Signs", "quantization.int8.faiss=''", *words]
-    )
+def test_a_class_is_allowed_by_its_module(named: list[str], words: list[str], is_allowed: bool) -> None:
+    config = compose("run", [*named, *words])
     if is_allowed:
         check(config)
         return
@@ -58,6 +61,17 @@ def test_a_file_of_the_users_folder_allows_what_it_names(tmp_path: Path) -> None
     assert config.allow_code == ["mine"]
     with pytest.raises(UserError, match="code that nothing allows"):
         check(compose("run", [*words, "quantization.signs._target_=theirs.Signs"]))
+
+
+def test_a_file_of_the_users_folder_allows_the_engine_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "own.yaml").write_text("# own — o\nown:\n  engine: mine:Engine\n")
+    words = ["index=own", "--config-dir", str(tmp_path)]
+    config = compose("run", words)
+    check(config)
+    assert config.allow_code == ["mine"]
+    with pytest.raises(UserError, match="code that nothing allows"):
+        check(compose("run", [*words, "index.own.engine=theirs:Engine"]))
 
 
 @pytest.mark.parametrize("module", ["mine;os", "", "a b", "mine."])

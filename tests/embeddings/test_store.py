@@ -13,10 +13,11 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import EmbeddingStore, embed
-from evalkit.embeddings.inventory import SET_ASIDE, damaged, inventory
+from evalkit.embeddings.inventory import SET_ASIDE, damage, inventory
 from evalkit.embeddings.pruning import prune
 from evalkit.embeddings.store import trusted
 from evalkit.errors import UserError
+from evalkit.files import begun_file
 from tests.embeddings.test_passes import CountingEncoder
 
 DAY = 86_400.0
@@ -125,7 +126,7 @@ def test_a_link_in_the_place_of_a_file_is_set_aside_and_what_it_leads_to_stays(
     (folder / name).symlink_to(outside)
     embed(store, CountingEncoder(), corpus, 0)
     assert capsys.readouterr().err.count("evalkit: warning:") == 1
-    assert not any(damaged(store, item) for item in inventory(store))
+    assert not any(damage(store, item) for item in inventory(store))
     prune(store, max_bytes=0)
     assert inventory(store) == []
     assert outside.read_bytes() == content
@@ -181,6 +182,22 @@ def test_half_made_files_are_removed_by_the_next_command_unless_their_entry_is_h
     assert not halves[0].exists()
 
 
+def test_files_of_other_rooms_that_a_kill_left_half_made_are_removed_unless_somebody_makes_them(
+    store: EmbeddingStore,
+) -> None:
+    laws = store.path / "laws"
+    laws.mkdir()
+    made = [begun_file(folder) for folder in (store.path, laws)]
+    left = [folder / ".evalkit-0123456789ab.tmp" for folder in (store.path, laws)]
+    for file in left:
+        file.write_text("{")
+    assert main(["store", f"path={store.path}"]) == 0
+    assert [file.exists() for file in left] == [False, False]
+    assert [file.exists() for file, _ in made] == [True, True]
+    for _, descriptor in made:
+        os.close(descriptor)
+
+
 def without_seals(store: EmbeddingStore) -> None:
     """As earlier versions wrote it."""
     for pattern in ("meta.json", "timing-*.json", "shards.jsonl"):
@@ -199,7 +216,7 @@ def without_seals(store: EmbeddingStore) -> None:
 def test_a_store_of_an_earlier_version_is_whole(store: EmbeddingStore, corpus: Corpus) -> None:
     before = embed(store, CountingEncoder(), corpus, 0).documents
     without_seals(store)
-    assert not any(damaged(store, item) for item in inventory(store))
+    assert not any(damage(store, item) for item in inventory(store))
     encoder = CountingEncoder()
     after = embed(store, encoder, corpus, 0).documents
     assert encoder.encoded == []
@@ -215,13 +232,13 @@ def test_notes_of_an_earlier_version_are_compared_with_the_vectors(
     without_seals(store)
     for file in store.path.glob("*/meta.json"):
         file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
-    assert all(damaged(store, item) for item in inventory(store) if item.texts > 1)
+    assert all(damage(store, item) for item in inventory(store) if item.texts > 1)
     assert embed(store, CountingEncoder(), corpus, 0).documents.meta[name] == before[name]
 
 
-@pytest.mark.parametrize("damage", ["renamed", "header"])
+@pytest.mark.parametrize("change", ["renamed", "header"])
 def test_an_entry_of_an_earlier_version_is_not_taken_at_its_word(
-    store: EmbeddingStore, tmp_path: Path, damage: str
+    store: EmbeddingStore, tmp_path: Path, change: str
 ) -> None:
     """Ten texts more, of which the entry is renamed to the first ones' name, or a header of another type."""
     other = build_corpus("o", [(f"d{i}", f"other {i}") for i in range(10)], [("q", "why?")], {"q": {"d3": 1}})
@@ -231,7 +248,7 @@ def test_an_entry_of_an_earlier_version_is_not_taken_at_its_word(
     embed(store, CountingEncoder(), other, 0)
     without_seals(store)
     first, second = (item for item in inventory(store) if item.texts == 10)
-    if damage == "renamed":
+    if change == "renamed":
         names = [store.path / item.name for item in (first, second)]
         names[0].rename(tmp_path / "between")
         names[1].rename(names[0])
@@ -240,20 +257,20 @@ def test_an_entry_of_an_earlier_version_is_not_taken_at_its_word(
         for item in (first, second):
             file = store.path / item.name / "vectors.npy"
             file.write_bytes(file.read_bytes().replace(b"<f4", b">f4", 1))
-    assert all(damaged(store, item) for item in inventory(store) if item.texts == 10)
+    assert all(damage(store, item) for item in inventory(store) if item.texts == 10)
     encoder = CountingEncoder()
     assert embed(store, encoder, other, 0).documents.vectors.tobytes() == expected
-    assert bool(encoder.encoded) == (damage == "renamed")
+    assert bool(encoder.encoded) == (change == "renamed")
 
 
 def test_damage_is_found(store: EmbeddingStore) -> None:
-    assert not any(damaged(store, i) for i in inventory(store))
+    assert not any(damage(store, i) for i in inventory(store))
     item = next(i for i in inventory(store) if i.texts == 10)
     file = store.path / item.name / "vectors.npy"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    assert [i.name for i in inventory(store) if damaged(store, i)] == [item.name]
+    assert [i.name for i in inventory(store) if damage(store, i)] == [item.name]
 
 
 def test_float16_takes_half_the_space_and_is_told_apart(tmp_path: Path, corpus: Corpus) -> None:

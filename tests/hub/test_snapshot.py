@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.hub import commit_of, model_files, snapshot
+from evalkit.hub import client, commit_of, model_files, snapshot
 from tests.hub.conftest import COMMIT, HINT, NAME, fetched, refused
 from tests.hub.stub import StubHub
 
@@ -161,6 +161,33 @@ def test_what_arrives_damaged_is_refused_and_not_kept(tiny: Path, hub: StubHub, 
     assert not (cache / WEIGHTS).exists()
     hub.faults = []
     assert (fetched().folder / WEIGHTS).read_bytes() == (tiny / WEIGHTS).read_bytes()
+
+
+def test_more_than_is_listed_is_not_taken(tiny: Path, hub: StubHub, cache: Path) -> None:
+    size = (tiny / WEIGHTS).stat().st_size
+    hub.faults = [{"match": "elsewhere", "status": 200, "body": "x" * 10 * size}]
+    assert "sends more of a file than it lists" in refused()
+    assert len([path for path in hub.paths() if "elsewhere" in path]) == 1
+    assert not (cache / WEIGHTS).exists()
+    hub.faults = []
+    assert (fetched().folder / WEIGHTS).read_bytes() == (tiny / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "LONGEST_ANSWER_S"])
+def test_a_list_without_an_end_is_not_taken(
+    tiny: Path, hub: StubHub, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(client, limit, -1)
+    assert "answered without an end" in refused()
+
+
+def test_no_token_goes_to_where_the_hub_keeps_its_files(
+    tiny: Path, hub: StubHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_user")
+    fetched()
+    shown = {"elsewhere" in request["path"]: request["Authorization"] for request in hub.requests}
+    assert shown == {False: "Bearer hf_of_the_user", True: None}
 
 
 def test_what_is_damaged_in_the_cache_is_fetched_again(

@@ -58,7 +58,7 @@ class RunConfig:
     """Everything that one run needs; conf/run.yaml has the defaults.
 
     ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go. ``allow_code`` are the modules
-    whose classes a quantization's ``_target_`` may name.
+    whose classes a quantization's ``_target_`` and an index's ``engine`` may name.
     """
 
     task: TaskConfig = field(default_factory=TaskConfig)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import FloatMatrix
+from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.embeddings.entries.layout import Layout, header_of, layout_of, read_layout
 from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, open_file
@@ -49,7 +50,7 @@ class Entry:
 
     def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
         self.folder = folder
-        self.name = key_name(key)
+        self.name = name_of_key(key)
         self.key = dict(key)
         self.dtype = np.dtype(self.key.get("dtype", "float32")).newbyteorder("<").str
         self.key_file, self.vectors_file, self.shards_file, self.meta_file = (folder / name for name in FILES)
@@ -149,8 +150,3 @@ class Entry:
         if layout is None:
             raise NotAFileError(f"{self.vectors_file} has no header")
         return StoredMatrix(file, layout.dtype, layout.shape, layout.offset)
-
-
-def key_name(key: Mapping[str, Any]) -> str:
-    """The folder name of a key: the first half of its sha256 in hex."""
-    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]

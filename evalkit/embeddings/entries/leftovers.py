@@ -1,19 +1,16 @@
 """What killed processes left in a store: files half-written, entries half-removed. A live process holds a lock."""
 
-import re
 import shutil
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from evalkit.embeddings.entries.locks import ENTRY, LOCK, acquired, mend_lock
-from evalkit.embeddings.entries.plain_files import is_file, is_folder
+from evalkit.embeddings.entries.plain_files import is_folder
+from evalkit.files import remove_leftover_files
 
 REMOVED = ".evalkit-removed-"  # how the names of what is being removed begin
 TEMPORARY = ".tmp"
-BESIDE = re.compile(r"\.[0-9a-f]{32}\.json\.[0-9]+\.tmp")  # small files that other rooms keep in the store
-FOR_LONG_S = 3600.0  # nobody writes one of those for an hour
 
 
 def remove_leftovers(store: Path) -> None:
@@ -21,6 +18,7 @@ def remove_leftovers(store: Path) -> None:
 
     A store that can't be written to stays as it is.
     """
+    remove_leftover_files(store)
     with suppress(OSError):
         for path in list(store.iterdir()):
             if path.name.startswith(REMOVED):
@@ -29,8 +27,8 @@ def remove_leftovers(store: Path) -> None:
                 mend_lock(path)
             elif ENTRY.fullmatch(path.name):
                 remove_unless_held(store, path.name, temporaries(path))
-            else:
-                remove_old(path, *temporaries(path))
+            elif is_folder(path):  # of small files that other rooms keep in the store
+                remove_leftover_files(path)
 
 
 def temporaries(folder: Path) -> list[Path]:
@@ -46,13 +44,6 @@ def remove_unless_held(store: Path, name: str, left: Sequence[Path]) -> None:
             remove(path)
     finally:
         lock.release()
-
-
-def remove_old(*files: Path) -> None:
-    """Of files that no lock guards, those that nobody has written to for long."""
-    for file in files:
-        if BESIDE.fullmatch(file.name) and is_file(file) and time.time() - file.lstat().st_mtime > FOR_LONG_S:
-            file.unlink()
 
 
 def remove(path: Path) -> None:

@@ -1,81 +1,45 @@
 """What the fields of stored notes must be: notes of earlier versions have no seal, and their values are looked at."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-Check = Callable[[Any], bool]
+from evalkit.json_shapes import AMOUNT, COUNT, MOMENT, OrNull, Rule, defect_at
 
-
-def is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def is_time(value: Any) -> bool:
-    try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def is_model(value: Any) -> bool:
-    return isinstance(value, dict) and is_text(value.get("device"))
-
-
-def or_null(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-def all_of(check: Check) -> Check:
-    return lambda value: isinstance(value, list) and all(map(check, value))
-
-
-MEASURED: dict[str, Check] = {
-    "texts": is_count,
-    "seconds": is_number,
-    "tokens": or_null(is_count),
-    "truncated_rows": or_null(all_of(is_count)),
-    "peak_rss_bytes": or_null(is_count),
-    "peak_gpu_bytes": or_null(is_count),
+ROWS = Rule(lambda value: isinstance(value, list) and all(map(COUNT.is_right, value)))  # there may be millions
+MODEL = {"device": str}
+MEASURED: Mapping[str, Any] = {
+    "texts": COUNT,
+    "seconds": AMOUNT,
+    "tokens": OrNull(COUNT),
+    "truncated_rows": OrNull(ROWS),
+    "peak_rss_bytes": OrNull(COUNT),
+    "peak_gpu_bytes": OrNull(COUNT),
 }
-SHARD: dict[str, Check] = {
-    "index": is_count,
-    "sha256": is_text,
-    "measured": lambda value: has_fields(value, MEASURED),
+SHARD: Mapping[str, Any] = {"index": COUNT, "sha256": str, "measured": MEASURED}
+META: Mapping[str, Any] = {
+    "version": COUNT,
+    "created_at": MOMENT,
+    "texts": COUNT,
+    "dims": COUNT,
+    "tokens": OrNull(COUNT),
+    "truncated_rows": OrNull(ROWS),
+    "max_length": OrNull(COUNT),
+    "model": MODEL,
+    "verification": OrNull({}),
+    "machine": str,
 }
-META: dict[str, Check] = {
-    "version": is_count,
-    "created_at": is_time,
-    "texts": is_count,
-    "dims": is_count,
-    "tokens": or_null(is_count),
-    "truncated_rows": or_null(all_of(is_count)),
-    "max_length": or_null(is_count),
-    "model": is_model,
-    "verification": or_null(lambda value: isinstance(value, dict)),
-    "machine": is_text,
-}
-TIMING: dict[str, Check] = {
-    "timed_at": is_time,
-    "texts": is_count,
-    "tokens": or_null(is_count),
-    "seconds": or_null(is_number),
-    "peak_rss_bytes": or_null(is_count),
-    "peak_gpu_bytes": or_null(is_count),
-    "runtime": is_model,
-    "latency_ms": all_of(is_number),
+TIMING: Mapping[str, Any] = {
+    "timed_at": MOMENT,
+    "texts": COUNT,
+    "tokens": OrNull(COUNT),
+    "seconds": OrNull(AMOUNT),
+    "peak_rss_bytes": OrNull(COUNT),
+    "peak_gpu_bytes": OrNull(COUNT),
+    "runtime": MODEL,
+    "latency_ms": [AMOUNT],
 }
 
 
-def has_fields(values: Any, checks: Mapping[str, Check]) -> bool:
-    """Whether ``values`` is an object with every field of ``checks``, each as it must be."""
-    return isinstance(values, dict) and all(name in values and check(values[name]) for name, check in checks.items())
+def has_fields(values: Any, shape: Mapping[str, Any]) -> bool:
+    """Whether ``values`` is an object with every field of ``shape``, each as it must be."""
+    return not defect_at("", values, shape)

@@ -1,9 +1,10 @@
 """Notes that tell whether they are as they were written, and of which entry: JSON objects with a checksum of both."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from evalkit.digests import name_of_key
 
 SEAL = "seal"
 
@@ -33,4 +34,4 @@ def unsealed(text: bytes | str, entry: str) -> dict[str, Any] | None:
 def seal_of(values: Mapping[str, Any], entry: str) -> str:
     """The first half of the sha256 (hex) of ``entry`` and ``values``, as they are once they have been JSON."""
     plain = json.loads(json.dumps(values))
-    return hashlib.sha256(json.dumps([entry, plain], sort_keys=True).encode()).hexdigest()[:32]
+    return name_of_key([entry, plain])

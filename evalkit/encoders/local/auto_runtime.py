@@ -1,6 +1,5 @@
 """``runtime=auto``: the quickest runtime installed that agrees with PyTorch, timed once per machine and model."""
 
-import hashlib
 import json
 import platform
 import sys
@@ -9,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.config import RuntimeConfig, VectorModel
+from evalkit.digests import name_of_key
 from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
 from evalkit.errors import UserError, first_line, say
+from evalkit.files import write_text
+from evalkit.json_shapes import AMOUNT, defect_at
 
 AUTO = "auto"
 SAMPLE_TEXTS = 64
@@ -30,18 +32,25 @@ def choose_runtime(
     identities = [load_encoder(model, replace(runtime, kind=kind)).identity("document") for kind in kinds]
     if all(identity == identities[0] for identity in identities):  # a model that brings its own: a hosted one, say
         return replace(runtime, kind=kinds[0])
-    key = hashlib.sha256(json.dumps([platform.node(), identities], sort_keys=True).encode()).hexdigest()[:32]
-    file = remembered / f"runtime-{key}.json"
-    try:
-        speeds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    file = remembered / f"runtime-{name_of_key([platform.node(), identities])}.json"
+    speeds = kept_speeds(file, kinds)
+    if speeds is None:
         speeds = {kind: texts_per_second(model, replace(runtime, kind=kind), documents) for kind in kinds}
         remembered.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(speeds), encoding="utf-8")
+        write_text(file, json.dumps(speeds))
     best = max(speeds, key=lambda kind: speeds[kind])
     listed = ", ".join(f"{kind} {speed:,.0f}/s" for kind, speed in speeds.items())
     say(f"evalkit: runtime=auto takes {best} ({listed})")
     return replace(runtime, kind=best)
+
+
+def kept_speeds(file: Path, kinds: Sequence[str]) -> dict[str, float] | None:
+    """Texts per second of each of ``kinds``, as ``file`` has them; null where it doesn't."""
+    try:
+        speeds: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return None if defect_at("", speeds, dict.fromkeys(kinds, AMOUNT)) else {kind: speeds[kind] for kind in kinds}
 
 
 def named_runtime(runtime: RuntimeConfig) -> RuntimeConfig:

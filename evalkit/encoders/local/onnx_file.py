@@ -11,9 +11,10 @@ import psutil
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.config import OnnxModel, RuntimeConfig
+from evalkit.digests import digest_of_file
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side
-from evalkit.encoders.local.weights import file_of, file_sha256
+from evalkit.encoders.local.weights import file_of
 from evalkit.encoders.long_texts import beginning, groups
 from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import TOKENIZER_FILE, tokenizer_of
@@ -57,7 +58,7 @@ class OnnxFileEncoder:
 
     @cached_property
     def weights(self) -> str:
-        return f"sha256:{file_sha256(self.model_file)}+{file_sha256(self.tokenizer_file)}"
+        return f"sha256:{digest_of_file(self.model_file)}+{digest_of_file(self.tokenizer_file)}"
 
     @property
     def dims(self) -> int:

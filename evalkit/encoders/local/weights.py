@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from evalkit.config import FileModel, ModelConfig, SentenceTransformersModel
+from evalkit.digests import digest_of_file
 from evalkit.errors import UserError, is_installed, say
 from evalkit.hub import Snapshot, commit_of
 
@@ -35,7 +36,7 @@ def check_weights(model: SentenceTransformersModel, folder: Path) -> None:
     weights = folder / "model.safetensors"
     if model.weights_sha256 is None:
         return
-    found = file_sha256(weights) if weights.is_file() else "no such file"
+    found = digest_of_file(weights) if weights.is_file() else "no such file"
     if found != model.weights_sha256:
         raise UserError(
             f"{weights} is not {model.name}: sha256 {found}, expected {model.weights_sha256}.",
@@ -65,13 +66,8 @@ def folder_sha256(folder: Path) -> str:
     """sha256 (hex) over the names and contents of every file of a model, so that any change is another model."""
     sha = hashlib.sha256()
     for file in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "README.md"):
-        sha.update(f"{file.relative_to(folder).as_posix()}\0{file_sha256(file)}\n".encode())
+        sha.update(f"{file.relative_to(folder).as_posix()}\0{digest_of_file(file)}\n".encode())
     return sha.hexdigest()
-
-
-def file_sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def warn_about_remote_code(model: ModelConfig) -> None:

@@ -21,7 +21,7 @@ from evalkit.embeddings import EmbeddingStore, Executor, embed, load_executor
 from evalkit.embeddings.executors import encode_shard
 from evalkit.embeddings.executors.in_process import InProcess
 from evalkit.embeddings.executors.registry import KINDS
-from evalkit.embeddings.inventory import damaged, inventory
+from evalkit.embeddings.inventory import damage, inventory
 from evalkit.embeddings.shards import EncodedShard, Shard
 from evalkit.encoders import Advance, Encoder
 from evalkit.errors import UserError
@@ -105,7 +105,7 @@ def test_any_order_and_any_process_give_the_same_store(tmp_path: Path, corpus: C
     assert kept(tmp_path / "other") == kept(tmp_path / "one")
     assert len(kept(tmp_path / "one")) == 2
     assert sum(told) == CORPUS_SIZE + 2
-    assert not any(damaged(store, item) for item in inventory(store))
+    assert not any(damage(store, item) for item in inventory(store))
     assert made.documents.meta["tokens"] == sum(len(text) for text in corpus.documents.texts)
     assert encode(tmp_path / "other", corpus, None).documents.cached
 

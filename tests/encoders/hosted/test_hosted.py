@@ -21,7 +21,7 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import HostedModel
 from evalkit.config.compose import compose
-from evalkit.corpora.digests import digest
+from evalkit.digests import digest
 from evalkit.encoders import load_encoder
 from evalkit.encoders.hosted.http_errors import retry_after_seconds
 from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens

@@ -104,6 +104,27 @@ def test_auto_times_once_takes_the_quickest_and_says_so(
     assert "runtime=auto takes onnx (torch 10/s" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"torch": "quick", "openvino": 1, "onnx": 1}', b"\xff"])
+def test_damaged_speeds_are_measured_again(
+    tiny: SentenceTransformersModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    timed: list[str] = []
+
+    def texts_per_second(model: SentenceTransformersModel, runtime: RuntimeConfig, documents: list[str]) -> float:
+        timed.append(runtime.kind)
+        return 1.0
+
+    monkeypatch.setattr(choice, "texts_per_second", texts_per_second)
+    auto = RuntimeConfig(kind="auto")
+    choose_runtime(tiny, auto, TEXTS, tmp_path)
+    once = list(timed)
+    (file,) = tmp_path.glob("runtime-*.json")
+    file.write_bytes(content)
+    choose_runtime(tiny, auto, TEXTS, tmp_path)
+    assert timed == once * 2
+    assert set(json.loads(file.read_text())) == set(once)
+
+
 def test_auto_really_times_what_is_installed(tiny: SentenceTransformersModel, tmp_path: Path) -> None:
     chosen = choose_runtime(tiny, RuntimeConfig(kind="auto"), TEXTS, tmp_path)
     (file,) = tmp_path.glob("runtime-*.json")

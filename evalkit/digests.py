@@ -1,12 +1,27 @@
-"""sha256 over lists of strings: what tells two corpora apart."""
+"""sha256 of what things are: files, what is stored under a key, and lists of strings that tell two corpora apart."""
 
 import hashlib
+import json
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 BYTES = 32
+NAME_DIGITS = 32  # of the 64 in hex
+
+
+def digest_of_file(file: Path) -> str:
+    """sha256 (hex) of what is in ``file``."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def name_of_key(key: Any) -> str:
+    """How what is stored under ``key`` is named: the first half of the sha256 (hex) of its JSON, keys sorted."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:NAME_DIGITS]
 
 
 def digest(parts: Iterable[str]) -> str:
