@@ -172,10 +172,15 @@ def without_mark(comment: Sequence[str]) -> list[str]:
 
 
 def is_judgment(cells: Sequence[str], places: Mapping[str, int]) -> bool:
-    """Whether a line that begins with ``#`` is no comment but judges a query whose id does."""
+    """Whether a line that begins with ``#`` is no comment (which has a space behind it) but judges such a query."""
     at = places or ({"query": 0, "grade": len(cells) - 1} if len(cells) in (3, 4) else {})
     is_whole = len(cells) > max(at.values(), default=len(cells))
-    return is_whole and at["query"] == 0 and "grade" in at and is_number(cells[at["grade"]]) and cells[0][1:2].isalnum()
+    return is_whole and at["query"] == 0 and "grade" in at and is_number(cells[at["grade"]]) and is_id(cells[0])
+
+
+def is_id(cell: str) -> bool:
+    """Whether behind the ``#`` that a cell begins with comes more, and no space."""
+    return cell.lstrip("#")[:1].strip() != ""
 
 
 def positions(cells: Sequence[str], where: str) -> dict[str, int]:
