@@ -106,6 +106,7 @@ def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment
     """Judgments of a text file: its header, where it has one, is its first line, or stands behind a ``#``."""
     columns: Mapping[str, str] = {}
     places: Mapping[str, int] = {}
+    order: Mapping[str, int] = {}
     for where, cells in cells_of(file, names):
         is_comment = cells[0].startswith("#")
         header = without_mark(cells) if is_comment else cells
@@ -115,6 +116,9 @@ def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment
         elif not is_comment or is_judgment(cells, places):
             columns = columns if columns or is_comment else IN_ORDER
             at = places or positions(cells, where)
+            order = order or at
+            if at != order:
+                raise UserError(f"{where} has not as many columns as those before it: {shown(cells)}.", WRITE)
             try:
                 needed = [cells[i] for i in at.values()]
             except IndexError:
