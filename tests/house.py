@@ -53,7 +53,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus images judgments lint meeting mteb new_corpus pydoc records sources table texts",
+            "beir clusters corpus images judgments lint meeting mteb new_corpus pages pydoc records sources "
+            "table texts",
             files="cells opening rows",
         ),
         room(

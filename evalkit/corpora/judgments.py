@@ -106,6 +106,7 @@ def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment
     """Judgments of a text file: its header, where it has one, is its first line, or stands behind a ``#``."""
     columns: Mapping[str, str] = {}
     places: Mapping[str, int] = {}
+    order: Mapping[str, int] = {}
     for where, cells in cells_of(file, names):
         is_comment = cells[0].startswith("#")
         header = without_mark(cells) if is_comment else cells
@@ -115,6 +116,9 @@ def text_rows(file: Path, names: Names, ignored: list[str]) -> Iterator[Judgment
         elif not is_comment or is_judgment(cells, places):
             columns = columns if columns or is_comment else IN_ORDER
             at = places or positions(cells, where)
+            order = order or at
+            if at != order:
+                raise UserError(f"{where} has not as many columns as those before it: {shown(cells)}.", WRITE)
             try:
                 needed = [cells[i] for i in at.values()]
             except IndexError:
@@ -172,10 +176,15 @@ def without_mark(comment: Sequence[str]) -> list[str]:
 
 
 def is_judgment(cells: Sequence[str], places: Mapping[str, int]) -> bool:
-    """Whether a line that begins with ``#`` is no comment but judges a query whose id does."""
+    """Whether a line that begins with ``#`` is no comment (which has a space behind it) but judges such a query."""
     at = places or ({"query": 0, "grade": len(cells) - 1} if len(cells) in (3, 4) else {})
     is_whole = len(cells) > max(at.values(), default=len(cells))
-    return is_whole and at["query"] == 0 and "grade" in at and is_number(cells[at["grade"]]) and cells[0][1:2].isalnum()
+    return is_whole and at["query"] == 0 and "grade" in at and is_number(cells[at["grade"]]) and is_id(cells[0])
+
+
+def is_id(cell: str) -> bool:
+    """Whether behind the ``#`` that a cell begins with comes more, and no space."""
+    return cell.lstrip("#")[:1].strip() != ""
 
 
 def positions(cells: Sequence[str], where: str) -> dict[str, int]:

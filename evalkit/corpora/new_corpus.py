@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from evalkit.corpora.beir import read_documents, read_qrels, read_queries
@@ -12,21 +12,15 @@ from evalkit.corpora.corpus import first_of_each_id
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.files.opening import content_of, opened_file, refuse_foreign
 from evalkit.corpora.lint import HEADING, Finding, finding, lint
+from evalkit.corpora.pages import READERS, UnreadablePageError
 from evalkit.corpora.texts import TextFile
 from evalkit.errors import UserError
 from evalkit.files import write_text
 
 NOT_UTF8 = "files are not UTF-8; what could not be read became U+FFFD"
 QRELS_HEADER = "query-id\tcorpus-id\tscore"
-
-
-@dataclass(frozen=True)
-class Page:
-    """What was read of one file."""
-
-    title: str
-    text: str
-    headings: tuple[str, ...]
+CHUNKS_AT_ONCE = 200  # the splitter's time grows with the square of their number
+ENDS = ("\n\n", "\n", ". ", " ")  # where a longer text is cut before it, the best first
 
 
 @dataclass(frozen=True)
@@ -40,44 +34,16 @@ class Made:
     passed_over: tuple[Path, ...]
 
 
-def plain(text: str, name: str) -> Page:
-    return Page(name, text.strip(), ())
-
-
-def markdown(text: str, name: str) -> Page:
-    """The text as written; headings are Markdown's own, not ``#`` in code."""
-    from markdown_it import MarkdownIt
-
-    tokens = MarkdownIt().parse(text)
-    headings = tuple(inline.content for token, inline in pairwise(tokens) if token.type == "heading_open")
-    return Page(headings[0] if headings else name, text.strip(), headings)
-
-
-def html(text: str, name: str) -> Page:
-    """What a reader sees: no scripts, styles or tags."""
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(text, "html.parser")
-    for hidden in soup(["script", "style", "template", "noscript"]):
-        hidden.decompose()
-    headings = tuple(" ".join(h.get_text(" ").split()) for h in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]))
-    title = " ".join(soup.title.get_text(" ").split()) if soup.title else ""
-    body = soup.body or soup
-    lines = (" ".join(line.split()) for line in body.get_text("\n").splitlines())
-    return Page(title or (headings[0] if headings else name), "\n".join(line for line in lines if line), headings)
-
-
-READERS: dict[str, Callable[[str, str], Page]] = {".txt": plain, ".md": markdown, ".html": html, ".htm": html}
-
-
 def make_corpus(source: Path, folder: Path, chunk_characters: int | None, with_headings: bool) -> Made:
     """Write corpus.jsonl anew into ``folder``; queries and judgments that are there stay, else they begin empty.
 
     A document's id is its path below ``source``, with ``#1``, ``#2`` … behind it where it is one of several chunks.
     ``with_headings`` makes each heading a question for its own document, where there are none yet. What a call that was
-    killed has left unwritten, the next one writes. Raises UserError where ``source`` holds no text.
+    killed has left unwritten, the next one writes. Raises UserError where ``source`` holds no text, for a page that
+    can't be read, and for two files of one id.
     """
     files, passed_over = text_files(source)
+    refuse_alike(files, source)
     not_utf8: list[str] = []
     documents = [document for file in files for document in documents_of(file, source, chunk_characters, not_utf8)]
     known_items = {f"{HEADING}{d['_id']}:{i}": (h, d["_id"]) for d, hs in documents for i, h in enumerate(hs, 1)}
@@ -137,6 +103,21 @@ def is_file_within(path: Path, folder: Path) -> bool:
         return False
 
 
+def refuse_alike(files: Sequence[Path], source: Path) -> None:
+    """Raises UserError where two ``files`` have one id."""
+    of_id: dict[str, Path] = {}
+    for file in files:
+        other = of_id.setdefault(id_of(file, source), file)
+        if other != file:
+            one, two = (ascii(str(path.relative_to(source))) for path in (other, file))
+            raise UserError(f"{one} and {two} in {source} would have one id.", "Rename one of them.")
+
+
+def id_of(file: Path, source: Path) -> str:
+    """A file's path below ``source``, with spaces for what would end a line or a cell of judgments."""
+    return whole_characters(re.sub(r"[\t\n\r]", " ", file.relative_to(source).as_posix()))
+
+
 def documents_of(
     file: Path, source: Path, chunk_characters: int | None, not_utf8: list[str]
 ) -> Iterator[tuple[dict[str, str], Sequence[str]]]:
@@ -144,12 +125,14 @@ def documents_of(
 
     ``not_utf8`` is given the name of a file in which bytes were replaced by U+FFFD.
     """
-    name = file.relative_to(source).as_posix().replace("\t", " ").replace("\n", " ")
+    name = id_of(file, source)
     content = content_in(file, name, not_utf8)
     try:
         page = READERS[file.suffix.lower()](content, file.stem)
     except RecursionError:
         raise UserError(f"{file} is nested too deeply to be read.", "Take it out of the folder.") from None
+    except UnreadablePageError as error:
+        raise UserError(f"{file} {error}", "Mend it, or take it out of the folder.") from None
     parts = [page.text] if chunk_characters is None else chunks(page.text, chunk_characters, file.suffix == ".md")
     for number, text in enumerate(parts, 1):
         id_ = name if len(parts) == 1 else f"{name}#{number}"
@@ -176,7 +159,19 @@ def chunks(text: str, characters: int, is_markdown: bool) -> list[str]:
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
     splitter = MarkdownSplitter(characters) if is_markdown else TextSplitter(characters)
-    return list(splitter.chunks(text)) or [""]
+    return [chunk for block in blocks(text, CHUNKS_AT_ONCE * characters) for chunk in splitter.chunks(block)] or [""]
+
+
+def blocks(text: str, most: int) -> Iterator[str]:
+    """``text`` in parts of at most ``most`` characters, cut in their second half behind the best of ``ENDS``."""
+    begin = 0
+    while len(text) - begin > most:
+        half, limit = begin + most // 2, begin + most
+        ends = (at + len(end) for end in ENDS if (at := text.rfind(end, half, limit)) >= 0)
+        cut = next(ends, limit)
+        yield text[begin:cut]
+        begin = cut
+    yield text[begin:]
 
 
 def write_lines(file: Path, lines: Sequence[str]) -> None:

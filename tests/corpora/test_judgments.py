@@ -108,6 +108,18 @@ def test_a_line_behind_a_mark_judges_only_a_query_whose_id_may_begin_so(tmp_path
     assert read(tmp_path / "q.tsv", "doc\tqid\trel\nd\tq\t1\n#d\tq\t1\n")[0] == {"q": {"d": 1}}
 
 
+def test_lines_of_both_orders_in_one_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"line 2 has not as many columns as those before it: 'q d 1'"):
+        read(tmp_path / "q.tsv", "q\t0\td\t1\nq\td\t1\n")
+
+
+@pytest.mark.parametrize("header", ["", "qid\tdoc\trel\n"])
+@pytest.mark.parametrize("id_", ["##[x]", "#_x", "#-1", "#\u65e5", "#(a)", "##9", '#"', "#\u200b"])
+def test_an_id_behind_a_mark_may_begin_with_any_character_but_a_space(tmp_path: Path, id_: str, header: str) -> None:
+    text = f"{header}q\td\t1\n{id_}\td\t2\n# {id_}\td\t2\n##\td\t2\n"
+    assert read(tmp_path / "q.tsv", text)[0] == {"q": {"d": 1}, id_: {"d": 2}}
+
+
 def test_below_a_header_with_tabs_spaces_separate_nothing(tmp_path: Path) -> None:
     pairs = "qid\tdoc\nq\tguide 0.md\n"
     assert read(tmp_path / "q.tsv", pairs, Names(all_relevant=True))[0] == {"q": {"guide 0.md": 1}}

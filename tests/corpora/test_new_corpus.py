@@ -113,7 +113,7 @@ def test_a_made_corpus_runs(files: Path, tmp_path: Path) -> None:
         (["a", "b"], "takes one folder"),
         (["/nowhere"], "is no folder"),
         (["{empty}"], "holds no .txt"),
-        (["{empty}", "chunk_characters=0"], "from 1 to 2,147"),
+        (["{empty}", "chunk_characters=0"], "from 1 to"),
         (["{empty}", "chunk=5"], "chunk_characters"),
     ],
 )

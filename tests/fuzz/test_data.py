@@ -23,6 +23,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.corpora import load_corpus
 from evalkit.corpora.files import opening
 from evalkit.errors import UserError
 from tests.fuzz.data import (
@@ -421,6 +422,25 @@ def test_one_line_of_50_mb_is_one_text(layout: str, tmp_path: Path) -> None:
         found = loaded(layout, tmp_path / "own", files)
     assert found.documents.texts[4] == f"of pear {'word ' * 10_000_000}".strip()
     assert len(found.documents) == 12
+
+
+@pytest.mark.parametrize("value", ['"of pear"', "null", "2"])
+@pytest.mark.parametrize(
+    ("side", "name"), [("documents", "text"), ("queries", "id"), ("qrels", "score"), ("documents", "unknown")]
+)
+def test_an_object_that_has_a_name_twice_is_refused(side: str, name: str, value: str, tmp_path: Path) -> None:
+    rows = sound()
+    rows[side][1] |= {"more": {"unknown": [{"unknown": 1}]}}
+    files = written(rows, "table jsonl", tmp_path / "own")
+    assert_same(loaded("table jsonl", tmp_path / "own", files), expected(rows))
+    content = files[side].read_text()
+    files[side].write_text(content.replace(f'"{name}": ', f'"{name}": {value}, "{name}": '))
+    if name == "unknown":
+        files[side].write_text(content.replace('[{"', f'[{{"{name}": {value}, "'))
+    table = {side: str(file) for side, file in files.items()}
+    with pytest.raises(UserError, match=f"{files[side].name} line [12] names '{name}' twice in one object"):
+        load_corpus("own", {"source": "table", "document_title": "title", **table})
+    assert content != files[side].read_text()
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,32 @@ def read_jsonl(file: Path, columns: Sequence[str] = (), swallowed: list[str] | N
             continue
         where = f"{file} line {number}"
         try:
-            value = json.loads(line)
+            value = JSON.decode(line)
         except json.JSONDecodeError as error:
             raise UserError(f"{where} is not JSON: {error.msg} (column {error.colno}).", one_object(line)) from None
+        except TwiceError as error:
+            raise UserError(f"{where} names {error} twice in one object.", "Keep one of them.") from None
         except (RecursionError, ValueError) as error:
             raise UserError(f"{where} is not JSON that can be read: {first_line(error)}.") from None
         if not isinstance(value, dict):
             raise UserError(f"{where} is no JSON object.", one_object(line))
         yield where, value
+
+
+class TwiceError(ValueError):
+    """The name that an object has twice, as it is shown."""
+
+
+def named_once(pairs: list[tuple[str, Any]]) -> Row:
+    """An object of JSON. Raises TwiceError where two of its ``pairs`` have one name."""
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise TwiceError(ascii(next(name for name in names if names.count(name) > 1))[:SHOWN])
+    return row
+
+
+JSON = json.JSONDecoder(object_pairs_hook=named_once)
 
 
 def one_object(line: str) -> str:
