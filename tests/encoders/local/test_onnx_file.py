@@ -36,6 +36,7 @@ def test_a_text_alone_is_encoded_as_in_a_batch() -> None:
     assert cosines.min() > 0.99  # int8 ranges are chosen per batch by the file itself
 
 
+@pytest.mark.verify
 def test_a_real_corpus_without_torch(shared_data: Path, tmp_path: Path) -> None:
     places = [f"corpus.beir.path={shared_data / 'xquad-en'}", f"results_dir={tmp_path / 'r'}"]
     run = [

@@ -161,7 +161,8 @@ def measured(shared_data: Path, store: Path, results: Path, name: str, *more: st
     return newest(results), load_corpus(name, {"source": "beir", "path": str(path)})
 
 
-REAL = ["xquad-en", "mbpp", *(pytest.param(n, marks=pytest.mark.verify) for n in ("xquad-de", "cranfield", "scifact"))]
+OTHERS = ("mbpp", "xquad-de", "cranfield", "scifact")
+REAL = ["xquad-en", *(pytest.param(name, marks=pytest.mark.verify) for name in OTHERS)]
 
 
 @pytest.mark.parametrize("name", REAL)
