@@ -12,6 +12,7 @@ from typing import Any
 
 # Cc but for line ends and tabs, line and paragraph separators, bidirectional overrides, surrogates, non-characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+SURROGATES = re.compile("[\ud800-\udfff]")
 LINE_ENDS_AND_TABS = re.compile(r"[\t\n\r]")
 
 BREAK = "<!---->"  # a comment: nothing is seen or copied, and what it parts is not read as one word
@@ -112,8 +113,11 @@ def shown(value: Any) -> Any:
 
 
 def json_file(text: str) -> str:
-    """JSON's ``text`` with what no file should hold raw as JSON's own escapes: the same value, to be read by people."""
-    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """JSON's ``text`` with what no file should hold raw as JSON's own escapes: the same value, to be read by people.
+
+    Half of a surrogate pair, which is no character and which no file of texts can hold, becomes U+FFFD.
+    """
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", SURROGATES.sub("\ufffd", text))
 
 
 def csv_cell(text: str) -> str:
