@@ -44,7 +44,8 @@ def test_a_run_that_is_killed_at_any_step_is_whole_or_not_there(tmp_path: Path) 
             ended.add((bool(runs), bool(left)))
         return was_killed
 
-    stride, ended = 13, set()
+    stride = 13
+    ended: set[tuple[bool, bool]] = set()  # whether the run was there, and whether anything else
     step = next(step for step in count(1, stride) if not is_killed(step))
     for each in range(step - stride, step):  # the last lines one by one
         is_killed(each)
