@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from evalkit.errors import printable
-from evalkit.media import csv_cell, html, json_file, markdown, one_line, script_json
+from evalkit.formats.media import csv_cell, html, json_file, markdown, one_line, script_json
 
 PAYLOADS = (
     *("::error file=a.py,line=1::owned", "::stop-commands::token", "::set-output name=a::b", " ::add-mask::e"),

@@ -25,13 +25,16 @@ def room(name: str, says: str, own: str = "", **folders: str) -> Room:
 
 FLOORS = (  # from the ground up: a module imports only from its own room and from floors below
     (
-        room("addresses", "addresses as they are shown and kept: without user, password or secrets of a query"),
         room("errors", "mistakes and other lines for the terminal; a missing package names its extra"),
-        room("digests", "sha256 of files, of the keys that things are stored under, and of lists of strings"),
         room("arrays", "array types, unit vectors, cosines"),
-        room("files", "files and folders that are whole or not there, and what kills left of them"),
-        room("retry_after", "how long a server asks to wait"),
-        room("memory", "what this process can have of the machine's memory"),
+        room(
+            "system", "files that are whole or not there, the sha256 of what things are, memory", "digests files memory"
+        ),
+        room(
+            "web",
+            "addresses as they are shown and kept, without secrets; how long a server asks to wait",
+            "addresses retry_after",
+        ),
     ),
     (
         room(
@@ -46,8 +49,11 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "what is fetched from a model hub: whole commits, checked against its list of files, or a reason",
             "client data_sets download manifest progress refusals selection snapshot",
         ),
-        room("json_shapes", "what a JSON file must hold, as data: keys, types, numbers; what is amiss in words"),
-        room("media", "foreign strings as Markdown, HTML, JSON, XML, CSV and TREC show them: never acted on"),
+        room(
+            "formats",
+            "foreign strings as each medium shows them, never acted on; what a JSON file must hold",
+            "json_shapes media",
+        ),
     ),
     (
         room(

@@ -7,7 +7,7 @@ from errno import EPIPE
 from pathlib import Path
 from typing import Any, TextIO
 
-from evalkit.media import one_line
+from evalkit.formats.media import one_line
 
 STDOUT, STDERR = 1, 2
 

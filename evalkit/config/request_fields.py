@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalkit.addresses import HARMLESS, is_shown_whole
 from evalkit.config.schema.models import HostedModel
 from evalkit.config.secrets import sounds_secret
 from evalkit.errors import UserError
+from evalkit.web.addresses import HARMLESS, is_shown_whole
 
 SENT_BY_EVALKIT = {  # field → the setting that decides it
     "model": "model.name, or model.api.name of one side",

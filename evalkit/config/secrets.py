@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from evalkit.addresses import REMOVED
+from evalkit.web.addresses import REMOVED
 
 TELLING = re.compile(r"password|passwd|passphrase|secret|credential|authorization|api_?key", re.IGNORECASE)
 TELLING_WORDS = frozenset(

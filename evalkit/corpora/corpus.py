@@ -12,8 +12,8 @@ from evalkit.corpora.images import Image
 from evalkit.corpora.lint import Finding, Noticed, lint
 from evalkit.corpora.meeting import are_mostly, refuse_strangers
 from evalkit.corpora.texts import TextFile, Texts
-from evalkit.digests import digest, unordered_digest
 from evalkit.errors import UserError
+from evalkit.system.digests import digest, unordered_digest
 
 Qrels = Mapping[str, Mapping[str, int]]
 

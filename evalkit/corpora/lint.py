@@ -7,8 +7,8 @@ import numpy as np
 
 from evalkit.corpora.meeting import LARGE_SHARE, likely_cause
 from evalkit.corpora.texts import Texts
-from evalkit.digests import digests
 from evalkit.errors import abridged
+from evalkit.system.digests import digests
 
 EXAMPLES, MOST_CHARACTERS = 3, 80  # of an id
 HEADING = "heading:"  # ids of questions that new-corpus made of headings begin with it

@@ -15,7 +15,7 @@ from evalkit.corpora.lint import HEADING, Finding, finding, lint
 from evalkit.corpora.pages import READERS, UnreadablePageError
 from evalkit.corpora.texts import TextFile
 from evalkit.errors import UserError
-from evalkit.files import write_text
+from evalkit.system.files import write_text
 
 NOT_UTF8 = "files are not UTF-8; what could not be read became U+FFFD"
 QRELS_HEADER = "query-id\tcorpus-id\tscore"

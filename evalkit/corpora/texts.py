@@ -10,7 +10,7 @@ from typing import overload
 import numpy as np
 
 from evalkit.corpora.images import Image
-from evalkit.digests import digest
+from evalkit.system.digests import digest
 
 
 class TextFile(Sequence[str]):

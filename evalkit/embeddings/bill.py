@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalkit.digests import name_of_key
 from evalkit.embeddings.store import READ_ONLY, EmbeddingStore
-from evalkit.files import write_text
+from evalkit.system.digests import name_of_key
+from evalkit.system.files import write_text
 
 
 class UnfinishedBill:

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix, row_cosines
 from evalkit.corpora import Texts
-from evalkit.digests import digests
 from evalkit.embeddings.timing import now
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.refused_texts import named
 from evalkit.errors import UserError
 from evalkit.results.canaries import SAME_COSINE
+from evalkit.system.digests import digests
 
 CANARY_TEXTS = 256
 LEAVE_OUT = "Stored vectors are kept; model.api.check_canary=false takes them unchecked."

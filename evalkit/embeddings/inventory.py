@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.aside import is_set_aside
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.layout import DTYPES
@@ -17,7 +16,8 @@ from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, is_fo
 from evalkit.embeddings.entries.trust import held, texts_of
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.errors import UserError
-from evalkit.json_shapes import ORDINAL
+from evalkit.formats.json_shapes import ORDINAL
+from evalkit.system.digests import name_of_key
 
 FINISHED, UNFINISHED, SET_ASIDE, NO_ENTRY = "finished", "unfinished", "set aside", "no entry"
 

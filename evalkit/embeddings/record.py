@@ -6,7 +6,6 @@ import numpy as np
 
 from evalkit.corpora import Corpus
 from evalkit.corpora.lint import Finding, changed_vectors, truncation
-from evalkit.digests import BYTES, digests
 from evalkit.embeddings.canary import canary_rows
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.figures import encoding_memory
@@ -15,6 +14,7 @@ from evalkit.encoders import Encoder
 from evalkit.measures.cost import HOSTED
 from evalkit.results.columns import why_null
 from evalkit.results.record import Canary, CorpusRecord
+from evalkit.system.digests import BYTES, digests
 from evalkit.vectors.cut import cut
 
 SERVED = "served"  # behind an API like a hosted model, and without a bill

@@ -15,7 +15,6 @@ from typing import Any
 
 from filelock import FileLock
 
-from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.leftovers import remove_leftovers
@@ -23,6 +22,7 @@ from evalkit.embeddings.entries.locks import acquired
 from evalkit.embeddings.entries.plain_files import is_folder
 from evalkit.embeddings.entries.trust import Held, damaged_timings, held, misplaced
 from evalkit.errors import UserError, say
+from evalkit.system.digests import name_of_key
 from evalkit.vectors.stored import OpenFile
 
 LOCK_POLL_S = 0.2

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from evalkit.corpora import Texts
-from evalkit.digests import name_of_key
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.note_fields import TIMING
 from evalkit.embeddings.entries.seals import sealed
@@ -24,9 +23,10 @@ from evalkit.embeddings.entries.trust import timing_in, timing_owner
 from evalkit.embeddings.store import READ_ONLY
 from evalkit.encoders import Encoder, Side
 from evalkit.encoders.capabilities import load, peak_device_bytes, timing_settings
-from evalkit.files import write_text
 from evalkit.measures.memory import PeakMemory
 from evalkit.results.provenance import hardware, machine
+from evalkit.system.digests import name_of_key
+from evalkit.system.files import write_text
 
 LATENCY_WARM_UP = 10
 WARM_UP_TEXTS = 16

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalkit.errors import abridged, first_line, say
-from evalkit.files import write_text
+from evalkit.formats.media import json_file, one_line
+from evalkit.formats.media import markdown as literally
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision, Verdict, open_question
 from evalkit.gate.fitting import Part, fitted
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, DIFFERENT, DRIFTED, QUERIES_CHANGED, SAME, UNKNOWN, SpaceResult
-from evalkit.media import json_file, one_line
-from evalkit.media import markdown as literally
 from evalkit.results.markdown import table
 from evalkit.results.percent import percent
+from evalkit.system.files import write_text
 
 MARKS = {Verdict.PASS: "✅", Verdict.REGRESSION: "❌", Verdict.NOT_COMPARABLE: "⛔", Verdict.INCONCLUSIVE: "❓"}
 MORE_QUALITY = "{} more comparisons, less telling than these, are in gate.json"

@@ -14,9 +14,9 @@ from re import search
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from evalkit.addresses import shown
 from evalkit.errors import say
-from evalkit.retry_after import wait_seconds
+from evalkit.web.addresses import shown
+from evalkit.web.retry_after import wait_seconds
 
 TIMEOUT_S = 10.0
 ATTEMPTS = 5

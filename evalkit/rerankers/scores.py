@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.digests import name_of_key
 from evalkit.errors import UserError
 from evalkit.rerankers.cross_encoder import PairScores
+from evalkit.system.digests import name_of_key
 
 SCHEMA = """
 create table if not exists scores (query blob, document blob, score real, truncated integer,

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from evalkit.digests import digest_of_file
 from evalkit.errors import UserError
-from evalkit.files import begun_folder, close, exchange, named, remove_leftovers, sync, write_text
+from evalkit.system.digests import digest_of_file
+from evalkit.system.files import begun_folder, close, exchange, named, remove_leftovers, sync, write_text
 
 SUMS = "SHA256SUMS"
 UNFINISHED = ".{}.baseline.partial"

@@ -7,7 +7,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, ModelConfig, RescoreConfig, RunConfig
 from evalkit.errors import printable
-from evalkit.json_shapes import is_number
+from evalkit.formats.json_shapes import is_number
 
 LADDER = int | list[int] | None
 NARROWER: Mapping[tuple[type, str], Any] = {(RescoreConfig, name): LADDER for name in ("factor", "candidates")}

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError
-from evalkit.files import write_text, writing
-from evalkit.media import is_trec_field
+from evalkit.formats.media import is_trec_field
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, RETRIEVAL, Key, label_parts
+from evalkit.system.files import write_text, writing
 
 MTEB_NAMES = {
     "nDCG": "ndcg",

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalkit.errors import UserError, did_you_mean, first_line, printable
-from evalkit.json_shapes import parsed
+from evalkit.formats.json_shapes import parsed
 from evalkit.results.baselines import checked_sums, unrenewed
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.addresses import REMOVED, with_addresses_shown
 from evalkit.config.secrets import KEPT_FIELDS, LOOKS_RANDOM, hashed, kept_fields, sounds_secret, without
+from evalkit.web.addresses import REMOVED, with_addresses_shown
 
 SHORTEST = 4  # characters of a value that is told apart from a word
 FREE_FIELDS = "extra"  # of a config: fields whose names are the user's

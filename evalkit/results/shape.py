@@ -5,7 +5,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_type_hints
 
 from evalkit.errors import printable
-from evalkit.json_shapes import AMOUNT, COUNT, MOMENT, NUMBER, ORDINAL, PLAIN, OrNull, defect_at, is_moment, is_number
+from evalkit.formats.json_shapes import (
+    AMOUNT,
+    COUNT,
+    MOMENT,
+    NUMBER,
+    ORDINAL,
+    PLAIN,
+    OrNull,
+    defect_at,
+    is_moment,
+    is_number,
+)
 from evalkit.results.columns import FIGURES
 from evalkit.results.config_shape import config_defect
 from evalkit.results.record import BESIDE_FIGURES, POINT_FACTS

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evalkit.digests import digest_of_file
 from evalkit.results.setting import KEY, Key, key_of, label_of
+from evalkit.system.digests import digest_of_file
 
 BYTES_PER_CELL = 8  # of a table in memory, at least
 FILES = "files"  # of run.json: the sha256 (hex) of each table

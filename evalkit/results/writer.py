@@ -13,12 +13,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evalkit.files import begun_folder, close, named, remove_leftovers, sync
-from evalkit.media import json_file
+from evalkit.formats.media import json_file
 from evalkit.results.columns import WHOLE_NUMBERS
 from evalkit.results.record import SCHEMA_VERSION, Canary, CorpusRecord, Point, PointRecord
 from evalkit.results.setting import KEY
 from evalkit.results.table_shape import FILES, digests
+from evalkit.system.files import begun_folder, close, named, remove_leftovers, sync
 
 PARTIAL = ".partial"
 UNFINISHED = f".*Z-*{PARTIAL}"  # of the folders that are called as commands.run calls them

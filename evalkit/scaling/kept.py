@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.config import RunConfig
-from evalkit.digests import name_of_key
-from evalkit.files import write_text
 from evalkit.measures.laws import Law
 from evalkit.results.provenance import hardware, machine
 from evalkit.scaling.cache_size import last_level_cache
+from evalkit.system.digests import name_of_key
+from evalkit.system.files import write_text
 
 FOLDER, VERSION = "laws", 2
 NOT_ASKED = "at_workload_seconds=0 leaves it out"

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.addresses import REMOVED
 from evalkit.config import MODEL_KINDS, RunConfig
 from evalkit.config.compose import compose
 from evalkit.config.secrets import KEPT_FIELDS, kept_fields, sounds_secret, without
 from evalkit.encoders import load_encoder
 from evalkit.results.secrets import command_without_secrets, without_secrets
+from evalkit.web.addresses import REMOVED
 
 KEY = "sk-proj-Zq81mNb7Xw2kLp94"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import files as whole_files
 from evalkit.__main__ import main
 from evalkit.corpora import load_corpus, new_corpus
+from evalkit.system import files as whole_files
 from tests.killed import is_killed_at
 
 pytest.importorskip("bs4")

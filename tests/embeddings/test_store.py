@@ -17,7 +17,7 @@ from evalkit.embeddings.inventory import SET_ASIDE, damage, inventory
 from evalkit.embeddings.pruning import prune
 from evalkit.embeddings.store import trusted
 from evalkit.errors import UserError
-from evalkit.files import begun_file
+from evalkit.system.files import begun_file
 from tests.embeddings.test_passes import CountingEncoder
 
 DAY = 86_400.0

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.errors import abridged
+from evalkit.formats.media import BREAK, NO_MATHEMATICS
 from evalkit.gate import Verdict
 from evalkit.gate.decision import Decision
 from evalkit.gate.fitting import Part, fitted, size
@@ -27,7 +28,6 @@ from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import SpaceResult
 from evalkit.measures.significance import Evidence
-from evalkit.media import BREAK, NO_MATHEMATICS
 
 COMMENT, SUMMARY = 65_536, 2**20  # GitHub's
 PIECES = ["m", "all-MiniLM", "|", "&", "<b>", "`x", "```\n", "[a](b)", "\\", "\n", "\x1b[31m", "\u202e", "\ud83d"]

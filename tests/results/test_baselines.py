@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import files
 from evalkit.errors import UserError
 from evalkit.results import baselines
 from evalkit.results.baselines import KEPT, SUMS, accept
 from evalkit.results.reader import StoredRun, find_run, read_run
+from evalkit.system import files
 from tests.killed import is_killed_at
 from tests.results.test_writer import write
 

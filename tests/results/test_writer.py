@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from evalkit import files
 from evalkit.results import writer
 from evalkit.results.reader import read_run, stored_runs
 from evalkit.results.writer import RunWriter, remove_unfinished
+from evalkit.system import files
 from tests.commands.test_interrupts import corpus_record, point_record
 from tests.killed import is_killed_at
 

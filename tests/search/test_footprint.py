@@ -11,10 +11,10 @@ import pytest
 
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
-from evalkit.memory import memory_bytes
 from evalkit.search import Vectors, build, plan
 from evalkit.search.engine import Resources
 from evalkit.search.engines.footprint import FLOAT_BYTES
+from evalkit.system.memory import memory_bytes
 from evalkit.tasks.retrieval import grid
 from tests.fuzz.rule import ended
 

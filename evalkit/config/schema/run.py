@@ -10,7 +10,7 @@ from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
 from evalkit.config.schema.models import ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
 from evalkit.config.schema.stages import AnyStage
-from evalkit.memory import memory_bytes
+from evalkit.system.memory import memory_bytes
 
 SERVE_K = 10
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evalkit.embeddings.entries.locks import ENTRY, LOCK, acquired, mend_lock
 from evalkit.embeddings.entries.plain_files import is_folder
-from evalkit.files import remove_leftover_files
+from evalkit.system.files import remove_leftover_files
 
 REMOVED = ".evalkit-removed-"  # how the names of what is being removed begin
 TEMPORARY = ".tmp"

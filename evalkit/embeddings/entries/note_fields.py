@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.json_shapes import AMOUNT, COUNT, MOMENT, OrNull, Rule, defect_at
+from evalkit.formats.json_shapes import AMOUNT, COUNT, MOMENT, OrNull, Rule, defect_at
 
 ROWS = Rule(lambda value: isinstance(value, list) and all(map(COUNT.is_right, value)))  # there may be millions
 MODEL = {"device": str}

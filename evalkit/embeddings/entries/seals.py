@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.digests import name_of_key
+from evalkit.system.digests import name_of_key
 
 SEAL = "seal"
 

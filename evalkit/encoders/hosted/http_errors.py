@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from evalkit.encoders.hosted.server_words import said_by
-from evalkit.retry_after import wait_seconds
+from evalkit.web.retry_after import wait_seconds
 
 TRANSIENT_STATUSES = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 REFUSED_STATUSES = {400, 413, 422}  # of what is in a request: its texts, or how it asks

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-from evalkit.addresses import shown
 from evalkit.arrays import FloatMatrix
 from evalkit.config import HostedModel
 from evalkit.encoders.encoder import Side
@@ -32,6 +31,7 @@ from evalkit.encoders.hosted.pace import Pace
 from evalkit.encoders.hosted.replies import Reply, checked_vectors, counted
 from evalkit.encoders.hosted.server_words import one_line, said_by
 from evalkit.errors import UserError, require
+from evalkit.web.addresses import shown
 
 TRIED = "It was tried {} times (model.api.attempts={})."
 SLOW = "Set model.api.timeout_seconds, or send less at once: model.api.batch_texts."

@@ -11,9 +11,9 @@ from html import unescape
 from http.client import responses
 from typing import Any
 
-from evalkit.addresses import with_addresses_shown
 from evalkit.config.secrets import without
 from evalkit.errors import abridged, printable
+from evalkit.web.addresses import with_addresses_shown
 
 LONGEST = 300
 SHOWN_DETAILS = 3

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from evalkit.config import RuntimeConfig, VectorModel
-from evalkit.digests import name_of_key
 from evalkit.encoders.capabilities import load, verification
 from evalkit.encoders.local.runtimes import LEAST_COSINE, RUNTIMES
 from evalkit.encoders.registry import load_encoder
 from evalkit.errors import UserError, first_line, say
-from evalkit.files import write_text
-from evalkit.json_shapes import AMOUNT, defect_at
+from evalkit.formats.json_shapes import AMOUNT, defect_at
+from evalkit.system.digests import name_of_key
+from evalkit.system.files import write_text
 
 AUTO = "auto"
 SAMPLE_TEXTS = 64

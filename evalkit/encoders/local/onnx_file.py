@@ -11,7 +11,6 @@ import psutil
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.config import OnnxModel, RuntimeConfig
-from evalkit.digests import digest_of_file
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.local.weights import file_of
@@ -20,6 +19,7 @@ from evalkit.encoders.stopwatch import Stopwatch
 from evalkit.encoders.tokenizers import TOKENIZER_FILE, tokenizer_of
 from evalkit.encoders.width import check_width
 from evalkit.errors import UserError, did_you_mean, require
+from evalkit.system.digests import digest_of_file
 
 MODEL_FILE = "model.onnx"
 TOKEN_BUDGET = 2_048

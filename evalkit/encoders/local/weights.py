@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from evalkit.config import FileModel, ModelConfig, SentenceTransformersModel
-from evalkit.digests import digest_of_file
 from evalkit.errors import UserError, is_installed, say
 from evalkit.hub import Snapshot, commit_of
+from evalkit.system.digests import digest_of_file
 
 File = TypeVar("File", bound=FileModel)
 

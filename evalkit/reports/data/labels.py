@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from evalkit.media import one_line
+from evalkit.formats.media import one_line
 
 SEPARATOR = " · "
 OR = " or "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evalkit.arrays import Bools, Floats
 from evalkit.errors import abridged
-from evalkit.media import one_line
+from evalkit.formats.media import one_line
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.views.marks import Marks
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.media import shown
+from evalkit.formats.media import shown
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.marks import dims_name, marks_of, svg_path
 

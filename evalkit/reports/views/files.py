@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from evalkit.files import write_text
-from evalkit.media import csv_cell
+from evalkit.formats.media import csv_cell
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.chart import Axis, chart_svg
@@ -13,6 +12,7 @@ from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
 from evalkit.reports.views.marks import marks_of
 from evalkit.results.columns import column
+from evalkit.system.files import write_text
 
 INTERNAL = ["run", "key", "device", "unsplit_model", "laws", "cores", "ram_gb"]
 

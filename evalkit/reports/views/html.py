@@ -7,8 +7,8 @@ from importlib.resources import files
 from typing import Any
 
 from evalkit import __version__
-from evalkit.media import html as shown
-from evalkit.media import script_json
+from evalkit.formats.media import html as shown
+from evalkit.formats.media import script_json
 from evalkit.reports.data.provenance import assumptions, provenance
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.controls import filters, what_if_fields

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from evalkit.formats.media import shown
 from evalkit.measures.cost import crossing
-from evalkit.media import shown
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report

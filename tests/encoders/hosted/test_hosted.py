@@ -21,7 +21,6 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import HostedModel
 from evalkit.config.compose import compose
-from evalkit.digests import digest
 from evalkit.encoders import load_encoder
 from evalkit.encoders.hosted.http_errors import retry_after_seconds
 from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens
@@ -30,6 +29,7 @@ from evalkit.gate.output import space_sentence
 from evalkit.gate.space import compare_spaces
 from evalkit.results.canaries import stored_vectors
 from evalkit.results.reader import StoredRun, read_run, stored_runs
+from evalkit.system.digests import digest
 from tests.conftest import WORDS, WriteBeir
 from tests.encoders.hosted.embedding_server import DIMS, Fault, Server, Vectors, serve, vector_of
 

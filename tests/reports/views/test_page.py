@@ -20,12 +20,12 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import ReportConfig
 from evalkit.corpora.lint import Finding
-from evalkit.files import writing
-from evalkit.media import escape_controls, script_json
+from evalkit.formats.media import escape_controls, script_json
 from evalkit.reports.data.report import make_report
 from evalkit.reports.views.files import write_files
 from evalkit.reports.views.marks import SHAPES, marks, svg_path
 from evalkit.reports.views.page_data import rounded
+from evalkit.system.files import writing
 from tests.reports.conftest import WriteRun, noisy
 
 Config = Callable[..., ReportConfig]

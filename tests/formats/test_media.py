@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from evalkit.errors import printable
-from evalkit.media import is_trec_field, markdown
+from evalkit.formats.media import is_trec_field, markdown
 from tests.hostile import CHECKS, PAYLOADS
 
 

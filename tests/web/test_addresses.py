@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.addresses import is_shown_whole, shown, with_addresses_shown
+from evalkit.web.addresses import is_shown_whole, shown, with_addresses_shown
 
 
 @pytest.mark.parametrize(

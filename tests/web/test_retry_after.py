@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from evalkit.retry_after import wait_seconds
+from evalkit.web.retry_after import wait_seconds
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit import files
-from evalkit.files import begun_file, begun_folder, exchange, remove_leftovers, write_text, writing
+from evalkit.system import files
+from evalkit.system.files import begun_file, begun_folder, exchange, remove_leftovers, write_text, writing
 from tests.killed import is_killed_at
 
 SOURCE = {files.__file__}

@@ -1,0 +1,1 @@
+"""How foreign words are written, and what foreign JSON must hold."""

@@ -1,0 +1,1 @@
+"""What the machine gives: whole files and their sha256, memory."""

@@ -1,0 +1,1 @@
+"""Addresses and answers of servers, as everything that asks one reads them."""
