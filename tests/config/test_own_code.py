@@ -51,27 +51,30 @@ def test_a_class_is_allowed_by_its_module(named: list[str], words: list[str], is
         check(config)
 
 
-def test_a_file_of_the_users_folder_allows_what_it_names(tmp_path: Path) -> None:
-    (tmp_path / "quantization").mkdir()
-    (tmp_path / "quantization" / "signs.yaml").write_text("# signs — s\nsigns:\n  _target_: mine.Signs\n")
-    (tmp_path / "quantization" / "broken.yaml").write_text("a: [")
-    words = ["quantization=signs", "--config-dir", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("file", "content", "word", "others"),
+    [
+        (
+            "quantization/own.yaml",
+            "own:\n  _target_: mine.Signs\n",
+            "quantization=own",
+            "quantization.own._target_=theirs.Signs",
+        ),
+        ("index/own.yaml", "own:\n  engine: mine:Engine\n", "index=own", "index.own.engine=theirs:Engine"),
+    ],
+)
+def test_a_file_of_the_users_folder_allows_what_it_names(
+    file: str, content: str, word: str, others: str, tmp_path: Path
+) -> None:
+    (tmp_path / file).parent.mkdir()
+    (tmp_path / file).write_text(f"# own — o\n{content}")
+    (tmp_path / file).with_name("broken.yaml").write_text("a: [")
+    words = [word, "--config-dir", str(tmp_path)]
     config = compose("run", words)
     check(config)
     assert config.allow_code == ["mine"]
     with pytest.raises(UserError, match="code that nothing allows"):
-        check(compose("run", [*words, "quantization.signs._target_=theirs.Signs"]))
-
-
-def test_a_file_of_the_users_folder_allows_the_engine_that_it_names(tmp_path: Path) -> None:
-    (tmp_path / "index").mkdir()
-    (tmp_path / "index" / "own.yaml").write_text("# own — o\nown:\n  engine: mine:Engine\n")
-    words = ["index=own", "--config-dir", str(tmp_path)]
-    config = compose("run", words)
-    check(config)
-    assert config.allow_code == ["mine"]
-    with pytest.raises(UserError, match="code that nothing allows"):
-        check(compose("run", [*words, "index.own.engine=theirs:Engine"]))
+        check(compose("run", [*words, others]))
 
 
 @pytest.mark.parametrize("module", ["mine;os", "", "a b", "mine."])

@@ -28,17 +28,10 @@ from evalkit.corpora.corpus import build_corpus
 from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.passes import embed
 from evalkit.encoders import load_encoder
-from tests.encoders.hosted.embedding_server import DIMS, RESET, Fault, Server, serve, vector_of
+from tests.encoders.hosted.embedding_server import DIMS, PACKAGES, RESET, Fault, Server, serve, vector_of
 from tests.fuzz.rule import Ending, fuzz, no_hang
 
 KEY = "sk-proj-Zq81mNb7Xw2kLp94Rt5vYc36"
-PACKAGES = {
-    "openai": "openai",
-    "openai_compatible": "openai",
-    "cohere": "cohere",
-    "voyage": "httpx",
-    "google": "google.genai",
-}
 KINDS = st.sampled_from(sorted(PACKAGES))
 DOCUMENTS = {f"d{i}": f"a private text, number {i}" for i in range(4)}
 QUERIES = {"q0": "a private question", "q1": "and another"}

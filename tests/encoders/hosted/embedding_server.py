@@ -15,6 +15,13 @@ from typing import Any
 import numpy as np
 
 DIMS = 8
+PACKAGES = {  # kind of model → what its requests are made with
+    "openai": "openai",
+    "openai_compatible": "openai",
+    "cohere": "cohere",
+    "voyage": "httpx",
+    "google": "google.genai",
+}
 Vectors = list[list[float]]
 
 

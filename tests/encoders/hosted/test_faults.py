@@ -21,20 +21,13 @@ from evalkit.embeddings.passes import embed
 from evalkit.embeddings.shards import Shard
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
-from tests.encoders.hosted.embedding_server import Fault, Server, serve, vector_of
+from tests.encoders.hosted.embedding_server import PACKAGES, Fault, Server, serve, vector_of
 from tests.encoders.hosted.faults import FAULTS, KEY, LONG, TRIED, edited, embedded
 
 pytest.importorskip("openai")
 RUNTIME = RuntimeConfig(kind="torch")
 DOCUMENTS = {f"d{i}": f"document number {i}" for i in range(12)}
 QUERIES = {"q0": "which one", "q1": "and which then"}
-PACKAGES = {
-    "openai": "openai",
-    "openai_compatible": "openai",
-    "cohere": "cohere",
-    "voyage": "httpx",
-    "google": "google.genai",
-}
 KEPT = "8 of 12 documents are kept; the same command goes on from there."
 
 
