@@ -28,7 +28,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("errors", "mistakes and other lines for the terminal; a missing package names its extra"),
         room("arrays", "array types, unit vectors, cosines"),
         room(
-            "system", "files that are whole or not there, the sha256 of what things are, memory", "digests files memory"
+            "system",
+            "files that are whole or not there, the sha256 of what things are, memory",
+            "digests files memory plain_files",
         ),
         room(
             "web",
@@ -96,7 +98,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
             "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store "
             "timing vector_checks why_null",
-            entries="aside entry layout leftovers locks note_fields plain_files seals sharing trust",
+            entries="aside entry layout leftovers locks note_fields seals sharing trust",
             executors="executor in_process registry",
         ),
         room(

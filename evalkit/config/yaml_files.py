@@ -3,11 +3,13 @@
 Events of the parser are counted, nothing is built: ten lines of aliases can stand for gigabytes.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError, first_line
+from evalkit.system.plain_files import NotAFileError, open_file
 
 MOST_BYTES = 1_000_000
 MOST_NODES = 20_000  # as its aliases are expanded
@@ -22,12 +24,13 @@ def check_yaml(file: Path) -> None:
     """Raises UserError for a file that is no config: no UTF-8, no YAML, no mapping, too large, or with types."""
     import yaml
 
-    if file.exists() and not file.is_file():  # a pipe can be waited for without end
-        raise UserError(f"{file} is no file.", "Give a regular file: no folder, pipe or device is read.")
-    if file.stat().st_size > MOST_BYTES:
-        raise UserError(f"{file} is no config: it has more than {MOST_BYTES:,} bytes.", HINT)
     try:
-        text = file.read_text(encoding="utf-8")
+        with os.fdopen(open_file(file, follow_links=True), encoding="utf-8") as opened:
+            if os.fstat(opened.fileno()).st_size > MOST_BYTES:
+                raise UserError(f"{file} is no config: it has more than {MOST_BYTES:,} bytes.", HINT)
+            text = opened.read()
+    except NotAFileError:
+        raise UserError(f"{file} is no file.", "Give a regular file: no folder, pipe or device is read.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is not in UTF-8: {first_line(error)}.", HINT) from None
     try:

@@ -12,12 +12,12 @@ from evalkit.embeddings.entries.aside import is_set_aside
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.layout import DTYPES
 from evalkit.embeddings.entries.locks import ENTRY
-from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, is_folder, read_file, size_bytes
 from evalkit.embeddings.entries.trust import held, texts_of
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.errors import UserError
 from evalkit.formats.json_shapes import ORDINAL
 from evalkit.system.digests import name_of_key
+from evalkit.system.plain_files import NotAFileError, is_file, is_folder, read_file, size_bytes
 
 FINISHED, UNFINISHED, SET_ASIDE, NO_ENTRY = "finished", "unfinished", "set aside", "no entry"
 

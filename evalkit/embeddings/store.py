@@ -19,10 +19,10 @@ from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.leftovers import remove_leftovers
 from evalkit.embeddings.entries.locks import acquired
-from evalkit.embeddings.entries.plain_files import is_folder
 from evalkit.embeddings.entries.trust import Held, damaged_timings, held, misplaced
 from evalkit.errors import UserError, say
 from evalkit.system.digests import name_of_key
+from evalkit.system.plain_files import is_folder
 from evalkit.vectors.stored import OpenFile
 
 LOCK_POLL_S = 0.2

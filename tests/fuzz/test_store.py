@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.embeddings import CorpusEmbeddings, Embeddings, EmbeddingStore, embed
-from evalkit.embeddings.entries.plain_files import MOST_BYTES
 from evalkit.embeddings.inventory import damage, inventory
 from evalkit.embeddings.pruning import prune
 from evalkit.errors import printable
+from evalkit.system.plain_files import MOST_BYTES
 from tests.embeddings.test_passes import CountingEncoder
 from tests.fuzz.rule import ended, fuzz, no_hang
 

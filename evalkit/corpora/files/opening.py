@@ -1,14 +1,12 @@
 """Which files a path names, and their lines: parts and patterns, compressed or not, every complaint with its place."""
 
 import bz2
-import errno
 import glob
 import gzip
 import io
 import lzma
 import os
 import re
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from evalkit.errors import UserError, first_line
+from evalkit.system.plain_files import NotAFileError, open_file
 
 BEGINNINGS = {  # the longer ones first, where one begins with another
     b"\x1f\x8b": "gzip",
@@ -164,15 +163,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 def opened_file(path: Path) -> io.BufferedReader:
     """``path`` as it is on disk. Raises UserError for what is no file, without waiting for it as for a pipe."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # a socket
-            refuse_other(path)
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+        return os.fdopen(open_file(path, follow_links=True), "rb")
+    except NotAFileError:
         refuse_other(path)
-    return os.fdopen(descriptor, "rb")
 
 
 def content_of(file: IO[bytes]) -> str:

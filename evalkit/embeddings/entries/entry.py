@@ -24,11 +24,11 @@ import numpy as np
 from evalkit.arrays import FloatMatrix
 from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.embeddings.entries.layout import Layout, header_of, layout_of, read_layout
-from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, open_file
 from evalkit.embeddings.entries.seals import sealed
 from evalkit.embeddings.entries.sharing import open_shared
 from evalkit.system.digests import name_of_key
 from evalkit.system.files import named, write_text
+from evalkit.system.plain_files import NotAFileError, is_file, open_file
 from evalkit.vectors.stored import StoredMatrix
 
 META_VERSION = 3  # 1 kept timings in meta.json, which are not read; 1 and 2 had no seals

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from evalkit.embeddings.entries.locks import ENTRY, LOCK, acquired, mend_lock
-from evalkit.embeddings.entries.plain_files import is_folder
 from evalkit.system.files import remove_leftover_files
+from evalkit.system.plain_files import is_folder
 
 REMOVED = ".evalkit-removed-"  # how the names of what is being removed begin
 TEMPORARY = ".tmp"

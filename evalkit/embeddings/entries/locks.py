@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from evalkit.embeddings.entries.aside import set_aside, warn
-from evalkit.embeddings.entries.plain_files import is_file
+from evalkit.system.plain_files import is_file
 
 LOCK = ".lock"
 ENTRY = re.compile("([0-9a-f]{32})(?![0-9a-f])")  # how everything begins that belongs to an entry

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from evalkit.embeddings.entries.plain_files import NotAFileError, open_file
+from evalkit.system.plain_files import NotAFileError, open_file
 from evalkit.vectors.stored import OpenFile
 
 HELD = {errno.EAGAIN, errno.EACCES}

@@ -16,9 +16,9 @@ from evalkit.embeddings.entries.aside import is_set_aside
 from evalkit.embeddings.entries.entry import META_VERSION, Entry, StoredShard
 from evalkit.embeddings.entries.layout import Layout, layout_of, read_layout
 from evalkit.embeddings.entries.note_fields import META, SHARD, TIMING, has_fields
-from evalkit.embeddings.entries.plain_files import NotAFileError, is_file, is_folder, is_note, open_file, read_file
 from evalkit.embeddings.entries.seals import unsealed
 from evalkit.errors import UserError
+from evalkit.system.plain_files import NotAFileError, is_file, is_folder, is_note, open_file, read_file
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Files that are opened only where they are files: no link is followed, and nothing waits at a pipe."""
+"""Files that are opened only where they are files: nothing waits at a pipe, and links are followed only as asked."""
 
 import errno
 import os
@@ -14,10 +14,10 @@ class NotAFileError(Exception):
     """There is something else in the place of a file: a link, a folder, a pipe."""
 
 
-def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
+def open_file(path: Path, flags: int = os.O_RDONLY, follow_links: bool = False) -> int:
     """The descriptor of a regular file, which is not made. Raises NotAFileError, and OSError as opening does."""
     try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, flags | (0 if follow_links else os.O_NOFOLLOW) | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in LEADS_AWAY:
             raise NotAFileError(str(path)) from None
