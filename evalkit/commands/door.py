@@ -11,6 +11,7 @@ from evalkit.commands.interrupts import Interrupt, interrupts, received
 from evalkit.errors import StoppedAsAskedError, UserError, first_line, printable
 
 BAD_INPUT = 2
+MOST_OF_PROBLEM, MOST_OF_HINT = 1_000, 1_900  # characters, whatever words of a user are in them
 WORDS_OF = {EEXIST: "there is a file where a folder was to be made"}  # where the system's own words mislead
 UTF8_HINT = "Set PYTHONUTF8=1, or a locale of UTF-8 as LC_ALL=C.UTF-8."
 
@@ -75,7 +76,9 @@ def place_of(error: OSError) -> str:
 
 def fail(problem: str, code: int, hint: str = "") -> int:
     """Say ``problem`` and, below it, ``hint`` on stderr; ``code`` is kept, whatever stderr leads to."""
-    lines = [f"evalkit: {printable(problem)}", *([f"         {printable(hint)}"] if hint else [])]
+    lines = [f"evalkit: {printable(problem, MOST_OF_PROBLEM)}"]
+    if hint:
+        lines.append(f"         {printable(hint, MOST_OF_HINT)}")
     with suppress(Exception):
         sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()

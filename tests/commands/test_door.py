@@ -264,3 +264,9 @@ def test_a_run_whose_last_line_nobody_reads_is_done(colours: Path, tmp_path: Pat
     done = shell(f"$E {words} 'measures=[nDCG@10]' at_workload_seconds=0 | true; exit ${{PIPESTATUS[0]}}")
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "results").glob("*/run.json"))) == 1
+
+
+@pytest.mark.parametrize("word", ["+model={}", "model={}", "nope={}", "dims=[{}]", "~{}", "corpus=[{}", "top_k={}"])
+def test_a_word_of_any_length_makes_a_short_message(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word.format("9" * 5_000)]) == 2
+    assert len(capsys.readouterr().err) < 3_000
