@@ -305,13 +305,26 @@ def parsed(content: bytes, format_: str, side: str) -> list[Row]:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         rows = [json.loads(line) for line in lines if line.strip()]
         return [judged(row) for row in rows] if side == "qrels" else rows
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter={"csv": ",", "tsv": "\t"}[format_])
-    cells = [row for row in reader if any(cell.strip() for cell in row)]
+    if (
+        format_ == "tsv" and side == "qrels"
+    ):  # no CSV: a quote that opens one cell of a line closes in it, or is a letter
+        split = [line.split("\t") for line in re.split("\r\n|\r|\n", text)]
+        read = [
+            [cell[1:-1].replace('""', '"') if re.fullmatch('".*"', cell) else cell for cell in row] for row in split
+        ]
+    else:
+        read = list(csv.reader(io.StringIO(text, newline=""), delimiter={"csv": ",", "tsv": "\t"}[format_]))
+    cells = [row for row in read if any(cell.strip() for cell in row) and not is_comment(row, side)]
     names = [name.strip() for name in cells[0]]
     if side == "qrels" and names[-1].isdecimal():  # no header
         names, cells = ["query_id", "document_id", "score"], [[], *cells]
     rows = [dict(zip(names, [*row, *[None] * len(names)], strict=False)) for row in cells[1:]]
     return [judged(row) for row in rows] if side == "qrels" else rows
+
+
+def is_comment(cells: Sequence[str], side: str) -> bool:
+    """Whether a line of judgments begins with # and is too short to be one."""
+    return side == "qrels" and cells[0].startswith("#") and len(cells) < 3
 
 
 def judged(row: Row) -> Row:
