@@ -19,6 +19,7 @@ from evalkit.config import (
     RuntimeConfig,
     StageConfig,
     StoreConfig,
+    VectorModel,
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
@@ -43,6 +44,8 @@ def check(config: RunConfig) -> None:
     """What the types alone don't say. Raises UserError for the first value that can't work."""
     check_values(config)
     check_model(config.model)
+    if isinstance(config.model, VectorModel) and config.model.native_dims:  # else the model itself tells, once loaded
+        dims_list(config.dims, config.model.native_dims, config.model.name)
     for group in MULTI_GROUPS:
         is_read = group == "corpus" or MODEL_KINDS[config.model.kind].has_vectors
         if is_read and not getattr(config, group):
