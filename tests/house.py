@@ -82,13 +82,13 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable holm intervals latency laws load memory overlap quality quantiles ranking "
-            "resampling selection significance",
+            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality quantiles "
+            "ranking resampling selection significance",
         ),
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns config_shape exports markdown model_parts percent provenance reader "
+            "baselines canaries columns config_shape exports in_words markdown model_parts percent provenance reader "
             "readme record secrets setting shape table table_shape version1 writer",
         ),
     ),
@@ -133,7 +133,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers gather identity labels long_documents provenance quality ranking report same_vectors scopes "
-            "warnings words",
+            "sentence warnings",
             views="chart controls files html markdown marks page_data tables",
         ),
     ),

@@ -1,5 +1,7 @@
 """Shares as a reader wants them, wherever one is printed."""
 
+import math
+
 MOST_DIGITS = 6
 
 
@@ -9,3 +11,8 @@ def percent(share: float) -> str:
     room = 0.05 * min(abs(value), abs(100 - value))
     digits = next((digits for digits in range(MOST_DIGITS) if abs(round(value, digits) - value) <= room), MOST_DIGITS)
     return f"{value:.{digits}f}%"
+
+
+def bound(share: float) -> str:
+    """``share`` in per cent where it is the most that something may be, rounded up: ``0.9%``."""
+    return f"{math.ceil(1000 * share - 1e-9) / 10:.1f}%"

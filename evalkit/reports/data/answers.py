@@ -1,6 +1,5 @@
 """The answer in words: the best setting, and the cheapest, smallest and fastest ones that lose little or nothing."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,8 @@ from evalkit.arrays import Bools, Floats
 from evalkit.config import ReportConfig
 from evalkit.reports.data.quality import Certainty
 from evalkit.reports.data.scopes import setting_name
-from evalkit.reports.data.words import figure
-from evalkit.results.percent import percent
+from evalkit.results.in_words import figure
+from evalkit.results.percent import bound, percent
 
 QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95_at_workload"}
 COMPARATIVES = {"cheapest": "cheaper", "smallest": "smaller", "fastest": "faster"}
@@ -124,7 +123,7 @@ def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig)
             yield f"can't be told apart from the best ({below:.4f} below it)"
         else:
             yield f"shown to be worse than the best ({below:.4f} below it)"
-        yield f"loses at most {at_most(quality.loss_at_most[row])}"
+        yield f"loses at most {bound(quality.loss_at_most[row])}"
 
 
 def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
@@ -144,11 +143,6 @@ def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
         yield f"{others - compared} of {others} were not compared: per-query values are missing"
     if compared:
         yield f"as the best of {compared + 1} on the same queries it may look up to {quality.chance:.4f} too good"
-
-
-def at_most(loss: float) -> str:
-    """A share that is a bound, rounded up: ``0.9%``."""
-    return f"{math.ceil(1000 * loss - 1e-9) / 10:.1f}%"
 
 
 def pareto_front(cost: Floats, quality: Floats) -> Bools:

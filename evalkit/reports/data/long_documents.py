@@ -9,7 +9,7 @@ from evalkit.arrays import Floats
 from evalkit.reports.data.gather import Gathered
 from evalkit.reports.data.quality import CorpusQueries, all_pairs
 from evalkit.reports.data.scopes import search_name
-from evalkit.reports.data.words import figure, number
+from evalkit.results.in_words import figure, number
 from evalkit.results.percent import percent
 from evalkit.results.setting import WHOLE
 

@@ -15,6 +15,7 @@ from evalkit.reports.data.gather import Gathered, gather
 from evalkit.reports.data.long_documents import long_documents
 from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
 from evalkit.reports.data.scopes import Scope, scopes
+from evalkit.reports.data.sentence import Sentence, sentence
 from evalkit.reports.data.warnings import warnings
 from evalkit.results.columns import DIRECTED
 
@@ -42,6 +43,10 @@ class Report:
     @cached_property
     def answers(self) -> list[Answer]:
         return answers(self.table, self.quality, self.config.within, self.config.alpha)
+
+    @cached_property
+    def sentence(self) -> Sentence:
+        return sentence(self.table, self.quality, self.config)
 
     def words(self, answer: Answer) -> Words:
         return words(answer, self.table, self.config, self.quality)

@@ -10,7 +10,7 @@ from evalkit.formats.media import markdown as literally
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
-from evalkit.reports.data.words import figure, number
+from evalkit.results.in_words import figure, number
 from evalkit.results.markdown import table
 from evalkit.results.percent import percent
 

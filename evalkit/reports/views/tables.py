@@ -12,9 +12,9 @@ from evalkit.measures.cost import crossing
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
-from evalkit.reports.data.words import number
 from evalkit.reports.views.chart import Axis
 from evalkit.results.columns import AT_WORKLOAD, COSTS, column
+from evalkit.results.in_words import number
 from evalkit.results.setting import ABOUT
 
 TABLE_FIGURES = (

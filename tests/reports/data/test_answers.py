@@ -13,7 +13,7 @@ from evalkit.reports.data.answers import answers, pareto_front
 from evalkit.reports.data.quality import Certainty, certainty
 from evalkit.reports.data.ranking import rank_models, tied_ranks
 from evalkit.reports.data.report import make_report
-from evalkit.reports.data.words import figure
+from evalkit.results.in_words import figure
 from tests.reports.conftest import ENVIRONMENT, WriteRun, noisy
 
 Config = Callable[..., ReportConfig]

@@ -1,0 +1,137 @@
+"""The answer in one sentence: which setting to use, what it keeps and costs of the best, and how sure that is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evalkit.arrays import Floats
+from evalkit.config import ReportConfig
+from evalkit.measures.enough_queries import Resolution
+from evalkit.reports.data.gather import NO_DIMS
+from evalkit.reports.data.quality import Certainty
+from evalkit.results.in_words import advice, counted
+from evalkit.results.percent import bound, percent
+
+COST = "cost_month_usd"
+FEW_QUERIES = 50  # below, what they can show comes first
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """``row`` of the scope's table is what to use; null where nothing has quality. ``how_sure`` is a sentence, too."""
+
+    row: int | None
+    answer: str
+    how_sure: str = ""
+
+
+def sentence(table: pd.DataFrame, quality: Certainty, config: ReportConfig) -> Sentence:
+    """What to use: the cheapest of what keeps at least 1 - ``within`` of the best's quality and isn't shown worse."""
+    if np.isnan(quality.mean).all():
+        return Sentence(None, f"No setting has {config.measure}.")
+    row = recommended(table, quality, config.within, config.alpha)
+    name = advice_of(table.iloc[row])
+    if row == quality.best:
+        text = f"Use {name}: the best quality ({config.measure} {quality.mean[row]:.4f}){its_cost(table, row, config)}."
+    else:
+        text = f"Use {name}: {kept(quality, row)} of the best quality{share_of_cost(table, row, quality.best, config)}."
+    return Sentence(row, text, how_sure(row, quality, config))
+
+
+def recommended(table: pd.DataFrame, quality: Certainty, within: float, alpha: float) -> int:
+    """The row of the cheapest that measured at most ``within`` below the best and isn't shown to be worse by more."""
+    is_best = np.arange(len(table)) == quality.best
+    with np.errstate(invalid="ignore"):
+        may_be = (quality.p_as_good > alpha) | (quality.loss_at_most <= within)
+        good = is_best | (may_be & (quality.mean >= (1 - within) * quality.mean[quality.best]))
+    costs = costs_of(table)
+    fitting = np.flatnonzero(good & ~np.isnan(costs))
+    if np.isnan(costs[quality.best]) or not len(fitting):
+        return quality.best
+    return int(fitting[np.lexsort((-quality.mean[fitting], costs[fitting]))[0]])
+
+
+def costs_of(table: pd.DataFrame) -> Floats:
+    return table[COST].to_numpy(dtype=np.float64) if COST in table else np.full(len(table), np.nan)
+
+
+def advice_of(setting: "pd.Series[Any]") -> str:
+    dims = None if setting["dims"] == NO_DIMS else int(setting["dims"])
+    return advice(setting["model"], dims, setting["quantization"], setting["index"])
+
+
+def kept(quality: Certainty, row: int) -> str:
+    return percent(quality.mean[row] / quality.mean[quality.best])
+
+
+def its_cost(table: pd.DataFrame, row: int, config: ReportConfig) -> str:
+    cost = costs_of(table)[row]
+    return "" if np.isnan(cost) else f", for ${cost:,.2f} a month {for_workload(config)}"
+
+
+def share_of_cost(table: pd.DataFrame, row: int, best: int, config: ReportConfig) -> str:
+    costs = costs_of(table)
+    share = f" for {percent(costs[row] / costs[best])} of its cost" if costs[best] > 0 else ""
+    return f"{share} (${costs[row]:,.2f} instead of ${costs[best]:,.2f} a month {for_workload(config)})"
+
+
+def for_workload(config: ReportConfig) -> str:
+    workload = config.workload
+    return f"for {counted(workload.documents)} documents and {counted(workload.queries_per_month)} queries"
+
+
+def how_sure(row: int, quality: Certainty, config: ReportConfig) -> str:
+    """What the tests say of the recommended setting, beside the best or as the best beside all others."""
+    others = len(quality.mean) - 1
+    if not others:
+        return "It is the only setting that was measured."
+    if np.isnan(quality.p_as_good[row]):
+        return "Not tested: per-query values are missing."
+    if row == quality.best:
+        alike = int((quality.p_as_good > config.alpha).sum()) - 1
+        if alike:
+            are = "other setting is" if alike == 1 else "other settings are"
+            return f"{alike} {are} not shown to be worse{can_show(quality, config)}."
+        return "Every other setting that was compared is shown to be worse."
+    loss = bound(quality.loss_at_most[row])
+    if quality.loss_at_most[row] <= config.within:
+        return f"It is shown to lose at most {loss} ({percent(1 - config.alpha)} confidence)."
+    if quality.p_as_good[row] > config.alpha:
+        return f"It may be just as good as the best, and loses at most {loss}{can_show(quality, config)}."
+    return f"It is shown to be worse than the best, and loses at most {loss}."
+
+
+def can_show(quality: Certainty, config: ReportConfig) -> str:
+    """``: 10 queries can show only differences above 0.31; about 900 would show 0.02``; empty where nothing differs."""
+    resolution = resolution_of(quality)
+    if resolution is None:
+        return ""
+    queries = f"{resolution.queries:,} independent queries"
+    smallest = resolution.smallest_shown()
+    wanted = config.within * float(quality.mean[quality.best])
+    seen = "can show no difference at all" if smallest is None else f"can show only differences above {smallest:.2g}"
+    more = f"; about {about(resolution.queries_for(wanted))} would show {wanted:.2g}" if wanted > 0 else ""
+    return f": {queries} {seen}{more}"
+
+
+def resolution_of(quality: Certainty) -> Resolution | None:
+    """What these queries can show of a typical setting beside the best: of the median spread of their differences."""
+    sums = quality.pairs.sums
+    place = int(np.searchsorted(quality.pairs.rows, quality.best))
+    if len(quality.pairs.rows) < 2:
+        return None
+    differences = sums.values - sums.values[place]
+    clusters = sums.values.shape[1]
+    spreads = differences.std(axis=1, ddof=1) * clusters if clusters > 1 else np.zeros(len(differences))
+    moved = spreads[spreads > 0]
+    if not len(moved):
+        return None
+    return Resolution(clusters, float(np.median(moved)), quality.pairs.largest.critical(0.05))
+
+
+def about(count: int) -> str:
+    """``count`` by its first figure, or the first two: ``900``, ``1,200``."""
+    digits = len(str(count)) - 2
+    return f"{round(count, -digits) if digits > 0 else count:,}"

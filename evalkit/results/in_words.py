@@ -1,0 +1,63 @@
+"""Settings and figures as a person would write them, the same in the terminal, the page, the Markdown and the gate.
+
+data.js is the twin for the browser.
+"""
+
+import math
+
+from evalkit.results.columns import DIGITS, QUALITY_DIGITS, column
+
+SMALL = 0.1
+SEPARATOR = " · "
+NAMES = {"flat": "exact", "hnsw": "HNSW", "ivf": "IVF", "bm25": "BM25", "random": "random order"}
+
+
+def setting_words(model: str, dims: int | None, quantization: str, index: str) -> list[str]:
+    """``["all-MiniLM-L6-v2", "256 dims", "int4", "exact + BM25"]``, to be joined; null dims where there are no vectors.
+
+    ``index`` is its label: ``hnsw(efSearch=64)+bm25``.
+    """
+    search, *stages = [named(part) for part in index.split("+")]
+    if dims is None:
+        return [" + ".join([named(model), *stages])]
+    return [model, f"{dims} dims", quantization, " + ".join([search, *stages])]
+
+
+def named(part: str) -> str:
+    """``hnsw(efSearch=64)`` as ``HNSW (efSearch=64)``; what has no better name keeps its own."""
+    name, bracket, options = part.partition("(")
+    return f"{NAMES.get(name, name)} ({options}" if bracket else NAMES.get(name, name)
+
+
+def advice(model: str, dims: int | None, quantization: str, index: str) -> str:
+    """``all-MiniLM-L6-v2 at 256 dims, int4, with BM25``: the same within a sentence, exact search unsaid."""
+    name, *vectors = setting_words(model, dims, quantization, index)
+    if not vectors:
+        return name
+    width, stored, searched = vectors
+    search, *stages = searched.split(" + ")
+    parts = [width, stored, *([] if search == NAMES["flat"] else [search]), *(f"with {stage}" for stage in stages)]
+    return f"{name} at {', '.join(parts)}"
+
+
+def figure(name: str, value: float) -> str:
+    """``value`` of the column ``name`` with its unit: ``$1.23 a month``, ``384 B``, ``9.1 ms``."""
+    unit = column(name).unit
+    text = number(value, unit)
+    if unit != "$":
+        return f"{text} {unit}".strip()
+    return f"${text} a month" if "_month" in name else f"${text}"
+
+
+def number(value: float, unit: str) -> str:
+    """``value`` with as many decimals as its unit deserves; a dash for what is not known."""
+    if math.isnan(value):
+        return "–"
+    digits = DIGITS.get(unit, QUALITY_DIGITS)
+    return f"{value:,.{QUALITY_DIGITS if digits and 0 < abs(value) < SMALL else digits}f}"
+
+
+def counted(count: int) -> str:
+    """``1 M``, ``2.5 M``, ``12,000``."""
+    millions = count / 1_000_000
+    return f"{millions:,g} M" if millions >= 1 and round(millions, 2) == millions else f"{count:,}"

@@ -1,0 +1,33 @@
+"""Settings and figures in words."""
+
+import pytest
+
+from evalkit.results.in_words import advice, counted, setting_words
+
+
+@pytest.mark.parametrize(
+    ("setting", "words", "sentence"),
+    [
+        (("m", 256, "int4", "flat+bm25"), "m · 256 dims · int4 · exact + BM25", "m at 256 dims, int4, with BM25"),
+        (("m", 64, "float32", "flat"), "m · 64 dims · float32 · exact", "m at 64 dims, float32"),
+        (
+            ("m", 64, "int8", "hnsw(efSearch=64)+bm25+minilm(depth=50)"),
+            "m · 64 dims · int8 · HNSW (efSearch=64) + BM25 + minilm (depth=50)",
+            "m at 64 dims, int8, HNSW (efSearch=64), with BM25, with minilm (depth=50)",
+        ),
+        (("bm25", None, "none", "bm25"), "BM25", "BM25"),
+        (("bm25", None, "none", "bm25+minilm"), "BM25 + minilm", "BM25 + minilm"),
+        (("m", 8, "mine", "pgvector mine"), "m · 8 dims · mine · pgvector mine", "m at 8 dims, mine, pgvector mine"),
+    ],
+)
+def test_a_setting_in_words(setting: tuple[str, int | None, str, str], words: str, sentence: str) -> None:
+    assert " · ".join(setting_words(*setting)) == words
+    assert advice(*setting) == sentence
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0"), (12_000, "12,000"), (1_000_000, "1 M"), (2_500_000, "2.5 M"), (1_234_567, "1,234,567")],
+)
+def test_counts_are_short_where_they_are_round(count: int, words: str) -> None:
+    assert counted(count) == words
