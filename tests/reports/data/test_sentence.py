@@ -72,10 +72,10 @@ def test_a_single_setting_beats_nobody(write_run: WriteRun, config: Config) -> N
 @pytest.mark.parametrize("queries", [10, 100])
 def test_of_equal_settings_one_is_rarely_said_to_be_better(write_run: WriteRun, config: Config, queries: int) -> None:
     wrong = 0
-    for seed in range(40):
+    for seed in range(15):
         rng = np.random.default_rng(seed)
         hard = rng.random(queries)
         cells = {(64 * (i + 1), "int8"): np.clip(hard + rng.normal(size=queries) * 0.1, 0, 1) for i in range(4)}
         run = write_run(f"a{seed}", {"c": cells})
         wrong += "Every other" in make_report(config(f"runs=[{run}]")).sentence.how_sure
-    assert wrong <= 4
+    assert wrong <= 2
