@@ -25,7 +25,7 @@ class OwnEngine:
     ) -> Plan:
         if not quantization._target_:
             raise UserError(
-                "the engine own serves classes of one's own alone.", "Give _target_, or index.engine=faiss."
+                "the engine own serves classes of your own alone.", "Give _target_, or index.engine=faiss."
             )
         if index.faiss != EXHAUSTIVE:
             raise UserError(f"{quantization._target_} searches by itself and fits no other index.", "Use index=flat.")
