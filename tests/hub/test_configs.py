@@ -57,7 +57,7 @@ def test_a_model_goes_the_whole_way(
         made.identity("query")
         return made.encode(TEXTS, "query").vectors
 
-    goes_the_whole_way(vectors, (3, config.native_dims or 0), hub, offline, monkeypatch, tmp_path)
+    assert_it_goes_the_whole_way(vectors, (3, config.native_dims or 0), hub, offline, monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize("name", RERANKERS)
@@ -70,10 +70,10 @@ def test_a_reranker_goes_the_whole_way(
     def scores() -> np.ndarray:
         return CrossEncoder(config, TORCH, f"stages.{name}").score("red", TEXTS).scores
 
-    goes_the_whole_way(scores, (3,), hub, offline, monkeypatch, tmp_path)
+    assert_it_goes_the_whole_way(scores, (3,), hub, offline, monkeypatch, tmp_path)
 
 
-def goes_the_whole_way(
+def assert_it_goes_the_whole_way(
     compute: Callable[[], np.ndarray],
     shape: tuple[int, ...],
     hub: StubHub,

@@ -15,7 +15,6 @@ from evalkit.results.in_words import advice, counted
 from evalkit.results.percent import bound, percent
 
 COST = "cost_month_usd"
-FEW_QUERIES = 50  # below, what they can show comes first
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def how_sure(row: int, quality: Certainty, config: ReportConfig) -> str:
 
 def can_show(quality: Certainty, config: ReportConfig) -> str:
     """``: 10 queries can show only differences above 0.31; about 900 would show 0.02``; empty where nothing differs."""
-    resolution = resolution_of(quality)
+    resolution = resolution_of(quality, config.alpha)
     if resolution is None:
         return ""
     queries = f"{resolution.queries:,} independent queries"
@@ -116,7 +115,7 @@ def can_show(quality: Certainty, config: ReportConfig) -> str:
     return f": {queries} {seen}{more}"
 
 
-def resolution_of(quality: Certainty) -> Resolution | None:
+def resolution_of(quality: Certainty, alpha: float) -> Resolution | None:
     """What these queries can show of a typical setting beside the best: of the median spread of their differences."""
     sums = quality.pairs.sums
     place = int(np.searchsorted(quality.pairs.rows, quality.best))
@@ -128,7 +127,7 @@ def resolution_of(quality: Certainty) -> Resolution | None:
     moved = spreads[spreads > 0]
     if not len(moved):
         return None
-    return Resolution(clusters, float(np.median(moved)), quality.pairs.largest.critical(0.05))
+    return Resolution(clusters, float(np.median(moved)), quality.pairs.largest.critical(alpha))
 
 
 def about(count: int) -> str:

@@ -167,6 +167,7 @@ def test_the_command_writes_four_files_and_ends_with_the_page(
     assert main(["report", str(run), f"results_dir={results}", f"reports_dir={folder}"]) == 0
     captured = capsys.readouterr()
     assert captured.out == f"{folder / 'index.html'}\n"
+    assert captured.err.startswith("Use m at 64 dims, float32: the best quality (nDCG@10 0.5")
     assert "Best quality: m 64 float32 flat" in captured.err
     assert sorted(file.name for file in folder.iterdir()) == ["index.csv", "index.html", "index.md", "index.svg"]
 
