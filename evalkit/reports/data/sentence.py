@@ -11,11 +11,10 @@ from evalkit.config import ReportConfig
 from evalkit.measures.enough_queries import Resolution
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.quality import Certainty
-from evalkit.results.in_words import advice, counted
+from evalkit.results.in_words import about, advice, counted
 from evalkit.results.percent import bound, percent
 
 COST = "cost_month_usd"
-FEW_QUERIES = 50  # below, what they can show comes first
 
 
 @dataclass(frozen=True)
@@ -129,9 +128,3 @@ def resolution_of(quality: Certainty) -> Resolution | None:
     if not len(moved):
         return None
     return Resolution(clusters, float(np.median(moved)), quality.pairs.largest.critical(0.05))
-
-
-def about(count: int) -> str:
-    """``count`` by its first figure, or the first two: ``900``, ``1,200``."""
-    digits = len(str(count)) - 2
-    return f"{round(count, -digits) if digits > 0 else count:,}"
