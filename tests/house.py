@@ -132,8 +132,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
-            data="answers gather identity intervals labels long_documents provenance quality ranking report same_vectors "
-            "scopes sentence warnings",
+            data="answers gather identity intervals labels long_documents provenance quality ranking report "
+            "same_vectors scopes sentence warnings",
             views="chart controls files html markdown marks page_data tables",
         ),
     ),

@@ -53,6 +53,12 @@ class Layout:
     figures: Mapping[Column, str]
     widths: Sequence[int]
 
+    @property
+    def width(self) -> int:
+        """Of a whole line."""
+        widths = [*self.setting.values(), *self.widths]
+        return sum(widths) + GAP * (len(widths) - 1)
+
 
 def points_tables(
     points: Sequence[Point],
@@ -162,6 +168,7 @@ def points_table(
         caption_justify="left",
         title=title(points[0]),
         caption=caption if caption.plain else None,
+        width=layout.width,  # also beyond the terminal's: better wrapped by that than cut
     )
     for part, width in layout.setting.items():
         add_column(table, part, JUSTIFIED.get(part, "left"), width)
@@ -182,7 +189,7 @@ def add_column(table: Table, header: str, justify: JustifyMethod, width: int) ->
 def setting_cells(point: Point) -> dict[str, Text]:
     """Each part of ``SETTING``; dims and quantization are empty where there are no vectors."""
     setting = point.setting
-    *_, index = setting_words(setting.model, setting.dims, setting.quantization, index_label(setting.columns()))
+    *_, index = setting_words(setting.index, setting.dims, setting.quantization, index_label(setting.columns()))
     trained = "" if point.dims_trained else UNTRAINED
     dims, quantization = ("", "") if setting.dims is None else (f"{setting.dims}{trained}", setting.quantization)
     texts = (Text(printable(text, MOST_OF_NAME)) for text in (dims, quantization, index))
@@ -250,6 +257,8 @@ def caption(points: Sequence[Point], layout: Layout, measure: str, intervals: Ma
     if P95[0] in names:
         yield Text("query p95 ms is modelled for workload.documents.")
     if not all(point.dims_trained for point in points):
-        yield Text(f"{UNTRAINED} the model was not trained to be cut to this width.")
+        yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
     if any(DEEPER in header for header in layout.figures.values()):
-        yield Text(f"{DEEPER} looks deeper than the {points[0].setting.serve_k:,} results that are served (serve_k).")
+        yield Text(
+            f"{printable(DEEPER)} looks deeper than the {points[0].setting.serve_k:,} results that are served (serve_k)."
+        )
