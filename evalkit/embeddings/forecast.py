@@ -14,7 +14,7 @@ from evalkit.encoders import Encoded, Encoder, Side
 from evalkit.encoders.capabilities import load
 from evalkit.results.in_words import about, duration
 
-SAMPLE_SECONDS = 2.0
+SAMPLE_SECONDS = 1.5  # beside a warm-up and a first look
 FIRST_SAMPLE, GROWTH, MOST_SAMPLED = 4, 4, 1024  # texts
 TOLD_SECONDS = 30.0
 FEW_TEXTS = 64  # are quicker encoded than sampled

@@ -66,10 +66,8 @@ def about(count: float) -> str:
 def duration(seconds: float) -> str:
     """``40 s``, ``1 min 20 s``, ``2 h 5 min``: rounded up, as what is still to wait."""
     whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes = whole // 60
-    return f"{minutes} min {whole % 60} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+    parts = [(whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60 if whole < 3600 else 0, "s")]
+    return " ".join(f"{count:,} {unit}" for count, unit in parts if count) or "0 s"
 
 
 def counted(count: int) -> str:

@@ -259,6 +259,5 @@ def caption(points: Sequence[Point], layout: Layout, measure: str, intervals: Ma
     if not all(point.dims_trained for point in points):
         yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
     if any(DEEPER in header for header in layout.figures.values()):
-        yield Text(
-            f"{printable(DEEPER)} looks deeper than the {points[0].setting.serve_k:,} results that are served (serve_k)."
-        )
+        served = points[0].setting.serve_k
+        yield Text(f"{printable(DEEPER)} looks deeper than the {served:,} results that are served (serve_k).")

@@ -20,8 +20,9 @@ def what_few_can_show(corpus: Corpus) -> str:
     resolution = Resolution(independent, TYPICAL_SPREAD)
     smallest, needed = resolution.smallest_shown(), about(resolution.queries_for(WORTH_SHOWING))
     groups = "" if independent == questions else f" in {independent:,} groups that depend on each other"
+    who = "it" if questions == 1 else "they"
     can = "no difference at all" if smallest is None else f"only differences above about {smallest:.2g}"
     return (
-        f"{corpus.name} has {questions:,} judged question{'s' * (questions != 1)}{groups}: they can show {can} "
+        f"{corpus.name} has {questions:,} judged question{'s' * (questions != 1)}{groups}: {who} can show {can} "
         f"in nDCG@10; about {needed} would show {WORTH_SHOWING}"
     )
