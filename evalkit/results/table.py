@@ -3,6 +3,7 @@
 Every column is as wide as what is in it: names fold where the terminal is narrow, figures never.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
@@ -39,6 +40,7 @@ FIRST_FIGURES = 4  # for which names are folded
 LEAST_WIDTH, NAME_WIDTH, COMFORTABLE_WIDTH, MOST_OF_NAME = 8, 12, 26, 60
 GAP = 2
 PRECISE_BELOW = 10  # where two decimals say more than one
+COMMIT = re.compile("[0-9a-f]{16,}")
 ALL_MORE = "python -m evalkit show"
 
 Interval = tuple[float, float]
@@ -237,7 +239,8 @@ def title(point: Point) -> Text:
     """What all points of one corpus share: model, corpus, how many queries, and how documents are split."""
     setting = point.setting
     model = setting.model.rpartition("/")[2] or setting.model
-    facts = [f"{model}@{setting.revision[:12]}", setting.corpus, f"{point.queries:,} queries"]
+    revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
+    facts = [f"{model}@{revision}", setting.corpus, f"{point.queries:,} queries"]
     if setting.chunking != WHOLE:
         facts.append(f"chunks by {setting.chunking}")
     return Text(printable(SEPARATOR.join(facts)))  # a Text, since rich reads [ ] in a str

@@ -81,7 +81,7 @@ def test_several_corpora_are_answered_by_their_mean(
     arguments: list[str], colours: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "conf" / "corpus").mkdir(parents=True)
-    (tmp_path / "conf" / "corpus" / "again.yaml").write_text(f"again: {{source: beir, path: {colours}}}\n")
+    (tmp_path / "conf" / "corpus" / "again.yaml").write_text(f"again: {{source: beir, name: again, path: {colours}}}\n")
     two = ["--config-dir", str(tmp_path / "conf"), "corpus=[beir,again]"]
     assert main([*(word for word in arguments if word != "corpus=beir"), *two]) == 0
     text = capsys.readouterr().err
