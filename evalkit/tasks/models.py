@@ -112,6 +112,9 @@ class EncodingModel:
         if api_calls.is_billed or api.dry_run or api.tokens_per_minute or api.requests_per_minute:
             corpora = [(each.corpus, each.chunks) for each in data]
             calls, price = self.config.runtime.latency_calls, api.usd_per_million_tokens
+            if api.dry_run and self.model.native_dims is not None:  # else its API would be asked for the width
+                passes = passes_to_make(self.store, self.encoder, corpora)
+                say(f"evalkit: {name}: {to_encode(self.store, self.encoder, passes)}")
             agree(estimate(self.store, self.encoder, corpora, calls, price, self.bill.earlier_tokens), name, api)
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
