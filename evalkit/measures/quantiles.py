@@ -41,6 +41,16 @@ def slower_p(baseline: Calls, candidate: Calls, percent: float) -> float:
     return float(special.stdtr(max(stretches - 1, 1), normal))
 
 
+def halves_differ(run: Floats, percent: float) -> float:
+    """How many times as high the percentile of one half of the calls is as that of the other, first against last.
+
+    Both are of one setting, so it is the noise of the moment; infinite where the lower one is 0.
+    """
+    middle = len(run) // 2
+    low, high = sorted(float(np.percentile(half, percent)) for half in (run[:middle], run[middle:]))
+    return high / low if low > 0 else float("inf")
+
+
 def chance_of_no_rise(before: Floats, after: Floats, share: float, dependence: float) -> float:
     """P(bootstrapped quantile of ``after`` ≤ that of ``before``), both of as many calls as theirs / ``dependence``."""
     weights_before = quantile_weights(len(before), share, dependence)
