@@ -29,8 +29,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("arrays", "array types, unit vectors, cosines"),
         room(
             "system",
-            "files that are whole or not there, the sha256 of what things are, memory",
-            "digests files memory plain_files",
+            "files that are whole or not there, the sha256 of what things are, memory, other work of the machine",
+            "busy digests files memory plain_files",
         ),
         room(
             "web",
@@ -82,14 +82,14 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "busy cost depth detectable enough_queries holm intervals latency laws load memory overlap quality quantiles "
-            "ranking resampling selection significance",
+            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
+            "quantiles ranking resampling selection significance",
         ),
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines busy canaries columns config_shape exports in_words markdown model_parts percent provenance reader "
-            "readme record secrets setting shape table table_shape version1 writer",
+            "baselines busy canaries columns config_shape exports in_words markdown model_parts percent provenance "
+            "reader readme record secrets setting shape table table_shape version1 writer",
         ),
     ),
     (

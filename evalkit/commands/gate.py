@@ -18,10 +18,9 @@ from evalkit.config.compose import compose, like_run
 from evalkit.config.files import overrides_of
 from evalkit.config.outside import DATA_OF_CORPUS, value_at
 from evalkit.config.words import parse
-from evalkit.errors import UserError, first_line, printable, say
+from evalkit.errors import UserError, first_line, say
 
 if TYPE_CHECKING:
-    from evalkit.gate import Decision
     from evalkit.results.reader import StoredRun
 
 

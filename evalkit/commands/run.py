@@ -146,5 +146,18 @@ def show(writer: Any, config: RunConfig) -> None:
             console.print(Text(printable(f"{record.corpus['name']}: {finding}"), style="yellow"))
     for table in points_tables(writer.points, config.measures, console.width):
         console.print(table, crop=False)
+    for line in busy_lines(writer):
+        console.print(Text(printable(line), style="yellow"))
     store = EmbeddingStore(config.store.path).path
     console.print(Text(printable(f"embeddings are kept in {store}, this run's results in")))
+
+
+def busy_lines(writer: Any) -> Iterator[str]:
+    """One line where the machine was busy with something else while something was timed."""
+    from evalkit.results.busy import busy_timings
+
+    embeddings = [side for record in writer.records for side in record.embeddings]
+    busy = busy_timings({"embeddings": embeddings, "points": [point.entry() for point in writer.points]})
+    if busy:
+        more = f" (and {len(busy) - 1:,} more)" if len(busy) > 1 else ""
+        yield f"the machine was busy with other work: {busy[0]}{more}; measure speed and costs again when it is quiet"

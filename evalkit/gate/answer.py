@@ -94,7 +94,11 @@ Effort = tuple[float | None, float | None, int | None]  # seconds, dollars, docu
 
 
 def building(spaces: Sequence[SpaceResult]) -> Effort:
-    return most(space.rebuild_seconds_at_workload for space in spaces), most(s.rebuild_usd for s in spaces), size(spaces)
+    return (
+        most(space.rebuild_seconds_at_workload for space in spaces),
+        most(s.rebuild_usd for s in spaces),
+        size(spaces),
+    )
 
 
 def reembedding(spaces: Sequence[SpaceResult]) -> Effort:

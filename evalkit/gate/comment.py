@@ -31,7 +31,7 @@ END_OF_FOLD = ("", "</details>")
 
 
 def markdown(decision: Decision, most_bytes: int = COMMENT_BYTES) -> str:
-    """A pull-request comment: what changed, the verdict, what to do and the reasons open, tables and queries behind a fold.
+    """A pull-request comment: what changed, verdict, what to do and reasons open, tables and queries behind a fold.
 
     It takes at most ``most_bytes`` of UTF-8 (32,000 or more). Where it would take more, whole rows are left out, the
     worst stay, and how many are missing is said.

@@ -130,4 +130,5 @@ def space_reason(s: SpaceResult) -> str:
 
 def limit_reason(r: ResourceResult) -> str:
     figures = " → ".join(brief(r.column, value) for value in (r.baseline, r.candidate) if value is not None)
-    return f"{r.pair}: {r.column} is {change(r.column, r.worsening or 1.0)} ({figures}), the limit is {r.limit:g} ×"
+    by = " by the median of its calls" if r.is_by_median else ""
+    return f"{r.pair}: {r.column} is {change(r.column, r.worsening or 1.0)}{by} ({figures}), the limit is {r.limit:g} ×"

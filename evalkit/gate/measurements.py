@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.formats.json_shapes import is_moment
-from evalkit.measures.busy import busy_words
-from evalkit.results.busy import loads
+from evalkit.results.busy import is_timing, loads
 from evalkit.results.columns import FIGURES, Column
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import key_of
+from evalkit.system.busy import busy_words
 
 OF_ENCODING = ("documents_per_second", "tokens_per_second", "peak_rss_bytes", "peak_gpu_bytes")
 SIDE_OF = {
@@ -53,9 +53,9 @@ class Measurements:
         return [calls[columns].sum(axis=1).to_numpy(np.float32) for calls in timed]
 
     def taken_over(self, point: Mapping[str, Any], figure: Column) -> str:
-        """The day (UTC) on which a figure of encoding was measured, where a run of this side has it from before it began.
+        """The day (UTC) on which a figure of encoding was measured, where a run has it from before it began.
 
-        Empty where the runs measured it themselves, and for all other figures.
+        Empty where the runs of this side measured it themselves, and for all other figures.
         """
         return min((day for run in self.runs if (day := day_before(run, point, SIDE_OF.get(figure.name)))), default="")
 
@@ -64,9 +64,11 @@ class Measurements:
 
         Several runs measured in turn had the same machine: their medians and tests know.
         """
-        if len(self.runs) > 1 or not figure.is_timing:
+        if len(self.runs) > 1 or not is_timing(figure):
             return ""
-        return next((words for load in loads(self.runs[0].about, point, figure.name) if (words := busy_words(load))), "")
+        return next(
+            (words for load in loads(self.runs[0].about, point, figure.name) if (words := busy_words(load))), ""
+        )
 
 
 def day_before(run: StoredRun, point: Mapping[str, Any], side: str | None) -> str:

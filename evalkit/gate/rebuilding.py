@@ -1,4 +1,4 @@
-"""Must the index be rebuilt, and what do rebuilding it and embedding all documents again take at the workload's size?"""
+"""Must the index be rebuilt, and what do that and embedding all documents again take at the workload's size?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -4,17 +4,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.measurements import Measurements
 from evalkit.gate.pairing import Pair
 from evalkit.measures.holm import holm
-from evalkit.measures.quantiles import Calls, calls_needed, halves_differ, slower_p
+from evalkit.measures.quantiles import Calls, calls_needed, come_in_stretches, halves_differ, slower_p
 from evalkit.results.columns import DIRECTED, Column
 from evalkit.results.in_words import change
 from evalkit.results.provenance import hardware
 from evalkit.results.reader import StoredRun
 
+MEDIAN = 50
 MS_PER_UNIT = {"ms": 1.0, "s": 1000.0}
 
 
@@ -38,6 +41,7 @@ class ResourceResult:
     exceeds: bool
     not_compared: str
     is_below_least: bool = False
+    is_by_median: bool = False
 
 
 def compare_resources(
@@ -121,16 +125,37 @@ def compare(
     if reason:
         return replace(result, not_compared=reason)
     old, new = baselines.calls(pair.baseline, figure), candidates.calls(pair.candidate, figure)
-    is_small = figure.unit in MS_PER_UNIT and (after - before) * MS_PER_UNIT[figure.unit] < least_ms
     if figure.percentile and (too_few := too_few_calls(figure, old, new)):
         return replace(result, not_compared=f"not compared: {too_few}")
-    if figure.percentile and not is_small and (noise := too_noisy(figure, old, new, limit)):
-        return replace(result, not_compared=f"not compared: {noise}")
-    return replace(
+    result = replace(
         result,
         worsening=before / after if figure.higher_is_better else after / before,
         p=slower_p(old, new, figure.percentile) if figure.percentile else None,
-        is_below_least=is_small and after > before,
+        is_below_least=is_below(least_ms, figure, before, after),
+    )
+    can_count = not is_below(least_ms, figure, 0.0, max(before, after))
+    if figure.percentile and can_count and (noise := too_noisy(figure, old, new, limit)):
+        return by_median(result, old, new, least_ms) or replace(result, worsening=None, p=None, not_compared=noise)
+    return result
+
+
+def is_below(least_ms: float, figure: Column, before: float, after: float) -> bool:
+    """Whether a figure of time rose, and by less than ``least_ms``."""
+    return figure.unit in MS_PER_UNIT and 0 < (after - before) * MS_PER_UNIT[figure.unit] < least_ms
+
+
+def by_median(result: ResourceResult, old: Calls, new: Calls, least_ms: float) -> ResourceResult | None:
+    """``result`` by the medians of the calls, where these are beyond the limit and steady; null where they are not.
+
+    What disturbs some calls moves no median; what makes every call slower does.
+    """
+    if any(halves_differ(runs[0], MEDIAN) >= result.limit for runs in (old, new)):
+        return None
+    before, after = (float(np.median(runs[0])) for runs in (old, new))
+    if before <= 0 or after / before <= result.limit or after - before < least_ms:
+        return None
+    return replace(
+        result, worsening=after / before, p=slower_p(old, new, MEDIAN), is_below_least=False, is_by_median=True
     )
 
 
@@ -150,16 +175,19 @@ def why_not_by_setting(pair: Pair, figure: Column, baselines: Measurements, cand
 
 
 def too_noisy(figure: Column, old: Calls, new: Calls, limit: float) -> str:
-    """Whether calls of one run alone differ by as much as the limit; empty where they don't.
+    """Why a percentile of single runs says little of what changed; empty where it does.
 
-    Of a side that has a single run, its first calls are compared with its last ones: the same setting twice. Several
-    runs are compared by the test, which sees what whole runs differ by.
+    The first calls of a run are compared with its last ones, which is the same setting twice, and its slow calls must
+    not lie together. Several runs of a side are compared by the test, which sees what whole runs differ by.
     """
-    for name, runs in (("baseline", old), ("candidate", new)):
-        noise = halves_differ(runs[0], figure.percentile or 0) if len(runs) == 1 else 1.0
+    percent, remedy = figure.percentile or 0, "measure in turn, with repeat=5"
+    for side, runs in (("baseline", old), ("candidate", new)):
+        noise = halves_differ(runs[0], percent) if len(runs) == 1 else 1.0
         if noise >= limit:
             words = change(figure.name, noise)
-            return f"too noisy: one half of the {name}'s own calls is {words} than the other, so repeat=5 is needed"
+            return f"not compared: too noisy: of the {side}'s own calls one half is {words} than the other; {remedy}"
+        if len(runs) == 1 and come_in_stretches(runs[0], percent):
+            return f"not compared: too noisy: the {side}'s slow calls come in stretches, as of other work; {remedy}"
     return ""
 
 

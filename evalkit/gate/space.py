@@ -38,15 +38,16 @@ SET_OF_SIDE = {
 class SpaceResult:
     """What the canaries of one corpus say, and what it means for its index and documents.
 
-    ``vectors_comparable``, ``index_must_be_rebuilt`` and ``documents_must_be_reembedded`` are null where the runs share
-    no text to tell by. ``index_changes`` say what makes another index of the same vectors (``dims 256 → 64``).
+    ``vectors_comparable``, ``index_must_be_rebuilt`` and ``documents_must_be_reembedded`` are null where the runs
+    share no text to tell by. ``index_changes`` say what makes another index of the same vectors (``dims 256 → 64``).
     ``rebuild_…`` and ``reembed_…`` are what that takes for the documents of the candidate's workload; where one is
-    null, ``not_known`` says why. ``texts`` are those that both runs kept, ``query_texts`` the queries among them. ``smallest_cosine`` and
-    ``mean_cosine`` are between the two runs' vectors of the same documents, ``smallest_query_cosine`` of the same
-    queries; null where widths differ or no text is shared. ``overlap_at_10`` is the share of the ten nearest documents
-    of new queries among new documents that they also find among old documents, over the canary's texts alone.
-    ``reembed_seconds`` is what encoding the corpus's documents took the candidate. ``not_checked_since`` is the day (UTC) when vectors of a hosted model were made that the
-    candidate took from the store unchecked: how its API answers today is not known. Empty for all others.
+    null, ``not_known`` says why. ``texts`` are those that both runs kept, ``query_texts`` the queries among them.
+    ``smallest_cosine`` and ``mean_cosine`` are between the two runs' vectors of the same documents,
+    ``smallest_query_cosine`` of the same queries; null where widths differ or no text is shared. ``overlap_at_10`` is
+    the share of the ten nearest documents of new queries among new documents that they also find among old documents,
+    over the canary's texts alone. ``reembed_seconds`` is what encoding the corpus's documents took the candidate.
+    ``not_checked_since`` is the day (UTC) when vectors of a hosted model were made that the candidate took from the
+    store unchecked: how its API answers today is not known. Empty for all others.
     """
 
     corpus: str

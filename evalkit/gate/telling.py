@@ -14,6 +14,6 @@ def worst_quality_first(decision: Decision) -> list[int]:
 
 
 def worst_resources_first(decision: Decision) -> list[int]:
-    """The places of all figures: beyond their limits first, then by how much worse they are, those not compared last."""
+    """The places of all figures: beyond their limits first, then by how much worse they are."""
     results = decision.resources
     return sorted(range(len(results)), key=lambda i: (not results[i].exceeds, -(results[i].worsening or 0)))

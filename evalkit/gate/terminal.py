@@ -22,7 +22,12 @@ from evalkit.gate.words import (
     within_limits,
 )
 
-COLORS = {Verdict.PASS: "green", Verdict.REGRESSION: "red", Verdict.NOT_COMPARABLE: "red", Verdict.INCONCLUSIVE: "yellow"}
+COLORS = {
+    Verdict.PASS: "green",
+    Verdict.REGRESSION: "red",
+    Verdict.NOT_COMPARABLE: "red",
+    Verdict.INCONCLUSIVE: "yellow",
+}
 LEAVE_OUT = ("detectable", "difference [interval]", "W/T/L", "measure", "limit", "p")  # the first one first
 WRAPPED = ("setting", "query", "text")  # words; every other column holds figures, which stay whole
 LEAST_WRAPPED = 16  # columns of the terminal
@@ -69,7 +74,7 @@ def tables(decision: Decision, width: int) -> Iterator[Table]:
         yield fitting_table(("query", "before", "after", "text"), rows, [False] * len(rows), width)
 
 
-def query_row(change: QueryChange) -> Row:
+def query_row(change: QueryChange) -> tuple[str, ...]:
     scores = f"{change.baseline:.3f}", f"{change.candidate:.3f}"
     return change.query_id, *scores, abridged(change.text or "", MOST_OF_TEXT)
 

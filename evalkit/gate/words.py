@@ -55,6 +55,8 @@ def resource_cells(r: ResourceResult) -> tuple[str, ...]:
 def changed_by(r: ResourceResult) -> str:
     """``2.1 × slower``; of a rise that is too short to count, that it is."""
     words = change(r.column, r.worsening or 1.0)
+    if r.is_by_median:
+        return f"{words} by the median"
     return f"{words}, too little to count" if r.is_below_least and (r.worsening or 0) > r.limit else words
 
 
@@ -150,7 +152,9 @@ def documents_words(s: SpaceResult) -> str:
     if s.documents_must_be_reembedded is None:
         return "whether documents must be re-embedded is not known"
     if s.documents_must_be_reembedded:
-        of_corpus = "" if s.reembed_seconds is None else f"; the {s.documents:,} of the corpus took {s.reembed_seconds:,.0f} s"
+        of_corpus = (
+            "" if s.reembed_seconds is None else f"; the {s.documents:,} of the corpus took {s.reembed_seconds:,.0f} s"
+        )
         return f"all documents must be re-embedded{effort}{of_corpus}"
     if not s.index_must_be_rebuilt:
         return "no document must be re-embedded"

@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.floating]
 Calls = Sequence[Floats]
 CALLS_BEYOND = 10
 BLOCK_FACTORS = (1, 2, 4)
+MOST_PER_EVENT = 2.5  # of calls that are independent, 99 % of runs of 200 show at most 2.3
 
 
 def calls_needed(percent: float) -> int:
@@ -49,6 +50,11 @@ def halves_differ(run: Floats, percent: float) -> float:
     middle = len(run) // 2
     low, high = sorted(float(np.percentile(half, percent)) for half in (run[:middle], run[middle:]))
     return high / low if low > 0 else float("inf")
+
+
+def come_in_stretches(run: Floats, percent: float) -> bool:
+    """Whether the slow calls of one run lie together: what a setting alone makes slow is strewn over the queries."""
+    return calls_per_event([run], [run], np.array([np.percentile(run, percent)])) > MOST_PER_EVENT
 
 
 def chance_of_no_rise(before: Floats, after: Floats, share: float, dependence: float) -> float:

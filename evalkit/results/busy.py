@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalkit.measures.busy import busy_words
+from evalkit.results.columns import Column
 from evalkit.results.setting import label_of
+from evalkit.system.busy import busy_words
 
 SEARCH, DOCUMENTS, QUERIES = "search", "document", "query"
 TIMED_BY: Mapping[str, tuple[str, ...]] = {  # what a column begins with → the timings that it comes from
@@ -17,6 +18,11 @@ TIMED_BY: Mapping[str, tuple[str, ...]] = {  # what a column begins with → the
     "cost_month": (DOCUMENTS, QUERIES, SEARCH),
 }
 WORDS = {DOCUMENTS: "encoding documents of {}", QUERIES: "encoding queries of {}"}
+
+
+def is_timing(figure: Column) -> bool:
+    """Whether it comes from a clock, by itself or, as a cost, by what it is worked out from."""
+    return figure.of_machine and figure.unit != "B"
 
 
 def timed_by(name: str) -> tuple[str, ...]:

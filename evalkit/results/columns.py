@@ -58,11 +58,6 @@ class Column:
         return self.heading or self.name
 
     @property
-    def is_timing(self) -> bool:
-        """Whether it comes from a clock, by itself or, as a cost, by what it is worked out from."""
-        return self.of_machine and self.unit != "B"
-
-    @property
     def percentile(self) -> int | None:
         """The percentile of ``samples`` that the column holds, as its name says: 95 of ``search_ms_p95``."""
         return int(self.name.rpartition("_p")[2]) if self.samples else None

@@ -40,7 +40,7 @@ class Point:
     ``priced_as`` whose price its costs were worked out with. ``notes`` say what must be known of single figures,
     ``laws`` how figures grow with the documents (measures.laws.as_json), ``proof`` which program in which version
     searched, and what shows which index and codes were in use, ``load`` what else the machine did while it was timed
-    (measures.busy.MachineLoad.figures).
+    (system.busy.MachineLoad.figures).
     """
 
     setting: Setting

@@ -30,6 +30,7 @@ FIGURES = {
     "bytes_per_vector": 10.0,
     "cost_month_usd": 2.0,
 }
+STREWN = tuple(np.random.default_rng(2).permutation(np.linspace(0.5, 1.5, 200)))  # ms of calls
 MakeRun = Callable[..., StoredRun]
 
 
@@ -63,7 +64,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         *,
         name: str | None = None,
         figures: Mapping[str, Any] | None = None,
-        latencies_ms: Sequence[float] = tuple(np.linspace(0.5, 1.5, 200)),
+        latencies_ms: Sequence[float] = STREWN,
         vectors: np.ndarray | None = None,
         environment: Mapping[str, Any] | None = None,
         fingerprints: Mapping[str, str] | None = None,

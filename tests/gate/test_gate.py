@@ -22,7 +22,7 @@ from evalkit.gate.output import write_files
 from evalkit.gate.pairing import NotComparableError
 from evalkit.gate.words import space_sentence
 from evalkit.results.reader import StoredRun, read_run, stored_runs
-from tests.gate.conftest import ENVIRONMENT, MakeRun, unit
+from tests.gate.conftest import ENVIRONMENT, STREWN, MakeRun, unit
 
 RNG = np.random.default_rng(5)
 SCORES = RNG.beta(2, 2, 200)
@@ -164,7 +164,7 @@ def test_memory_while_searching_counts_only_where_both_or_neither_held_the_model
 def test_a_ratio_of_latencies_that_chance_explains_does_not_count(make_run: MakeRun, config: GateConfig) -> None:
     baseline = make_run({(8, "x"): SCORES})
     outliers = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0})  # the same calls, another p95
-    slower = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0}, latencies_ms=np.linspace(2.5, 7.5, 200))
+    slower = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0}, latencies_ms=np.array(STREWN) * 5)
     assert decide(config, baseline, outliers).verdict is Verdict.PASS
     decision = decide(config, baseline, slower)
     assert decision.verdict is Verdict.REGRESSION

@@ -31,7 +31,7 @@ def cell(dims: int | None = 8, quantization: str = "x", **options: Any) -> dict[
     return {"scores": {(dims, quantization): SCORES}, "vectors": VECTORS, "config": {"index": INDEX_OF}, **options}
 
 
-# what changed: the candidate, whether vectors are comparable, the index is rebuilt, documents are re-embedded, what to do
+# what changed: the candidate, are vectors comparable, is the index rebuilt, are documents re-embedded, what to do
 CHANGED: Mapping[str, tuple[dict[str, Any], bool | None, bool | None, bool | None, str]] = {
     "nothing": (cell(), YES, NO, NO, "ship; the index stays"),
     "query prompt": (
@@ -136,7 +136,12 @@ def test_what_is_not_known_is_null_with_the_reason(make_run: MakeRun, config: Ga
     (space,) = decide(config, make_run(**cell()), make_run(**cell(4, figures=figures, unmeasured=unmeasured))).spaces
     costs = (space.rebuild_seconds_at_workload, space.rebuild_usd, space.reembed_seconds_at_workload, space.reembed_usd)
     assert costs == (None,) * 4
-    assert set(space.not_known) == {"rebuild_seconds_at_workload", "rebuild_usd", "reembed_seconds_at_workload", "reembed_usd"}
+    assert set(space.not_known) == {
+        "rebuild_seconds_at_workload",
+        "rebuild_usd",
+        "reembed_seconds_at_workload",
+        "reembed_usd",
+    }
     assert space.not_known["rebuild_seconds_at_workload"] == unmeasured["build_seconds_at_workload"]
     assert all(space.not_known.values())
 

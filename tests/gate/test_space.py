@@ -12,9 +12,9 @@ from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
 from evalkit.gate.changes import changes
 from evalkit.gate.output import as_json
-from evalkit.gate.words import space_sentence
 from evalkit.gate.pairing import pairs
 from evalkit.gate.space import compare_spaces, not_checked_since
+from evalkit.gate.words import space_sentence
 from evalkit.results.reader import read_run, stored_runs
 from tests.gate.conftest import MakeRun, unit
 
@@ -53,7 +53,9 @@ def test_documents_that_changed_decide_though_queries_are_as_before(make_run: Ma
     (space,) = decide(config, baseline, make_run({(8, "x"): SCORES}, vectors=OTHER_DOCUMENTS)).spaces
     assert (space.space, space.index_can_stay) == ("different space", False)
     assert "vectors are not comparable: new queries find" in space_sentence(space)
-    assert "the index must be rebuilt: it holds other vectors; all documents must be re-embedded" in space_sentence(space)
+    assert "the index must be rebuilt: it holds other vectors; all documents must be re-embedded" in space_sentence(
+        space
+    )
 
 
 @pytest.mark.parametrize(

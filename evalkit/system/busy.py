@@ -7,17 +7,21 @@ many threads of the whole machine were running or waiting over the last minute. 
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 THREADS = Path("/proc/self/task")
 MACHINE = Path("/proc/stat")
 STEAL = 7  # the place of stolen ticks among those of /proc/stat (proc_stat(5)), from 0; guests' are among the first two
 MOST_WAITED = 0.2  # of the time: beyond, every fifth moment a thread waited for a core
 MOST_STEAL = 0.05
-MOST_SPREAD = 0.01  # seconds that any process may wait: a tick of the clock, which says nothing of a short timing
+LEAST_WAITED = 0.1  # seconds: less may be chance, and is no matter of what takes long
+AGAIN_WITHIN = 2.0  # seconds: what takes longer is not measured twice
+
+T = TypeVar("T")
+Figures = Mapping[str, float | None]
 
 
 class MachineLoad:
@@ -29,7 +33,7 @@ class MachineLoad:
 
     def __exit__(self, *of_error: object) -> None:
         seconds = time.perf_counter() - self.began[0]
-        self.figures: dict[str, float | None] = {
+        self.figures: Figures = {
             "seconds": seconds,
             "load_1m": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
             "steal": stolen_share(self.began[2], ticks()),
@@ -70,6 +74,30 @@ def stolen_share(before: list[int], after: list[int]) -> float | None:
 def busy_words(load: Mapping[str, Any]) -> str:
     """Why what was timed under ``load`` (``MachineLoad.figures``) says little; empty where it does."""
     waited, steal, seconds = load.get("waited") or 0.0, load.get("steal") or 0.0, load.get("seconds") or 0.0
-    if waited > MOST_WAITED and waited * seconds > MOST_SPREAD:
+    if waited > MOST_WAITED and waited * seconds > LEAST_WAITED:
         return f"it waited for a core {100 * waited:.0f}% of the time"
     return f"its host took {100 * steal:.0f}% of its time" if steal > MOST_STEAL else ""
+
+
+def least_disturbed(measure: Callable[[], T], within: float = AGAIN_WITHIN) -> tuple[T, Figures]:
+    """What ``measure`` gives, and what else the machine did meanwhile; where it was busy, the quieter one of two tries.
+
+    What took longer than ``within`` seconds is not measured again.
+    """
+    tries: list[tuple[T, Figures]] = []
+    while len(tries) < 2:
+        with MachineLoad() as load:
+            result = measure()
+        tries.append((result, load.figures))
+        if not busy_words(load.figures) or (load.figures["seconds"] or 0.0) > within:
+            break
+    return min(tries, key=lambda each: disturbance(each[1]))
+
+
+def disturbance(load: Figures) -> float:
+    return max(load.get("waited") or 0.0, load.get("steal") or 0.0)
+
+
+def worst(loads: Iterable[Figures]) -> Figures:
+    """The load of the most disturbed of several timings, one that is known to be busy first; empty without any."""
+    return max(loads, key=lambda load: (bool(busy_words(load)), disturbance(load)), default={})
