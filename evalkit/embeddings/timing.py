@@ -195,8 +195,11 @@ def timing_of(
 
 
 def less_disturbed(timing: Timing, again: Timing) -> Timing:
-    """The quicker of two timings of the same texts: other work makes none quicker. Memory is that of the first."""
-    if (again.texts_per_second or 0.0) <= (timing.texts_per_second or 0.0):
+    """``again`` where the machine was quiet then, else the quicker one: other work makes none quicker.
+
+    Memory is that of the first.
+    """
+    if again.is_disturbed and (again.texts_per_second or 0.0) <= (timing.texts_per_second or 0.0):
         return timing
     return replace(again, peak_rss_bytes=timing.peak_rss_bytes, peak_gpu_bytes=timing.peak_gpu_bytes)
 

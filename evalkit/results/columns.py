@@ -63,12 +63,7 @@ class Column:
         return int(self.name.rpartition("_p")[2]) if self.samples else None
 
 
-STATISTICS = {
-    "mean": "mean (the slowest 2 % as the next slower)",
-    "p50": "median",
-    "p95": "95th percentile",
-    "p99": "99th percentile",
-}
+STATISTICS = {"mean": "mean, slowest 2 % capped", "p50": "median", "p95": "95th percentile", "p99": "99th percentile"}
 CLIENTS = (1, 2, 4, 8)
 
 

@@ -1,5 +1,6 @@
 """Whoever reads the timings of a run is told that its machine was busy: report, terminal, who makes it a baseline."""
 
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,9 @@ from evalkit.commands.run import busy_lines
 from evalkit.config.compose import compose
 from evalkit.reports.data.report import make_report
 from evalkit.results.busy import busy_timings, timed_by
-from evalkit.results.reader import read_run
+from evalkit.results.reader import read_run, stored_runs
+from evalkit.scaling.kept import AtSize, kept
+from evalkit.system import busy
 from tests.gate.conftest import MakeRun
 
 SCORES = np.random.default_rng(5).beta(2, 2, 200)
@@ -75,3 +78,33 @@ def test_a_run_says_it_in_one_line() -> None:
 )
 def test_each_figure_comes_from_its_timings(column: str, parts: set[str]) -> None:
     assert set(timed_by(column)) == parts
+
+
+def test_a_run_keeps_what_else_its_machine_did(tiny_run: list[str], tmp_path: Path) -> None:
+    assert main(tiny_run) == 0
+    about = read_run(*stored_runs(tmp_path / "results")).about
+    (point,) = about["points"]
+    assert {"seconds", "load_1m", "steal", "waited", "p95_to_p50"} == set(point["load"])
+    assert point["load"]["p95_to_p50"] == pytest.approx(point["search_ms_p95"] / point["search_ms_p50"])
+    assert all(set(side["load"]) == {"seconds", "load_1m", "steal", "waited"} for side in about["embeddings"])
+
+
+def test_laws_of_a_busy_machine_are_measured_twice_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+
+    def measure() -> list[AtSize]:
+        measured.append(1)
+        return [AtSize(own={"search_ms_mean": 1.0})]
+
+    hours = count(0, 3_600 * 10**9)
+    with monkeypatch.context() as disturbed:
+        disturbed.setattr(busy, "waited_ns", lambda: {"1": next(hours)})
+        (at_size,) = kept(tmp_path, {"a": 1}, 1, measure)
+    assert busy.busy_words(at_size.load)
+    assert len(measured) == 2
+    monkeypatch.setattr(busy, "waited_ns", lambda: {"1": 0})
+    for _ in range(2):
+        assert not busy.busy_words(kept(tmp_path, {"a": 1}, 1, measure)[0].load)
+        assert len(measured) == 3
