@@ -193,7 +193,7 @@ def test_a_run_its_export_and_its_baseline(corpus: Path, tmp_path: Path) -> None
     for written in (file, result):
         assert written.resolve().is_relative_to(folder.resolve())
         assert written.name.isprintable()
-    assert_shown(ended(["baseline", "accept", "allow_busy=true", str(folder), where, "name='::error::[red]'"]))
+    assert_shown(ended(["baseline", "accept", str(folder), where, "name='::error::[red]'"]))
 
 
 def test_a_store(tmp_path: Path) -> None:

@@ -18,13 +18,15 @@ CORRECTIONS = {
     NO_REGRESSION: "p of no drop, adjusted for all {count} comparisons at once (step-down maximum over sign flips)",
     NON_INFERIOR: "p of a drop beyond the tolerance; all {count} comparisons must pass, so none is adjusted",
 }
+ONE = {NO_REGRESSION: "p of no drop", NON_INFERIOR: "p of a drop beyond the tolerance"}
 COMPARABLE = {True: "comparable", False: "not comparable", None: "not known to be comparable: the runs share no text"}
 KEPT = "if its full-precision vectors were kept, from which the index is made"
 
 
 def quality_caption(decision: Decision) -> str:
     """What the columns of the table of quality mean, and what the statistics stand on."""
-    correction = CORRECTIONS[decision.policy].format(count=f"{len(decision.quality):,}")
+    count = len(decision.quality)
+    correction = CORRECTIONS[decision.policy].format(count=f"{count:,}") if count > 1 else ONE[decision.policy]
     return (
         f"{percent(1 - 2 * decision.alpha)} BCa intervals, each for itself; {correction}; detectable: the smallest "
         "true drop that would be shown with 80 % power"

@@ -25,7 +25,7 @@ def data(write_beir: WriteBeir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write_beir(documents, {f"q{i}": word for i, word in enumerate(WORDS)}, [(f"q{i}", f"d{i}", 1) for i in range(12)])
     monkeypatch.chdir(tmp_path)
     assert main(["model=bm25", "corpus=beir", "corpus.beir.path=colours", *QUICK]) == 0
-    assert main(["baseline", "accept", "allow_busy=true"]) == 0
+    assert main(["baseline", "accept"]) == 0
     return Path("colours")
 
 
@@ -114,7 +114,7 @@ def test_a_baseline_that_is_a_link_is_replaced_and_what_it_leads_to_stays(tmp_pa
     shutil.move("results/baselines/main", "theirs")
     Path("results/baselines/main").symlink_to(tmp_path / "theirs")
     before = {file.name: file.read_bytes() for file in Path("theirs").iterdir()}
-    assert main(["baseline", "accept", "allow_busy=true"]) == 0
+    assert main(["baseline", "accept"]) == 0
     assert not Path("results/baselines/main").is_symlink()
     assert {file.name: file.read_bytes() for file in Path("theirs").iterdir()} == before
     assert [file.name for file in Path("results/baselines").iterdir()] == ["main"]

@@ -134,7 +134,7 @@ def test_a_corpus_and_results_in_folders_of_any_name_and_the_recorded_command_ag
     assert (Path(f"s {name}") / "index.html").is_file()
     assert main(["export", str(folder), f"output_dir=e {name}"]) == 0
     assert (Path(f"e {name}") / "trec").is_dir()
-    assert main(["baseline", "accept", "allow_busy=true", str(folder), f"results_dir=r {name}", f"name=b {name}"]) == 0
+    assert main(["baseline", "accept", str(folder), f"results_dir=r {name}", f"name=b {name}"]) == 0
     gated = main(
         ["gate", f"baseline=b {name}", f"candidate={folder}", f"results_dir=r {name}", f"reports_dir=g {name}"]
     )

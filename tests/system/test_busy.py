@@ -11,12 +11,14 @@ import pytest
 from evalkit.system import busy
 from evalkit.system.busy import MachineLoad, busy_words, least_disturbed, stolen_share, worst
 
+THREADS = Path("/proc/self/task")
 SPIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or not busy.THREADS.exists(), reason="needs Linux's scheduler")
-def test_threads_that_share_one_core_wait_for_it() -> None:
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or not THREADS.exists(), reason="needs Linux's scheduler")
+def test_threads_that_share_one_core_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes and this one on one core: two thirds of the time are others'."""
+    monkeypatch.setattr(busy, "THREADS", THREADS)
     cores = os.sched_getaffinity(0)
     others = [subprocess.Popen([sys.executable, "-c", SPIN, str(min(cores))]) for _ in range(2)]
     try:
