@@ -29,8 +29,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("arrays", "array types, unit vectors, cosines"),
         room(
             "system",
-            "files that are whole or not there, the sha256 of what things are, memory",
-            "digests files memory plain_files",
+            "files that are whole or not there, the sha256 of what things are, memory, other work of the machine",
+            "busy digests files memory plain_files",
         ),
         room(
             "web",
@@ -82,14 +82,14 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality quantiles "
-            "ranking resampling selection significance",
+            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
+            "quantiles ranking resampling selection significance",
         ),
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns config_shape exports in_words markdown model_parts percent provenance reader "
-            "readme record secrets setting shape table table_shape version1 writer",
+            "baselines busy canaries columns config_shape exports in_words markdown model_parts percent provenance "
+            "reader readme record secrets setting shape table table_shape version1 writer",
         ),
     ),
     (
@@ -128,7 +128,12 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     ),
     (
         room("pipeline", "the main hall: plan → read → points, with no kind of anything named in it"),
-        room("gate", "two runs to a verdict", "decision fitting output pairing quality resources scores space"),
+        room(
+            "gate",
+            "two runs to a verdict, and what it means for the index; the same words in every medium",
+            "answer changes comment decision early fitting junit measurements output "
+            "pairing quality rebuilding resources scores space telling terminal words",
+        ),
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",

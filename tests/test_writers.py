@@ -20,7 +20,6 @@ TO_A_TERMINAL = {
 OWN_WORDS = {  # module → argument → why nothing foreign is in it
     "__main__.py": {"f'evalkit {__version__}\\n'": "the version"},
     "commands/door.py": {"story": "lines of printable", "'\\n'.join(lines) + '\\n'": "lines of printable"},
-    "commands/gate.py": {"table": "of Text"},
     "commands/help.py": {
         "f'{SLOGAN}\\n\\n{USAGE}\\n'": "ours",
         "f'\\nsettings of {command} (conf/{command}.yaml)\\n'": "one of the commands",
@@ -37,6 +36,7 @@ OWN_WORDS = {  # module → argument → why nothing foreign is in it
         "days": "a number",
         "state": "one of two words",
     },
+    "gate/terminal.py": {"table": "of Text"},
     "results/readme.py": {"'\\n'.join(tables()) + '\\n'": "the columns, as they are declared"},
     "results/table.py": {
         "*(cells[part] for part in layout.setting)": "each a Text of printable",

@@ -11,7 +11,7 @@ from evalkit.errors import UserError, first_line, printable, say
 from evalkit.results.in_words import figure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from evalkit.reports.data.report import Report
     from evalkit.results.setting import Key
@@ -41,8 +41,21 @@ def show(writer: "RunWriter", config: RunConfig) -> None:
     console.print()
     for line in answer:
         console.print(Text(printable(line), style="bold"), soft_wrap=not is_terminal)
+    for line in busy_lines(writer):
+        console.print(Text(printable(line), style="yellow"), soft_wrap=not is_terminal)
     store = EmbeddingStore(config.store.path).path
     console.print(Text(printable(f"embeddings are kept in {store}, this run's results in")), soft_wrap=True)
+
+
+def busy_lines(writer: "RunWriter") -> "Iterator[str]":
+    """One line where the machine was busy with something else while something was timed."""
+    from evalkit.results.busy import busy_timings
+
+    embeddings = [side for record in writer.records for side in record.embeddings]
+    busy = busy_timings({"embeddings": embeddings, "points": [point.entry() for point in writer.points]})
+    if busy:
+        more = f" (and {len(busy) - 1:,} more)" if len(busy) > 1 else ""
+        yield f"the machine was busy with other work: {busy[0]}{more}; measure speed and costs again when it is quiet"
 
 
 def judged(folder: Path, config: RunConfig) -> tuple["Mapping[Key, Interval]", list[str]]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from evalkit.commands.interrupts import interrupts
 from evalkit.encoders import Advance
 from evalkit.errors import printable, say
-from evalkit.results.in_words import duration
+from evalkit.results.in_words import time_left
 
 PATIENCE_S = 1.0
 LINE_EVERY_S = 30.0
@@ -65,7 +65,7 @@ class TimeLeft(ProgressColumn):
     def render(self, task: Task) -> Text:
         pace = task.fields["pace"]
         left = pace and pace.seconds_left
-        return Text(f"{printable(duration(left))} left" if left else "")
+        return Text(f"{printable(time_left(left))} left" if left else "")
 
 
 def speed(seconds_each: float, unit: str) -> str:
@@ -132,5 +132,5 @@ class ProgressBars:
 
 def so_far(what: str, pace: Pace) -> str:
     """``documents of cranfield: 700 of 1,400, 1 min 20 s left``."""
-    left = "" if pace.seconds_left is None else f", {duration(pace.seconds_left)} left"
+    left = "" if pace.seconds_left is None else f", {time_left(pace.seconds_left)} left"
     return f"{what}: {pace.done:,} of {pace.total:,}{left}"

@@ -121,6 +121,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "alpha": Range(0.000001, 0.5, "the share of false alarms"),
         "resamples": Range(100, 1_000_000, "resamples of every test"),
         "limits": Range(0, 10**15, "times as much, or less"),
+        "least_ms": Range(0, 86_400_000, "milliseconds; a day has 86,400,000"),
         "inconclusive_exit_code": Range(0, 3, "exit codes"),
         "repeat": Range(1, 1_000, "turns of both runs"),
     },

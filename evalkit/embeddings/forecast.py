@@ -12,7 +12,7 @@ from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.encoders import Encoded, Encoder, Side
 from evalkit.encoders.capabilities import load
-from evalkit.results.in_words import about, duration
+from evalkit.results.in_words import about, time_left
 
 SAMPLE_SECONDS = 1.5  # beside a warm-up and a first look
 FIRST_SAMPLE, GROWTH, MOST_SAMPLED = 4, 4, 1024  # texts
@@ -54,7 +54,7 @@ class Forecast:
             return "nothing to encode, every vector is stored"
         counts = [f"{count:,} {NAMES[name][count != 1]}" for name, count in self.counts.items()]
         tokens = "" if self.tokens is None else f", about {about(self.tokens)} tokens"
-        time = "" if self.seconds is None else f"about {duration(self.seconds)} on this machine, "
+        time = "" if self.seconds is None else f"about {time_left(self.seconds)} on this machine, "
         return f"{' and '.join(counts)} to encode{tokens}: {time}{decimal(self.bytes)} of vectors on disk"
 
 

@@ -150,6 +150,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "cached": side.cached,
         "created_at": meta["created_at"],
         "runtime": side.model,
+        **({"load": dict(timing.load)} if timing and timing.load else {}),
         **({"checked_at": checked_at(side)} if side.model["device"] in (HOSTED, SERVED) else {}),
         **figures,
         "unmeasured": why_null(figures, {**WHY_NULL, **reasons}),

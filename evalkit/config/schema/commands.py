@@ -32,6 +32,7 @@ class GateConfig:
     alpha: float = 0.05
     resamples: int = 5_000
     limits: dict[str, float | None] | None = None
+    least_ms: float = 1.0
     require_same_space: bool = False
     inconclusive_exit_code: int = 3
     repeat: int = 1
@@ -60,6 +61,7 @@ class BaselineConfig:
 
     run: str | None = None
     name: str = "main"
+    allow_busy: bool = False
     results_dir: str = "results"
 
 

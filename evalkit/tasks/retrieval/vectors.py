@@ -36,6 +36,7 @@ from evalkit.search import (
 from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import TIE_MARGIN
+from evalkit.system.busy import Figures
 from evalkit.tasks.models import EncodedCorpus
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
 
@@ -228,6 +229,9 @@ class VectorRetriever:
 
     def reasons(self) -> Mapping[str, str]:
         return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size)}
+
+    def load(self) -> Figures:
+        return self.at_size.load
 
     def proof(self) -> Mapping[str, str]:
         facts = self.searcher.index.facts()
