@@ -19,6 +19,7 @@ TO_A_TERMINAL = {
 }
 OWN_WORDS = {  # module → argument → why nothing foreign is in it
     "__main__.py": {"f'evalkit {__version__}\\n'": "the version"},
+    "commands/compare.py": {"table": "of Text"},
     "commands/door.py": {"story": "lines of printable", "'\\n'.join(lines) + '\\n'": "lines of printable"},
     "commands/gate.py": {"table": "of Text"},
     "commands/help.py": {
@@ -26,10 +27,14 @@ OWN_WORDS = {  # module → argument → why nothing foreign is in it
         "f'\\nsettings of {command} (conf/{command}.yaml)\\n'": "one of the commands",
         "f'  {line}\\n'": "a line of conf/ as it is shipped",
         "f'\\n{group}=\\n'": "one of the groups",
-        "f\"\\n{(FLAGS_OF_RUN if command == 'run' else FLAGS_OF_OTHERS)}\"": "ours",
+        "FLAGS.get(command, FLAGS_OF_OTHERS)": "ours",
     },
+    "commands/json_output.py": {"json_file(text) + '\\n'": "JSON, its controls escaped"},
+    "commands/list.py": {"runs_table(runs)": "of Text", "name": "ours", "state": "one of two words"},
     "commands/new_corpus.py": {"NEXT": "ours"},
+    "commands/recommend.py": {"table": "of Text"},
     "commands/run.py": {"table": "of Text"},
+    "commands/show.py": {"table": "of Text"},
     "commands/store.py": {
         "inventory_table(items, bad)": "of Text",
         "name": "one of KEY_COLUMNS, or ours",

@@ -3,7 +3,7 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -72,8 +72,11 @@ def folders_named(sources: Iterable[Any]) -> list[Path]:
     return [Path(path.removeprefix("file://")) for path in own]
 
 
-def evaluate_config(config: RunConfig) -> tuple[Path, Interrupt | None]:
-    """Evaluate, write and show one run: its folder, and what interrupted it after some points were finished."""
+def evaluate_config(config: RunConfig, words: Sequence[str] | None = None) -> tuple[Path, Interrupt | None]:
+    """Evaluate, write and show one run: its folder, and what interrupted it after some points were finished.
+
+    ``words`` are the settings of a call from Python, which shows nothing; null are those of this process's command.
+    """
     from evalkit.commands.progress import ProgressBars
     from evalkit.pipeline import evaluate
     from evalkit.results.writer import RunWriter
@@ -93,8 +96,11 @@ def evaluate_config(config: RunConfig) -> tuple[Path, Interrupt | None]:
             if interrupt is None or not writer.points:
                 raise
         with interrupts.deferred():
-            folder = writer.finish(about(config, started, interrupt is not None))
-            show(writer, config)
+            folder = writer.finish(
+                about(config, sys.argv[1:] if words is None else words, started, interrupt is not None)
+            )
+            if words is None:
+                show(writer, config)
     return folder, interrupt or interrupts.first
 
 
@@ -115,7 +121,7 @@ def new_run_id(config: RunConfig, started: datetime) -> str:
     return f"{started:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{model}-{uuid.uuid4().hex[:6]}"
 
 
-def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, Any]:
+def about(config: RunConfig, words: Sequence[str], started: datetime, interrupted: bool) -> dict[str, Any]:
     """The head of run.json: when, how and where the run was made."""
     from evalkit import __version__
     from evalkit.results.provenance import environment
@@ -125,7 +131,7 @@ def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, 
         "evalkit_version": __version__,
         "created_at": started.isoformat(timespec="milliseconds"),
         "finished": not interrupted,
-        "command": ["python", "-m", "evalkit", *command_without_secrets(sys.argv[1:])],
+        "command": ["python", "-m", "evalkit", *command_without_secrets(words)],
         "config": without_secrets(asdict(config)),
         "environment": environment(),
     }

@@ -2,10 +2,14 @@
 
 from evalkit.config.schema.commands import (
     BaselineConfig,
+    CompareConfig,
     ExportConfig,
     GateConfig,
+    ListConfig,
     NewCorpusConfig,
+    RecommendConfig,
     ReportConfig,
+    ShowConfig,
     StoreCommandConfig,
 )
 from evalkit.config.schema.corpora import (
@@ -55,6 +59,10 @@ SCHEMAS: dict[str, type] = {
     "baseline": BaselineConfig,
     "report": ReportConfig,
     "new-corpus": NewCorpusConfig,
+    "show": ShowConfig,
+    "list": ListConfig,
+    "compare": CompareConfig,
+    "recommend": RecommendConfig,
 }
 
 __all__ = [
@@ -70,6 +78,7 @@ __all__ = [
     "Bm25Model",
     "Bm25Options",
     "ChunkingConfig",
+    "CompareConfig",
     "CorpusConfig",
     "ExecutorConfig",
     "ExportConfig",
@@ -79,6 +88,7 @@ __all__ = [
     "HostedModel",
     "HostedPrice",
     "IndexConfig",
+    "ListConfig",
     "MachinePrice",
     "Model2VecModel",
     "ModelConfig",
@@ -94,12 +104,14 @@ __all__ = [
     "QuantizationConfig",
     "RandomModel",
     "RandomOptions",
+    "RecommendConfig",
     "ReportConfig",
     "RerankerConfig",
     "RescoreConfig",
     "RunConfig",
     "RuntimeConfig",
     "SentenceTransformersModel",
+    "ShowConfig",
     "StageConfig",
     "StoragePrice",
     "StoreCommandConfig",
