@@ -1,5 +1,5 @@
-"""Choosing among many settings on the same queries: who is shown to be worse, by how much at most, and how far the
-winner flatters itself.
+"""Choosing among many settings on the same queries: who is shown to be worse, by how much at most, and how much
+better than it is the winner looks.
 
 Tests against "the best" that forget that it was chosen, and from how many, are wrong in 43 % of cases among 65 equal
 settings. Here every pair of settings is tested at once, against the largest difference that chance makes among all

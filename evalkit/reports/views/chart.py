@@ -17,6 +17,7 @@ from evalkit.reports.views.marks import Marks
 DRAWN_AS_SHAPES = 2_000
 LEGEND_ROWS = 24
 LONGEST_LABEL = 60
+AXES_INCHES, MARK_INCHES, INCHES_PER_CHARACTER = 6.5, 0.6, 0.08
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ def chart_svg(table: pd.DataFrame, quality: Floats, front: Bools, x: Axis, y: Ax
         from matplotlib.figure import Figure
         from matplotlib.ticker import LogLocator, NullLocator
 
-        figure = Figure(figsize=(9, 5), layout="constrained")
+        legend = legend_of(table, marks)
+        columns = -(-len(legend) // LEGEND_ROWS)
+        label_inches = INCHES_PER_CHARACTER * max(len(str(mark.get_label())) for mark in legend)
+        figure = Figure(figsize=(AXES_INCHES + columns * (MARK_INCHES + label_inches), 5), layout="constrained")
         axes = figure.subplots()
         draw_marks(axes, table, quality, x, marks)
         best = table.assign(quality=quality)[front].sort_values(x.column, kind="stable")
@@ -62,7 +66,7 @@ def chart_svg(table: pd.DataFrame, quality: Floats, front: Bools, x: Axis, y: Ax
             axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, color="#dddddd", linewidth=0.5)
         axes.set_axisbelow(True)
-        draw_legend(figure, table, marks)
+        figure.legend(handles=legend, loc="outside right upper", frameon=False, ncols=columns)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     svg = out.getvalue().decode("utf-8")
@@ -86,7 +90,8 @@ def draw_marks(axes: Any, table: pd.DataFrame, quality: Floats, x: Axis, marks: 
         )
 
 
-def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
+def legend_of(table: pd.DataFrame, marks: Marks) -> list[Any]:
+    """The marks of the legend, with their labels: models, quantizations, widths, the front."""
     from matplotlib.lines import Line2D
 
     def mark(label: object, colour: str, shape: str, size: float) -> Line2D:
@@ -101,11 +106,9 @@ def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
         )
 
     widths = sorted(dims for dims in table["dims"].unique() if dims != NO_DIMS)
-    handles = [
+    return [
         *(mark(name, marks.colours[name], "o", 6) for name in table["model"].unique()),
         *(mark(name, "#666666", marks.shapes[name], 6) for name in table["quantization"].unique()),
         *(mark(f"{dims} dims", "#666666", "o", 0.6 * marks.sizes[dims]) for dims in widths),
         Line2D([], [], color="#666666", linewidth=1, label="Pareto front"),
     ]
-    columns = -(-len(handles) // LEGEND_ROWS)
-    figure.legend(handles=handles, loc="outside right upper", frameon=False, ncols=columns)
