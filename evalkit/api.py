@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from evalkit.config import CompareConfig, GateConfig, RecommendConfig, ReportConfig, RunConfig
 from evalkit.config.check import fitted
@@ -18,6 +18,7 @@ from evalkit.config.python_values import overrides as words_of
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
     from evalkit.gate import Decision
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "Run", "UserError", "compare", "load", "recommend", "report", "run"]
 
+Vectors: TypeAlias = "npt.ArrayLike | Mapping[str, npt.ArrayLike]"
 Path_ = str | PathLike[str]
 Group = str | Mapping[str, Any]  # one choice of a group, by its name, or what is set in it
 Groups = str | Sequence[str] | Mapping[str, Mapping[str, Any]]  # several
@@ -172,17 +174,39 @@ class Page:
         return sentence_html(self.made.sentence)
 
 
-def run(*, overrides: Sequence[str] = (), config_dir: Path_ | None = None, **settings: Unpack[RunSettings]) -> Run:
+def run(
+    *,
+    embeddings: "tuple[Vectors, Vectors] | None" = None,
+    name: str = "vectors",
+    overrides: Sequence[str] = (),
+    config_dir: Path_ | None = None,
+    **settings: Unpack[RunSettings],
+) -> Run:
     """Evaluate one model on one or more corpora, as ``python -m evalkit`` does with the same settings.
+
+    ``embeddings`` are vectors of your own instead of a model: (documents, queries), each an array (n × dims) in the
+    order of the corpus, or a dict from id to vector; results call them ``name``.
 
     ``overrides`` are words of the command line, ``config_dir`` is a folder of your own configs. Raises UserError for
     what can't be, before anything is encoded or paid for. Ctrl-C keeps the finished points and goes on as
     KeyboardInterrupt; ``load()`` then gives them.
     """
+    if embeddings is not None:
+        from evalkit.embeddings.given_arrays import written
+
+        if "model" in settings:
+            raise UserError("embeddings and model are both given.", "Give one of them.")
+        with written(*embeddings) as files:
+            settings["model"] = {"vectors": {"name": name, **files}}
+            return evaluated(words_of_run(settings, overrides, config_dir))
+    return evaluated(words_of_run(settings, overrides, config_dir))
+
+
+def evaluated(words: Sequence[str]) -> Run:
+    """The run that ``words`` of a command line set up."""
     from evalkit.commands.run import evaluate_config
     from evalkit.results.reader import read_run
 
-    words = words_of_run(settings, overrides, config_dir)
     config: RunConfig = fitted(compose("run", words), words, is_sweep=False)
     folder, interrupt = evaluate_config(config, words)
     if interrupt:

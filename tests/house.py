@@ -96,8 +96,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
-            "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store "
-            "timing vector_checks why_null",
+            "bill budgets canary chunking corpus_embeddings figures given given_arrays inventory passes "
+            "pruning record shards store timing vector_checks why_null",
             entries="aside entry layout leftovers locks note_fields seals sharing trust",
             executors="executor in_process registry",
         ),

@@ -61,6 +61,7 @@ WRITES_FILES = {  # module → what keeps foreign words from being more than wor
     "corpora/new_corpus.py": "JSON, and qrels of ids that it made",
     "corpora/texts.py": "UTF-8 between offsets, read back by evalkit alone",
     "embeddings/bill.py": "JSON",
+    "embeddings/given_arrays.py": "ids, a line each, read back by evalkit alone",
     "embeddings/entries/entry.py": "JSON and bytes of vectors",
     "embeddings/timing.py": "JSON",
     "encoders/local/auto_runtime.py": "JSON",

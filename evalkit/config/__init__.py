@@ -39,6 +39,7 @@ from evalkit.config.schema.models import (
     RandomOptions,
     SentenceTransformersModel,
     VectorModel,
+    VectorsModel,
     WordLlamaModel,
 )
 from evalkit.config.schema.run import ExecutorConfig, RunConfig, RuntimeConfig, StoreConfig, TaskConfig
@@ -119,6 +120,7 @@ __all__ = [
     "TableCorpus",
     "TaskConfig",
     "VectorModel",
+    "VectorsModel",
     "WordLlamaModel",
     "WorkloadConfig",
 ]
