@@ -30,9 +30,9 @@ OWN_WORDS = {  # module → argument → why nothing foreign is in it
         "FLAGS.get(command, FLAGS_OF_OTHERS)": "ours",
     },
     "commands/json_output.py": {"json_file(text) + '\\n'": "JSON, its controls escaped"},
-    "commands/list.py": {"runs_table(runs)": "of Text", "name": "ours", "state": "one of two words"},
+    "commands/list.py": {"Padding(Text(printable(SEPARATOR.join(facts(run)))), (0, 0, 0, 2))": "of Text"},
     "commands/new_corpus.py": {"NEXT": "ours"},
-    "commands/recommend.py": {"table": "of Text"},
+    "commands/recommend.py": {"Padding(Text(printable(fact)), (0, 0, 0, 2))": "of Text"},
     "commands/run.py": {"table": "of Text"},
     "commands/show.py": {"table": "of Text"},
     "commands/store.py": {

@@ -14,12 +14,13 @@ from evalkit.errors import UserError, abridged, printable
 
 if TYPE_CHECKING:
     from evalkit.gate.comparison import Comparison
+    from evalkit.gate.resources import ResourceResult
 
 WIDTH = 160  # where there is no terminal
 MOST_ROWS = 40
-MOST_LINES = 20  # of what differs in config and machine, each
+MOST_LINES = 12  # of each thing that differs
+MOST_OF_VALUE = 60  # characters
 QUALITY_HEADER = ("setting", "measure", "first", "second", "difference [interval]", "p", "W/T/L")
-FIGURES_HEADER = ("setting", "figure", "first", "second", "second is")
 
 
 def main(arguments: list[str]) -> int:
@@ -52,17 +53,13 @@ def show(comparison: "Comparison") -> None:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     for line in heading(comparison):
         console.print(Text(printable(line)))
-    for header, rows in (
-        (QUALITY_HEADER, list(quality_rows(comparison))),
-        (FIGURES_HEADER, list(figure_rows(comparison))),
-    ):
-        table = Table(*(Column(name, overflow="fold") for name in header), header_style="bold")
-        for row in rows[:MOST_ROWS]:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        if rows:
-            console.print(table)
-        if len(rows) > MOST_ROWS:
-            console.print(Text(f"{len(rows) - MOST_ROWS:,} more rows are in --json", style="dim"))
+    rows = list(quality_rows(comparison))
+    table = Table(*(Column(name, overflow="fold") for name in QUALITY_HEADER), header_style="bold")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+    if len(rows) > MOST_ROWS:
+        console.print(Text(f"{len(rows) - MOST_ROWS:,} more rows are in --json", style="dim"))
     for line in what_differs(comparison):
         console.print(Text(printable(line)))
 
@@ -89,22 +86,39 @@ def quality_rows(comparison: "Comparison") -> Iterator[tuple[str, ...]]:
         yield d.setting, d.measure, f"{d.first:.4f}", f"{d.second:.4f}", interval, f"{d.p:.4f}", counts
 
 
-def figure_rows(comparison: "Comparison") -> Iterator[tuple[str, ...]]:
-    """Figures that both have; the ratio only where the two can be compared."""
-    from evalkit.results.columns import column
+def figure_lines(comparison: "Comparison") -> Iterator[str]:
+    """``index_bytes: 0.42 – 0.55 × the first, in 8 settings``; of one setting both values."""
+    by_column: dict[str, list[ResourceResult]] = {}
+    for result in comparison.figures:
+        if result.baseline is not None or result.candidate is not None:
+            by_column.setdefault(result.column, []).append(result)
+    for name, results in by_column.items():
+        compared = [result for result in results if result.worsening is not None]
+        if not compared:
+            yield f"{name}: {results[0].not_compared}"
+        elif len(compared) == 1:
+            yield f"{name}: {both(compared[0])}, {times(compared)} the first"
+        else:
+            yield f"{name}: {times(compared)} the first, in {len(compared):,} settings"
+
+
+def both(result: "ResourceResult") -> str:
     from evalkit.results.in_words import figure
 
-    for f in comparison.figures:
-        if f.baseline is None and f.candidate is None:
-            continue
-        before, after = ("–" if v is None else figure(f.column, v) for v in (f.baseline, f.candidate))
-        is_rate = column(f.column).higher_is_better
-        ratio = None if f.worsening is None else 1 / f.worsening if is_rate else f.worsening
-        yield f.pair, f.column, before, after, f.not_compared if ratio is None else f"{ratio:.2f} ×"
+    values = (result.baseline, result.candidate)
+    return " → ".join("–" if value is None else figure(result.column, value) for value in values)
+
+
+def times(results: Sequence["ResourceResult"]) -> str:
+    """How many times the first's figure the second's is: least to most."""
+    ratios = sorted((r.candidate or 0.0) / (r.baseline or 1.0) for r in results)
+    least, most = f"{ratios[0]:.2g}", f"{ratios[-1]:.2g}"
+    return f"{least} ×" if least == most else f"{least} – {most} ×"
 
 
 def what_differs(comparison: "Comparison") -> Iterator[str]:
     for title, lines in (
+        ("figures", list(figure_lines(comparison))),
         ("also different", list(comparison.settings)),
         ("not compared", list(comparison.alone)),
         ("config", list(changes(comparison.config))),
@@ -120,4 +134,8 @@ def what_differs(comparison: "Comparison") -> Iterator[str]:
 
 def changes(values: Mapping[str, Sequence[Any]]) -> Iterator[str]:
     for name, (before, after) in values.items():
-        yield f"{name}: {abridged(str(before), 60)} → {abridged(str(after), 60)}"
+        yield f"{name}: {shown(before)} → {shown(after)}"
+
+
+def shown(value: Any) -> str:
+    return "not set" if value is None else "''" if value == "" else abridged(str(value), MOST_OF_VALUE)

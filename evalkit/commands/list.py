@@ -1,9 +1,9 @@
-"""``python -m evalkit list``: the stored runs in one line each, the newest first, and what can't be read."""
+"""``python -m evalkit list``: the stored runs in two lines each, the newest first, and what can't be read."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalkit.commands.arguments import refuse_names, split
 from evalkit.commands.json_output import FLAGS, taken, write_json
@@ -11,6 +11,7 @@ from evalkit.commands.streams import name_path
 from evalkit.config import ListConfig
 from evalkit.config.compose import compose
 from evalkit.errors import UserError, printable, say
+from evalkit.results.in_words import SEPARATOR
 
 if TYPE_CHECKING:
     from evalkit.results.listing import Listed
@@ -21,6 +22,8 @@ WIDTH = 200  # where there is no terminal
 def main(arguments: list[str]) -> int:
     """Print the runs; as the last line of stdout the folder that holds them. Damaged ones are told on stderr."""
     from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
 
     from evalkit.results.listing import listed
 
@@ -39,35 +42,22 @@ def main(arguments: list[str]) -> int:
         write_json(runs)
         return 0
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    console.print(runs_table(runs))
+    for run in runs:
+        if not run.problem:
+            console.print(Text(printable(f"baseline {run.name}" if run.is_baseline else run.name), style="bold"))
+            console.print(Padding(Text(printable(SEPARATOR.join(facts(run)))), (0, 0, 0, 2)))
     name_path(results_dir)
     return 0
 
 
-def runs_table(runs: Sequence["Listed"]) -> Any:
-    """One row per run that can be read."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(header_style="bold")
-    for name in ("run", "made", "model", "points", "best quality", "state"):
-        table.add_column(name, justify="right" if name == "points" else "left", overflow="fold")
-    for run in runs:
-        if run.problem:
-            continue
-        name = f"baseline {run.name}" if run.is_baseline else run.name
-        models = ", ".join(model.rpartition("/")[2] for model in run.models)
-        state = "finished" if run.finished else "interrupted"
-        made = run.created_at[:16].replace("T", " ")
-        table.add_row(
-            Text(printable(name)),
-            Text(printable(made)),
-            Text(printable(models)),
-            f"{run.points:,}",
-            Text(printable(best(run))),
-            state,
-        )
-    return table
+def facts(run: "Listed") -> Iterator[str]:
+    """When a run was made, of which models, how many points it has, the best of them, and whether it is whole."""
+    yield run.created_at[:16].replace("T", " ")
+    yield ", ".join(model.rpartition("/")[2] for model in run.models)
+    yield f"{run.points:,} point{'s' * (run.points != 1)}"
+    yield best(run)
+    if not run.finished:
+        yield "interrupted"
 
 
 def best(run: "Listed") -> str:

@@ -59,16 +59,17 @@ def is_constraint(word: str) -> bool:
 
 def show(result: "Recommendation") -> None:
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.padding import Padding
     from rich.text import Text
 
-    from evalkit.reports.views.recommendation import HEADER, answer, cells, notes
+    from evalkit.reports.views.recommendation import answer, lines, notes
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(Text(printable(answer(result))))
-    table = Table(*(Column(name, overflow="fold") for name in HEADER), header_style="bold")
     for verdict in result.verdicts:
-        table.add_row(*(Text(printable(cell)) for cell in cells(result, verdict)))
-    console.print(table)
+        constraint, *facts = lines(result, verdict)
+        console.print(Text(printable(constraint), style="bold"))
+        for fact in facts:
+            console.print(Padding(Text(printable(fact)), (0, 0, 0, 2)))
     for note in notes(result):
         console.print(Text(printable(note)))

@@ -95,7 +95,7 @@ def test_compare_puts_two_runs_side_by_side_and_exits_with_0(capsys: pytest.Capt
     assert f"first: {MINILM}" in out
     assert f"second: {E5}" in out
     assert "model: sentence-transformers/all-MiniLM-L6-v2 → multilingual-e5-small-q4" in out
-    assert "model.prompts.query:  → query: " in out
+    assert "model.prompts.query: '' → query: " in out
     assert out.splitlines()[-1] == f"results/{E5}"
 
 

@@ -234,5 +234,6 @@ def of_the_best(quality: Certainty, row: int, allowed: float, sure: str) -> str:
         return "it is the best"
     if np.isnan(quality.loss_at_most[row]):
         return "not tested: per-query values are missing"
-    loss = f"it loses at most {bound(quality.loss_at_most[row])} ({sure} confidence)"
-    return f"shown: {loss}" if quality.loss_at_most[row] <= allowed else f"not shown: {loss}"
+    loss = f"{bound(quality.loss_at_most[row])} ({sure} confidence)"
+    is_shown = quality.loss_at_most[row] <= allowed
+    return f"shown: it loses at most {loss}" if is_shown else f"not shown: it may lose up to {loss}"

@@ -1,4 +1,4 @@
-"""A recommendation in words, in the cells of a table, and as values for programs."""
+"""A recommendation in words, and as values for programs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,6 @@ from evalkit.reports.data.recommendation import Recommendation, Verdict, columns
 from evalkit.reports.data.sentence import for_workload
 from evalkit.results.columns import Column
 
-HEADER = ("constraint", "measured", "how sure", "excludes", "without it")
 SUPERLATIVES = {"$": "cheapest", "B": "smallest", "ms": "fastest", "s": "fastest"}  # by the unit of a column
 
 
@@ -44,19 +43,17 @@ def said(column: Column, value: float) -> str:
     return "–" if np.isnan(value) else Constraint("", column, "<=", 0).said(value)
 
 
-def cells(result: Recommendation, verdict: Verdict) -> tuple[str, ...]:
-    """The row of ``HEADER`` for one constraint: of the chosen setting, or of the nearest miss."""
+def lines(result: Recommendation, verdict: Verdict) -> Iterator[str]:
+    """One constraint with its limit, and below it what it says of the chosen setting, or of the nearest miss."""
     constraint = verdict.constraint
-    limit = f" ({said(constraint.column, verdict.limit)})" if constraint.of_best else ""
+    limit = f" = {said(constraint.column, verdict.limit)}" if constraint.of_best else ""
+    yield f"{constraint.text}{limit}"
+    if result.row is not None:
+        certainty = f"; {verdict.certainty}" if verdict.certainty else ""
+        yield f"measured {said(constraint.column, verdict.value)}{certainty}"
     have = "has" if verdict.unknown == 1 else "have"
     unknown = f" ({verdict.unknown:,} {have} no {constraint.column.name})" if verdict.unknown else ""
-    return (
-        constraint.text + limit,
-        said(constraint.column, verdict.value),
-        verdict.certainty or "–",
-        f"{verdict.excluded:,} of {result.settings:,}{unknown}",
-        without(result, verdict),
-    )
+    yield f"excludes {verdict.excluded:,} of {result.settings:,}{unknown}; without it: {without(result, verdict)}"
 
 
 def without(result: Recommendation, verdict: Verdict) -> str:
@@ -64,7 +61,7 @@ def without(result: Recommendation, verdict: Verdict) -> str:
     if verdict.without is None:
         return "no setting, either"
     if verdict.without == result.row:
-        return "the same"
+        return "the same answer"
     return f"{result.name(verdict.without)}, {objective(result, verdict.without)}"
 
 

@@ -12,7 +12,7 @@ from evalkit.config import RecommendConfig
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.reports.data.recommendation import Recommendation, recommend, sends_texts
-from evalkit.reports.views.recommendation import answer, as_json, cells, notes
+from evalkit.reports.views.recommendation import answer, as_json, lines, notes
 from evalkit.results.reader import read_run
 from tests.reports.conftest import Cell, WriteRun, noisy
 
@@ -59,14 +59,19 @@ def test_a_constraint_binds_where_the_answer_is_another_without_it(three: Recomm
     assert dims(result, quality.without) == 64
     assert size.without == result.row
     assert [constraint["binds"] for constraint in as_json(result)["constraints"]] == [True, False]
-    assert cells(result, size)[-1] == "the same"
+    assert list(lines(result, size)) == [
+        "bytes_per_document<=200B",
+        "measured 128 B",
+        "excludes 1 of 3; without it: the same answer",
+    ]
+    assert list(lines(result, quality))[-1].endswith("without it: m at 64 dims, int8, bytes_per_document 64 B")
 
 
 def test_a_figure_that_is_null_meets_no_constraint_and_that_is_said(three: RecommendConfig) -> None:
     result = recommend(three, ["search_ms_p95>=0"])
     (timed,) = result.verdicts
     assert (result.meeting, timed.excluded, timed.unknown) == (2, 1, 1)
-    assert cells(result, timed)[3] == "1 of 3 (1 has no search_ms_p95)"
+    assert list(lines(result, timed))[-1].startswith("excludes 1 of 3 (1 has no search_ms_p95); ")
 
 
 def test_what_has_no_figure_to_rank_by_is_not_ranked(three: RecommendConfig) -> None:
@@ -91,7 +96,7 @@ def test_a_share_of_the_best_is_shown_or_only_measured(write_run: WriteRun, conf
     write_run("unsure", {"c": {SMALL: base + noise - noise.mean() - 0.002, LARGE: base}}, figures=by_dims)
     unsure = recommend(config, ["nDCG@10>=0.98*best"], ["unsure"])
     assert dims(unsure, unsure.row) == 64
-    assert unsure.verdicts[0].certainty.startswith("not shown: it loses at most ")
+    assert unsure.verdicts[0].certainty.startswith("not shown: it may lose up to ")
     assert unsure.verdicts[0].holds
     best = recommend(config, ["nDCG@10>=best"])
     assert best.verdicts[0].certainty == "it is the best"
