@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 import evalkit
 from evalkit import api
@@ -148,6 +149,14 @@ def test_overrides_and_configs_of_ones_own_are_taken(evaluate: Evaluate, tmp_pat
     run = evaluate(model="ours", config_dir=tmp_path / "conf", overrides=["model.options.b=0.5", "top_k=12"])
     assert run.about["config"]["model"]["options"]["b"] == 0.5
     assert run.points[["model", "top_k"]].to_numpy().tolist() == [["ours", 12]]
+
+
+def test_a_program_that_uses_hydra_itself_keeps_its_own(evaluate: Evaluate, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "app.yaml").write_text("colour: red\n")
+    with initialize_config_dir(str(tmp_path / "theirs"), version_base="1.3"):
+        assert len(evaluate().points) == 1
+        assert compose("app").colour == "red"
 
 
 class Tags(HTMLParser):
