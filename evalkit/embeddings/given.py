@@ -105,7 +105,7 @@ class GivenVectors:
         return NAME_THEM.format(side=side, file=beside(self.file(side)).name)
 
     def file(self, side: Side) -> Path:
-        return Path(self.config.documents if side == "document" else self.config.queries).expanduser()
+        return Path((self.config.documents if side == "document" else self.config.queries) or "").expanduser()
 
     def ids_file(self, side: Side) -> Path | None:
         """Where rows are named: the file that is set, or the one beside the vectors; null where there is none."""

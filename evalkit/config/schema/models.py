@@ -156,8 +156,8 @@ class VectorsModel(VectorModel):
     """
 
     kind: str = "vectors"
-    documents: str = MISSING
-    queries: str = MISSING
+    documents: str | None = None
+    queries: str | None = None
     document_ids: str | None = None
     query_ids: str | None = None
 
