@@ -11,6 +11,10 @@ from evalkit.errors import UserError, did_you_mean
 COMMANDS = {
     "run": "evaluate a model on corpora (the default)",
     "report": "rank the settings of stored runs by quality and cost, as one HTML page",
+    "show": "print a stored run: its answer, all of its points, where it was made",
+    "list": "the stored runs, the newest first",
+    "compare": "two stored runs side by side: differences with intervals, and what differs in config and machine",
+    "recommend": "the cheapest stored setting that meets constraints, as in 'query_ms_p95<=20' 'nDCG@10>=0.98*best'",
     "gate": "compare two runs and say whether an upgrade is safe; the verdict is the exit code",
     "baseline": "accept a run as the baseline that later ones are gated against",
     "new-corpus": "make a corpus of your own text files, with questions to fill in",

@@ -19,16 +19,21 @@ TO_A_TERMINAL = {
 }
 OWN_WORDS = {  # module → argument → why nothing foreign is in it
     "__main__.py": {"f'evalkit {__version__}\\n'": "the version"},
+    "commands/compare.py": {"table": "of Text"},
     "commands/door.py": {"story": "lines of printable", "'\\n'.join(lines) + '\\n'": "lines of printable"},
     "commands/help.py": {
         "f'{SLOGAN}\\n\\n{USAGE}\\n'": "ours",
         "f'\\nsettings of {command} (conf/{command}.yaml)\\n'": "one of the commands",
         "f'  {line}\\n'": "a line of conf/ as it is shipped",
         "f'\\n{group}=\\n'": "one of the groups",
-        "f\"\\n{(FLAGS_OF_RUN if command == 'run' else FLAGS_OF_OTHERS)}\"": "ours",
+        "FLAGS.get(command, FLAGS_OF_OTHERS)": "ours",
     },
+    "commands/json_output.py": {"json_file(text) + '\\n'": "JSON, its controls escaped"},
+    "commands/list.py": {"Padding(Text(printable(SEPARATOR.join(facts(run)))), (0, 0, 0, 2))": "of Text"},
     "commands/new_corpus.py": {"NEXT": "ours"},
     "commands/outcome.py": {"table": "of Text"},
+    "commands/recommend.py": {"Padding(Text(printable(fact)), (0, 0, 0, 2))": "of Text"},
+    "commands/show.py": {"table": "of Text"},
     "commands/store.py": {
         "inventory_table(items, bad)": "of Text",
         "name": "one of KEY_COLUMNS, or ours",
@@ -53,6 +58,7 @@ WRITES_FILES = {  # module → what keeps foreign words from being more than wor
     "corpora/new_corpus.py": "JSON, and qrels of ids that it made",
     "corpora/texts.py": "UTF-8 between offsets, read back by evalkit alone",
     "embeddings/bill.py": "JSON",
+    "embeddings/given_arrays.py": "ids, a line each, read back by evalkit alone",
     "embeddings/entries/entry.py": "JSON and bytes of vectors",
     "embeddings/timing.py": "JSON",
     "encoders/local/auto_runtime.py": "JSON",

@@ -82,25 +82,30 @@ def folders_named(sources: Iterable[Any]) -> list[Path]:
     return [Path(path.removeprefix("file://")) for path in own]
 
 
-def evaluate_config(config: RunConfig) -> tuple[Path, Interrupt | None]:
+def evaluate_config(config: RunConfig, words: Sequence[str] | None = None) -> tuple[Path, Interrupt | None]:
     """Evaluate, write and show one run: its folder, and what interrupted it after some points were finished.
 
+    ``words`` are the settings of a call from Python, which shows nothing; null are those of this process's command.
     Raises StoppedAsAskedError for a dry run, once it is told.
     """
     from evalkit.commands.progress import ProgressBars
 
     check(config)
     with saying_what_is_kept():
-        with ProgressBars(f"loading {', '.join([*config.corpus, config.model.name])}") as progress:
-            writer, interrupt = evaluate_and_keep(config, progress)
-        from evalkit.commands.outcome import show
+        loading = f"loading {', '.join([*config.corpus, config.model.name])}"
+        with ProgressBars(loading if words is None else "") as progress:
+            writer, interrupt = evaluate_and_keep(config, sys.argv[1:] if words is None else words, progress)
+        if words is None:
+            from evalkit.commands.outcome import show
 
-        with interrupts.deferred():
-            show(writer, config)
+            with interrupts.deferred():
+                show(writer, config)
     return writer.folder, interrupt or interrupts.first
 
 
-def evaluate_and_keep(config: RunConfig, progress: "Progress") -> tuple["RunWriter", Interrupt | None]:
+def evaluate_and_keep(
+    config: RunConfig, words: Sequence[str], progress: "Progress"
+) -> tuple["RunWriter", Interrupt | None]:
     """What wrote the run, and what interrupted it after some points were finished."""
     from evalkit.pipeline import evaluate
     from evalkit.results.writer import RunWriter
@@ -123,7 +128,7 @@ def evaluate_and_keep(config: RunConfig, progress: "Progress") -> tuple["RunWrit
             if interrupt is None or not writer.points:
                 raise
         with interrupts.deferred():
-            writer.finish(about(config, started, interrupt is not None))
+            writer.finish(about(config, words, started, interrupt is not None))
     return writer, interrupt
 
 
@@ -144,7 +149,7 @@ def new_run_id(config: RunConfig, started: datetime) -> str:
     return f"{started:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{model}-{uuid.uuid4().hex[:6]}"
 
 
-def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, Any]:
+def about(config: RunConfig, words: Sequence[str], started: datetime, interrupted: bool) -> dict[str, Any]:
     """The head of run.json: when, how and where the run was made."""
     from evalkit import __version__
     from evalkit.results.provenance import environment
@@ -154,7 +159,7 @@ def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, 
         "evalkit_version": __version__,
         "created_at": started.isoformat(timespec="milliseconds"),
         "finished": not interrupted,
-        "command": ["python", "-m", "evalkit", *command_without_secrets(sys.argv[1:])],
+        "command": ["python", "-m", "evalkit", *command_without_secrets(words)],
         "config": without_secrets(asdict(config)),
         "environment": environment(),
     }

@@ -20,6 +20,7 @@ from evalkit.config import (
     StageConfig,
     StoreConfig,
     VectorModel,
+    VectorsModel,
     WorkloadConfig,
 )
 from evalkit.config.files import choices_hint
@@ -142,6 +143,10 @@ def check_model(model: ModelConfig) -> None:
     if not model.name:
         missing = "model.path" if model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
+    if isinstance(model, VectorsModel):
+        for side in ("documents", "queries"):
+            if not getattr(model, side):
+                raise UserError(f"model.{side} is not set.", f"Give the file of its vectors: model.{side}=<file>.npy.")
     if isinstance(model, HostedModel):
         check_requests(model)
     if isinstance(model, HostedModel) and model.api.native_dims and model.native_dims is None:

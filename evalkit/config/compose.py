@@ -4,7 +4,8 @@ Every error of composing leaves this module as a :class:`UserError`, by mistakes
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -105,8 +106,21 @@ def composed(command: str, arguments: Sequence[str]) -> DictConfig:
     overrides = overrides_of(arguments)
     search = [f"hydra.searchpath=[{quoted(f'file://{d.resolve()}')}]" for d in user_conf_dirs(arguments)]
     check_overrides(command, overrides)
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"):
+    with programs_hydra_aside(), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"):
         return hydra_compose(command, overrides=[*overrides, *search])
+
+
+@contextmanager
+def programs_hydra_aside() -> Iterator[None]:
+    """Put aside, within, what a program that calls evalkit has initialized Hydra for: there can be one at a time."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    of_program = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = of_program
 
 
 def typed(composed: DictConfig, schema: type[Schema]) -> Schema:

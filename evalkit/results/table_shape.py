@@ -50,6 +50,7 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
     },
     "query_texts": dict.fromkeys(("corpus", "query_id", "text"), is_text),
 }
+UNTIMED = "encode_query_ms"  # holds NaN of the points whose queries' encoding was not timed
 MAY_BE_NULL = ("dims", "cluster")  # where there are no vectors; where dependence isn't modelled
 
 
@@ -107,10 +108,16 @@ def check_size(rows: int, columns: int, file: Path, about: Mapping[str, Any]) ->
 def check_values(name: str, values: pa.ChunkedArray) -> None:
     if values.null_count:
         raise ValueError(f"its column {name!a} has nulls")
-    if pa.types.is_floating(values.type) and not pc.all(pc.is_finite(values), min_count=0).as_py():
+    if pa.types.is_floating(values.type) and not pc.all(are_known(name, values), min_count=0).as_py():
         raise ValueError(f"its column {name!a} has what is not a number")
     if name.endswith("_ms") and len(values) and pc.min(values).as_py() < 0:
         raise ValueError(f"its column {name!a} has times below 0")
+
+
+def are_known(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which of ``values`` are numbers, or not timed where that may be."""
+    finite = pc.is_finite(values)
+    return pc.or_(finite, pc.is_nan(values)) if name == UNTIMED else finite
 
 
 def check_rows(
@@ -120,12 +127,24 @@ def check_rows(
     points = {key_of(point): point for point in about["points"]}
     if strangers := [key for key in rows if key not in points]:
         raise ValueError(f"it has rows of {' '.join(map(str, strangers[0]))!a}, which is no point of its run")
+    if stem == "latencies" and UNTIMED in table:
+        check_untimed(table, rows, points)
     if stem != "queries":
         return
     place = np.zeros(len(table), dtype=np.int64)
     for number, key in enumerate(points):
         place[rows.get(key, [])] = number
     check_queries(table, place, list(points.values()), about["config"]["measures"])
+
+
+def check_untimed(
+    table: pd.DataFrame, rows: Mapping[Key, npt.NDArray[np.int64]], points: Mapping[Key, Mapping[str, Any]]
+) -> None:
+    """Raises ValueError for calls without a time of a point that run.json has timings of."""
+    untimed = table[UNTIMED].isna().to_numpy()
+    for key, at in rows.items():
+        if untimed[at].any() and points[key].get(f"{UNTIMED}_p50") is not None:
+            raise ValueError(f"{name_of(points[key])} has calls without a time")
 
 
 def check_queries(

@@ -16,12 +16,13 @@ from evalkit.embeddings.bill import UnfinishedBill
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
 from evalkit.embeddings.forecast import FEW_TEXTS, TOLD_SECONDS, passes_to_make, timed, to_encode
+from evalkit.embeddings.given import check_given, given_sides
 from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
 from evalkit.embeddings.pruning import prune
 from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder
-from evalkit.encoders.capabilities import behind_api, reads_images
+from evalkit.encoders.capabilities import behind_api, gives_vectors, reads_images
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
 from evalkit.errors import UserError, say
 from evalkit.lexical import Retriever, load_retriever
@@ -72,6 +73,8 @@ class EncodingModel:
         return dims_list(self.config.dims, self.encoder.dims, self.model.name)
 
     def split(self, corpora: Sequence[Corpus]) -> list[Data]:
+        if gives_vectors(self.encoder) and self.config.chunking.kind != WHOLE:
+            raise UserError(f"{self.model.name} has vectors of whole documents.", "Leave out chunking.")
         if any(corpus.documents.has_images for corpus in corpora):  # only then is the model loaded to be asked
             refuse_images(corpora, {self.model.name: not reads_images(self.encoder), **chunking_reader(self.config)})
         data = [Data(corpus, chunks_of(corpus.documents, self.encoder, self.config.chunking)) for corpus in corpora]
@@ -85,6 +88,8 @@ class EncodingModel:
         if config.runtime.kind == AUTO and not isinstance(self.model, HostedModel):
             texts = data[0].chunks.texts.texts
             self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
+        if given := gives_vectors(self.encoder):
+            check_given(given, [each.corpus for each in data])
         if self.bill is None:
             self.agree_to_api(data)
         if not behind_api(self.encoder):
@@ -118,6 +123,9 @@ class EncodingModel:
             agree(estimate(self.store, self.encoder, corpora, calls, price, self.bill.earlier_tokens), name, api)
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
+        if given := gives_vectors(self.encoder):
+            by_side = given_sides(given, data.corpus)
+            return EncodedCorpus(data.corpus, self.encoder, embeddings_of(data.corpus, data.chunks, by_side))
         plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
         by_side = embed_sides(self.store, self.encoder, self.executor, data.corpus.name, sides, plan, progress)
         embeddings = embeddings_of(data.corpus, data.chunks, by_side)

@@ -21,6 +21,7 @@ PLACEHOLDERS = {
     "model=local": ["model.path=x"],
     "model=mteb": ["model.name=x"],
     "model=openai_compatible": ["model.url=http://localhost:1/v1", "model.name=m"],
+    "model=vectors": ["model.documents=x", "model.queries=x"],
     "corpus=beir": ["corpus.beir.path=x"],
     "corpus=mteb": ["corpus.mteb.task=x"],
     "corpus=table": ["corpus.table.documents=x", "corpus.table.queries=x", "corpus.table.qrels=x"],

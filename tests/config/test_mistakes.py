@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.__main__ import main
+from evalkit.__main__ import COMMANDS, main
 from evalkit.commands.arguments import HYDRA_FLAGS, split
 from evalkit.config import SCHEMAS
 from evalkit.config.check import check
@@ -121,7 +121,7 @@ SLIPS = [
     ("'corpus.pydoc.root=${nope}'", "Interpolation key 'nope' not found (corpus.pydoc.root)", "", ""),
     ("reranker=minilm", "'reranker=minilm' is no setting any more.", "Write stages=minilm (docs/models.md).",
      "stages=minilm"),
-    ("bge", "there is no command 'bge'.", NAMES("baseline, export, gate, new-corpus, report, run, store"), ""),
+    ("bge", "there is no command 'bge'.", NAMES(", ".join(sorted(COMMANDS))), ""),
     ("--cfg x", "--cfg can't show 'x'.", NAMES("all, hydra, job"), "--cfg job"),
     ("--info confg", "--info can't show 'confg'.", "Did you mean 'config'?", "--info config"),
     ("--resolve", "--resolve belongs to --cfg.", "Write --cfg job --resolve.", "--cfg job --resolve"),

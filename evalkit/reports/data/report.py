@@ -64,7 +64,11 @@ class Report:
 def make_report(config: ReportConfig) -> Report:
     """Read the runs and work out what the page says. Raises UserError for a bad setting or no run at all."""
     check(config)
-    gathered = gather(config)
+    return report_of(config, gather(config))
+
+
+def report_of(config: ReportConfig, gathered: Gathered) -> Report:
+    """What the ``gathered`` points say. Raises UserError where they lack what ``config`` asks for."""
     if config.measure not in gathered.measures:
         raise UserError(f"no run has measured {config.measure}.", did_you_mean(config.measure, gathered.measures))
     if config.cost not in gathered.points:
