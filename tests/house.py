@@ -61,8 +61,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus images judgments lint meeting mteb new_corpus pages pydoc records sources "
-            "table texts",
+            "beir clusters corpus file_chunks html_content images judgments lint meeting mteb new_corpus pages "
+            "pydoc records set_aside sources table texts",
             files="cells opening rows",
         ),
         room(

@@ -14,6 +14,7 @@ from evalkit.corpora.files.rows import READERS, read_rows
 from evalkit.corpora.judgments import collect, read_judgments
 from evalkit.corpora.lint import Noticed
 from evalkit.corpora.records import Columns
+from evalkit.corpora.set_aside import QRELS_HEADER
 from evalkit.errors import UserError, did_you_mean
 
 ID = ("_id", "id")
@@ -24,7 +25,6 @@ FOLDER = "folder"
 QRELS = f"tsv txt qrels trec csv jsonl ndjson json parquet {FOLDER}"  # the first that is there counts
 SHOWN, MOST_LOOKED_AT = 12, 10_000
 TEXTS = (".txt", ".md", ".html", ".htm")
-QRELS_HEADER = "query-id\tcorpus-id\tscore"
 QUESTION = '{"_id": "q1", "text": "how often is it greased?"}'
 JUDGMENT = '"q1<tab>document id<tab>1".'
 PART = re.compile(r"-\d+-of-\d+")  # as the hub names parts of a data set

@@ -70,6 +70,7 @@ class NewCorpusConfig:
     output_dir: str | None = None
     chunk_characters: int | None = None
     headings: bool = False
+    keep_changed: bool = False
 
 
 @dataclass
