@@ -55,7 +55,10 @@ def lines_of(revision: "Revision") -> Iterator[str]:
     """What became of judgments, each by its query and document."""
     files = ", ".join(map(str, revision.files))
     for judgments, says in (
-        ([f"{q}: {d} ({why})" for q, d, why in revision.set_aside], f"set aside: the text changed or is gone ({files})"),
+        (
+            [f"{q}: {d} ({why})" for q, d, why in revision.set_aside],
+            f"set aside: the text changed or is gone ({files})",
+        ),
         ([f"{q}: {d}" for q, d in revision.stayed], "kept although the text changed (keep_changed=true)"),
         ([f"{q}: {before} is now {now}" for q, before, now in revision.followed], "moved with the text to another id"),
         ([f"{q}: {d}" for q, d in revision.back], "back with the text"),
