@@ -42,8 +42,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds mistakes moved outside "
-            "own_code python_values ranges request_fields secrets stored values words yaml_files",
+            "check compose corpus_paths depths files kinds meant mistakes moved outside own_code "
+            "python_values ranges request_fields secrets stored typed_names values words yaml_files",
             schema="commands corpora cost models run search stages",
         ),
         room(
@@ -61,8 +61,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus images judgments lint meeting mteb new_corpus pages pydoc records sources "
-            "table texts",
+            "beir clusters corpus file_chunks html_content images judgments lint meeting mteb new_corpus pages "
+            "pydoc records set_aside sources table texts",
             files="cells opening rows",
         ),
         room(

@@ -56,6 +56,7 @@ WRITES_FILES = {  # module → what keeps foreign words from being more than wor
     "commands/faults.py": "lines of printable",
     "commands/streams.py": "bytes to the standard streams",
     "corpora/new_corpus.py": "JSON, and qrels of ids that it made",
+    "corpora/set_aside.py": "tab-separated: words with one space between, ids without tabs, the user's own lines",
     "corpora/texts.py": "UTF-8 between offsets, read back by evalkit alone",
     "embeddings/bill.py": "JSON",
     "embeddings/given_arrays.py": "ids, a line each, read back by evalkit alone",

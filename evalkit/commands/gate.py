@@ -3,6 +3,7 @@
 Without ``candidate``, settings of a run (``model=bge dims=256``) are evaluated first, on the baseline's corpora.
 """
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     check(config)
     results_dir = Path(config.results_dir)
     remove_unfinished(results_dir)
-    baseline = finished(find_run(config.baseline, results_dir))
+    baseline = finished(accepted(config.baseline, results_dir))
     if config.candidate is not None and of_run:
         raise UserError(f"{of_run[-1]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
     if config.candidate is None and not of_run:
@@ -77,6 +78,21 @@ def main(arguments: list[str]) -> int:
     return decision.exit_code
 
 
+def accepted(name: str, results_dir: Path) -> "StoredRun":
+    """The run or baseline ``name``. Raises UserError that says how one is made, where nothing is called nearly so."""
+    from evalkit.results.reader import find_run
+
+    try:
+        return find_run(name, results_dir)
+    except UserError as error:
+        is_plain = Path(name).name == name and name not in (".", "..")
+        if (results_dir / name).exists() or not is_plain or error.hint.startswith("Did you mean"):
+            raise
+        called = "" if name == "main" else f" name={name}"
+        hint = f"Keep a run as that baseline first: python -m evalkit baseline accept <run>{called}."
+        raise UserError(f"there is no baseline '{name}' in {results_dir}.", hint) from None
+
+
 def finished(run: "StoredRun") -> "StoredRun":
     """``run`` itself. Raises UserError for one that Ctrl-C ended before its last point."""
     if not run.about["finished"]:
@@ -90,7 +106,7 @@ def by_config(words: Arguments) -> tuple[list[str], list[str]]:
     of_run = {f.name for f in fields(RunConfig)} - own
 
     def sets_up_a_run(word: str) -> bool:
-        return word.lstrip("+~").partition("=")[0].partition(".")[0] in of_run
+        return re.split(r"[.@/=]", word.lstrip("+~"), maxsplit=1)[0] in of_run
 
     given = [word for word in words.overrides if sets_up_a_run(word)]
     return [word for word in words.overrides if word not in given], [*words.flags, *given] if given else []

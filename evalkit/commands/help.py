@@ -16,7 +16,7 @@ python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs
   python -m evalkit model=bge dims=256
   python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,int8,binary]' 'corpus=[pydoc,cranfield]'
   python -m evalkit -m model=minilm,bge          one run per model
-  python -m evalkit corpus=beir corpus.beir.path=<folder>
+  python -m evalkit corpus=<folder>
 """
 
 FLAGS_OF_OTHERS = "Flag: --config-dir <folder of own configs>.\n"

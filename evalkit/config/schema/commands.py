@@ -72,6 +72,7 @@ class NewCorpusConfig:
     output_dir: str | None = None
     chunk_characters: int | None = None
     headings: bool = False
+    keep_changed: bool = False
 
 
 @dataclass
