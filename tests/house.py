@@ -88,8 +88,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns config_shape exports in_words markdown model_parts percent provenance reader "
-            "readme record secrets setting shape table table_shape version1 writer",
+            "baselines canaries columns config_shape exports headings in_words markdown model_parts percent provenance "
+            "reader readme record secrets setting shape table table_shape version1 writer",
         ),
     ),
     (
@@ -134,7 +134,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers gather identity labels long_documents provenance quality ranking report same_vectors scopes "
             "sentence warnings",
-            views="chart controls files html markdown marks page_data tables",
+            views="certainty_data chart controls figures files html markdown marks page_data queries_data tables",
         ),
     ),
     (
