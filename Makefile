@@ -31,9 +31,9 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What is released, built and tried in an environment of its own: docs/releasing.md.
+# What is released, built and tried in an environment of its own (REPOSITORY=https://…): docs/releasing.md.
 release: .venv/.installed-dev
-	$(BIN)/python .ci/release.py
+	$(BIN)/python .ci/release.py . $(REPOSITORY)
 
 # A stamp is written last, so an interrupted install is done again. Modules are compiled when they are first imported.
 .venv/.installed: pyproject.toml constraints.txt

@@ -5,6 +5,7 @@ The version is pyproject.toml's. What is built lies in dist/ once it has worked 
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -24,14 +25,22 @@ BUILD = "from setuptools import build_meta; import sys; print(getattr(build_meta
 WORDS = ("amber", "birch", "cedar", "daisy", "ebony", "flint", "grape", "hazel", "ivory", "jade")
 
 
-def main(root: Path) -> int:
+BUILT_FROM = ("evalkit", "conf", "pyproject.toml", "README.md", "LICENSE")
+LINK = re.compile(r"(!?)(\[(?:[^\[\]]|\[[^\]]*\]\([^)]*\))*\])\((?!https?://|#)([^)]+)\)")
+
+
+def main(root: Path, repository: str) -> int:
     """Check, build, check what was built, and try it; as the last lines of stdout the files of the release."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     version = project["version"]
     release_date((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
+    if not repository.startswith("https://"):
+        raise UserError(
+            "the links of a release need the address of its repository.", "REPOSITORY=https://<host>/<name>"
+        )
     with TemporaryDirectory() as folder:
-        source, wheel = build(root, Path(folder))
-        check_metadata(wheel, project)
+        source, wheel = build(with_addresses(root, Path(folder) / "source", repository, version), Path(folder))
+        check_metadata(wheel, project, repository)
         try_out(wheel, version, root / "constraints.txt")
         (root / "dist").mkdir(exist_ok=True)
         for file in (source, wheel):
@@ -52,6 +61,32 @@ def release_date(changelog: str, version: str) -> date:
         raise UserError(f"CHANGELOG.md's section of {version} has no date.", f"Write it as {heading}.") from None
 
 
+def with_addresses(root: Path, copy: Path, repository: str, version: str) -> Path:
+    """A copy of what is built, whose links hold where the repository's files are not: on the page of an index."""
+    copy.mkdir()
+    for name in BUILT_FROM:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(root / name, copy / name)
+    readme, project = copy / "README.md", copy / "pyproject.toml"
+    readme.write_text(absolute(readme.read_text(encoding="utf-8"), repository, version), encoding="utf-8")
+    urls = f'[project.urls]\nSource = "{repository}"\nChangelog = "{repository}/blob/v{version}/CHANGELOG.md"\n\n'
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace("[project.scripts]", f"{urls}[project.scripts]"), encoding="utf-8")
+    return copy
+
+
+def absolute(text: str, repository: str, version: str) -> str:
+    """Markdown whose links to files lead to ``repository`` at the tag of ``version``, pictures to the files there."""
+
+    def address(link: re.Match[str]) -> str:
+        mark, label, path = link.groups()
+        return f"{mark}{LINK.sub(address, label)}({repository}/{'raw' if mark else 'blob'}/v{version}/{path})"
+
+    return LINK.sub(address, text)
+
+
 def build(root: Path, folder: Path) -> tuple[Path, Path]:
     """The source distribution of ``root``, and the wheel made of it alone: what lacks a file does not become one."""
     source = folder / built("build_sdist", root, folder)
@@ -69,7 +104,7 @@ def built(what: str, source: Path, folder: Path) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def check_metadata(wheel: Path, project: dict[str, Any]) -> None:
+def check_metadata(wheel: Path, project: dict[str, Any], repository: str) -> None:
     """Raises UserError where what an index shows and pip installs by is not what pyproject.toml says."""
     with zipfile.ZipFile(wheel) as opened:
         (name,) = (name for name in opened.namelist() if name.endswith(".dist-info/METADATA"))
@@ -78,6 +113,8 @@ def check_metadata(wheel: Path, project: dict[str, Any]) -> None:
     wrong = [name for name, key in expected.items() if found[name] != project[key]]
     wrong += ["License-Expression"] * (found["License-Expression"] != project["license"])
     wrong += ["Description"] * (found["Description-Content-Type"] != "text/markdown" or not found.get_payload())
+    wrong += ["Description's links"] * bool(LINK.search(str(found.get_payload())))
+    wrong += ["Project-URL"] * (f"Source, {repository}" not in found.get_all("Project-URL", []))
     wrong += ["Provides-Extra"] * (set(found.get_all("Provides-Extra", [])) != set(project["optional-dependencies"]))
     wrong += ["Requires-Dist"] * any("@" in name for name in found.get_all("Requires-Dist", []))  # no index takes those
     if wrong:
@@ -122,4 +159,4 @@ def write_corpus(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: main(Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve())))
+    sys.exit(exit_code(lambda: main(Path(sys.argv[1]).resolve(), " ".join(sys.argv[2:]))))

@@ -1,6 +1,6 @@
-"""The plan of the house: every module of evalkit, room by room and floor by floor. The README's map is made from it.
+"""The plan of the house: every module of evalkit, room by room and floor by floor. CONTRIBUTING.md shows it as a map.
 
-``python -m tests.house`` writes the map into the README.
+``python -m tests.house`` writes the map into CONTRIBUTING.md.
 """
 
 from dataclasses import dataclass
@@ -161,7 +161,7 @@ def modules() -> set[str]:
     return named
 
 
-def readme_map() -> str:
+def contributing_map() -> str:
     """The rooms from the top floor down, with their folders."""
     rows = ["| floor | room | what it does |", "|---|---|---|"]
     for floor, each in sorted(ROOMS, key=lambda pair: -pair[0]):
@@ -173,6 +173,6 @@ def readme_map() -> str:
 
 
 if __name__ == "__main__":
-    file = ROOT / "README.md"
+    file = ROOT / "CONTRIBUTING.md"
     before, _, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    file.write_text(f"{before}{BEGIN}{readme_map()}{END}{rest.partition(END)[2]}", encoding="utf-8")
+    file.write_text(f"{before}{BEGIN}{contributing_map()}{END}{rest.partition(END)[2]}", encoding="utf-8")

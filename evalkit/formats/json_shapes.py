@@ -13,6 +13,7 @@ from typing import Any
 
 from evalkit.errors import printable
 
+LARGEST_FIGURE = 1e30  # nothing that is measured is larger
 LARGEST = 2**63  # of whole numbers, which tables hold as 64 bits
 DEEPEST = 50  # how deep objects and lists may lie in each other
 
@@ -32,8 +33,8 @@ class OrNull:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number, of any size, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
+    """Whether it is a number that can be a figure, and no truth value: finite, and its products too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_FIGURE
 
 
 def is_moment(value: Any) -> bool:

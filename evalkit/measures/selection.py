@@ -1,5 +1,5 @@
-"""Choosing among many settings on the same queries: who is shown to be worse, by how much at most, and how far the
-winner flatters itself.
+"""Choosing among many settings on the same queries: who is shown to be worse, by how much at most, and how much
+better than it is the winner looks.
 
 Tests against "the best" that forget that it was chosen, and from how many, are wrong in 43 % of cases among 65 equal
 settings. Here every pair of settings is tested at once, against the largest difference that chance makes among all
@@ -202,8 +202,11 @@ def optimism(sums: Sums, resamples: int = 400, seed: int = 0) -> float:
     """By how much at most, on average, the best of these settings looks better than it is for having been chosen.
 
     The expected maximum of the means' errors: the chosen one's error is never above it, and where all are equally good
-    it is the chosen one's. Errors are sign flips of the clusters' deviations from the settings' average.
+    it is the chosen one's. Errors are sign flips of the clusters' deviations from the settings' average. Without
+    clusters there are none.
     """
+    if not all(sums.clusters):
+        return 0.0
     from_average = sums.values - sums.values.mean(axis=0)
     parts = np.split(from_average, np.cumsum(sums.clusters)[:-1], axis=1)
     errors = [

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
-NO_SIZE = "the engine, or a quantizer of one's own, does not say how many bytes it keeps"
+NO_SIZE = "the engine, or a quantizer of your own, does not say how many bytes it keeps"
 NO_TOKENS = "the model does not tell how many tokens it read, or read images"
 NO_LOAD = "load_seconds=0 leaves out the clients at once"
 NO_PEAK = "the system does not tell a process's peak memory"

@@ -163,7 +163,7 @@ def test_what_fails_while_it_is_filled_is_closed() -> None:
         (FLOAT32, IndexConfig(engine="numpy", search={"nprobe": [1]}), "no parameter 'nprobe'"),
         (FLOAT32, IndexConfig("{quantization}", search={"nprobe": [1]}), "no parameter 'nprobe'"),
         (FLOAT32, IndexConfig(), "no template for the engine faiss"),
-        (FLOAT32, IndexConfig(engine="own"), "serves classes of one's own"),
+        (FLOAT32, IndexConfig(engine="own"), "serves classes of your own"),
         (QuantizationConfig(_target_="a.B"), NUMPY, "it says no kind"),
     ],
 )

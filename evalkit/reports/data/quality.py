@@ -284,7 +284,8 @@ def standard_error(samples: Sequence[Floats], clusters: Sequence[Codes]) -> Spre
     with np.errstate(invalid="ignore", divide="ignore"):
         for values, codes in zip(samples, clusters, strict=True):
             sizes = np.bincount(codes, minlength=1).astype(np.float64)
-            residuals = cluster_sums(values, codes) - values.mean(axis=1, keepdims=True) * sizes
+            means = values.sum(axis=1, keepdims=True) / np.float64(values.shape[1])  # NaN without queries
+            residuals = cluster_sums(values, codes) - means * sizes
             groups = len(sizes)
             variances.append(groups / np.float64(groups - 1) * (residuals**2).sum(axis=1) / sizes.sum() ** 2)
             freedoms.append(np.float64(groups - 1))

@@ -23,6 +23,7 @@ LONGEST_LABEL = 60
 RIM = "#111111"
 OF_INTEREST = 0.75  # of the best's quality: below, settings are out of view
 LEAST_IN_VIEW = 5
+AXES_INCHES, MARK_INCHES, INCHES_PER_CHARACTER = 6.5, 0.6, 0.08
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def chart_svg(
         from matplotlib.figure import Figure
         from matplotlib.ticker import LogLocator, NullLocator
 
-        figure = Figure(figsize=(9, 5), layout="constrained")
+        legend = legend_of(table, marks)
+        columns = -(-len(legend) // LEGEND_ROWS)
+        label_inches = INCHES_PER_CHARACTER * max(len(str(mark.get_label())) for mark in legend)
+        figure = Figure(figsize=(AXES_INCHES + columns * (MARK_INCHES + label_inches), 5), layout="constrained")
         axes = figure.subplots()
         draw_marks(axes, table, quality, x, marks)
         best = table.assign(quality=quality)[front].sort_values(x.column, kind="stable")
@@ -74,7 +78,7 @@ def chart_svg(
             axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(visible=True, color="#dddddd", linewidth=0.5)
         axes.set_axisbelow(True)
-        draw_legend(figure, table, marks)
+        figure.legend(handles=legend, loc="outside right upper", frameon=False, ncols=columns)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     svg = out.getvalue().decode("utf-8")
@@ -115,7 +119,8 @@ def label_answers(axes: Any, costs: "pd.Series[float]", quality: Floats, answeri
             axes.annotate(text, place, (0, 9), textcoords="offset points", ha="center", fontweight="bold")
 
 
-def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
+def legend_of(table: pd.DataFrame, marks: Marks) -> list[Any]:
+    """The marks of the legend, with their labels: models, quantizations, widths, indexes, the front."""
     from matplotlib.lines import Line2D
 
     def mark(label: object, colour: str, shape: str, size: float, rim: str = "none", opacity: float = 1) -> Line2D:
@@ -132,15 +137,13 @@ def draw_legend(figure: Any, table: pd.DataFrame, marks: Marks) -> None:
         )
 
     widths = sorted(dims for dims in table["dims"].unique() if dims != NO_DIMS)
-    handles = [
+    return [
         *(mark(name, COLOURS[marks.colours[name]], "o", 6) for name in table["model"].unique()),
         *(mark(name, "#666666", marks.shapes[name], 6) for name in table["quantization"].unique()),
         *(mark(f"{dims} dims", "#666666", "o", 0.6 * marks.sizes[dims]) for dims in widths),
         *(mark(index_words(name), "#999999", "o", 7, *drawn(marks.looks[name])) for name in table["index"].unique()),
         Line2D([], [], color="#666666", linewidth=1, label="Pareto front"),
     ]
-    columns = -(-len(handles) // LEGEND_ROWS)
-    figure.legend(handles=handles, loc="outside right upper", frameon=False, ncols=columns)
 
 
 def drawn(look: Look) -> tuple[str, float]:

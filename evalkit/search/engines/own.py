@@ -24,9 +24,7 @@ class OwnEngine:
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
     ) -> Plan:
         if not quantization._target_:
-            raise UserError(
-                "the engine own serves classes of one's own alone.", "Give _target_, or index.engine=faiss."
-            )
+            raise UserError("the engine own serves classes of your own alone.", "Give _target_, or index.engine=faiss.")
         if index.faiss != EXHAUSTIVE:
             raise UserError(f"{quantization._target_} searches by itself and fits no other index.", "Use index=flat.")
         own_quantizer(quantization)
