@@ -15,7 +15,7 @@ from evalkit.reports.data.report import Report
 from evalkit.reports.views.figures import packed
 from evalkit.results.reader import StoredRun, rows_by_point
 
-MOST_VALUES = 350_000
+MOST_VALUES = 200_000
 LONGEST_TEXT, ALL_TEXTS = 300, 300_000
 SHOWN_DOCUMENTS, MOST_DOCUMENTS = 5, 60_000
 UNKNOWN, SCALE = 65_535, 10_000

@@ -131,7 +131,7 @@ def test_what_can_be_told_apart_is_said(write_run: WriteRun, config: Config) -> 
     assert best.standing.startswith("1 of 2 other settings may be just as good; may look up to 0.0")
     assert best.standing.endswith(" better than it is, as the best of 3 on the same queries")
     assert (best.figure, best.size) == ("nDCG@10 0.6000", "1,536 B a document")
-    assert said["smallest possible"].quality.endswith(", 99.8% of the best")
+    assert said["smallest possible"].quality.endswith(", 99.83% of the best")
     assert said["smallest possible"].speed.startswith(
         "12.9 ms for a whole query (p95) among 1 M documents, modelled from"
     )
