@@ -96,8 +96,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
-            "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store "
-            "timing vector_checks why_null",
+            "bill budgets canary chunking corpus_embeddings figures forecast inventory passes pruning record shards "
+            "store timing vector_checks why_null",
             entries="aside entry layout leftovers locks note_fields seals sharing trust",
             executors="executor in_process registry",
         ),
@@ -122,7 +122,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
-            "models plan task",
+            "few_questions models plan task",
             retrieval="fusion grid lexical measuring points reranking retriever stages task vectors",
         ),
     ),
@@ -132,8 +132,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
-            data="answers gather identity labels long_documents provenance quality ranking report same_vectors scopes "
-            "sentence warnings",
+            data="answers gather identity intervals labels long_documents provenance quality ranking report "
+            "same_vectors scopes sentence warnings",
             views="certainty_data chart controls figures files html markdown marks page_data queries_data tables",
         ),
     ),
@@ -142,7 +142,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "commands",
             "the front door is __main__.py; one file per command, words split once in arguments.py",
             "arguments baseline door export faults gate help "
-            "interrupts new_corpus progress report run store streams sweep",
+            "interrupts new_corpus outcome progress report run store streams sweep",
         ),
     ),
 )

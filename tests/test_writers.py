@@ -29,7 +29,7 @@ OWN_WORDS = {  # module → argument → why nothing foreign is in it
         "f\"\\n{(FLAGS_OF_RUN if command == 'run' else FLAGS_OF_OTHERS)}\"": "ours",
     },
     "commands/new_corpus.py": {"NEXT": "ours"},
-    "commands/run.py": {"table": "of Text"},
+    "commands/outcome.py": {"table": "of Text"},
     "commands/store.py": {
         "inventory_table(items, bad)": "of Text",
         "name": "one of KEY_COLUMNS, or ours",
@@ -39,11 +39,8 @@ OWN_WORDS = {  # module → argument → why nothing foreign is in it
     },
     "results/readme.py": {"'\\n'.join(tables()) + '\\n'": "the columns, as they are declared"},
     "results/table.py": {
-        "number(shown, value)": "a number",
-        "name": "one of SETTING",
-        "'' if setting.dims is None else f\"{setting.dims}{('' if point.dims_trained else UNTRAINED)}\"": "a number",
-        "*setting_cells(point)": "each a Text",
-        "*(cell(point, shown, best[shown.name]) for shown in columns)": "each a Text",
+        "*(cells[part] for part in layout.setting)": "each a Text of printable",
+        "*figures": "each a Text of printable",
     },
     "search/engines/faiss/indexes.py": {
         "index": "an index, to FAISS's own writer",

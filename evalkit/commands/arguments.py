@@ -25,6 +25,7 @@ CFG, INFO = ("job", "hydra", "all"), ("all", "config", "defaults", "defaults-tre
 CHOICES = {"--cfg": CFG, "-c": CFG, "--info": INFO, "-i": INFO}
 ALONE = ({"-m", "--multirun"}, {"--cfg", "-c"}, {"--info", "-i"})  # of which Hydra does one at a time
 SWEEPS = {"-m", "--multirun"}
+SHOWN_INSTEAD = {"--cfg", "-c", "--info", "-i"}  # of a run: what it is composed of
 OF_CFG = ("--resolve", "--package", "-p")
 MOST_CHARACTERS, MOST_OPEN = 100_000, 64  # of a word, and brackets in it that are open at once
 ALSO_SET = {"gate": ("gate", "run")}  # commands that also take another's settings

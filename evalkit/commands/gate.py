@@ -118,6 +118,8 @@ def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     from evalkit.commands.run import evaluate_config
     from evalkit.results.reader import read_run
 
+    if config.is_dry:
+        raise UserError("a dry run measures nothing that a gate could judge.", "Leave out dry_run.")
     folder, interrupt = evaluate_config(replace(config, results_dir=str(results_dir)))
     if interrupt:
         raise interrupt

@@ -77,7 +77,7 @@ def embed_sides(
     by_side: dict[Side, Embeddings] = {}
     for side, texts in sides.items():
         plan_of_side = replace(plan, latency_calls=calls[side])
-        advance = progress(f"{name} {side}", len(texts))
+        advance = progress(f"{PLURAL[side]} of {name}", len(texts))
         try:
             by_side[side] = embed_side(store, encoder, executor, side, texts, plan_of_side, advance)
         except UserError as error:

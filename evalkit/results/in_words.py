@@ -71,6 +71,19 @@ def number(value: float, unit: str) -> str:
     return f"{value:,.{QUALITY_DIGITS if digits and 0 < abs(value) < SMALL else digits}f}"
 
 
+def about(count: float) -> str:
+    """``count`` by its first figure, or the first two: ``900``, ``1,200``."""
+    digits = len(str(round(count))) - 2
+    return f"{round(count, -digits) if digits > 0 else round(count):,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``1 min 20 s``, ``2 h 5 min``: rounded up, as what is still to wait."""
+    whole = math.ceil(seconds)
+    parts = [(whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60 if whole < 3600 else 0, "s")]
+    return " ".join(f"{count:,} {unit}" for count, unit in parts if count) or "0 s"
+
+
 def counted(count: int) -> str:
     """``1 M``, ``2.5 M``, ``12,000``."""
     millions = count / 1_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalkit.results.in_words import advice, counted, setting_words
+from evalkit.results.in_words import about, advice, counted, duration, setting_words
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,26 @@ def test_a_setting_in_words(setting: tuple[str, int | None, str, str], words: st
 )
 def test_counts_are_short_where_they_are_round(count: int, words: str) -> None:
     assert counted(count) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(7, "7"), (94, "94"), (788, "790"), (1_249, "1,200"), (243_701, "240,000")]
+)
+def test_what_is_about_so_many_has_two_figures(count: int, words: str) -> None:
+    assert about(count) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (0, "0 s"),
+        (60, "1 min"),
+        (80.0, "1 min 20 s"),
+        (7_500, "2 h 5 min"),
+        (3_600, "1 h"),
+        (86_400, "24 h"),
+    ],
+)
+def test_durations_have_the_units_that_matter(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

@@ -11,7 +11,7 @@ from evalkit.config import ReportConfig
 from evalkit.measures.enough_queries import Resolution
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.quality import Certainty
-from evalkit.results.in_words import advice, counted
+from evalkit.results.in_words import about, advice, counted
 from evalkit.results.percent import bound, percent
 
 COST = "cost_month_usd"
@@ -123,9 +123,3 @@ def can_show(quality: Certainty, config: ReportConfig) -> str:
     seen = "can show no difference at all" if smallest is None else f"can show only differences above {smallest:.2g}"
     more = f"; about {about(resolution.queries_for(wanted))} would show {wanted:.2g}" if wanted > 0 else ""
     return f": {queries} {seen}{more}"
-
-
-def about(count: int) -> str:
-    """``count`` by its first figure, or the first two: ``900``, ``1,200``."""
-    digits = len(str(count)) - 2
-    return f"{round(count, -digits) if digits > 0 else count:,}"

@@ -87,7 +87,7 @@ class Reranking:
     def scored(self, pairs: "Pairs", corpus: str) -> tuple[Scores, int]:
         """A score per pair (queries × documents, float32; -inf for none), and how many pairs were cut."""
         scores = np.full(pairs.rows.shape, -np.inf, dtype=np.float32)
-        advance = self.progress(f"{corpus} reranking", len(scores))
+        advance = self.progress(f"queries of {corpus}, reranked", len(scores))
         truncated = 0
         for query in range(len(scores)):
             made = self.pair_scores(pairs.corpus, *pairs.of(query))

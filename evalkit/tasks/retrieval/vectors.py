@@ -51,7 +51,7 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
     """One per cell of the grid, in order; each index is built when its first operating point is asked for."""
     config = context.config
     laws = CorpusLaws(config, read.embeddings.documents.vectors, EmbeddingStore(config.store.path).path)
-    advance = progress(f"{context.corpus.name} settings", len(dims) * len(config.quantization) * len(config.index))
+    advance = progress(f"settings of {context.corpus.name}", len(dims) * len(config.quantization) * len(config.index))
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
         exact = exact_search(context, read, width, queries)

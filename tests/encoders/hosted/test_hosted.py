@@ -435,6 +435,11 @@ def test_a_dry_run_of_a_server_of_ones_own_sends_no_text_either(
     ("settings", "code", "said"),
     [
         (["model.api.dry_run=true"], 0, "texts to send.*dry run, nothing was sent"),
+        (
+            ["dry_run=true"],
+            0,
+            "12 documents and 6 queries to encode: 576 bytes .*texts to send.*dry run, nothing was sent",
+        ),
         (["model.api.dry_run=true", "runtime=auto"], 0, "about \\$.*dry run, nothing was sent"),
         (["model.api.max_usd=0.0000001"], 2, "Nothing was sent"),
     ],
