@@ -88,8 +88,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines busy canaries columns config_shape exports in_words listing markdown model_parts percent "
-            "provenance reader readme record secrets setting shape stored_points table table_shape version1 writer",
+            "baselines busy canaries columns config_shape exports headings in_words listing markdown model_parts "
+            "percent provenance reader readme record secrets setting shape stored_points table table_shape version1 "
+            "writer",
         ),
     ),
     (
@@ -139,7 +140,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers constraints gather identity intervals labels long_documents one_run provenance quality "
             "ranking recommendation report same_vectors scopes sentence warnings",
-            views="chart controls files html markdown marks notebook page_data recommendation tables",
+            views="certainty_data chart controls figures files html markdown marks notebook page_data queries_data "
+            "recommendation tables",
         ),
     ),
     (

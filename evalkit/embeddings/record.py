@@ -55,6 +55,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         findings=findings,
         embeddings=tuple(embeddings_record(config.name, corpus.name, side) for side in sides),
         queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
+        qrels=corpus.qrels,
         canaries=tuple(canary(corpus.name, side) for side in sides),
     )
 

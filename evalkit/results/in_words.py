@@ -9,7 +9,7 @@ from decimal import Decimal
 from evalkit.results.columns import DIGITS, QUALITY_DIGITS, column
 
 SMALL = 0.1
-SEPARATOR = " · "
+SEPARATOR, PLUS = " · ", " + "
 UNITS_OF_BYTES = ("B", "kB", "MB", "GB", "TB")
 SPANS = (("s", 1, 90), ("min", 60, 90), ("h", 3600, 48), ("days", 86400, math.inf))  # unit, seconds, up to so many
 WORDS_OF_CHANGE = {"B": ("larger", "smaller"), "$": ("dearer", "cheaper")}
@@ -22,16 +22,30 @@ def setting_words(model: str, dims: int | None, quantization: str, index: str) -
 
     ``index`` is its label: ``hnsw(efSearch=64)+bm25``.
     """
-    search, *stages = [named(part) for part in index.split("+")]
     if dims is None:
-        return [" + ".join([named(model), *stages])]
-    return [model, f"{dims} dims", quantization, " + ".join([search, *stages])]
+        return [PLUS.join([named(model), *index_parts(index)[1:]])]
+    return [model, f"{dims} dims", quantization, index_words(index)]
+
+
+def index_words(index: str) -> str:
+    """``exact + BM25`` for ``flat+bm25``."""
+    return PLUS.join(index_parts(index))
+
+
+def index_parts(index: str) -> list[str]:
+    """How it is searched, and the stages behind it: ``["exact", "BM25"]``."""
+    return [named(part) for part in index.split("+")]
 
 
 def named(part: str) -> str:
-    """``hnsw(efSearch=64)`` as ``HNSW (efSearch=64)``; what has no better name keeps its own."""
-    name, bracket, options = part.partition("(")
-    return f"{NAMES.get(name, name)} ({options}" if bracket else NAMES.get(name, name)
+    """``hnsw(efSearch=64)`` as ``HNSW (efSearch=64)``; what has no better name keeps its own.
+
+    What tells it from its namesakes (``flat · engine pgvector``) stays as it is.
+    """
+    label, dot, namesakes = part.partition(SEPARATOR)
+    name, bracket, options = label.partition("(")
+    words = f"{NAMES.get(name, name)} ({options}" if bracket else NAMES.get(name, name)
+    return words + dot + namesakes
 
 
 def advice(model: str, dims: int | None, quantization: str, index: str) -> str:
@@ -40,7 +54,7 @@ def advice(model: str, dims: int | None, quantization: str, index: str) -> str:
     if not vectors:
         return name
     width, stored, searched = vectors
-    search, *stages = searched.split(" + ")
+    search, *stages = searched.split(PLUS)
     parts = [width, stored, *([] if search == NAMES["flat"] else [search]), *(f"with {stage}" for stage in stages)]
     return f"{name} at {', '.join(parts)}"
 

@@ -104,7 +104,7 @@ class PointRecord:
 class CorpusRecord:
     """What run.json says of a corpus, the model that read it, the lint, and both encoding passes.
 
-    ``queries`` are the judged queries' ids and texts.
+    ``queries`` are the judged queries' ids and texts, ``qrels`` query id → document id → grade.
     """
 
     model: dict[str, Any]
@@ -113,6 +113,7 @@ class CorpusRecord:
     embeddings: tuple[dict[str, Any], ...]
     canaries: tuple["Canary", ...]
     queries: tuple[tuple[str, str], ...] = ()
+    qrels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def corpus_entry(self) -> dict[str, Any]:
         lint = [{**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings]

@@ -49,6 +49,7 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
         "vector": lambda kind: bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind)),
     },
     "query_texts": dict.fromkeys(("corpus", "query_id", "text"), is_text),
+    "judgments": {**dict.fromkeys(("corpus", "query_id", "document_id"), is_text), "grade": pa.types.is_integer},
 }
 UNTIMED = "encode_query_ms"  # holds NaN of the points whose queries' encoding was not timed
 MAY_BE_NULL = ("dims", "cluster")  # where there are no vectors; where dependence isn't modelled
@@ -60,8 +61,11 @@ def read_table(
     absent: Sequence[str],
     categories: Sequence[str],
     columns: Sequence[str] | None,
+    depth: int | None = None,
 ) -> pd.DataFrame:
     """The table in ``file`` of the run ``about``, or some of its ``columns``; what else the file says is not read.
+
+    Of rankings only ranks down to ``depth`` are kept, and never more than a part of the file is in memory.
 
     ``absent`` are columns that the run's version did not write. Raises ValueError for one that is not what the run
     wrote, and one that takes more memory than there is.
@@ -72,12 +76,21 @@ def read_table(
     parquet = pq.ParquetFile(file, read_dictionary=list(categories))
     check_columns(parquet.schema_arrow, TABLES[file.stem], absent)
     check_size(parquet.metadata.num_rows, len(parquet.schema_arrow.names if columns is None else columns), file, about)
-    table = parquet.read(None if columns is None else list(columns)).replace_schema_metadata(None)
+    table = parquet.read(None if columns is None else list(columns)) if depth is None else first_ranks(parquet, depth)
+    table = table.replace_schema_metadata(None)
     strict = {*TABLES[file.stem], *about["config"]["measures"]} - set(MAY_BE_NULL)
     for name in strict & set(table.column_names):
         check_values(name, table[name])
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     return frame
+
+
+def first_ranks(parquet: pq.ParquetFile, depth: int) -> pa.Table:
+    """The rows of rankings down to the rank ``depth``."""
+    parts = (parquet.read_row_group(i) for i in range(parquet.num_row_groups))
+    return pa.concat_tables(
+        [parquet.schema_arrow.empty_table(), *(part.filter(pc.less_equal(part["rank"], depth)) for part in parts)]
+    )
 
 
 def check_columns(schema: pa.Schema, shape: Mapping[str, Kind], absent: Sequence[str]) -> None:

@@ -169,6 +169,7 @@ class IndexedCorpus:
             embeddings=(),
             canaries=(Canary(corpus.name, "document", (), (), np.empty((0, 0), dtype=np.float16)),),
             queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
+            qrels=corpus.qrels,
         )
 
     def unread(self) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from evalkit.config import ReportConfig
 from evalkit.config.check import check_cost
 from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean
-from evalkit.reports.data.answers import Answer, Words, answers, pareto_front, words
+from evalkit.reports.data.answers import Answer, Words, answers, cards, chart_labels, pareto_front, words
 from evalkit.reports.data.gather import Gathered, gather
 from evalkit.reports.data.long_documents import long_documents
 from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
@@ -43,6 +43,15 @@ class Report:
     @cached_property
     def answers(self) -> list[Answer]:
         return answers(self.table, self.quality, self.config.within, self.config.alpha)
+
+    @property
+    def cards(self) -> list[Answer]:
+        """The answers that a page shows."""
+        return cards(self.answers)
+
+    @property
+    def chart_labels(self) -> dict[int, str]:
+        return chart_labels(self.cards, self.sentence.row)
 
     @cached_property
     def sentence(self) -> Sentence:

@@ -52,7 +52,7 @@ def missing_corpora(gathered: Gathered) -> Iterator[str]:
     for corpus, group in points.groupby("corpus", sort=False):
         lacking = [model for model in models if model not in set(group["model"])]
         if lacking and corpus not in common:
-            yield f"{corpus} is in no mean: {', '.join(lacking)} was not measured on it."
+            yield f"{corpus} is left out of the mean: {', '.join(lacking)} was not measured on it."
 
 
 def different_hardware(gathered: Gathered) -> Iterator[str]:
