@@ -24,7 +24,9 @@ def main(arguments: list[str]) -> int:
     page = write_files(report, Path(config.reports_dir))
     for problem in report.gathered.problems:
         say(f"evalkit: {problem}")
-    for answer in report.answers:
+    for line in filter(None, (report.sentence.answer, report.sentence.how_sure)):
+        say(line)
+    for answer in report.cards:
         say(f"{answer.title(config.within)}: {report.words(answer)}")
     name_path(page)
     return 0

@@ -51,7 +51,7 @@ DIFFERENT: list[tuple[Mapping[str, Any], list[str]]] = [
     ({"prompts": {"query": "", "document": "p: "}}, ["m · no document prompt", 'm · document prompt "p: "']),
     ({"top_k": 1_000}, ["m · top_k 10", "m · top_k 1000"]),
     ({"serve_k": 5}, ["m · serve_k 10", "m · serve_k 5"]),
-    ({"chunking": "tokens(size=128, overlap=0)"}, ["m · whole", "m · tokens(size=128, overlap=0)"]),
+    ({"chunking": "tokens(size=128, overlap=0)"}, ["m · whole documents", "m · tokens(size=128, overlap=0)"]),
     ({"runtime": {**TORCH, "precision": "bf16"}}, ["m · precision float32", "m · precision bf16"]),
     ({"runtime": {**TORCH, "max_length": 512}}, ["m · at most 256 tokens", "m · at most 512 tokens"]),
     ({"about_model": {"layer_norm": True}}, ["m · no layer norm", "m · layer norm"]),

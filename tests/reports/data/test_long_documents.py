@@ -44,7 +44,7 @@ def test_cut_and_chunked_stand_side_by_side_with_gain_and_p(write_run: WriteRun,
     ]
     assert float(said) == pytest.approx(p, abs=0.003)
     assert "## Long documents" in markdown(report)
-    assert report.gathered.points["model"].unique().tolist() == ["m · whole", f"m · {CHUNKED}"]
+    assert report.gathered.points["model"].unique().tolist() == ["m · whole documents", f"m · {CHUNKED}"]
 
 
 def test_several_ways_are_tested_together_and_whole_documents_are_not_called_cut(
