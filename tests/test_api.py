@@ -1,6 +1,7 @@
 """evalkit from Python: the same runs, checks and errors as on the command line, as values, and nothing is printed."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -178,3 +179,11 @@ def test_a_notebook_shows_foreign_names_as_text(evaluate: Evaluate) -> None:
     assert Tags(shown).found == {"p", "b", "table", "thead", "tbody", "tr", "th", "td", "code"}
     assert "&lt;img src=x onerror=x&gt;" in shown
     assert "\u202e" not in shown
+
+
+def test_folders_are_corpora_as_on_the_command_line(evaluate: Evaluate, colours: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other words, too"
+    shutil.copytree(colours, other)
+    assert evaluate(corpus=other).points["corpus"].tolist() == [other.name]
+    plain = shutil.copytree(colours, tmp_path / "plain")
+    assert evaluate(corpus=[colours, str(plain)]).points["corpus"].tolist() == [colours.name, "plain"]

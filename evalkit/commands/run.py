@@ -92,7 +92,8 @@ def evaluate_config(config: RunConfig, words: Sequence[str] | None = None) -> tu
 
     check(config)
     with saying_what_is_kept():
-        loading = f"loading {', '.join([*config.corpus, config.model.name])}"
+        corpora = [Path(getattr(corpus, "path", None) or key).name for key, corpus in config.corpus.items()]
+        loading = f"loading {', '.join([*corpora, config.model.name])}"
         with ProgressBars(loading if words is None else "") as progress:
             writer, interrupt = evaluate_and_keep(config, sys.argv[1:] if words is None else words, progress)
         if words is None:

@@ -20,7 +20,7 @@ HOLDS = "Give one with corpus.jsonl, queries.jsonl and qrels/test.tsv."
 OF_TABLE = "corpus=table corpus.table.documents={} corpus.table.queries=<file> corpus.table.qrels=<file>"
 
 
-def with_corpus_paths(words: Sequence[str], folders: Sequence[Path], is_sweep: bool) -> list[str]:
+def with_corpus_paths(words: Sequence[str], folders: Sequence[Path], is_sweep: bool = False) -> list[str]:
     """``words`` (``key=value``) in which each corpus that is a path is written out; ``folders`` are of own configs.
 
     Raises UserError for a path that leads to no folder, for one that is given twice, and for a sweep over folders and

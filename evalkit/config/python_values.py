@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from evalkit.config import GROUPS, MULTI_GROUPS
+from evalkit.config.corpus_paths import is_path, with_corpus_paths
 from evalkit.config.files import group_choices
 from evalkit.config.kinds import dataclass_of, literal
 from evalkit.config.values import MOST_SHOWN, item_of
-from evalkit.config.words import hints_of, quoted
+from evalkit.config.words import hints_of, quoted, readable
 from evalkit.errors import UserError, abridged
 
 KEYED = (*MULTI_GROUPS, "stages")  # groups whose settings lie below the name of each choice
@@ -33,8 +34,17 @@ def words_of(command: str, key: str, value: Any, folders: Sequence[Path]) -> Ite
         yield from (word for name, own in below.items() for word in words_of(command, f"{key}.{name}", own, folders))
     elif isinstance(value, Mapping) and value and not is_open(command, key):
         yield from (word for name, own in value.items() for word in words_of(command, f"{key}.{name}", own, folders))
+    elif command == "run" and key == "corpus" and any(is_path(name, folders) for name in names_in(value)):
+        given = ",".join(names_in(value))
+        given = f"[{given}]" if isinstance(value, list | tuple) else given
+        yield from (readable(word, (command,), False) for word in with_corpus_paths([f"corpus={given}"], folders))
     else:
         yield f"{key}={written(key, value)}"
+
+
+def names_in(value: Any) -> list[str]:
+    """The names of corpora, or the paths of their folders, that ``value`` gives."""
+    return [str(name) for name in (value if isinstance(value, list | tuple) else [value])]
 
 
 def is_choice(group: str, value: Mapping[Any, Any], folders: Sequence[Path]) -> bool:

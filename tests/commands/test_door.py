@@ -130,7 +130,7 @@ def test_a_second_ctrl_c_while_the_first_is_told_changes_nothing(monkeypatch: py
     assert exit_code(raising(KeyboardInterrupt())) == 130
 
 
-@pytest.mark.parametrize("flags", [[], ["-m"], ["-m", "top_k=10,20"]])
+@pytest.mark.parametrize("flags", [[], ["-m"], ["-m", "serve_k=5,10"]])
 def test_a_fault_within_a_run_or_a_sweep_has_the_same_code(
     flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_fresh_corpus_asks_for_questions_and_then_for_judgments(
     (folder / "qrels" / "test.tsv").write_text(header)
     assert main(["corpus=docs", *BM25]) == 2
     assert capsys.readouterr().err == (
+        "evalkit: loading docs, bm25\n"
         "evalkit: corpus 'beir': docs/queries.jsonl is empty.\n"
         f"         Write your questions into docs/queries.jsonl first, one line each: {question}\n"
     )
