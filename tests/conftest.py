@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evalkit.system import busy
 from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401  (hooks)
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +47,15 @@ def session_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "store"
     store.mkdir(exist_ok=True)
     return store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_machine() -> Iterator[None]:
+    """No test depends on how busy the machine is: as on a system that doesn't tell."""
+    with pytest.MonkeyPatch.context() as system:
+        system.setattr(busy, "THREADS", ROOT / "none")
+        system.setattr(busy, "MACHINE", ROOT / "none")
+        yield
 
 
 @pytest.fixture(autouse=True)

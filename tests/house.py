@@ -29,8 +29,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("arrays", "array types, unit vectors, cosines"),
         room(
             "system",
-            "files that are whole or not there, the sha256 of what things are, memory",
-            "digests files memory plain_files",
+            "files that are whole or not there, the sha256 of what things are, memory, other work of the machine",
+            "busy digests files memory plain_files",
         ),
         room(
             "web",
@@ -42,8 +42,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose files kinds mistakes moved outside "
-            "own_code ranges request_fields secrets stored values words yaml_files",
+            "check compose corpus_paths depths files kinds meant mistakes moved outside own_code "
+            "python_values ranges request_fields secrets stored typed_names values words yaml_files",
             schema="commands corpora cost models run search stages",
         ),
         room(
@@ -61,8 +61,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus images judgments lint meeting mteb new_corpus pages pydoc records sources "
-            "table texts",
+            "beir clusters corpus file_chunks html_content images judgments lint meeting mteb new_corpus pages "
+            "pydoc records set_aside sources table texts",
             files="cells opening rows",
         ),
         room(
@@ -82,22 +82,23 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality quantiles "
-            "ranking resampling selection significance",
+            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
+            "quantiles ranking resampling selection significance",
         ),
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines canaries columns config_shape exports in_words markdown model_parts percent provenance reader "
-            "readme record secrets setting shape table table_shape version1 writer",
+            "baselines busy canaries columns config_shape exports headings in_words listing markdown model_parts "
+            "percent provenance reader readme record secrets setting shape stored_points table table_shape version1 "
+            "writer",
         ),
     ),
     (
         room(
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
-            "bill budgets canary chunking corpus_embeddings figures inventory passes pruning record shards store "
-            "timing vector_checks why_null",
+            "bill budgets canary chunking corpus_embeddings figures forecast given given_arrays inventory passes "
+            "pruning record shards store timing vector_checks why_null",
             entries="aside entry layout leftovers locks note_fields seals sharing trust",
             executors="executor in_process registry",
         ),
@@ -122,37 +123,45 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
-            "models plan task",
+            "few_questions models plan task",
             retrieval="fusion grid lexical measuring points reranking retriever stages task vectors",
         ),
     ),
     (
         room("pipeline", "the main hall: plan → read → points, with no kind of anything named in it"),
-        room("gate", "two runs to a verdict", "decision fitting output pairing quality resources scores space"),
+        room(
+            "gate",
+            "two runs to a verdict, and what it means for the index; the same words in every medium",
+            "answer changes comment comparison decision early fitting junit measurements output "
+            "pairing quality rebuilding resources scores space telling terminal words",
+        ),
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
-            data="answers gather identity labels long_documents provenance quality ranking report same_vectors scopes "
-            "sentence warnings",
-            views="chart controls files html markdown marks page_data tables",
+            data="answers constraints gather identity intervals labels long_documents one_run provenance quality "
+            "ranking recommendation report same_vectors scopes sentence warnings",
+            views="certainty_data chart controls figures files html markdown marks notebook page_data queries_data "
+            "recommendation tables",
         ),
     ),
     (
         room(
             "commands",
-            "the front door is __main__.py; one file per command, words split once in arguments.py",
-            "arguments baseline door export faults gate help "
-            "interrupts new_corpus progress report run store streams sweep",
+            "one file per command, words split once in arguments.py; the front doors are __main__.py, and api.py from "
+            "Python",
+            "arguments baseline compare door export faults gate help interrupts json_output list new_corpus outcome "
+            "progress recommend report run show store streams sweep",
         ),
     ),
 )
 ROOMS = [(floor, each) for floor, rooms in enumerate(FLOORS) for each in rooms]
+FRONT_DOORS = ("__main__.py", "api.py")  # above all floors: the command line's and Python's
 FLOOR_OF = {each.name: floor for floor, each in ROOMS}
 
 
 def modules() -> set[str]:
     """Every module by its path below evalkit/, as the plan has them."""
-    named = {"__main__.py"}
+    named = set(FRONT_DOORS)
     for _, each in ROOMS:
         if not any(each.modules.values()):
             named.add(f"{each.name}.py")

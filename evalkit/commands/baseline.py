@@ -16,6 +16,7 @@ ACCEPT = "accept"
 def main(arguments: list[str]) -> int:
     """Write the baseline, and as the last line of stdout its folder."""
     from evalkit.results.baselines import TABLES, accept
+    from evalkit.results.busy import busy_timings
     from evalkit.results.reader import BASELINES, find_run
     from evalkit.results.writer import remove_unfinished
 
@@ -33,6 +34,11 @@ def main(arguments: list[str]) -> int:
     run = finished(find_run(config.run, Path(config.results_dir)))
     for name in TABLES:
         run.table(name)  # which raises UserError where it is damaged, or no table at all
+    if (busy := busy_timings(run.about)) and not config.allow_busy:
+        raise UserError(
+            f"{run.name} was timed on a busy machine ({busy[0]}): its speed and costs are no baseline.",
+            "Run it again when the machine is quiet, or accept its timings all the same: allow_busy=true.",
+        )
     folder = Path(config.results_dir) / BASELINES / config.name
     accept(run.folder, folder)
     size = sum(file.stat().st_size for file in folder.iterdir())

@@ -44,7 +44,10 @@ def code_of(error: BaseException, arguments: Sequence[str]) -> int:
         case StoppedAsAskedError():
             return fail(str(error), 0)
         case UserError():
-            return fail(error.problem, BAD_INPUT, error.hint)
+            from evalkit.config.typed_names import as_typed
+
+            mistake = as_typed(error, arguments)
+            return fail(mistake.problem, BAD_INPUT, mistake.hint)
         case SystemExit(code=int() | None as code):  # Hydra's, where it has printed all that was asked for
             return code or 0
         case MemoryError():

@@ -3,6 +3,7 @@
 Without ``candidate``, settings of a run (``model=bge dims=256``) are evaluated first, on the baseline's corpora.
 """
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -18,18 +19,23 @@ from evalkit.config.compose import compose, like_run
 from evalkit.config.files import overrides_of
 from evalkit.config.outside import DATA_OF_CORPUS, value_at
 from evalkit.config.words import parse
-from evalkit.errors import UserError, first_line, printable, say
+from evalkit.errors import UserError, first_line, say
 
 if TYPE_CHECKING:
-    from evalkit.gate import Decision
     from evalkit.results.reader import StoredRun
 
 
 def main(arguments: list[str]) -> int:
     """Print the verdict, write its files, and as the last line of stdout the folder that holds them."""
+    from rich.console import Console
+
     from evalkit.gate import Decision, Verdict, decide
-    from evalkit.gate.output import headline, write_files
+    from evalkit.gate.answer import verdict_line
+    from evalkit.gate.decision import check
+    from evalkit.gate.early import check_candidate
+    from evalkit.gate.output import write_files
     from evalkit.gate.pairing import NotComparableError
+    from evalkit.gate.terminal import show
     from evalkit.results.reader import find_run
     from evalkit.results.writer import remove_unfinished
 
@@ -37,9 +43,10 @@ def main(arguments: list[str]) -> int:
     refuse_names("gate", words.names)
     of_gate, of_run = by_config(words)
     config: GateConfig = compose("gate", of_gate)
+    check(config)
     results_dir = Path(config.results_dir)
     remove_unfinished(results_dir)
-    baseline = finished(find_run(config.baseline, results_dir))
+    baseline = finished(accepted(config.baseline, results_dir))
     if config.candidate is not None and of_run:
         raise UserError(f"{of_run[-1]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
     if config.candidate is None and not of_run:
@@ -47,6 +54,7 @@ def main(arguments: list[str]) -> int:
     repeats: list[tuple[StoredRun, StoredRun]] = []
     if config.candidate is None:
         like_candidate = like(baseline, of_run)
+        check_candidate(config, baseline, like_candidate)
         like_baseline = like(baseline, repeating(baseline, of_run)) if config.repeat > 1 else None
         candidate = evaluated(like_candidate, results_dir)
         repeats = repeated_pairs(config, (like_baseline, like_candidate)) if like_baseline else []
@@ -63,10 +71,26 @@ def main(arguments: list[str]) -> int:
         decision = Decision(Verdict.NOT_COMPARABLE, (error.sentences,), baseline.name, candidate.name)
     folder = Path(config.reports_dir) / "gate"
     write_files(decision, folder)
-    show(decision)
-    say(f"evalkit: {headline(decision)}")
+    is_terminal = sys.stdout.isatty()
+    show(decision, Console(stderr=not is_terminal, width=None if is_terminal else 160))
+    say(f"evalkit: {verdict_line(decision)}")
     name_path(folder)
     return decision.exit_code
+
+
+def accepted(name: str, results_dir: Path) -> "StoredRun":
+    """The run or baseline ``name``. Raises UserError that says how one is made, where nothing is called nearly so."""
+    from evalkit.results.reader import find_run
+
+    try:
+        return find_run(name, results_dir)
+    except UserError as error:
+        is_plain = Path(name).name == name and name not in (".", "..")
+        if (results_dir / name).exists() or not is_plain or error.hint.startswith("Did you mean"):
+            raise
+        called = "" if name == "main" else f" name={name}"
+        hint = f"Keep a run as that baseline first: python -m evalkit baseline accept <run>{called}."
+        raise UserError(f"there is no baseline '{name}' in {results_dir}.", hint) from None
 
 
 def finished(run: "StoredRun") -> "StoredRun":
@@ -82,7 +106,7 @@ def by_config(words: Arguments) -> tuple[list[str], list[str]]:
     of_run = {f.name for f in fields(RunConfig)} - own
 
     def sets_up_a_run(word: str) -> bool:
-        return word.lstrip("+~").partition("=")[0].partition(".")[0] in of_run
+        return re.split(r"[.@/=]", word.lstrip("+~"), maxsplit=1)[0] in of_run
 
     given = [word for word in words.overrides if sets_up_a_run(word)]
     return [word for word in words.overrides if word not in given], [*words.flags, *given] if given else []
@@ -118,6 +142,8 @@ def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":
     from evalkit.commands.run import evaluate_config
     from evalkit.results.reader import read_run
 
+    if config.is_dry:
+        raise UserError("a dry run measures nothing that a gate could judge.", "Leave out dry_run.")
     folder, interrupt = evaluate_config(replace(config, results_dir=str(results_dir)))
     if interrupt:
         raise interrupt
@@ -148,40 +174,3 @@ def repeated_pairs(config: GateConfig, sides: Sequence[RunConfig]) -> list[tuple
         say(f"evalkit: measured in turn {turn + 1} of {config.repeat}")
         pairs.append((runs[0], runs[1]))
     return pairs
-
-
-def show(decision: "Decision") -> None:
-    """The tables and notes: on stdout if that is a terminal, else on stderr."""
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    from evalkit.gate.output import (
-        QUALITY_HEADER,
-        RESOURCE_HEADER,
-        notes,
-        quality_caption,
-        quality_cells,
-        quality_rows,
-        resource_cells,
-    )
-
-    console = Console(stderr=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
-    rows, left_out = quality_rows(decision)
-    beyond = [r for r in decision.resources if r.exceeds or r.not_compared]
-    for header, cells, failed in (
-        (QUALITY_HEADER, [quality_cells(q, decision.policy) for q in rows], [q.drop_is_shown for q in rows]),
-        (RESOURCE_HEADER, [resource_cells(r) for r in beyond], [r.exceeds for r in beyond]),
-    ):
-        table = Table(*(Column(name, overflow="fold") for name in header), header_style="bold")
-        for row, is_bad in zip(cells, failed, strict=True):
-            table.add_row(*(Text(printable(cell)) for cell in row), style="bold red" if is_bad else "")
-        if cells:
-            console.print(table)
-    if rows:
-        console.print(Text(printable(quality_caption(decision) + (f"; {left_out}" if left_out else "")), style="dim"))
-    if decision.resources:
-        within = f"{len(decision.resources) - len(beyond):,} of {len(decision.resources):,}"
-        console.print(Text(f"{printable(within)} figures of speed, memory and size are within their limits"))
-    for note in notes(decision):
-        console.print(Text(printable(note)))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from evalkit.commands.arguments import check_folder
+from evalkit.commands.json_output import COMMANDS as COMMANDS_WITH_JSON
 from evalkit.config import GROUPS
 from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
 from evalkit.errors import printable
@@ -15,11 +16,15 @@ python -m evalkit [command] [key=value ...] [--config-dir <folder of own configs
   python -m evalkit model=bge dims=256
   python -m evalkit 'dims=[64,128,256,384]' 'quantization=[float32,int8,binary]' 'corpus=[pydoc,cranfield]'
   python -m evalkit -m model=minilm,bge          one run per model
-  python -m evalkit corpus=beir corpus.beir.path=<folder>
+  python -m evalkit corpus=<folder>
 """
 
-FLAGS_OF_RUN = "Flags of Hydra: -m (sweep, first or last), --config-dir, --cfg job (print the composed config).\n"
 FLAGS_OF_OTHERS = "Flag: --config-dir <folder of own configs>.\n"
+WITH_JSON = "Flags: --config-dir <folder of own configs>, --json (one value on stdout instead of words).\n"
+FLAGS = {
+    "run": "Flags of Hydra: -m (sweep, first or last), --config-dir, --cfg job (print the composed config).\n",
+    **dict.fromkeys(COMMANDS_WITH_JSON, WITH_JSON),
+}
 
 
 def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[str]) -> None:
@@ -38,7 +43,8 @@ def print_help(command: str, commands: Mapping[str, str], arguments: Sequence[st
     write(f"\nsettings of {command} (conf/{command}.yaml)\n")
     for line in settings_lines(command):
         write(f"  {line}\n")
-    write(f"\n{FLAGS_OF_RUN if command == 'run' else FLAGS_OF_OTHERS}")
+    write("\n")
+    write(FLAGS.get(command, FLAGS_OF_OTHERS))
 
 
 def write_pairs(pairs: Mapping[str, str]) -> None:

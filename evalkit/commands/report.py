@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         say(f"evalkit: {problem}")
     for line in filter(None, (report.sentence.answer, report.sentence.how_sure)):
         say(line)
-    for answer in report.answers:
+    for answer in report.cards:
         say(f"{answer.title(config.within)}: {report.words(answer)}")
     name_path(page)
     return 0

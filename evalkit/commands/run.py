@@ -3,35 +3,45 @@
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from evalkit.commands.arguments import HYDRA_FLAGS, SWEEPS, refuse_names, split
+from evalkit.commands.arguments import HYDRA_FLAGS, SHOWN_INSTEAD, SWEEPS, Arguments, refuse_names, split
 from evalkit.commands.door import exit_code, fail
 from evalkit.commands.interrupts import Interrupt, interrupts
-from evalkit.commands.streams import name_path
+from evalkit.commands.streams import meanwhile, name_path, wipe
 from evalkit.commands.sweep import check_sweep
 from evalkit.config import RunConfig
-from evalkit.config.check import fitted
+from evalkit.config.check import check, fitted
 from evalkit.config.compose import check_overrides, register_schemas, typed
 from evalkit.config.files import conf_dir
 from evalkit.config.mistakes import readable_config_errors
 from evalkit.config.own_code import with_code_of
-from evalkit.errors import printable
+
+if TYPE_CHECKING:
+    from evalkit.embeddings.passes import Progress
+    from evalkit.results.writer import RunWriter
 
 
 def main(arguments: list[str]) -> int:
     """Hand the command line to Hydra, which composes conf/run.yaml and calls ``run`` once per run."""
-    import hydra
-
     words = split("run", arguments, HYDRA_FLAGS)
     refuse_names("run", words.names)
+    is_run = SHOWN_INSTEAD.isdisjoint(flag.partition("=")[0] for flag in words.flags)
+    with meanwhile("evalkit: loading …") if is_run else nullcontext():
+        compose_and_run(words, arguments)
+    return 0
+
+
+def compose_and_run(words: Arguments, arguments: Sequence[str]) -> None:
+    import hydra
+
     check_overrides("run", words.overrides)
     if not SWEEPS.isdisjoint(words.flags):
         check_sweep(words)
@@ -41,11 +51,11 @@ def main(arguments: list[str]) -> int:
     entry: Callable[[], None] = hydra.main(config_path=str(conf_dir()), config_name="run", version_base="1.3")(run)
     with readable_config_errors(arguments):
         entry()
-    return 0
 
 
 def run(composed: DictConfig) -> None:
     """One run of one composed config. Stops the process with an exit code other than 0 where it fails."""
+    wipe()
     if code := exit_code(lambda: evaluate_and_write(composed), sys.argv[1:]):
         raise SystemExit(code)
 
@@ -72,18 +82,44 @@ def folders_named(sources: Iterable[Any]) -> list[Path]:
     return [Path(path.removeprefix("file://")) for path in own]
 
 
-def evaluate_config(config: RunConfig) -> tuple[Path, Interrupt | None]:
-    """Evaluate, write and show one run: its folder, and what interrupted it after some points were finished."""
+def evaluate_config(config: RunConfig, words: Sequence[str] | None = None) -> tuple[Path, Interrupt | None]:
+    """Evaluate, write and show one run: its folder, and what interrupted it after some points were finished.
+
+    ``words`` are the settings of a call from Python, which shows nothing; null are those of this process's command.
+    Raises StoppedAsAskedError for a dry run, once it is told.
+    """
     from evalkit.commands.progress import ProgressBars
+
+    check(config)
+    with saying_what_is_kept():
+        corpora = [Path(getattr(corpus, "path", None) or key).name for key, corpus in config.corpus.items()]
+        loading = f"loading {', '.join([*corpora, config.model.name])}"
+        with ProgressBars(loading if words is None else "") as progress:
+            writer, interrupt = evaluate_and_keep(config, sys.argv[1:] if words is None else words, progress)
+        if words is None:
+            from evalkit.commands.outcome import show
+
+            with interrupts.deferred():
+                show(writer, config)
+    return writer.folder, interrupt or interrupts.first
+
+
+def evaluate_and_keep(
+    config: RunConfig, words: Sequence[str], progress: "Progress"
+) -> tuple["RunWriter", Interrupt | None]:
+    """What wrote the run, and what interrupted it after some points were finished."""
     from evalkit.pipeline import evaluate
     from evalkit.results.writer import RunWriter
+    from evalkit.tasks.plan import make_plan
 
+    if config.is_dry:
+        make_plan(config, progress)  # which stops there
     started = datetime.now(UTC)
     results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
     interrupt = None
-    with saying_what_is_kept(), RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts) as writer:
+    with RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts) as writer:
         try:
-            with ProgressBars() as progress, closing(evaluate(config, progress)) as records:
+            with closing(evaluate(config, progress)) as records:
                 for record in records:
                     with interrupts.deferred():
                         writer.add(record)
@@ -93,9 +129,8 @@ def evaluate_config(config: RunConfig) -> tuple[Path, Interrupt | None]:
             if interrupt is None or not writer.points:
                 raise
         with interrupts.deferred():
-            folder = writer.finish(about(config, started, interrupt is not None))
-            show(writer, config)
-    return folder, interrupt or interrupts.first
+            writer.finish(about(config, words, started, interrupt is not None))
+    return writer, interrupt
 
 
 @contextmanager
@@ -115,7 +150,7 @@ def new_run_id(config: RunConfig, started: datetime) -> str:
     return f"{started:%Y%m%dT%H%M%S}.{milliseconds:03}Z-{model}-{uuid.uuid4().hex[:6]}"
 
 
-def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, Any]:
+def about(config: RunConfig, words: Sequence[str], started: datetime, interrupted: bool) -> dict[str, Any]:
     """The head of run.json: when, how and where the run was made."""
     from evalkit import __version__
     from evalkit.results.provenance import environment
@@ -125,26 +160,7 @@ def about(config: RunConfig, started: datetime, interrupted: bool) -> dict[str, 
         "evalkit_version": __version__,
         "created_at": started.isoformat(timespec="milliseconds"),
         "finished": not interrupted,
-        "command": ["python", "-m", "evalkit", *command_without_secrets(sys.argv[1:])],
+        "command": ["python", "-m", "evalkit", *command_without_secrets(words)],
         "config": without_secrets(asdict(config)),
         "environment": environment(),
     }
-
-
-def show(writer: Any, config: RunConfig) -> None:
-    """Lint findings, the table of points and where things are: on stdout if that is a terminal, else on stderr."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from evalkit.embeddings import EmbeddingStore
-    from evalkit.results.table import points_tables
-
-    is_terminal = sys.stdout.isatty()
-    console = Console(stderr=not is_terminal, width=None if is_terminal else 240)
-    for record in writer.records:
-        for finding in record.findings:
-            console.print(Text(printable(f"{record.corpus['name']}: {finding}"), style="yellow"))
-    for table in points_tables(writer.points, config.measures, console.width):
-        console.print(table, crop=False)
-    store = EmbeddingStore(config.store.path).path
-    console.print(Text(printable(f"embeddings are kept in {store}, this run's results in")))

@@ -3,10 +3,13 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EPIPE
 from pathlib import Path
 from typing import Any, TextIO
 
+from evalkit.errors import printable
 from evalkit.formats.media import one_line
 
 STDOUT, STDERR = 1, 2
@@ -53,6 +56,25 @@ def outlet(stream: TextIO | None, descriptor: int) -> TextIO:
     raw = io.BufferedWriter(Outlet(descriptor, "w", closefd=False))
     encoding = stream.encoding if stream else "utf-8"
     return io.TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True)
+
+
+@contextmanager
+def meanwhile(line: str) -> Iterator[None]:
+    """``line`` on stderr until this ends or ``wipe`` is called, where that is a terminal; nothing elsewhere."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{printable(line)}\r")
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        wipe()
+
+
+def wipe() -> None:
+    """Take what ``meanwhile`` says from the line that the cursor is in."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[K")
+        sys.stderr.flush()
 
 
 def name_path(path: Path) -> None:

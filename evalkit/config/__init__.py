@@ -2,10 +2,14 @@
 
 from evalkit.config.schema.commands import (
     BaselineConfig,
+    CompareConfig,
     ExportConfig,
     GateConfig,
+    ListConfig,
     NewCorpusConfig,
+    RecommendConfig,
     ReportConfig,
+    ShowConfig,
     StoreCommandConfig,
 )
 from evalkit.config.schema.corpora import (
@@ -35,6 +39,7 @@ from evalkit.config.schema.models import (
     RandomOptions,
     SentenceTransformersModel,
     VectorModel,
+    VectorsModel,
     WordLlamaModel,
 )
 from evalkit.config.schema.run import ExecutorConfig, RunConfig, RuntimeConfig, StoreConfig, TaskConfig
@@ -55,6 +60,10 @@ SCHEMAS: dict[str, type] = {
     "baseline": BaselineConfig,
     "report": ReportConfig,
     "new-corpus": NewCorpusConfig,
+    "show": ShowConfig,
+    "list": ListConfig,
+    "compare": CompareConfig,
+    "recommend": RecommendConfig,
 }
 
 __all__ = [
@@ -70,6 +79,7 @@ __all__ = [
     "Bm25Model",
     "Bm25Options",
     "ChunkingConfig",
+    "CompareConfig",
     "CorpusConfig",
     "ExecutorConfig",
     "ExportConfig",
@@ -79,6 +89,7 @@ __all__ = [
     "HostedModel",
     "HostedPrice",
     "IndexConfig",
+    "ListConfig",
     "MachinePrice",
     "Model2VecModel",
     "ModelConfig",
@@ -94,12 +105,14 @@ __all__ = [
     "QuantizationConfig",
     "RandomModel",
     "RandomOptions",
+    "RecommendConfig",
     "ReportConfig",
     "RerankerConfig",
     "RescoreConfig",
     "RunConfig",
     "RuntimeConfig",
     "SentenceTransformersModel",
+    "ShowConfig",
     "StageConfig",
     "StoragePrice",
     "StoreCommandConfig",
@@ -107,6 +120,7 @@ __all__ = [
     "TableCorpus",
     "TaskConfig",
     "VectorModel",
+    "VectorsModel",
     "WordLlamaModel",
     "WorkloadConfig",
 ]

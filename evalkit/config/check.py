@@ -20,8 +20,10 @@ from evalkit.config import (
     StageConfig,
     StoreConfig,
     VectorModel,
+    VectorsModel,
     WorkloadConfig,
 )
+from evalkit.config.depths import check_depths
 from evalkit.config.files import choices_hint
 from evalkit.config.own_code import check_code
 from evalkit.config.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
@@ -52,9 +54,8 @@ def check(config: RunConfig) -> None:
             raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
     check_runtime(config.runtime)
     check_store(config.store)
-    check_depths(config)
     check_chunking(config.chunking)
-    stages_of(config)
+    check_depths(config, stages_of(config))
     check_cost(config.pricing, config.workload)
     check_quantizations(config)
     check_code(config)
@@ -142,6 +143,10 @@ def check_model(model: ModelConfig) -> None:
     if not model.name:
         missing = "model.path" if model.kind == "sentence_transformers" else "model.name"
         raise UserError(f"{missing} is not set.", f"Give it on the command line: {missing}=<{missing[6:]}>.")
+    if isinstance(model, VectorsModel):
+        for side in ("documents", "queries"):
+            if not getattr(model, side):
+                raise UserError(f"model.{side} is not set.", f"Give the file of its vectors: model.{side}=<file>.npy.")
     if isinstance(model, HostedModel):
         check_requests(model)
     if isinstance(model, HostedModel) and model.api.native_dims and model.native_dims is None:
@@ -168,21 +173,6 @@ def check_store(store: StoreConfig) -> None:
     """Raises UserError for an unknown dtype."""
     if store.dtype not in STORE_DTYPES:
         raise UserError(f"store.dtype={store.dtype} is unknown.", did_you_mean(store.dtype, STORE_DTYPES))
-
-
-def check_depths(config: RunConfig) -> None:
-    """Raises UserError for rankings that do not hold what a user is given."""
-    if config.served > config.top_k:
-        raise UserError(
-            f"serve_k={config.serve_k} is not possible.",
-            f"{up_to_top_k(config.served, config)}; null is 10, or top_k where that is less.",
-        )
-
-
-def up_to_top_k(depth: int, config: RunConfig) -> str:
-    """A hint for a ``depth`` that no ranking of the run has."""
-    way_out = ", or raise top_k" if depth > config.top_k else ""
-    return f"Give a number from 1 to top_k={config.top_k}{way_out}"
 
 
 def check_chunking(chunking: ChunkingConfig) -> None:
@@ -256,7 +246,7 @@ def is_whole(value: Any, least: int) -> bool:
 def stages_of(config: RunConfig) -> dict[str, StageConfig]:
     """name → the stage by the schema of its kind, in the order given.
 
-    Raises UserError for an unknown kind, a key that it does not have, and a depth that can't be.
+    Raises UserError for an unknown kind and a key that it does not have.
     """
     stages: dict[str, StageConfig] = {}
     for name, stage in config.stages.items():
@@ -273,12 +263,6 @@ def stages_of(config: RunConfig) -> dict[str, StageConfig]:
                 f"Set one of them, as in stages.{name}.model.kind=bm25.",
             )
         stages[name] = schema(**given)
-        depth = getattr(stages[name], "depth", 1)
-        if depth > config.top_k:
-            raise UserError(
-                f"stages.{name}.depth={depth} is not possible.",
-                f"{up_to_top_k(depth, config)}.",
-            )
     return stages
 
 

@@ -4,7 +4,8 @@ Every error of composing leaves this module as a :class:`UserError`, by mistakes
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from evalkit.config import CORPUS_SOURCES, GROUPS, MODEL_KINDS, MULTI_GROUPS, SCHEMAS, RunConfig
 from evalkit.config.check import fitted
-from evalkit.config.files import choices_hint, conf_dir, overrides_of, user_conf_dirs
+from evalkit.config.files import choices_hint, conf_dir, group_choices, overrides_of, user_conf_dirs
 from evalkit.config.kinds import (
     composed_run,
     hint_at,
@@ -20,14 +21,15 @@ from evalkit.config.kinds import (
     literal,
     narrowed,
 )
+from evalkit.config.meant import meant
 from evalkit.config.mistakes import readable_config_errors
 from evalkit.config.moved import check_moved
 from evalkit.config.outside import put, value_at
 from evalkit.config.own_code import with_code_of
 from evalkit.config.stored import KEYED, Local, WhyNot, choices_like, confirmed, nearest_model
 from evalkit.config.values import MOST_SHOWN, check_values, expected
-from evalkit.config.words import hints_of, parse, quoted
-from evalkit.errors import UserError, abridged, did_you_mean
+from evalkit.config.words import ALSO_SET, hints_of, parse, quoted, takes_several
+from evalkit.errors import UserError, abridged
 
 TAKEN_OVER = (
     *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims"),
@@ -69,9 +71,9 @@ def like_run(
     given, folders = overrides_of(overrides), user_conf_dirs(overrides)
     keys = [word.lstrip("+~").partition("=")[0] for word in given]
     taken = [name for name in TAKEN_OVER if name not in keys and stored.get(name) not in (None, {})]
-    with readable_config_errors(overrides):
+    with readable_config_errors(overrides, can_sweep=False):
         alike = choices_like(stored, [group for group in KEYED if group in taken], folders)
-        new: Any = OmegaConf.to_container(composed("run", [*overrides, *alike]), resolve=True)
+        new: Any = OmegaConf.to_container(composed("run", [*alike, *overrides]), resolve=True)
         kind = value_at(new, ("model", "kind")) if "model.kind" in keys else None
         of_run = {name: of_its_kind(name, stored[name], kind) for name in taken}
         local = Local(new, keys, folders)
@@ -79,7 +81,7 @@ def like_run(
             local.settings["model"] = nearest_model(of_run["model"], local)
         of_run = {name: confirmed(name, value, local, run, why_not) for name, value in of_run.items()}
         merged = {**{f.name: new[f.name] for f in fields(RunConfig)}, **of_run}
-        for place in (tuple(key.split(".")) for key in keys if "." in key):
+        for place in (tuple(key.split(".")) for key in keys if "." in key and "@" not in key):
             put(merged, place, value_at(new, place))
         whole: Any = OmegaConf.merge(OmegaConf.structured(composed_run()), literal(merged))
         config = typed(whole, RunConfig)
@@ -105,8 +107,21 @@ def composed(command: str, arguments: Sequence[str]) -> DictConfig:
     overrides = overrides_of(arguments)
     search = [f"hydra.searchpath=[{quoted(f'file://{d.resolve()}')}]" for d in user_conf_dirs(arguments)]
     check_overrides(command, overrides)
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"):
+    with programs_hydra_aside(), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"):
         return hydra_compose(command, overrides=[*overrides, *search])
+
+
+@contextmanager
+def programs_hydra_aside() -> Iterator[None]:
+    """Put aside, within, what a program that calls evalkit has initialized Hydra for: there can be one at a time."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    of_program = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = of_program
 
 
 def typed(composed: DictConfig, schema: type[Schema]) -> Schema:
@@ -135,8 +150,10 @@ def check_overrides(command: str, overrides: Sequence[str]) -> None:
             check_hydra(command, override)
             continue
         if first not in known:
-            raise UserError(f"there is no setting '{first}' (in '{override}').", did_you_mean(first, settings))
+            hint = meant(first, override.partition("=")[2], (command, *ALSO_SET.get(command, ())))
+            raise UserError(f"there is no setting '{first}' (in '{override}').", hint)
         check_truth(command, key, override)
+        check_commas(command, override)
         if key.startswith("~") and key.lstrip("~") not in GROUPS:
             check_removal(command, override)
         if first in GROUPS:
@@ -162,6 +179,19 @@ def check_truth(command: str, key: str, override: str) -> None:
     hints = hints_of(key.lstrip("+"), [command])
     if hints and all(bool in (hint, *get_args(hint)) for hint in hints) and NUMBER.fullmatch(value):
         raise UserError(f"'{abridged(override, MOST_SHOWN)}' is not possible: {key} takes {expected(hints)}.")
+
+
+def check_commas(command: str, override: str) -> None:
+    """Raises UserError for a list of names or numbers in which spaces are where commas should be."""
+    key, _, value = override.partition("=")
+    items = [item.strip(" '\"") for item in value.strip("'\"").strip("[]").split(",")]
+    known = {*group_choices(key), "native"} if key in (*GROUPS, "dims") else set()
+    spaced = [item.split() for item in items if len(item.split()) > 1]
+    if key not in (*GROUPS, "dims", "measures") or not takes_several(key, [command]):
+        return
+    if spaced and all(key == "measures" or part in known or part.isdecimal() for item in spaced for part in item):
+        commas = ",".join(part for item in items for part in item.split())
+        raise UserError(f"'{abridged(override, MOST_SHOWN)}' has spaces between values.", f"Write '{key}=[{commas}]'.")
 
 
 def check_removal(command: str, override: str) -> None:

@@ -7,11 +7,12 @@ from dataclasses import fields
 from traceback import walk_tb
 from typing import Any, get_origin
 
-from evalkit.config import CORPUS_SOURCES, GROUPS, MULTI_GROUPS, SCHEMAS
+from evalkit.config import CORPUS_SOURCES, GROUPS, SCHEMAS
 from evalkit.config.files import group_choices, kinds_in_files, names_in_files, overrides_of, user_conf_dirs
 from evalkit.config.kinds import MODEL_SCHEMAS, dataclass_of, keys_below, takes_any_field, unknown_setting
+from evalkit.config.meant import CALLED, places_of, where_it_is
 from evalkit.config.values import MOST_SHOWN, expected
-from evalkit.config.words import hints_of
+from evalkit.config.words import hints_of, takes_several
 from evalkit.config.yaml_files import problem_of
 from evalkit.errors import UserError, abridged, did_you_mean, first_line
 
@@ -24,8 +25,13 @@ OF_REFERENCES = ("InterpolationKeyError", "InterpolationResolutionError", "Unsup
 
 
 @contextmanager
-def readable_config_errors(arguments: Sequence[str], command: str = "run") -> Iterator[None]:
-    """Turn what Hydra and OmegaConf raise while composing into a UserError with the nearest valid name."""
+def readable_config_errors(
+    arguments: Sequence[str], command: str = "run", can_sweep: bool | None = None
+) -> Iterator[None]:
+    """Turn what Hydra and OmegaConf raise while composing into a UserError with the nearest valid name.
+
+    ``can_sweep`` null is whether ``command`` can.
+    """
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -43,7 +49,8 @@ def readable_config_errors(arguments: Sequence[str], command: str = "run") -> It
         raise UserError(f"can't read '{error.override}': {first_line(error)}", WORDS_HINT) from None
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-        raise explained(cause, first_line(error), arguments, command) from None
+        can_sweep = command == "run" if can_sweep is None else can_sweep
+        raise explained(cause, first_line(error), arguments, command, can_sweep) from None
     except (AssertionError, AttributeError) as error:  # OmegaConf's answers to a group that is null
         if "Unexpected type for root" not in str(error) and "full_key: " not in str(error):
             raise
@@ -61,11 +68,11 @@ def is_of_libraries(error: Exception) -> bool:
     return next((room in LIBRARIES for room in reversed(rooms) if room in (*LIBRARIES, "evalkit")), False)
 
 
-def explained(error: BaseException, context: str, arguments: Sequence[str], command: str) -> UserError:
+def explained(error: BaseException, context: str, arguments: Sequence[str], command: str, can_sweep: bool) -> UserError:
     """``error`` of OmegaConf or Hydra; ``context`` is the first line of what was raised from it."""
     if several := re.match(r"Ambiguous value for argument '([^']*?)=", context):
         key = several[1].lstrip("+~")
-        return several_values(key, given_for(key, arguments) or key, command)
+        return several_values(key, given_for(key, arguments) or key, command, can_sweep)
     named = re.search(r"full_key: (\S+)", str(error))
     full_key = str(getattr(error, "full_key", None) or (named and named[1]) or "")
     unknown = re.search(r"Key '([^']+)' (?:is )?not in (?:'[^']+'|struct)", str(error))
@@ -95,13 +102,13 @@ def explained(error: BaseException, context: str, arguments: Sequence[str], comm
     return UserError(detail + where if detail == context else f"{context.rstrip('.')}: {detail}{where}")
 
 
-def several_values(key: str, given: str, command: str) -> UserError:
+def several_values(key: str, given: str, command: str, can_sweep: bool) -> UserError:
     """The one line for ``key=a,b`` outside a sweep."""
     value = given.partition("=")[2]
-    takes_list = any(get_origin(hint) is list or hint is Any for hint in hints_of(key, [command]))
-    as_list = f"'{key}=[{value}]'" if takes_list or key in (*MULTI_GROUPS, "stages") else ""
-    sweep = f"a sweep over them: -m {given}" if command == "run" else ""
-    ways = " or ".join(filter(None, (as_list, sweep)))
+    together = "both" if value.count(",") == 1 else "all"
+    as_list = f"'{key}=[{value}]' for one run with {together}" if takes_several(key, [command]) else ""
+    sweep = f"-m {given} for one run each" if can_sweep else ""
+    ways = ", or ".join(filter(None, (as_list, sweep)))
     return UserError(f"'{given}' gives several values to one.", f"Write {ways}." if ways else "Give one.")
 
 
@@ -137,12 +144,26 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
     for depth in range(1, len(path)):
         known, owner = known_keys(path[:depth], arguments, command)
         if known and path[depth] not in known:
-            return unknown_setting(".".join(path[:depth]), path[depth], known, owner)
+            return misplaced(path, arguments, command) or unknown_setting(
+                ".".join(path[:depth]), path[depth], known, owner
+            )
     parent, key = ".".join(path[:-1]), path[-1]
     if parent and takes_any_field(path[:-1]):
         return UserError(f"{parent} has no field '{key}' yet.", f"Add it: +{parent}.{key}=<value>.")
     known = names_in_files(path[:-1], user_conf_dirs(arguments)) if parent else keys_below(SCHEMAS[command], ())
     return unknown_setting(parent or command, key, known)
+
+
+def misplaced(path: Sequence[str], arguments: Sequence[str], command: str) -> UserError | None:
+    """The one line for a setting at ``path`` that is in another group, or called otherwise; else null."""
+    places = places_of(path[-1], (command,))
+    if places != [CALLED.get(path[-1])]:
+        places = [place for place in places if place.partition(".")[0] != path[0]]
+    if not places:
+        return None
+    value = given_for(".".join(path), arguments).partition("=")[2]
+    problem = f"there is no setting '{path[-1]}' in {'.'.join(path[:-1])}."
+    return UserError(problem, where_it_is(path[-1], value, places))
 
 
 def known_keys(path: Sequence[str], arguments: Sequence[str], command: str) -> tuple[list[str], str]:

@@ -11,6 +11,7 @@ Place = tuple[str, ...]  # of a setting: ("corpus", "beir", "path")
 
 OUTSIDE = (  # with all that is below; * is the key of a choice
     *("model.kind", "model.name", "model.revision", "model.weights_sha256", "model.package", "model.path"),
+    *("model.documents", "model.queries", "model.document_ids", "model.query_ids"),
     *("model.tokenizer", "model.url", "model.api", "model.trust_remote_code", "model.allow_pickle"),
     *("corpus.*.path", "corpus.*.task", "corpus.*.root", "corpus.*.documents", "corpus.*.queries", "corpus.*.qrels"),
     *("quantization.*._target_", "quantization.*.options", "index.*.engine", "index.*.options"),

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from evalkit.config.schema.commands import GateConfig, NewCorpusConfig, ReportConfig, StoreCommandConfig
+from evalkit.config.schema.commands import (
+    CompareConfig,
+    GateConfig,
+    NewCorpusConfig,
+    RecommendConfig,
+    ReportConfig,
+    StoreCommandConfig,
+)
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
 from evalkit.config.schema.models import (
     ApiConfig,
@@ -41,6 +48,8 @@ GIGABYTES = Range(0, 1_000_000_000, "GB of 10⁹ bytes")
 PER_MINUTE = Range(1, 1_000_000_000, "so many a minute")
 A_MONTH = Range(0, 10**15, "so many a month")
 SHARE = Range(0.000001, 0.999999, "a share between 0 and 1")
+ALPHA = Range(0.000001, 0.5, "the share of false alarms")
+RESAMPLES = Range(100, 1_000_000, "resamples of every test")
 OF_FUSION = {"constant": Range(0, 1_000_000, "k of 1 / (k + rank)")}
 OF_RERANKERS = {"depth": DEPTH, "max_length": TOKENS}
 
@@ -118,13 +127,16 @@ RANGES: dict[type, dict[str, Range]] = {
     },
     GateConfig: {
         "tolerance": Range(0, 1, "a drop of the mean"),
-        "alpha": Range(0.000001, 0.5, "the share of false alarms"),
-        "resamples": Range(100, 1_000_000, "resamples of every test"),
+        "alpha": ALPHA,
+        "resamples": RESAMPLES,
         "limits": Range(0, 10**15, "times as much, or less"),
+        "least_ms": Range(0, 86_400_000, "milliseconds; a day has 86,400,000"),
         "inconclusive_exit_code": Range(0, 3, "exit codes"),
         "repeat": Range(1, 1_000, "turns of both runs"),
     },
     ReportConfig: {"within": SHARE, "alpha": SHARE},
+    CompareConfig: {"alpha": ALPHA, "resamples": RESAMPLES},
+    RecommendConfig: {"alpha": SHARE},
     NewCorpusConfig: {"chunk_characters": Range(1, INT32, "characters of a part")},
     StoreCommandConfig: {"older_than_days": Range(0, 1_000_000, "days"), "max_gb": GIGABYTES},
 }

@@ -3,6 +3,7 @@
 Those of config.outside come from conf/ or the command line: a stored value is taken only where it says the same.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -132,8 +133,15 @@ def written(value: Any, is_nested: bool = False) -> str:
 
 
 def choices_like(stored: Mapping[str, Any], groups: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """``corpus=[beir]``, ``index=[flat]``: the words that choose the files of conf/ which have the stored keys."""
+    """``corpus=[beir]``, ``index=[flat]``: the words that choose the files of conf/ which have the stored keys.
+
+    A BEIR folder that no file has is under a key of its own, as config.corpus_paths writes it.
+    """
     words = []
+    for key, settings in (stored.get("corpus") or {}).items() if "corpus" in groups else ():
+        is_folder = settings.get("source") == "beir" and re.fullmatch(r"[A-Za-z][\w-]*", key, re.ASCII)
+        if is_folder and not file_with("corpus", key, folders):
+            words.append(f"+corpus/folder@corpus.{key}=beir")
     for group in groups:
         files = dict.fromkeys(file_with(group, key, folders) for key in stored.get(group) or ())
         if names := [name for name in files if name]:

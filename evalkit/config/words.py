@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
-from evalkit.config import CORPUS_SOURCES, SCHEMAS
+from evalkit.config import CORPUS_SOURCES, MULTI_GROUPS, SCHEMAS
 from evalkit.config.kinds import MODEL_SCHEMAS, hint_at
 from evalkit.errors import say
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./:@+-]*", re.ASCII)  # reads the same with quotes and without
 HOME = re.compile(r"~(/.*)?")
+ALSO_SET = {"gate": ("run",)}  # commands that also take another's settings
 
 
 def readable(word: str, commands: Sequence[str], is_sweep: bool = False) -> str:
@@ -92,6 +93,12 @@ def is_there(path: str) -> bool:
 def takes_text(key: str, commands: Sequence[str]) -> bool:
     """Whether the setting ``key`` of one of ``commands`` is a text, in some kind of model or source at least."""
     return any(hint is str or set(get_args(hint)) == {str, NoneType} for hint in hints_of(key, commands))
+
+
+def takes_several(key: str, commands: Sequence[str]) -> bool:
+    """Whether a list may be given to the setting ``key`` of one of ``commands``."""
+    of_run = "run" in commands and key in (*MULTI_GROUPS, "stages")
+    return of_run or any(get_origin(hint) is list or hint is Any for hint in hints_of(key, commands))
 
 
 def hints_of(key: str, commands: Sequence[str]) -> list[Any]:

@@ -3,6 +3,7 @@
 import glob
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from evalkit.config import BeirCorpus
@@ -13,6 +14,7 @@ from evalkit.corpora.files.rows import READERS, read_rows
 from evalkit.corpora.judgments import collect, read_judgments
 from evalkit.corpora.lint import Noticed
 from evalkit.corpora.records import Columns
+from evalkit.corpora.set_aside import QRELS_HEADER
 from evalkit.errors import UserError, did_you_mean
 
 ID = ("_id", "id")
@@ -21,7 +23,10 @@ QUERIES = Columns(ID, text=("text",), cluster=("cluster",), optional=True)
 METADATA = "metadata"
 FOLDER = "folder"
 QRELS = f"tsv txt qrels trec csv jsonl ndjson json parquet {FOLDER}"  # the first that is there counts
-SHOWN = 12
+SHOWN, MOST_LOOKED_AT = 12, 10_000
+TEXTS = (".txt", ".md", ".html", ".htm")
+QUESTION = '{"_id": "q1", "text": "how often is it greased?"}'
+JUDGMENT = '"q1<tab>document id<tab>1".'
 PART = re.compile(r"-\d+-of-\d+")  # as the hub names parts of a data set
 
 
@@ -34,8 +39,10 @@ def load(settings: BeirCorpus, name: str) -> Corpus:
             + (f"{folder} is no folder." if folder.exists() else f"the folder {folder} does not exist."),
             f"Give it with corpus.{name}.path=<folder>, or data_dir=<folder> that holds it.",
         )
+    check_parts(folder)
     noticed = Noticed()
     queries = table_file(folder, "queries")
+    check_questions(name, folder, queries, settings.split)
     return build_corpus(
         settings.name or folder.resolve().name,
         read_documents(table_file(folder, "corpus"), noticed.swallowed),
@@ -47,16 +54,47 @@ def load(settings: BeirCorpus, name: str) -> Corpus:
     )
 
 
+def check_parts(folder: Path) -> None:
+    """Raises UserError for a ``folder`` that is no corpus at all, with where one may be, or come from."""
+    if any(files_called(folder, stem) for stem in ("corpus", "queries")) or (folder / "qrels").is_dir():
+        return
+    inside = next((each for each in sorted(folder.glob("*")) if files_called(each, "corpus")), None)
+    has_texts = any(path.suffix.lower() in TEXTS for path in islice(folder.rglob("*"), MOST_LOOKED_AT))
+    hint = "Give one that has them (docs/corpora.md)."
+    if inside:
+        hint = f"Did you mean {inside}?"
+    elif has_texts:
+        hint = f"Make a corpus of the texts in it first: python -m evalkit new-corpus {folder}"
+    raise UserError(f"{folder} holds no corpus.jsonl, queries.jsonl and qrels/{but(folder)}.", hint)
+
+
+def check_questions(name: str, folder: Path, queries: Path, split: str) -> None:
+    """Raises UserError for a corpus as new-corpus has made it, whose questions or judgments are yet to be written."""
+    if queries.is_file() and not queries.stat().st_size:
+        problem = f"corpus '{name}': {queries} is empty."
+        raise UserError(problem, f"Write your questions into {queries} first, one line each: {QUESTION}")
+    judgments = folder / "qrels" / f"{split}.tsv"
+    is_short = judgments.is_file() and judgments.stat().st_size <= len(QRELS_HEADER) + 2
+    if is_short and judgments.read_text(encoding="utf-8", errors="replace").strip() in ("", QRELS_HEADER):
+        hint = f"Write the documents that answer each question into {judgments} first, one line each: {JUDGMENT}"
+        raise UserError(f"corpus '{name}': {judgments} has no judgments.", hint)
+
+
 def table_file(folder: Path, stem: str) -> Path:
     """``<stem>.jsonl`` in ``folder``, or another format that is read, compressed or a folder of parts."""
-    names = [f"{stem}.{format_}{compressed}" for format_ in READERS for compressed in ("", *COMPRESSED)]
-    there = [folder / name for name in (*names, stem) if (folder / name).exists() or (folder / name).is_symlink()]
+    there = files_called(folder, stem)
     if not there:
         raise UserError(
             f"{folder} holds no {stem}.jsonl{but(folder)}.",
             f"It may also be {stem}.({', '.join(READERS)}), each also with {', '.join(COMPRESSED)}.",
         )
     return there[0]
+
+
+def files_called(folder: Path, stem: str) -> list[Path]:
+    """What is called ``stem`` in ``folder``, in any format that is read; the first of them counts."""
+    names = [f"{stem}.{format_}{compressed}" for format_ in READERS for compressed in ("", *COMPRESSED)]
+    return [folder / name for name in (*names, stem) if (folder / name).exists() or (folder / name).is_symlink()]
 
 
 def but(folder: Path) -> str:

@@ -13,7 +13,7 @@ from evalkit.corpora.records import Columns
 from evalkit.errors import UserError, did_you_mean, first_line, require
 from evalkit.hub.data_sets import data_set_loading, refuse_other_revisions
 
-USE_A_COPY = "Or use a local copy: corpus=beir corpus.beir.path=<folder>."
+USE_A_COPY = "Or use a local copy: corpus=<folder>."
 
 DOCUMENTS = Columns(("id",), ("text",), ("title",), optional=True)
 QUERIES = Columns(("id",), ("text",))

@@ -9,35 +9,41 @@ from pathlib import Path
 
 from evalkit.corpora.beir import read_documents, read_qrels, read_queries
 from evalkit.corpora.corpus import first_of_each_id
+from evalkit.corpora.file_chunks import chunks, ids_of
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.files.opening import content_of, opened_file, refuse_foreign
 from evalkit.corpora.lint import HEADING, Finding, finding, lint
 from evalkit.corpora.pages import READERS, UnreadablePageError
+from evalkit.corpora.set_aside import QRELS_HEADER, Revision, bring_back, set_aside
 from evalkit.corpora.texts import TextFile
 from evalkit.errors import UserError
 from evalkit.system.files import write_text
 
 NOT_UTF8 = "files are not UTF-8; what could not be read became U+FFFD"
-QRELS_HEADER = "query-id\tcorpus-id\tscore"
-CHUNKS_AT_ONCE = 200  # the splitter's time grows with the square of their number
-ENDS = ("\n\n", "\n", ". ", " ")  # where a longer text is cut before it, the best first
+LEADS_ON = "pages only lead to another and were left out"
 
 
 @dataclass(frozen=True)
 class Made:
-    """How many files, documents and questions the folder has now, what its lint says, and what was not read."""
+    """How many files, documents and questions the folder has now, what its lint says, what was not read, and what
+    became of judgments.
+    """
 
     files: int
     documents: int
     queries: int
     findings: tuple[Finding, ...]
     passed_over: tuple[Path, ...]
+    revision: Revision
 
 
-def make_corpus(source: Path, folder: Path, chunk_characters: int | None, with_headings: bool) -> Made:
+def make_corpus(
+    source: Path, folder: Path, chunk_characters: int | None, with_headings: bool, keep_changed: bool = False
+) -> Made:
     """Write corpus.jsonl anew into ``folder``; queries and judgments that are there stay, else they begin empty.
 
-    A document's id is its path below ``source``, with ``#1``, ``#2`` … behind it where it is one of several chunks.
+    A document's id is its path below ``source``; of one of several chunks, with its first words and a digest of its
+    text behind (file_chunks). Judgments of texts that changed or are gone are set aside (set_aside).
     ``with_headings`` makes each heading a question for its own document, where there are none yet. What a call that was
     killed has left unwritten, the next one writes. Raises UserError where ``source`` holds no text, for a page that
     can't be read, and for two files of one id.
@@ -45,9 +51,16 @@ def make_corpus(source: Path, folder: Path, chunk_characters: int | None, with_h
     files, passed_over = text_files(source)
     refuse_alike(files, source)
     not_utf8: list[str] = []
-    documents = [document for file in files for document in documents_of(file, source, chunk_characters, not_utf8)]
+    redirects: list[str] = []
+    documents = [
+        document for file in files for document in documents_of(file, source, chunk_characters, not_utf8, redirects)
+    ]
+    if not documents:
+        raise UserError(f"{source} holds nothing but pages that lead to others.", "Give the folder of those.")
     known_items = {f"{HEADING}{d['_id']}:{i}": (h, d["_id"]) for d, hs in documents for i, h in enumerate(hs, 1)}
     (folder / "qrels").mkdir(parents=True, exist_ok=True)
+    texts = {d["_id"]: d["text"] for d, _ in documents}
+    revision = set_aside(folder, texts, keep_changed)
     write_lines(folder / "corpus.jsonl", [json.dumps(d, ensure_ascii=False) for d, _ in documents])
     queries, qrels = folder / "queries.jsonl", folder / "qrels" / "test.tsv"
     if not queries.exists():
@@ -56,9 +69,14 @@ def make_corpus(source: Path, folder: Path, chunk_characters: int | None, with_h
     if not qrels.exists():
         ids = [id_ for id_, _ in read_queries(queries) if id_ in known_items]
         write_lines(qrels, [QRELS_HEADER, *(f"{q}\t{known_items[q][1]}\t1" for q in ids)])
+    bring_back(folder, texts, revision)
     count, findings = checked(folder)
-    replaced = [finding("not_utf8", not_utf8, len(files), NOT_UTF8)] if not_utf8 else []
-    return Made(len(files), len(documents), count, (*replaced, *findings), passed_over)
+    seen = [
+        finding(check, names, len(files), says)
+        for check, names, says in (("not_utf8", not_utf8, NOT_UTF8), ("redirects", redirects, LEADS_ON))
+        if names
+    ]
+    return Made(len(files), len(documents), count, (*seen, *findings), passed_over, revision)
 
 
 def checked(folder: Path) -> tuple[int, tuple[Finding, ...]]:
@@ -119,11 +137,12 @@ def id_of(file: Path, source: Path) -> str:
 
 
 def documents_of(
-    file: Path, source: Path, chunk_characters: int | None, not_utf8: list[str]
+    file: Path, source: Path, chunk_characters: int | None, not_utf8: list[str], redirects: list[str]
 ) -> Iterator[tuple[dict[str, str], Sequence[str]]]:
     """The documents of one file (``_id``, ``title``, ``text``), each with the headings in it.
 
-    ``not_utf8`` is given the name of a file in which bytes were replaced by U+FFFD.
+    ``not_utf8`` is given the name of a file in which bytes were replaced by U+FFFD, ``redirects`` that of a page that
+    only leads to another, which makes no document.
     """
     name = id_of(file, source)
     content = content_in(file, name, not_utf8)
@@ -133,9 +152,12 @@ def documents_of(
         raise UserError(f"{file} is nested too deeply to be read.", "Take it out of the folder.") from None
     except UnreadablePageError as error:
         raise UserError(f"{file} {error}", "Mend it, or take it out of the folder.") from None
-    parts = [page.text] if chunk_characters is None else chunks(page.text, chunk_characters, file.suffix == ".md")
-    for number, text in enumerate(parts, 1):
-        id_ = name if len(parts) == 1 else f"{name}#{number}"
+    if page.is_redirect:
+        redirects.append(name)
+        return
+    is_markdown = file.suffix.lower() == ".md"
+    parts = [page.text] if chunk_characters is None else chunks(page.text, chunk_characters, is_markdown)
+    for id_, text in zip(ids_of(name, parts), parts, strict=True):
         inside = page.headings if len(parts) == 1 else [h for h in page.headings if h and h in text]
         yield {"_id": id_, "title": page.title, "text": text}, [h for h in dict.fromkeys(inside) if h.strip()]
 
@@ -152,26 +174,6 @@ def content_in(file: Path, name: str, not_utf8: list[str]) -> str:
         not_utf8.append(name)
         text = content.decode("utf-8-sig", errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def chunks(text: str, characters: int, is_markdown: bool) -> list[str]:
-    """``text`` in parts of at most so many characters, cut at headings, paragraphs and sentences where possible."""
-    from semantic_text_splitter import MarkdownSplitter, TextSplitter
-
-    splitter = MarkdownSplitter(characters) if is_markdown else TextSplitter(characters)
-    return [chunk for block in blocks(text, CHUNKS_AT_ONCE * characters) for chunk in splitter.chunks(block)] or [""]
-
-
-def blocks(text: str, most: int) -> Iterator[str]:
-    """``text`` in parts of at most ``most`` characters, cut in their second half behind the best of ``ENDS``."""
-    begin = 0
-    while len(text) - begin > most:
-        half, limit = begin + most // 2, begin + most
-        ends = (at + len(end) for end in ENDS if (at := text.rfind(end, half, limit)) >= 0)
-        cut = next(ends, limit)
-        yield text[begin:cut]
-        begin = cut
-    yield text[begin:]
 
 
 def write_lines(file: Path, lines: Sequence[str]) -> None:

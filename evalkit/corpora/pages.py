@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+MOST_OF_TITLE = 200  # characters
 MOST_UNCLOSED = 20  # tags and comments in a page: behind each, the rest of it is read again
 NO_REFERENCE = re.compile(r"&(?=#(?!(?:[0-9]{1,20}|[xX][0-9a-fA-F]{1,20})[^0-9a-fA-F]))")  # nor one too long to be one
 NAMED = re.compile(r"&(?=([A-Za-z][A-Za-z0-9]*;))")
@@ -18,6 +19,7 @@ class Page:
     title: str
     text: str
     headings: tuple[str, ...]
+    is_redirect: bool = False  # there is nothing but the way to another page
 
 
 class UnreadablePageError(Exception):
@@ -34,21 +36,30 @@ def markdown(text: str, name: str) -> Page:
 
     tokens = MarkdownIt().disable("inline").parse(text)  # what stands within lines can take long, and tells nothing
     headings = tuple(inline.content for token, inline in pairwise(tokens) if token.type == "heading_open")
-    return Page(headings[0] if headings else name, text.strip(), headings)
+    return Page(short(headings[0] if headings else name), text.strip(), headings)
 
 
 def html(text: str, name: str) -> Page:
-    """What a reader sees: no scripts, styles or tags. Raises UnreadablePageError for one that is hardly HTML."""
+    """What a reader came for, without page furniture. Raises UnreadablePageError for what is hardly HTML."""
     from bs4 import BeautifulSoup
 
+    from evalkit.corpora.html_content import MOST_OF_REDIRECT, content_of, leads_on, says_it_leads_on, text_of
+
     soup = BeautifulSoup(closed(text), "html.parser")
-    for hidden in soup(["script", "style", "template", "noscript"]):
-        hidden.decompose()
-    headings = tuple(" ".join(h.get_text(" ").split()) for h in soup.find_all(["h1", "h2", "h3", "h4", "h5", "h6"]))
     title = " ".join(soup.title.get_text(" ").split()) if soup.title else ""
-    body = soup.body or soup
-    lines = (" ".join(line.split()) for line in body.get_text("\n").splitlines())
-    return Page(title or (headings[0] if headings else name), "\n".join(line for line in lines if line), headings)
+    is_sent_on = leads_on(soup)
+    body = content_of(soup)
+    content = text_of(body)
+    headings = tuple(" ".join(text_of(heading).split()) for heading in body.find_all(re.compile("^h[1-6]$")))
+    if len(content) <= MOST_OF_REDIRECT and (is_sent_on or says_it_leads_on(title, content)):
+        return Page(title or name, "", (), is_redirect=True)
+    return Page(short(title or next(filter(None, headings), name)), content, headings)
+
+
+def short(title: str) -> str:
+    """``title`` up to ``MOST_OF_TITLE`` characters, cut between words: it is put before the text of every document."""
+    title = " ".join(title.split())
+    return title if len(title) <= MOST_OF_TITLE else f"{title[:MOST_OF_TITLE].rsplit(' ', 1)[0]}…"
 
 
 def closed(text: str) -> str:

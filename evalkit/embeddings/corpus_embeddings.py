@@ -11,6 +11,7 @@ from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import CanaryCheck
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.timing import Timing
+from evalkit.embeddings.why_null import GIVEN, UNTIMED
 from evalkit.encoders import Side
 from evalkit.encoders.capabilities import Sent
 
@@ -25,6 +26,7 @@ class Embeddings:
     ``cached`` that it was an earlier run's. ``timing`` is what encoding takes on this machine with these threads; null
     where that was not measured. ``check`` is what an API gives today in the place of some cached vectors; null where
     nothing was cached, or the API was not asked. ``sent`` is all that this run sent for the side; null without a bill.
+    ``are_given`` says that a user made the vectors, and no encoder of evalkit's.
 
     Raises ValueError unless there is one row for each text.
     """
@@ -37,6 +39,7 @@ class Embeddings:
     cached: bool
     check: CanaryCheck | None = None
     sent: Sent | None = None
+    are_given: bool = False
 
     def __post_init__(self) -> None:
         if len(self.vectors) != len(self.texts):
@@ -50,6 +53,11 @@ class Embeddings:
         mask = np.zeros(len(self.vectors), dtype=np.bool_)
         mask[self.meta["truncated_rows"]] = True
         return mask
+
+    @property
+    def why_untimed(self) -> str:
+        """Why there is no ``timing`` where there is none."""
+        return GIVEN if self.are_given else UNTIMED
 
     @property
     def latency_ms(self) -> FloatMatrix:

@@ -1,11 +1,12 @@
 """What encoding a corpus took, as columns of its points: speed, cores, tokens, memory; and why one of them is null."""
 
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
-from evalkit.embeddings.why_null import UNTIMED
+from evalkit.embeddings.why_null import GIVEN
 from evalkit.measures.cost import CPU
 from evalkit.measures.latency import STATISTICS
 from evalkit.measures.laws import COLUMNS as AT_WORKLOAD
 
+TOKENS = ("tokens_per_document", "tokens_per_query")
 MEMORY = ("peak_rss_bytes", "peak_gpu_bytes")
 
 
@@ -47,6 +48,7 @@ def why_untimed(embeddings: CorpusEmbeddings) -> dict[str, str]:
     of_queries += tuple(name for name in AT_WORKLOAD if name.startswith("query_ms"))
     is_timed = embeddings.documents.timing is not None
     return {
-        **({} if is_timed else dict.fromkeys((*of_documents, "encode_cores"), UNTIMED)),
-        **({} if len(embeddings.queries.latency_ms) else dict.fromkeys(of_queries, UNTIMED)),
+        **({} if is_timed else dict.fromkeys((*of_documents, "encode_cores"), embeddings.documents.why_untimed)),
+        **({} if len(embeddings.queries.latency_ms) else dict.fromkeys(of_queries, embeddings.queries.why_untimed)),
+        **(dict.fromkeys(TOKENS, GIVEN) if embeddings.documents.are_given else {}),
     }

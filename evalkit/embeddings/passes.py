@@ -21,6 +21,7 @@ from evalkit.encoders.capabilities import behind_api, max_length, verification
 from evalkit.encoders.refused_texts import PLURAL
 from evalkit.encoders.width import check_width
 from evalkit.errors import UserError
+from evalkit.system.busy import Figures, MachineLoad
 
 VERIFIED_TEXTS = 64
 GOES_ON = "kept; the same command goes on from there."
@@ -77,7 +78,7 @@ def embed_sides(
     by_side: dict[Side, Embeddings] = {}
     for side, texts in sides.items():
         plan_of_side = replace(plan, latency_calls=calls[side])
-        advance = progress(f"{name} {side}", len(texts))
+        advance = progress(f"{PLURAL[side]} of {name}", len(texts))
         try:
             by_side[side] = embed_side(store, encoder, executor, side, texts, plan_of_side, advance)
         except UserError as error:
@@ -119,11 +120,14 @@ def embed_side(
         measured = {index: shard.measured for index, shard in stored.shards.items()}
         try:
             meta = stored.meta or {}
+            load: Figures = {}
             if not is_cached:
                 missing = missing_shards(side, texts, store.shard_texts, measured)
-                meta = run_pass(entry, encoder, executor, missing, measured, advance)
+                with MachineLoad() as around:
+                    meta = run_pass(entry, encoder, executor, missing, measured, advance)
+                load = around.figures
             in_order = [measured[index] for index in sorted(measured)]
-            timing = timing_of(entry, encoder, side, texts, in_order, plan, is_new=not is_cached)
+            timing = timing_of(entry, encoder, side, texts, in_order, plan, not is_cached, load)
         except UserError as error:
             kept = sum(shard["texts"] for shard in measured.values())
             raise with_kept(error, {side: kept}, {side: texts}) from None

@@ -9,7 +9,7 @@ from evalkit.corpora.lint import Finding, changed_vectors, truncation
 from evalkit.embeddings.canary import canary_rows
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.figures import encoding_memory
-from evalkit.embeddings.why_null import ONE_BY_ONE, UNTIMED, WHY_NULL
+from evalkit.embeddings.why_null import ONE_BY_ONE, WHY_NULL
 from evalkit.encoders import Encoder
 from evalkit.measures.cost import HOSTED
 from evalkit.results.columns import why_null
@@ -55,6 +55,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
         findings=findings,
         embeddings=tuple(embeddings_record(config.name, corpus.name, side) for side in sides),
         queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
+        qrels=corpus.qrels,
         canaries=tuple(canary(corpus.name, side) for side in sides),
     )
 
@@ -135,12 +136,12 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "sent_texts": side.sent.texts if side.sent else None,
         "sent_tokens": side.sent.tokens if side.sent else None,
     }
-    untimed = dict.fromkeys(figures, UNTIMED) if timing is None else {}
+    untimed = dict.fromkeys(figures, side.why_untimed) if timing is None else {}
     if timing and timing.seconds is None:
         untimed = {"tokens_per_second": ONE_BY_ONE}
     of_any_timing = {name: WHY_NULL[name] for name in ("tokens", "truncated_texts", "verification")}
     unsent = {"sent_texts": NOT_BILLED, "sent_tokens": NOT_COUNTED if side.sent else NOT_BILLED}
-    reasons = {**untimed, **of_any_timing, **unsent}
+    reasons = untimed if side.are_given else {**untimed, **of_any_timing, **unsent}
     return {
         "model": model,
         "corpus": corpus,
@@ -150,6 +151,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "cached": side.cached,
         "created_at": meta["created_at"],
         "runtime": side.model,
+        **({"load": dict(timing.load)} if timing and timing.load else {}),
         **({"checked_at": checked_at(side)} if side.model["device"] in (HOSTED, SERVED) else {}),
         **figures,
         "unmeasured": why_null(figures, {**WHY_NULL, **reasons}),

@@ -6,6 +6,7 @@ UNTIMED = (
     "the vectors were made on another machine or with other threads, and nothing was timed here: "
     "runtime.timing_seconds=0, or a hosted model whose texts are not sent again"
 )
+GIVEN = "vectors were given, so nothing was encoded"
 ONE_BY_ONE = "its texts were sent one at a time"
 NO_CUTS = "nobody says which texts were cut: the API, or the model's library, does not tell"
 WHY_NULL = {

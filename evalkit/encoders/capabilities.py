@@ -49,6 +49,12 @@ class HasReference(Protocol):
         ...
 
 
+class GivesVectors(Protocol):
+    def vectors_of(self, side: Side, ids: Sequence[str], left_out: int) -> npt.NDArray[np.floating]:
+        """The vector of each of ``ids``, made before. Raises UserError where one has none."""
+        ...
+
+
 class HasDeviceMemory(Protocol):
     def peak_device_bytes(self) -> int | None:
         """Peak memory of the accelerator since the last call; null without one."""
@@ -158,6 +164,11 @@ def peak_device_bytes(encoder: Encoder) -> int | None:
 def reads_images(encoder: Encoder) -> bool:
     """Whether ``encode`` takes an ``Image`` in the place of a text; may load the model."""
     return bool(getattr(encoder, "reads_images", False))
+
+
+def gives_vectors(encoder: Encoder) -> GivesVectors | None:
+    """The encoder as one that has the vectors of its corpus already; null for a model that reads texts."""
+    return cast("GivesVectors", encoder) if offers(encoder, "vectors_of") else None
 
 
 def behind_api(encoder: Encoder) -> BehindApi | None:

@@ -7,10 +7,12 @@ from enum import StrEnum
 from evalkit.config import GateConfig
 from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean
-from evalkit.gate.pairing import other_differences, pairs
+from evalkit.gate.changes import changes
+from evalkit.gate.pairing import check_match, other_differences, pairs
 from evalkit.gate.quality import QualityResult, compare_quality
-from evalkit.gate.resources import ResourceResult, compare_resources
+from evalkit.gate.resources import ResourceResult, check_limits, compare_resources
 from evalkit.gate.space import SpaceResult, compare_spaces
+from evalkit.results.in_words import brief, change
 from evalkit.results.reader import StoredRun
 
 
@@ -31,7 +33,8 @@ POLICIES = (NO_REGRESSION, NON_INFERIOR)
 class Decision:
     """A verdict with its reasons and everything that it was made from.
 
-    ``unpaired`` names points without a partner, ``differences`` what pairs differ in beside what their names show.
+    ``unpaired`` names points without a partner, ``changes`` is all that differs in any pair (``dims 256 → 64``),
+    ``differences`` what pairs differ in beside what their names show.
     """
 
     verdict: Verdict
@@ -46,6 +49,8 @@ class Decision:
     spaces: tuple[SpaceResult, ...] = ()
     unpaired: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    require_same_space: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -69,7 +74,7 @@ def decide(
     quality = compare_quality(config, all_pairs, baseline, candidate)
     timed = repeats or [(baseline, candidate)]
     resources = compare_resources(config, all_pairs, [before for before, _ in timed], [after for _, after in timed])
-    spaces = compare_spaces(baseline, candidate)
+    spaces = compare_spaces(all_pairs, baseline, candidate)
     failures = [
         *(drop_reason(q) for q in quality if q.drop_is_shown),
         *(limit_reason(r) for r in resources if r.exceeds),
@@ -90,6 +95,8 @@ def decide(
         spaces=tuple(spaces),
         unpaired=tuple(alone),
         differences=tuple(other_differences(all_pairs)),
+        changes=tuple(changes(all_pairs, baseline, candidate)),
+        require_same_space=config.require_same_space,
     )
 
 
@@ -98,6 +105,10 @@ def check(config: GateConfig) -> None:
     check_values(config)
     if config.policy not in POLICIES:
         raise UserError(f"policy={config.policy} is unknown.", did_you_mean(config.policy, POLICIES))
+    check_match(config.match)
+    check_limits(config.limits or {})
+    if not config.measures:
+        raise UserError("measures=[] leaves nothing to gate.", "Give names, as in measures=[nDCG@10].")
 
 
 def drop_reason(q: QualityResult) -> str:
@@ -113,8 +124,11 @@ def open_question(q: QualityResult, policy: str) -> str:
 
 
 def space_reason(s: SpaceResult) -> str:
-    return f"{s.corpus}: {s.space}, but require_same_space is set"
+    why = ", ".join(s.index_changes) or s.space
+    return f"{s.corpus}: the old index can't stay ({why}), but require_same_space is set"
 
 
 def limit_reason(r: ResourceResult) -> str:
-    return f"{r.pair}: {r.column} is {r.worsening:.2f} × worse, the limit is {r.limit:g} ×"
+    figures = " → ".join(brief(r.column, value) for value in (r.baseline, r.candidate) if value is not None)
+    by = " by the median of its calls" if r.is_by_median else ""
+    return f"{r.pair}: {r.column} is {change(r.column, r.worsening or 1.0)}{by} ({figures}), the limit is {r.limit:g} ×"

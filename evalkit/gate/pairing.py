@@ -40,9 +40,6 @@ def pairs(
     Raises NotComparableError where a point has more than one partner or none has any, where the candidate lacks points
     of the baseline unless ``allow_missing``, and for runs whose corpora, queries, judgments or depth of ranking differ.
     """
-    for key in match:
-        if key not in COLUMNS:
-            raise UserError(f"match has the unknown key '{key}'.", did_you_mean(key, COLUMNS))
     before, after = by_values(baseline, match), by_values(candidate, match)
     matched = [(values, points, after[values]) for values, points in before.items() if values in after]
     missing = [describe(match, values) for values, points in before.items() if values not in after for _ in points]
@@ -65,6 +62,13 @@ def pairs(
     for pair in all_pairs:
         check_pair(pair, baseline, candidate)
     return all_pairs, alone
+
+
+def check_match(match: Sequence[str]) -> None:
+    """Raises UserError for a key that is no column of a setting."""
+    for key in match:
+        if key not in COLUMNS:
+            raise UserError(f"match has the unknown key '{key}'.", did_you_mean(key, COLUMNS))
 
 
 def by_values(run: StoredRun, match: Sequence[str]) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:

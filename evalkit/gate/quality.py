@@ -1,32 +1,39 @@
 """Did quality drop? Every pair of points and gated measure, by paired statistics over the judged queries."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from evalkit.arrays import Floats
 from evalkit.config import GateConfig
+from evalkit.errors import abridged
 from evalkit.gate.pairing import Pair
 from evalkit.gate.scores import CorpusScores, Side, corpus_scores
 from evalkit.measures.significance import Comparisons, Evidence, score_changes, weigh
 from evalkit.results.reader import StoredRun
 
 EXTREMES = 10
+MOST_TEXT = 500  # characters of a query's text
 DETAILED = 200  # comparisons whose queries are listed, the most significant ones
 FEWEST = 10  # queries or clusters that a pass may rest on
 
 
 @dataclass(frozen=True)
 class QueryChange:
-    """One query's scores and the ranks of its first relevant document (null: not among the first top_k)."""
+    """One query's scores and the ranks of its first relevant document (null: not among the first top_k).
+
+    ``text`` is its text on one line, shortened; null where neither run kept it.
+    """
 
     query_id: str
     baseline: float
     candidate: float
     baseline_rank: int | None
     candidate_rank: int | None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ def compare_quality(
 ) -> list[QualityResult]:
     """One result per pair and measure, in order. Raises NotComparableError for missing queries or scores."""
     corpora = list(corpus_scores(pairs, baseline, candidate, config.measures))
+    texts = {scores.corpus: texts_of_queries(scores.corpus, (candidate, baseline)) for scores in corpora}
     compared = [comparisons(config, scores) for scores in corpora]
     evidence = weigh(compared, config.alpha, config.resamples)
     shown_first = sorted(e.p_drop_adjusted for own in evidence for e in own)
@@ -74,8 +82,32 @@ def compare_quality(
         for case, tolerance, of_case in zip(cases, own.tolerances.tolist(), of_corpus, strict=True):
             in_detail = of_case.p_drop_adjusted <= last_detailed and detailed < DETAILED
             detailed += in_detail
-            results[id(scores.pairs[case[0]]), case[1]] = result(config, scores, case, tolerance, of_case, in_detail)
+            judged = result(config, scores, case, tolerance, of_case, in_detail)
+            results[id(scores.pairs[case[0]]), case[1]] = with_texts(judged, texts[scores.corpus])
     return [results[id(pair), measure] for pair in pairs for measure in config.measures]
+
+
+def texts_of_queries(corpus: str, runs: Sequence[StoredRun]) -> "pd.Series[str] | None":
+    """The texts of a corpus's queries by their ids, from the first of ``runs`` that kept them; null where none did."""
+    for run in runs:
+        if (run.folder / "query_texts.parquet").is_file():
+            kept = run.query_texts()
+            of_corpus = kept[kept["corpus"] == corpus].drop_duplicates("query_id")
+            return pd.Series(of_corpus["text"].array, index=of_corpus["query_id"].array)
+    return None
+
+
+def with_texts(result: QualityResult, texts: "pd.Series[str] | None") -> QualityResult:
+    """``result`` with the texts of the queries that it lists."""
+    if texts is None:
+        return result
+
+    def told(changes: Sequence[QueryChange]) -> tuple[QueryChange, ...]:
+        known = (texts.get(change.query_id) for change in changes)
+        shown = (None if text is None else abridged(" ".join(str(text).split()), MOST_TEXT) for text in known)
+        return tuple(replace(change, text=text) for change, text in zip(changes, shown, strict=True))
+
+    return replace(result, worst=told(result.worst), best=told(result.best))
 
 
 def comparisons(config: GateConfig, scores: CorpusScores) -> Comparisons:

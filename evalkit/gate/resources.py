@@ -1,21 +1,24 @@
 """Did it get slower, larger or dearer? Ratios against limits; timings only where the hardware is the same."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from evalkit.config import GateConfig
 from evalkit.errors import UserError, did_you_mean
+from evalkit.gate.measurements import Measurements
 from evalkit.gate.pairing import Pair
 from evalkit.measures.holm import holm
-from evalkit.measures.quantiles import Calls, calls_needed, slower_p
+from evalkit.measures.quantiles import Calls, calls_needed, come_in_stretches, halves_differ, slower_p
 from evalkit.results.columns import DIRECTED, Column
+from evalkit.results.in_words import change
 from evalkit.results.provenance import hardware
-from evalkit.results.reader import StoredRun, rows_by_point
-from evalkit.results.setting import key_of
+from evalkit.results.reader import StoredRun
+
+MEDIAN = 50
+MS_PER_UNIT = {"ms": 1.0, "s": 1000.0}
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class ResourceResult:
     """One column of one pair. ``worsening`` is the ratio in the bad direction (2.0: twice as slow, twice as large).
 
     ``p`` is that of "this percentile of the latencies did not rise", after Holm over all that are tested: a ratio that
-    chance explains does not count. ``not_compared`` says why there is no ratio.
+    chance explains does not count. ``is_below_least`` says that a rise is too short to count whatever its ratio,
+    ``not_compared`` why there is no ratio.
     """
 
     pair: str
@@ -36,37 +40,8 @@ class ResourceResult:
     p: float | None
     exceeds: bool
     not_compared: str
-
-
-class Measurements:
-    """The points and single latencies of one side: of one run, or of several that were measured in turn."""
-
-    def __init__(self, runs: Sequence[StoredRun]) -> None:
-        self.points = [{key_of(point): point for point in run.about["points"]} for run in runs]
-        self.latencies = [run.latencies() for run in runs]
-        self.rows = [rows_by_point(latencies) for latencies in self.latencies]
-
-    def median(self, point: Mapping[str, Any], column: str) -> float | None:
-        """The median over the runs of one figure of the setting of ``point``; null where one of them lacks it."""
-        figures = [points.get(key_of(point), {}).get(column) for points in self.points]
-        return None if None in figures else float(np.median(np.asarray(figures, dtype=np.float64)))
-
-    def why_null(self, point: Mapping[str, Any], figure: Column) -> str:
-        """Why the figure of the setting of ``point`` is null in the first run where it is."""
-        points = [stored for points in self.points if (stored := points.get(key_of(point))) is not None]
-        lacking = next((stored for stored in points if stored.get(figure.name) is None), None)
-        if lacking is None:
-            return "the setting was not measured again"
-        reasons: Mapping[str, str] = lacking.get("unmeasured", {})
-        return reasons.get(figure.name) or figure.why_null or "its run does not have this figure"
-
-    def calls(self, point: Mapping[str, Any], figure: Column) -> list[npt.NDArray[np.float32]]:
-        """Per run the sum, call by call, of the latencies that make up ``figure``."""
-        columns, key = list(figure.samples), key_of(point)
-        timed = (
-            latencies.iloc[rows[key]] for latencies, rows in zip(self.latencies, self.rows, strict=True) if key in rows
-        )
-        return [calls[columns].sum(axis=1).to_numpy(np.float32) for calls in timed]
+    is_below_least: bool = False
+    is_by_median: bool = False
 
 
 def compare_resources(
@@ -76,21 +51,25 @@ def compare_resources(
 
     Several runs of each side, measured in turn, count by their medians and by all their calls together. Where a
     percentile of latencies is beyond its limit, that it rose at all must be shown too: at alpha, over all percentiles
-    that have a limit (Holm).
+    that have a limit (Holm). A rise of less than ``least_ms`` never counts.
     """
     limits = config.limits or {}
-    for column in limits:
-        if column not in DIRECTED:
-            raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, DIRECTED))
     reasons = {column: not_comparable(DIRECTED[column], (*baselines, *candidates)) for column in limits}
     before, after = Measurements(baselines), Measurements(candidates)
     compared = [
-        compare(pair, DIRECTED[column], limit, before, after, reasons[column])
+        compare(pair, DIRECTED[column], limit, before, after, reasons[column], config.least_ms)
         for pair in all_pairs
         for column, limit in limits.items()
         if limit is not None
     ]
     return judged(compared, config.alpha)
+
+
+def check_limits(limits: Iterable[str]) -> None:
+    """Raises UserError for a column that is no figure with a better and a worse."""
+    for column in limits:
+        if column not in DIRECTED:
+            raise UserError(f"limits has the unknown column '{column}'.", did_you_mean(column, DIRECTED))
 
 
 def not_comparable(figure: Column, runs: Sequence[StoredRun]) -> str:
@@ -125,6 +104,7 @@ def compare(
     baselines: Measurements,
     candidates: Measurements,
     why_not: str,
+    least_ms: float,
 ) -> ResourceResult:
     """The ratio of one figure, and where it is a percentile of latencies the p of its test, not adjusted yet.
 
@@ -132,31 +112,88 @@ def compare(
     """
     before = baselines.median(pair.baseline, figure.name)
     after = candidates.median(pair.candidate, figure.name)
-    old, new = baselines.calls(pair.baseline, figure), candidates.calls(pair.candidate, figure)
-    worsening, p, reason = None, None, ""
+    result = ResourceResult(pair.name, figure.name, figure.unit, before, after, None, limit, None, False, "")
     if before is None:
-        reason = f"not measured in the baseline: {baselines.why_null(pair.baseline, figure)}"
-    elif after is None:
-        reason = f"not measured in the candidate: {candidates.why_null(pair.candidate, figure)}"
-    elif why_not:
-        reason = why_not
-    elif figure.of_search and pair.baseline["serve_k"] != pair.candidate["serve_k"]:
-        reason = f"not compared: timed for {pair.baseline['serve_k']} and {pair.candidate['serve_k']} results"
-    elif min(before, after) <= 0:
+        why = baselines.why_null(pair.baseline, figure)
+        return replace(result, not_compared=f"not measured in the baseline: {why}")
+    if after is None:
+        why = candidates.why_null(pair.candidate, figure)
+        return replace(result, not_compared=f"not measured in the candidate: {why}")
+    reason = why_not or why_not_by_setting(pair, figure, baselines, candidates)
+    if not reason and min(before, after) <= 0:
         reason = "not compared: a figure is 0"
-    elif too_few := too_few_calls(figure, old, new):
-        reason = f"not compared: {too_few}"
-    else:
-        worsening = before / after if figure.higher_is_better else after / before
-        p = slower_p(old, new, figure.percentile) if figure.percentile else None
-    return ResourceResult(pair.name, figure.name, figure.unit, before, after, worsening, limit, p, False, reason)
+    if reason:
+        return replace(result, not_compared=reason)
+    old, new = baselines.calls(pair.baseline, figure), candidates.calls(pair.candidate, figure)
+    if figure.percentile and (too_few := too_few_calls(figure, old, new)):
+        return replace(result, not_compared=f"not compared: {too_few}")
+    result = replace(
+        result,
+        worsening=before / after if figure.higher_is_better else after / before,
+        p=slower_p(old, new, figure.percentile) if figure.percentile else None,
+        is_below_least=is_below(least_ms, figure, before, after),
+    )
+    can_count = not is_below(least_ms, figure, 0.0, max(before, after))
+    if figure.percentile and can_count and (noise := too_noisy(figure, old, new, limit)):
+        return by_median(result, old, new, least_ms) or replace(result, worsening=None, p=None, not_compared=noise)
+    return result
+
+
+def is_below(least_ms: float, figure: Column, before: float, after: float) -> bool:
+    """Whether a figure of time rose, and by less than ``least_ms``."""
+    return figure.unit in MS_PER_UNIT and 0 < (after - before) * MS_PER_UNIT[figure.unit] < least_ms
+
+
+def by_median(result: ResourceResult, old: Calls, new: Calls, least_ms: float) -> ResourceResult | None:
+    """``result`` by the medians of the calls, where these are beyond the limit and steady; null where they are not.
+
+    What disturbs some calls moves no median; what makes every call slower does.
+    """
+    if any(halves_differ(runs[0], MEDIAN) >= result.limit for runs in (old, new)):
+        return None
+    before, after = (float(np.median(runs[0])) for runs in (old, new))
+    if before <= 0 or after / before <= result.limit or after - before < least_ms:
+        return None
+    return replace(
+        result, worsening=after / before, p=slower_p(old, new, MEDIAN), is_below_least=False, is_by_median=True
+    )
+
+
+def why_not_by_setting(pair: Pair, figure: Column, baselines: Measurements, candidates: Measurements) -> str:
+    """Why a figure that both sides have says nothing of what changed between them; empty where it does."""
+    if day := candidates.taken_over(pair.candidate, figure):
+        return f"not measured: nothing was encoded, so the candidate's figure is one of {day}"
+    if figure.of_search and pair.baseline["serve_k"] != pair.candidate["serve_k"]:
+        return f"not compared: timed for {pair.baseline['serve_k']} and {pair.candidate['serve_k']} results"
+    for side, words in (
+        ("baseline", baselines.busy(pair.baseline, figure)),
+        ("candidate", candidates.busy(pair.candidate, figure)),
+    ):
+        if words:
+            return f"not compared: the machine was busy while the {side} was timed ({words})"
+    return ""
+
+
+def too_noisy(figure: Column, old: Calls, new: Calls, limit: float) -> str:
+    """Why a percentile of single runs says little of what changed; empty where it does.
+
+    The first calls of a run are compared with its last ones, which is the same setting twice, and its slow calls must
+    not lie together. Several runs of a side are compared by the test, which sees what whole runs differ by.
+    """
+    percent, remedy = figure.percentile or 0, "measure in turn, with repeat=5"
+    for side, runs in (("baseline", old), ("candidate", new)):
+        noise = halves_differ(runs[0], percent) if len(runs) == 1 else 1.0
+        if noise >= limit:
+            words = change(figure.name, noise)
+            return f"not compared: too noisy: of the {side}'s own calls one half is {words} than the other; {remedy}"
+        if len(runs) == 1 and come_in_stretches(runs[0], percent):
+            return f"not compared: too noisy: the {side}'s slow calls come in stretches, as of other work; {remedy}"
+    return ""
 
 
 def too_few_calls(figure: Column, old: Calls, new: Calls) -> str:
     """Why a percentile can't be told from so many calls; empty where it can."""
-    if figure.percentile is None:
-        return ""
-    calls, needed = min(sum(map(len, side)) for side in (old, new)), calls_needed(figure.percentile)
+    calls, needed = min(sum(map(len, side)) for side in (old, new)), calls_needed(figure.percentile or 0)
     if calls >= needed:
         return ""
     return f"p{figure.percentile} needs {needed:,} calls, these runs have {calls:,}: runtime.latency_calls={needed}"
@@ -169,5 +206,6 @@ def judged(results: Sequence[ResourceResult], alpha: float) -> list[ResourceResu
     for result in results:
         p = None if result.p is None else next(adjusted)
         beyond = result.worsening is not None and result.worsening > result.limit
-        final.append(replace(result, p=p, exceeds=beyond and (p is None or p <= alpha)))
+        is_shown = not result.is_below_least and (p is None or p <= alpha)
+        final.append(replace(result, p=p, exceeds=beyond and is_shown))
     return final

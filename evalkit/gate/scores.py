@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from evalkit.arrays import Floats
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import did_you_mean
 from evalkit.gate.pairing import NotComparableError, Pair
 from evalkit.measures.resampling import Codes
 from evalkit.results.reader import StoredRun, rows_by_point
@@ -83,8 +83,6 @@ def corpus_scores(
     pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str]
 ) -> Iterator[CorpusScores]:
     """One for each corpus, in the order of ``pairs``. Raises NotComparableError where scores or queries are missing."""
-    if not measures:
-        raise UserError("measures=[] leaves nothing to gate.", "Give names, as in measures=[nDCG@10].")
     before = QueryTable("baseline", baseline, measures)
     after = QueryTable("candidate", candidate, measures)
     for corpus in dict.fromkeys(str(pair.baseline["corpus"]) for pair in pairs):

@@ -1,16 +1,19 @@
-"""Can the old index stay? Whether two runs' vectors of the same texts lie in the same space, from their canaries.
+"""Are the vectors comparable? Whether two runs' vectors of the same texts lie in the same space, from their canaries.
 
-Vectors of documents decide, since they are what an index holds; changed vectors of queries are told apart.
+Vectors of documents decide, since they are what an index holds; changed vectors of queries are told apart. What follows
+for the index and for the documents is answered beside it (``rebuilding``).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
 from evalkit.arrays import FloatMatrix
-from evalkit.gate.pairing import corpus_record
+from evalkit.gate.pairing import Pair, corpus_record
+from evalkit.gate.rebuilding import index_changes, rebuilding
 from evalkit.measures.overlap import ExactSearch, rounding
 from evalkit.results.canaries import SAME_COSINE, cosines, shared_texts, stored_vectors
 from evalkit.results.model_parts import model_parts
@@ -21,7 +24,8 @@ DEPTH = 10
 SAME, DRIFTED, DIFFERENT, UNKNOWN = "same space", "drifted", "different space", "unknown"
 CHUNKED_DIFFERENTLY = "documents chunked differently"
 QUERIES_CHANGED = "queries changed"
-INDEX_STAYS = (SAME, QUERIES_CHANGED)
+NO_VECTORS = "only one of the runs has vectors"
+COMPARABLE = {SAME: True, QUERIES_CHANGED: True, DRIFTED: False, DIFFERENT: False, NO_VECTORS: False, UNKNOWN: None}
 # What a user sets, of either side and of one: vectors that change with it are no surprise.
 SET = ("input_types", "asked_dims", "max_length", "layer_norm", "pooling", "options", "store_dtype")
 SET_OF_SIDE = {
@@ -32,15 +36,18 @@ SET_OF_SIDE = {
 
 @dataclass(frozen=True)
 class SpaceResult:
-    """What the canaries of one corpus say.
+    """What the canaries of one corpus say, and what it means for its index and documents.
 
-    ``texts`` are those that both runs kept, ``query_texts`` the queries among them. ``smallest_cosine`` and
-    ``mean_cosine`` are between the two runs' vectors of the same documents, ``smallest_query_cosine`` of the same
-    queries; null where widths differ or no text is shared. ``overlap_at_10`` is the share of the ten nearest documents
-    of new queries among new documents that they also find among old documents, over the canary's texts alone.
-    ``reembed_seconds`` is what encoding all documents took the candidate, ``reembed_usd`` what embedding the documents
-    of its workload once costs. ``not_checked_since`` is the day (UTC) when vectors of a hosted model were made that the
-    candidate took from the store unchecked: how its API answers today is not known. Empty for all others.
+    ``vectors_comparable``, ``index_must_be_rebuilt`` and ``documents_must_be_reembedded`` are null where the runs
+    share no text to tell by. ``index_changes`` say what makes another index of the same vectors (``dims 256 → 64``).
+    ``rebuild_…`` and ``reembed_…`` are what that takes for the documents of the candidate's workload; where one is
+    null, ``not_known`` says why. ``texts`` are those that both runs kept, ``query_texts`` the queries among them.
+    ``smallest_cosine`` and ``mean_cosine`` are between the two runs' vectors of the same documents,
+    ``smallest_query_cosine`` of the same queries; null where widths differ or no text is shared. ``overlap_at_10`` is
+    the share of the ten nearest documents of new queries among new documents that they also find among old documents,
+    over the canary's texts alone. ``reembed_seconds`` is what encoding the corpus's documents took the candidate.
+    ``not_checked_since`` is the day (UTC) when vectors of a hosted model were made that the candidate took from the
+    store unchecked: how its API answers today is not known. Empty for all others.
     """
 
     corpus: str
@@ -56,24 +63,41 @@ class SpaceResult:
     query_texts: int = 0
     smallest_query_cosine: float | None = None
     not_checked_since: str = ""
+    vectors_comparable: bool | None = None
+    index_changes: tuple[str, ...] = ()
+    index_must_be_rebuilt: bool | None = None
+    documents_must_be_reembedded: bool | None = None
+    workload_documents: int | None = None
+    rebuild_seconds_at_workload: float | None = None
+    rebuild_usd: float | None = None
+    reembed_seconds_at_workload: float | None = None
+    not_known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def index_can_stay(self) -> bool:
-        return self.space in INDEX_STAYS
+        """Whether the index that serves the baseline serves the candidate as it is."""
+        return self.index_must_be_rebuilt is False
 
 
-def compare_spaces(baseline: StoredRun, candidate: StoredRun) -> list[SpaceResult]:
-    """One result per corpus that both runs evaluated."""
+def compare_spaces(pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun) -> list[SpaceResult]:
+    """One result per corpus of ``pairs`` of which at least one run has vectors."""
     before, after = baseline.canary(), candidate.canary()
-    shared = [name for name in before["corpus"].unique() if name in set(after["corpus"])]
-    return [
-        compare_space(corpus, before[before["corpus"] == corpus], after[after["corpus"] == corpus], baseline, candidate)
-        for corpus in shared
-    ]
+    results = []
+    for corpus in dict.fromkeys(str(pair.baseline["corpus"]) for pair in pairs):
+        own = [pair for pair in pairs if pair.baseline["corpus"] == corpus]
+        canaries = before[before["corpus"] == corpus], after[after["corpus"] == corpus]
+        if any(point["dims"] is not None for pair in own for point in (pair.baseline, pair.candidate)):
+            results.append(compare_space(corpus, own, *canaries, baseline, candidate))
+    return results
 
 
 def compare_space(
-    corpus: str, before: pd.DataFrame, after: pd.DataFrame, baseline: StoredRun, candidate: StoredRun
+    corpus: str,
+    pairs: Sequence[Pair],
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    baseline: StoredRun,
+    candidate: StoredRun,
 ) -> SpaceResult:
     texts = shared_texts(before, after)
     documents, queries = (texts[texts["side"] == side] for side in ("document", "query"))
@@ -86,8 +110,13 @@ def compare_space(
         space = space_of(smallest, mean, smallest_query)
         old, new = stored_vectors(documents["vector_before"]), stored_vectors(documents["vector_after"])
         overlap = mixed_overlap(old, new, stored_vectors(queries["vector_after"]))
-    if chunking(baseline, corpus) != chunking(candidate, corpus):
+    if any((pair.baseline["dims"] is None) != (pair.candidate["dims"] is None) for pair in pairs):
+        space = NO_VECTORS
+    comparable = COMPARABLE[space]
+    if any(pair.baseline["chunking"] != pair.candidate["chunking"] for pair in pairs):
         space = CHUNKED_DIFFERENTLY
+    must_reembed = must_be_reembedded(space, pairs)
+    changes = index_changes(pairs, baseline, candidate)
     record = corpus_record(candidate, {"corpus": corpus})
     return SpaceResult(
         corpus=corpus,
@@ -98,12 +127,26 @@ def compare_space(
         overlap_at_10=overlap,
         documents=record["documents"],
         reembed_seconds=reembed_seconds(candidate, corpus),
-        reembed_usd=reembed_usd(candidate, corpus),
         alarm=alarm(space, corpus, baseline, candidate),
         query_texts=len(queries),
         smallest_query_cosine=smallest_query,
         not_checked_since=not_checked_since(candidate, corpus),
+        vectors_comparable=comparable,
+        index_changes=tuple(changes),
+        index_must_be_rebuilt=True if changes else must_reembed,
+        documents_must_be_reembedded=must_reembed,
+        **rebuilding(pairs, candidate),
     )
+
+
+def must_be_reembedded(space: str, pairs: Sequence[Pair]) -> bool | None:
+    """Whether the candidate needs other vectors of the documents than the baseline's; null where nothing tells."""
+    if space == NO_VECTORS:
+        return any(pair.candidate["dims"] is not None for pair in pairs)
+    if space == CHUNKED_DIFFERENTLY:
+        return True
+    comparable = COMPARABLE[space]
+    return None if comparable is None else not comparable
 
 
 def not_checked_since(candidate: StoredRun, corpus: str) -> str:
@@ -139,26 +182,16 @@ def mixed_overlap(old_documents: FloatMatrix, new_documents: FloatMatrix, new_qu
     return float(exact.overlap_at(depth, nearest_old).mean())
 
 
-def chunking(run: StoredRun, corpus: str) -> set[str]:
-    """How documents were split."""
-    return {point["chunking"] for point in run.about["points"] if point["corpus"] == corpus}
-
-
 def reembed_seconds(candidate: StoredRun, corpus: str) -> float | None:
     sides = [e for e in candidate.about["embeddings"] if e["corpus"] == corpus and e["side"] == "document"]
     return sides[0]["seconds"] if sides else None
-
-
-def reembed_usd(candidate: StoredRun, corpus: str) -> float | None:
-    costs = [p.get("cost_embed_once_usd") for p in candidate.about["points"] if p["corpus"] == corpus]
-    return next((float(cost) for cost in costs if cost is not None), None)
 
 
 def alarm(space: str, corpus: str, baseline: StoredRun, candidate: StoredRun) -> str:
     """What must be said loudly: vectors that changed although nothing was said to change."""
     side = "query" if space == QUERIES_CHANGED else "document"
     before, after = (identity(run, corpus, side) for run in (baseline, candidate))
-    if before != after or space in (SAME, UNKNOWN, CHUNKED_DIFFERENTLY):
+    if before != after or space not in (DRIFTED, DIFFERENT, QUERIES_CHANGED):
         return ""
     texts = "queries" if side == "query" else "texts"
     return (

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 POWER_QUANTILE = 0.8416  # of the normal distribution, at a power of 80 %
 TWO_SETTINGS = 1.96  # the statistic that two settings must reach at an alpha of 5 %
 MOST = 10**9
+TYPICAL_SPREAD = 0.2  # standard deviation of a query's difference in nDCG@10 between two settings; docs/report.md
+FEW_QUERIES = 50  # independent ones; below, what they can show is said first
 
 
 @dataclass(frozen=True)

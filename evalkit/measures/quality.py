@@ -65,6 +65,8 @@ def computable(name: str) -> Any:
     import ir_measures
 
     measure = ir_measures.parse_measure(name)
+    if NAME.match(name)["name"] != measure.NAME:  # type: ignore[index]  # MAP@20: its column would be another's
+        raise ValueError(f"called {measure}")
     cutoff = measure.params.get("cutoff")
     if cutoff is not None and cutoff < 1:  # pytrec_eval would crash on it, not raise
         raise ValueError(f"cutoff {cutoff}")

@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.floating]
 Calls = Sequence[Floats]
 CALLS_BEYOND = 10
 BLOCK_FACTORS = (1, 2, 4)
+MOST_PER_EVENT = 2.5  # of calls that are independent, 99 % of runs of 200 show at most 2.3
 
 
 def calls_needed(percent: float) -> int:
@@ -39,6 +40,21 @@ def slower_p(baseline: Calls, candidate: Calls, percent: float) -> float:
     stretches = sum(stretches_above(run, levels[0]) for run in (*baseline, *candidate))
     normal = special.ndtri(np.clip(p, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).eps))
     return float(special.stdtr(max(stretches - 1, 1), normal))
+
+
+def halves_differ(run: Floats, percent: float) -> float:
+    """How many times as high the percentile of one half of the calls is as that of the other, first against last.
+
+    Both are of one setting, so it is the noise of the moment; infinite where the lower one is 0.
+    """
+    middle = len(run) // 2
+    low, high = sorted(float(np.percentile(half, percent)) for half in (run[:middle], run[middle:]))
+    return high / low if low > 0 else float("inf")
+
+
+def come_in_stretches(run: Floats, percent: float) -> bool:
+    """Whether the slow calls of one run lie together: what a setting alone makes slow is strewn over the queries."""
+    return calls_per_event([run], [run], np.array([np.percentile(run, percent)])) > MOST_PER_EVENT
 
 
 def chance_of_no_rise(before: Floats, after: Floats, share: float, dependence: float) -> float:

@@ -25,6 +25,7 @@ BASELINES = "baselines"
 WHY_MISSING = {
     "rankings": "The run was made with save_rankings=false.",
     "query_texts": "The run was made with save_query_texts=false.",
+    "judgments": "The run is from before judgments were kept.",
 }
 
 
@@ -63,8 +64,13 @@ class StoredRun:
         queries = self.table("queries")
         return queries if "cluster" in queries else queries.assign(cluster=None)
 
-    def rankings(self) -> pd.DataFrame:
-        return self.table("rankings")
+    def rankings(self, depth: int | None = None) -> pd.DataFrame:
+        """Columns of ``KEY``, query_id, rank (from 1), document_id, score; of the first ``depth`` ranks, or all."""
+        return self.table("rankings", depth=depth)
+
+    def judgments(self) -> pd.DataFrame:
+        """Columns corpus, query_id, document_id, grade; UserError for a run from before they were kept."""
+        return self.table("judgments")
 
     def latencies(self) -> pd.DataFrame:
         return self.table("latencies")
@@ -77,25 +83,33 @@ class StoredRun:
         """Columns corpus, side, id, text_sha256, and vector: the bytes of little-endian float16."""
         return self.table("canary")
 
-    def table(self, name: str, categories: Sequence[str] = (), columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """One Parquet table, or some of its ``columns``; ``categories`` as such.
+    def table(
+        self,
+        name: str,
+        categories: Sequence[str] = (),
+        columns: Sequence[str] | None = None,
+        depth: int | None = None,
+    ) -> pd.DataFrame:
+        """One Parquet table, or some of its ``columns``, or its rows to the rank ``depth``; ``categories`` as such.
 
         Raises UserError where it is missing or damaged.
         """
         with readable(self.folder / f"{name}.parquet") as file, unrenewed(self.folder, self.sums):
-            table = self.stored_table(file, categories, columns)
+            table = self.stored_table(file, categories, columns, depth)
             if name == "canary":
                 check_canary(table, [corpus["name"] for corpus in self.about["corpora"]])
             if set(KEY) <= set(table):
                 check_rows(name, table, rows_by_point(table), self.about)
             return table
 
-    def stored_table(self, file: Path, categories: Sequence[str], columns: Sequence[str] | None) -> pd.DataFrame:
+    def stored_table(
+        self, file: Path, categories: Sequence[str], columns: Sequence[str] | None, depth: int | None
+    ) -> pd.DataFrame:
         """A table in today's columns, whatever version wrote it."""
         if not self.is_version1:
-            return with_whole_dims(read_table(file, self.about, (), categories, columns))
+            return with_whole_dims(read_table(file, self.about, (), categories, columns, depth))
         stored = None if columns is None else stored_columns(columns)
-        table = read_table(file, self.about, NEW_IN_TABLES, stored_columns(categories), stored)
+        table = read_table(file, self.about, NEW_IN_TABLES, stored_columns(categories), stored, depth)
         return upgraded_table(table, self.stored_config)
 
     def columns(self, name: str) -> list[str]:

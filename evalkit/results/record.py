@@ -17,7 +17,7 @@ POINT_FACTS: Mapping[str, str] = {
     "queries": "how many judged queries were scored",
     "priced_as": "the machine or hosted model whose price the costs are worked out with",
 }
-BESIDE_FIGURES = ("unmeasured", "notes", "laws", "proof")
+BESIDE_FIGURES = ("unmeasured", "notes", "laws", "proof", "load")
 
 
 class RankedRows(Protocol):
@@ -39,7 +39,8 @@ class Point:
     ``metric`` is what the index searched by, ``candidates`` how many a rescoring store re-orders (null without one),
     ``priced_as`` whose price its costs were worked out with. ``notes`` say what must be known of single figures,
     ``laws`` how figures grow with the documents (measures.laws.as_json), ``proof`` which program in which version
-    searched, and what shows which index and codes were in use.
+    searched, and what shows which index and codes were in use, ``load`` what else the machine did while it was timed
+    (system.busy.MachineLoad.figures).
     """
 
     setting: Setting
@@ -53,6 +54,7 @@ class Point:
     notes: Mapping[str, str] = field(default_factory=dict)
     laws: Mapping[str, Any] = field(default_factory=dict)
     proof: Mapping[str, str] = field(default_factory=dict)
+    load: Mapping[str, float | None] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One flat row of points.parquet."""
@@ -102,7 +104,7 @@ class PointRecord:
 class CorpusRecord:
     """What run.json says of a corpus, the model that read it, the lint, and both encoding passes.
 
-    ``queries`` are the judged queries' ids and texts.
+    ``queries`` are the judged queries' ids and texts, ``qrels`` query id → document id → grade.
     """
 
     model: dict[str, Any]
@@ -111,6 +113,7 @@ class CorpusRecord:
     embeddings: tuple[dict[str, Any], ...]
     canaries: tuple["Canary", ...]
     queries: tuple[tuple[str, str], ...] = ()
+    qrels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def corpus_entry(self) -> dict[str, Any]:
         lint = [{**asdict(f), "examples": list(f.examples), "share": f.share, "text": str(f)} for f in self.findings]

@@ -24,6 +24,7 @@ from evalkit.results.setting import COLUMNS, Setting, key_of
 
 TEXTS = {"*": str}
 SETTING = {**get_type_hints(Setting), "dims": OrNull(ORDINAL), "top_k": ORDINAL, "serve_k": ORDINAL}
+LOAD = {"*": OrNull(AMOUNT)}
 LAW = {"terms": {"*": NUMBER}, "sizes?": [ORDINAL]}
 POINT = {
     **{name: ORDINAL if name in ("top_k", "serve_k") else shape for name, shape in SETTING.items()},
@@ -31,13 +32,14 @@ POINT = {
     **{f"{name}?": OrNull(AMOUNT) for name in FIGURES},
     **{f"{name}?": TEXTS for name in ("unmeasured", "notes", "proof")},
     "laws?": {"*": [LAW]},
+    "load?": OrNull(LOAD),
 }
 RUNTIME = {"max_length?": OrNull(COUNT), "*": PLAIN}
 PASS = {
     **{"corpus": str, "side": str, "seconds": OrNull(AMOUNT), "runtime": RUNTIME, "texts": COUNT, "model?": str},
     **{"cached?": bool, "truncated_texts?": OrNull(COUNT), "timed_texts?": OrNull(COUNT), "threads?": PLAIN},
     **{"timed_on?": OrNull({"cpu": OrNull(str)}), "timed_at?": OrNull(str), "checked_at?": OrNull(MOMENT)},
-    "verification?": OrNull({"smallest_cosine?": NUMBER}),
+    **{"verification?": OrNull({"smallest_cosine?": NUMBER}), "load?": OrNull(LOAD)},
 }
 SHAPE: Mapping[str, Any] = {
     "created_at?": str,

@@ -1,113 +1,230 @@
-"""The points of a run as a table for the terminal: sorted by quality, the best of each column marked."""
+"""The points of a run for the terminal: a table for each corpus, best first, as many figures as there is room for.
 
+Every column is as wide as what is in it: names fold where the terminal is narrow, figures never.
+"""
+
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose
+from types import MappingProxyType
 
+from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
+from rich.console import JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
 from evalkit.errors import printable
 from evalkit.results.columns import Column, column
+from evalkit.results.in_words import SEPARATOR, setting_words
 from evalkit.results.record import Point
-from evalkit.results.setting import index_label
+from evalkit.results.setting import WHOLE, Key, index_label
 
 UNTRAINED = "*"
 DEEPER = "†"
-OF_CHUNKS = ("chunks_per_document", "bytes_per_document")
-FIGURES = (
-    *("overlap@10", "bytes_per_vector", *OF_CHUNKS, "index_bytes", "search_queries_per_second"),
-    *("search_ms_p50", "query_ms_p95_at_workload", "cost_month_usd"),
-)
-SETTING = ("corpus", "dims", "quantization", "index")
+MOST_ROWS, LEAST_ROWS = 20, 5
+SETTING, FOLDING = ("dims", "quantization", "index"), ("quantization", "index")
+JUSTIFIED: Mapping[str, JustifyMethod] = {"dims": "right"}
+VECTOR, CHUNKS = ("bytes_per_vector",), ("bytes_per_document", "chunks_per_document", "bytes_per_vector")
+HEADERS = {  # whose words may be wrapped
+    "bytes_per_vector": "bytes/ vector",
+    "bytes_per_document": "bytes/ doc",
+    "chunks_per_document": "chunks/ doc",
+    "query_ms_p95_at_workload": "query p95 ms",
+}
+P95 = ("query_ms_p95_at_workload", "query_ms_p95")  # the first that was measured
+LATER = ("index_bytes", "search_ms_p50", "search_queries_per_second")
+FIRST_FIGURES = 4  # for which names are folded
+LEAST_WIDTH, NAME_WIDTH, COMFORTABLE_WIDTH, MOST_OF_NAME = 8, 12, 26, 60
+GAP = 2
 PRECISE_BELOW = 10  # where two decimals say more than one
+COMMIT = re.compile("[0-9a-f]{16,}")
+ALL_MORE = "python -m evalkit show"
+
+Interval = tuple[float, float]
+NO_INTERVALS: Mapping[Key, Interval] = MappingProxyType({})
 
 
-def points_tables(points: Sequence[Point], measures: Sequence[str], width: int) -> list[Table]:
-    """The points of a run, in as many tables below each other as a terminal of ``width`` columns needs.
+@dataclass(frozen=True)
+class Layout:
+    """What is shown: parts of ``SETTING`` and figures with their headers, and how wide the columns of both are."""
 
-    Each has the settings and some of the figures, whole; the first has the title, the last the caption.
+    setting: Mapping[str, int]
+    figures: Mapping[Column, str]
+    widths: Sequence[int]
+
+    @property
+    def width(self) -> int:
+        """Of a whole line."""
+        widths = [*self.setting.values(), *self.widths]
+        return sum(widths) + GAP * (len(widths) - 1)
+
+
+def points_tables(
+    points: Sequence[Point],
+    measures: Sequence[str],
+    width: int,
+    intervals: Mapping[Key, Interval] = NO_INTERVALS,
+    rows: int | None = MOST_ROWS,
+) -> list[Table]:
+    """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
+
+    ``intervals`` bound it, by the key of a point's setting. At most about ``rows`` points are shown of all corpora
+    together; null shows all.
     """
+    corpora = dict.fromkeys(point.setting.corpus for point in points)
+    most = rows and max(LEAST_ROWS, rows // max(1, len(corpora)))
+    groups = [best_first([p for p in points if p.setting.corpus == corpus], measures[0]) for corpus in corpora]
+    shown = [point for group in groups for point in group[:most]]
+    layout = layout_of(shown, measures, width, intervals)
+    captions = [more(group, most) for group in groups]
+    captions[-1] += caption(shown, layout, measures[0], intervals)
+    return [
+        points_table(group[:most], group, measures[0], layout, intervals, Text("\n").join(lines))
+        for group, lines in zip(groups, captions, strict=True)
+    ]
+
+
+def best_first(points: Sequence[Point], measure: str) -> list[Point]:
+    return sorted(points, key=lambda point: -(point.figures.get(measure) or 0))
+
+
+def layout_of(
+    points: Sequence[Point], measures: Sequence[str], width: int, intervals: Mapping[Key, Interval]
+) -> Layout:
+    """The first figures that fit in ``width``, at least one; the first few make the names of settings fold."""
     noted = {name for point in points for name in point.notes}
-    columns = [column(name) for name in (*measures, *figures_of(points))]
-    headers = {c.name: f"{c.title}{DEEPER}" if c.name in noted and c.name in measures else c.title for c in columns}
-    needed = {c.name: width_of(headers[c.name].split() + [cell(p, c, None).plain for p in points]) for c in columns}
-    settings = zip(SETTING, *(map(str, setting_cells(point)) for point in points), strict=True)
-    room = width - 1 - sum(map(width_of, settings))
-    tables = []
-    for group in groups_that_fit(columns, needed, room):
-        table = points_table(points, measures, {c: headers[c.name] for c in group})
-        if sum(max(needed[c.name], width_of([headers[c.name]])) for c in group) > room:  # headers are wrapped
-            for shown, wrapped in zip(group, table.columns[len(SETTING) :], strict=True):
-                wrapped.width = needed[shown.name] - width_of([""])
-        missing = sum(needed[c.name] for c in group) - room
-        if missing > 0:  # not even one fits: better wrapped by the terminal than cut
-            table.width = width + missing
-        tables.append(table)
-    tables[0].title = title(points)
-    tables[-1].caption = caption(points, not noted.isdisjoint(measures))
-    return tables
+    headers = {column(name): header_of(name, noted.intersection(measures)) for name in figures_of(points, measures)}
+    needed = [
+        max(in_two_lines(header), width_of([cell(p, shown, measures[0], intervals).plain for p in points]))
+        for shown, header in headers.items()
+    ]
+    cells = [setting_cells(point) for point in points]
+    names = {part: [cell[part].plain for cell in cells] for part in SETTING}
+    natural = {part: width_of([part, *texts]) for part, texts in names.items() if any(texts)}
+    folding = [natural[part] for part in FOLDING if part in natural]
+    fixed = sum(natural.values()) - sum(folding)
+
+    def room(count: int) -> int:
+        """What is left for the names beside ``count`` figures."""
+        return width - fixed - sum(needed[:count]) - GAP * (len(natural) + count - 1)
+
+    def wanted(count: int) -> int:
+        return sum(min(name, NAME_WIDTH if count <= FIRST_FIGURES else COMFORTABLE_WIDTH) for name in folding)
+
+    count = next((count for count in range(len(needed), 1, -1) if room(count) >= wanted(count)), 1)
+    shared = shares(max(room(count), LEAST_WIDTH * len(folding)), folding)
+    setting = {**natural, **dict(zip((part for part in FOLDING if part in natural), shared, strict=True))}
+    return Layout(setting, dict(list(headers.items())[:count]), needed[:count])
 
 
-def groups_that_fit(columns: Sequence[Column], needed: Mapping[str, int], room: int) -> Iterator[list[Column]]:
-    """``columns`` in their order, as many together as ``room`` holds of what is ``needed``; at least one."""
-    group: list[Column] = []
-    for shown in columns:
-        if group and sum(needed[c.name] for c in [*group, shown]) > room:
-            yield group
-            group = []
-        group.append(shown)
-    yield group
+def shares(room: int, needed: Sequence[int]) -> list[int]:
+    """How wide columns are that share ``room``: each as it is ``needed``, or the widest ones fold."""
+    most = next((most for most in range(max(needed), 1, -1) if sum(min(n, most) for n in needed) <= room), 1)
+    return [min(n, most) for n in needed]
 
 
 def width_of(texts: Sequence[str]) -> int:
-    """Columns of a terminal that a column of ``texts`` takes, with its padding and a border."""
-    return max(map(cell_len, texts)) + 3
+    return max(map(cell_len, texts))
 
 
-def points_table(points: Sequence[Point], measures: Sequence[str], columns: Mapping[Column, str]) -> Table:
-    """One row per point, grouped by corpus, best first by the first of ``measures``; ``columns`` with their headers."""
-    table = Table(header_style="bold", title_justify="left", caption_justify="left")
-    for name in SETTING:
-        table.add_column(name, justify="right" if name == "dims" else "left", no_wrap=True)
-    for header in columns.values():
-        table.add_column(Text(printable(header)), justify="right")
-    for corpus in dict.fromkeys(point.setting.corpus for point in points):
-        group = [point for point in points if point.setting.corpus == corpus]
-        best = {shown.name: best_value(group, shown) for shown in columns}
-        for point in sorted(group, key=lambda point: -(point.figures[measures[0]] or 0)):
-            table.add_row(*setting_cells(point), *(cell(point, shown, best[shown.name]) for shown in columns))
-        table.add_section()
+def in_two_lines(header: str) -> int:
+    """The least width at which it takes at most two lines, its words whole."""
+    words = header.split()
+    return min(width_of([" ".join(words[:i]), " ".join(words[i:])]) for i in range(len(words)))
+
+
+def header_of(name: str, deeper: set[str]) -> str:
+    header = HEADERS.get(name, column(name).title)
+    return printable(f"{header}{DEEPER}" if name in deeper else header)
+
+
+def figures_of(points: Sequence[Point], measures: Sequence[str]) -> list[str]:
+    """The figures to show, the most important first: those that were measured, and the first measure in any case."""
+    measured = {name for point in points for name, value in point.figures.items() if value is not None}
+    are_split = any(point.figures.get("chunks_per_document") not in (1, None) for point in points)
+    size, *sizes = CHUNKS if are_split else VECTOR
+    p95 = next((name for name in P95 if name in measured), P95[0])
+    names = [size, p95, "cost_month_usd", *measures[1:], "overlap@10", *sizes, *LATER]
+    return list(dict.fromkeys([measures[0], *(name for name in names if name in measured)]))
+
+
+def points_table(
+    points: Sequence[Point],
+    all_points: Sequence[Point],
+    measure: str,
+    layout: Layout,
+    intervals: Mapping[Key, Interval],
+    caption: Text,
+) -> Table:
+    """One row for each of ``points``, which are of one corpus; the best of ``all_points`` is marked in each column."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, GAP - 1, 0, 0),
+        header_style="bold",
+        title_justify="left",
+        caption_justify="left",
+        title=title(points[0]),
+        caption=caption if caption.plain else None,
+        width=layout.width,  # also beyond the terminal's: better wrapped by that than cut
+    )
+    for part, width in layout.setting.items():
+        add_column(table, part, JUSTIFIED.get(part, "left"), width)
+    for shown, header, width in zip(layout.figures, layout.figures.values(), layout.widths, strict=True):
+        add_column(table, header, "left" if shown.name == measure else "right", width)
+    best = {shown.name: best_value(all_points, shown) for shown in layout.figures}
+    for point in points:
+        cells = setting_cells(point)
+        figures = (cell(point, shown, measure, intervals, best[shown.name]) for shown in layout.figures)
+        table.add_row(*(cells[part] for part in layout.setting), *figures)
     return table
 
 
-def figures_of(points: Sequence[Point]) -> Iterator[str]:
-    """The figures to show; those of chunks only where some documents are split."""
-    are_split = any(point.figures.get("chunks_per_document") != 1 for point in points)
-    for name in FIGURES:
-        if name not in OF_CHUNKS or are_split:
-            yield name
+def add_column(table: Table, header: str, justify: JustifyMethod, width: int) -> None:
+    table.add_column(Text(printable(header)), justify=justify, width=width, overflow="fold")
 
 
-def setting_cells(point: Point) -> Iterator[Text]:
-    """Corpus, dims, quantization and index; dims and quantization are empty where there are no vectors."""
+def setting_cells(point: Point) -> dict[str, Text]:
+    """Each part of ``SETTING``; dims and quantization are empty where there are no vectors."""
     setting = point.setting
-    yield Text(printable(setting.corpus))
-    yield Text("" if setting.dims is None else f"{setting.dims}{'' if point.dims_trained else UNTRAINED}")
-    yield Text("" if setting.dims is None else printable(setting.quantization))
-    yield Text(printable(index_label(setting.columns())))
+    *_, index = setting_words(setting.index, setting.dims, setting.quantization, index_label(setting.columns()))
+    trained = "" if point.dims_trained else UNTRAINED
+    dims, quantization = ("", "") if setting.dims is None else (f"{setting.dims}{trained}", setting.quantization)
+    texts = (Text(printable(text, MOST_OF_NAME)) for text in (dims, quantization, index))
+    return dict(zip(SETTING, texts, strict=True))
 
 
 def best_value(points: Sequence[Point], shown: Column) -> float | None:
     values = [value for point in points if (value := point.figures.get(shown.name)) is not None]
+    if shown.higher_is_better is None:
+        return None
     return (max if shown.higher_is_better else min)(values, default=None)
 
 
-def cell(point: Point, shown: Column, best: float | None) -> Text:
+def cell(
+    point: Point, shown: Column, first_measure: str, intervals: Mapping[Key, Interval], best: float | None = None
+) -> Text:
     value = point.figures.get(shown.name)
     if value is None:
         return Text("–")
-    return Text(number(shown, value), style="bold green" if value == best else "")
+    interval = intervals.get(point.setting.key) if shown.name == first_measure else None
+    text = with_interval(value, interval) if interval else number(shown, value)
+    return Text(printable(text), style="bold green" if value == best else "")
+
+
+def with_interval(value: float, interval: Interval) -> str:
+    """``0.7607 ±0.018``, or ``0.9800 [0.930, 0.998]`` where one side is longer; alone where no bounds are known."""
+    low, high = interval
+    if not low <= value <= high:
+        return f"{value:.4f}"
+    if isclose(high - value, value - low, rel_tol=1e-6, abs_tol=1e-9):
+        margin = value - low
+        return f"{value:.4f} ±{margin:.{3 if margin >= 0.0005 else 4}f}"
+    return f"{value:.4f} [{low:.3f}, {high:.3f}]"
 
 
 def number(shown: Column, value: float) -> str:
@@ -118,15 +235,32 @@ def number(shown: Column, value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def title(points: Sequence[Point]) -> Text:
-    models = dict.fromkeys(f"{p.setting.model}@{p.setting.revision[:12]}" for p in points)
-    return Text(printable(", ".join(models)))  # a Text, since rich reads [ ] in a str
+def title(point: Point) -> Text:
+    """What all points of one corpus share: model, corpus, how many queries, and how documents are split."""
+    setting = point.setting
+    model = setting.model.rpartition("/")[2] or setting.model
+    revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
+    facts = [f"{model}@{revision}", setting.corpus, f"{point.queries:,} queries"]
+    if setting.chunking != WHOLE:
+        facts.append(f"chunks by {setting.chunking}")
+    return Text(printable(SEPARATOR.join(facts)))  # a Text, since rich reads [ ] in a str
 
 
-def caption(points: Sequence[Point], some_look_deeper: bool) -> str | None:
-    lines = []
+def more(points: Sequence[Point], most: int | None) -> list[Text]:
+    """A line where not all ``points`` are shown."""
+    left_out = len(points) - len(points[:most])
+    return [Text(f"… {left_out:,} more: {printable(ALL_MORE)}")] if left_out else []
+
+
+def caption(points: Sequence[Point], layout: Layout, measure: str, intervals: Mapping[Key, Interval]) -> Iterator[Text]:
+    """A line for each thing that a reader must know of the tables."""
+    names = [shown.name for shown in layout.figures]
+    if any(point.setting.key in intervals for point in points):
+        yield Text(f"Best first, {printable(measure)} with its 95% interval.")
+    if P95[0] in names:
+        yield Text("query p95 ms is modelled for workload.documents.")
     if not all(point.dims_trained for point in points):
-        lines.append(f"{UNTRAINED} the model was not trained to be cut to this width.")
-    if some_look_deeper:
-        lines.append(f"{DEEPER} looks deeper than the {points[0].setting.serve_k} results that are served (serve_k).")
-    return "\n".join(lines) or None
+        yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
+    if any(DEEPER in header for header in layout.figures.values()):
+        served = points[0].setting.serve_k
+        yield Text(f"{printable(DEEPER)} looks deeper than the {served:,} results that are served (serve_k).")

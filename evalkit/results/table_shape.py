@@ -49,7 +49,9 @@ TABLES: Mapping[str, Mapping[str, Kind]] = {
         "vector": lambda kind: bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind)),
     },
     "query_texts": dict.fromkeys(("corpus", "query_id", "text"), is_text),
+    "judgments": {**dict.fromkeys(("corpus", "query_id", "document_id"), is_text), "grade": pa.types.is_integer},
 }
+UNTIMED = "encode_query_ms"  # holds NaN of the points whose queries' encoding was not timed
 MAY_BE_NULL = ("dims", "cluster")  # where there are no vectors; where dependence isn't modelled
 
 
@@ -59,8 +61,11 @@ def read_table(
     absent: Sequence[str],
     categories: Sequence[str],
     columns: Sequence[str] | None,
+    depth: int | None = None,
 ) -> pd.DataFrame:
     """The table in ``file`` of the run ``about``, or some of its ``columns``; what else the file says is not read.
+
+    Of rankings only ranks down to ``depth`` are kept, and never more than a part of the file is in memory.
 
     ``absent`` are columns that the run's version did not write. Raises ValueError for one that is not what the run
     wrote, and one that takes more memory than there is.
@@ -71,12 +76,21 @@ def read_table(
     parquet = pq.ParquetFile(file, read_dictionary=list(categories))
     check_columns(parquet.schema_arrow, TABLES[file.stem], absent)
     check_size(parquet.metadata.num_rows, len(parquet.schema_arrow.names if columns is None else columns), file, about)
-    table = parquet.read(None if columns is None else list(columns)).replace_schema_metadata(None)
+    table = parquet.read(None if columns is None else list(columns)) if depth is None else first_ranks(parquet, depth)
+    table = table.replace_schema_metadata(None)
     strict = {*TABLES[file.stem], *about["config"]["measures"]} - set(MAY_BE_NULL)
     for name in strict & set(table.column_names):
         check_values(name, table[name])
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     return frame
+
+
+def first_ranks(parquet: pq.ParquetFile, depth: int) -> pa.Table:
+    """The rows of rankings down to the rank ``depth``."""
+    parts = (parquet.read_row_group(i) for i in range(parquet.num_row_groups))
+    return pa.concat_tables(
+        [parquet.schema_arrow.empty_table(), *(part.filter(pc.less_equal(part["rank"], depth)) for part in parts)]
+    )
 
 
 def check_columns(schema: pa.Schema, shape: Mapping[str, Kind], absent: Sequence[str]) -> None:
@@ -107,10 +121,16 @@ def check_size(rows: int, columns: int, file: Path, about: Mapping[str, Any]) ->
 def check_values(name: str, values: pa.ChunkedArray) -> None:
     if values.null_count:
         raise ValueError(f"its column {name!a} has nulls")
-    if pa.types.is_floating(values.type) and not pc.all(pc.is_finite(values), min_count=0).as_py():
+    if pa.types.is_floating(values.type) and not pc.all(are_known(name, values), min_count=0).as_py():
         raise ValueError(f"its column {name!a} has what is not a number")
     if name.endswith("_ms") and len(values) and pc.min(values).as_py() < 0:
         raise ValueError(f"its column {name!a} has times below 0")
+
+
+def are_known(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which of ``values`` are numbers, or not timed where that may be."""
+    finite = pc.is_finite(values)
+    return pc.or_(finite, pc.is_nan(values)) if name == UNTIMED else finite
 
 
 def check_rows(
@@ -120,12 +140,24 @@ def check_rows(
     points = {key_of(point): point for point in about["points"]}
     if strangers := [key for key in rows if key not in points]:
         raise ValueError(f"it has rows of {' '.join(map(str, strangers[0]))!a}, which is no point of its run")
+    if stem == "latencies" and UNTIMED in table:
+        check_untimed(table, rows, points)
     if stem != "queries":
         return
     place = np.zeros(len(table), dtype=np.int64)
     for number, key in enumerate(points):
         place[rows.get(key, [])] = number
     check_queries(table, place, list(points.values()), about["config"]["measures"])
+
+
+def check_untimed(
+    table: pd.DataFrame, rows: Mapping[Key, npt.NDArray[np.int64]], points: Mapping[Key, Mapping[str, Any]]
+) -> None:
+    """Raises ValueError for calls without a time of a point that run.json has timings of."""
+    untimed = table[UNTIMED].isna().to_numpy()
+    for key, at in rows.items():
+        if untimed[at].any() and points[key].get(f"{UNTIMED}_p50") is not None:
+            raise ValueError(f"{name_of(points[key])} has calls without a time")
 
 
 def check_queries(

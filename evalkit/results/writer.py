@@ -66,6 +66,7 @@ class RunWriter:
             self.records.append(record)
             for canary in record.canaries:
                 self.write("canary", canary_table(canary))
+            self.write("judgments", judgments_table(record))
             if self.save_query_texts:
                 self.write("query_texts", query_texts_table(record))
             return
@@ -183,6 +184,20 @@ def query_texts_table(record: CorpusRecord) -> pa.Table:
     ids, texts = zip(*record.queries, strict=True) if record.queries else ((), ())
     columns = {"query_id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.string())}
     return pa.table({"corpus": pa.repeat(pa.scalar(record.corpus["name"]), len(ids)), **columns})
+
+
+def judgments_table(record: CorpusRecord) -> pa.Table:
+    """Columns corpus, query_id, document_id, grade."""
+    rows = [(query, document, grade) for query, grades in record.qrels.items() for document, grade in grades.items()]
+    queries, documents, grades = zip(*rows, strict=True) if rows else ((), (), ())
+    return pa.table(
+        {
+            "corpus": pa.repeat(pa.scalar(record.corpus["name"]), len(rows)),
+            "query_id": pa.array(queries, pa.string()),
+            "document_id": pa.array(documents, pa.string()),
+            "grade": pa.array(grades, pa.int64()),
+        }
+    )
 
 
 def rankings_tables(record: PointRecord) -> Iterator[pa.Table]:

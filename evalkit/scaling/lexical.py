@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from evalkit.lexical.retriever import Retriever, best
-from evalkit.measures.latency import percentiles_ms, time_within_ms
+from evalkit.measures.latency import percentiles_ms, steady_mean, time_within_ms
 from evalkit.measures.laws import BATCH, BUILD, SEARCH, SIZE, Law
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.question import TIMED
@@ -40,7 +40,7 @@ def timed(retriever: Retriever, texts: list[str], asked: int, seconds: float) ->
         MOST_CALLS,
     )
     figures = percentiles_ms("search", calls_ms)
-    return {**{name: float(figures[name] or 0.0) for name in SEARCH}, BATCH: float(calls_ms.mean())}
+    return {**{name: float(figures[name] or 0.0) for name in SEARCH}, BATCH: steady_mean(calls_ms)}
 
 
 def growing(retriever: Retriever, build_seconds: float) -> dict[str, Law]:

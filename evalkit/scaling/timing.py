@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from evalkit.measures.latency import percentiles_ms, time_within_ms
+from evalkit.measures.latency import percentiles_ms, steady_mean, time_within_ms
 from evalkit.measures.laws import BATCH, SEARCH, Law, law_of
 from evalkit.scaling.larger import Kind, double, of_faiss
 from evalkit.scaling.question import TIMED, Question
@@ -73,7 +73,5 @@ def timed(index: VectorIndex, question: Question, depth: int) -> Figures:
     rows = LARGEST_BATCH if question.setting.kind is Kind.SCAN else 2 * threads
     rows = min(rows, max(2 * threads, int(seconds * 1000 / calls_ms.mean() * threads)))
     batches = [queries[np.arange(first, first + rows) % len(queries)] for first in range(0, rows * BATCHES, rows)]
-    batch_ms = (
-        time_within_ms(lambda i: index.search(batches[i % BATCHES], depth), seconds, 2, 4 * BATCHES).mean() / rows
-    )
-    return {**{name: float(figures[name] or 0.0) for name in SEARCH}, BATCH: float(batch_ms)}
+    batches_ms = time_within_ms(lambda i: index.search(batches[i % BATCHES], depth), seconds, 2, 4 * BATCHES)
+    return {**{name: float(figures[name] or 0.0) for name in SEARCH}, BATCH: steady_mean(batches_ms) / rows}

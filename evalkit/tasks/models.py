@@ -15,14 +15,16 @@ from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load
 from evalkit.embeddings.bill import UnfinishedBill
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
+from evalkit.embeddings.forecast import FEW_TEXTS, TOLD_SECONDS, passes_to_make, timed, to_encode
+from evalkit.embeddings.given import check_given, given_sides
 from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
 from evalkit.embeddings.pruning import prune
 from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder
-from evalkit.encoders.capabilities import behind_api, reads_images
+from evalkit.encoders.capabilities import behind_api, gives_vectors, reads_images
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
-from evalkit.errors import UserError
+from evalkit.errors import UserError, say
 from evalkit.lexical import Retriever, load_retriever
 from evalkit.measures.cost import CPU
 from evalkit.measures.memory import PeakMemory
@@ -71,6 +73,8 @@ class EncodingModel:
         return dims_list(self.config.dims, self.encoder.dims, self.model.name)
 
     def split(self, corpora: Sequence[Corpus]) -> list[Data]:
+        if gives_vectors(self.encoder) and self.config.chunking.kind != WHOLE:
+            raise UserError(f"{self.model.name} has vectors of whole documents.", "Leave out chunking.")
         if any(corpus.documents.has_images for corpus in corpora):  # only then is the model loaded to be asked
             refuse_images(corpora, {self.model.name: not reads_images(self.encoder), **chunking_reader(self.config)})
         data = [Data(corpus, chunks_of(corpus.documents, self.encoder, self.config.chunking)) for corpus in corpora]
@@ -79,29 +83,49 @@ class EncodingModel:
         return data
 
     def agree(self, data: Sequence[Data]) -> None:
-        """Choose the runtime where that is ``auto``, and say what an API will cost."""
+        """Choose the runtime where that is ``auto``, and say what an API will cost, or how long encoding takes."""
         config = self.config
         if config.runtime.kind == AUTO and not isinstance(self.model, HostedModel):
             texts = data[0].chunks.texts.texts
             self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
+        if given := gives_vectors(self.encoder):
+            check_given(given, [each.corpus for each in data])
         if self.bill is None:
             self.agree_to_api(data)
+        if not behind_api(self.encoder):
+            self.tell_forecast(data)
+
+    def tell_forecast(self, data: Sequence[Data]) -> None:
+        """Say what encoding takes on this machine: in a dry run, and where that is long."""
+        name, is_dry = self.model.name, self.config.is_dry
+        passes = passes_to_make(self.store, self.encoder, [(each.corpus, each.chunks) for each in data])
+        forecast = to_encode(self.store, self.encoder, passes)
+        if passes and (is_dry or sum(forecast.counts.values()) > FEW_TEXTS):
+            forecast = timed(forecast, self.encoder, passes, 0.0 if is_dry else TOLD_SECONDS)
+        if is_dry or (forecast.seconds or 0) > TOLD_SECONDS:
+            say(f"evalkit: {name}: {forecast}")
 
     def agree_to_api(self, data: Sequence[Data]) -> None:
         """Say what an API will cost, before the first request. Raises UserError or StoppedAsAskedError: see budgets."""
         api_calls = behind_api(self.encoder)
         if not (api_calls and isinstance(self.model, HostedModel)):
             return
-        api, name = self.model.api, self.model.name
+        api, name = replace(self.model.api, dry_run=self.config.is_dry), self.model.name
         self.bill = UnfinishedBill(self.store, {"kind": self.model.kind, "name": name, "url": self.model.url})
         if api_calls.is_billed:
             api_calls.keep_bill(self.bill.earlier_tokens, self.bill.keep)
         if api_calls.is_billed or api.dry_run or api.tokens_per_minute or api.requests_per_minute:
             corpora = [(each.corpus, each.chunks) for each in data]
             calls, price = self.config.runtime.latency_calls, api.usd_per_million_tokens
+            if api.dry_run and self.model.native_dims is not None:  # else its API would be asked for the width
+                passes = passes_to_make(self.store, self.encoder, corpora)
+                say(f"evalkit: {name}: {to_encode(self.store, self.encoder, passes)}")
             agree(estimate(self.store, self.encoder, corpora, calls, price, self.bill.earlier_tokens), name, api)
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> EncodedCorpus:
+        if given := gives_vectors(self.encoder):
+            by_side = given_sides(given, data.corpus)
+            return EncodedCorpus(data.corpus, self.encoder, embeddings_of(data.corpus, data.chunks, by_side))
         plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
         by_side = embed_sides(self.store, self.encoder, self.executor, data.corpus.name, sides, plan, progress)
         embeddings = embeddings_of(data.corpus, data.chunks, by_side)
@@ -145,6 +169,7 @@ class IndexedCorpus:
             embeddings=(),
             canaries=(Canary(corpus.name, "document", (), (), np.empty((0, 0), dtype=np.float16)),),
             queries=tuple(zip(corpus.queries.ids, corpus.queries.texts, strict=True)),
+            qrels=corpus.qrels,
         )
 
     def unread(self) -> Iterator[Finding]:
@@ -176,6 +201,8 @@ class LexicalModel:
 
     def agree(self, data: Sequence[Data]) -> None:
         """Nothing is asked of anybody."""
+        if self.config.is_dry:
+            say(f"evalkit: {self.model.name}: nothing to encode, the words of documents are indexed")
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> IndexedCorpus:
         return index_words(data.corpus, self.model)

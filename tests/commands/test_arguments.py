@@ -8,8 +8,8 @@ from evalkit.__main__ import COMMANDS, main
 from evalkit.commands.arguments import FLAGS, HYDRA_FLAGS, Arguments, split
 from evalkit.errors import UserError
 
-NEEDED = {"baseline": ["accept"], "new-corpus": ["docs"], "gate": ["baseline=a", "candidate=b"]}
-TAKE_NAMES = ("report", "export", "baseline", "new-corpus")
+NEEDED = {"baseline": ["accept"], "new-corpus": ["docs"], "gate": ["baseline=a", "candidate=b"], "compare": ["a"]}
+TAKE_NAMES = ("report", "export", "baseline", "new-corpus", "show", "compare", "recommend")
 
 
 def test_words_are_split_into_names_overrides_and_flags_with_their_values(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_hydras_info_may_be_asked_for_without_a_value() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("flag", ["--config-dri", "--config-dri=conf", "--jsn"])
+@pytest.mark.parametrize("flag", ["--config-dri", "--config-dri=conf", "--xyz"])
 def test_an_unknown_flag_is_refused_with_the_flags_that_there_are(
     command: str, flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,7 +139,7 @@ def test_before_the_first_point_nothing_is_written_and_a_line_says_what_is_kept(
     monkeypatch.setattr(pipeline, "evaluate", lambda *_: iter([send(15)]))
     assert main(["model=bm25", f"results_dir={tmp_path / 'results'}"]) == 143
     said = "evalkit: interrupted by SIGTERM\n         What was encoded before is kept.\n"
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == f"evalkit: loading pydoc, bm25\n{said}"
     assert list((tmp_path / "results").iterdir()) == []
 
 

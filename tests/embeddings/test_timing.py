@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from evalkit.embeddings.inventory import inventory
 from evalkit.embeddings.pruning import prune
 from evalkit.encoders import Advance, Encoded, Side
 from evalkit.results.reader import read_run, stored_runs
+from evalkit.system import busy
 from tests.embeddings.test_passes import CountingEncoder
 
 TEXTS = 200
@@ -210,3 +212,24 @@ def test_a_run_without_a_timing_has_nulls_with_their_reason(tiny_run: list[str],
     assert dense["nDCG@10"] > 0
     for record in (*about["points"], *about["embeddings"]):
         assert {k for k, v in record.items() if v is None} == set(record["unmeasured"])
+
+
+def test_what_was_timed_on_a_busy_machine_is_timed_again_until_it_is_quiet(
+    tmp_path: Path, corpus: Corpus, on: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every look at the clock finds that the only thread has waited for another hour, or for no time."""
+    hours = {"busy": count(0, 3_600 * 10**9), "quiet": repeat(0)}
+    state = "busy"
+    monkeypatch.setattr(busy, "waited_ns", lambda: {"1": next(hours[state])})
+    monkeypatch.setattr(timing, "LEAST_AGAIN_SECONDS", 0.0)
+    on("here")
+    first = embedded(tmp_path, Paced(10), corpus)
+    assert all(side.timing.is_disturbed for side in (first.documents, first.queries))
+    state = "quiet"
+    again = embedded(tmp_path, Paced(100), corpus)
+    assert again.documents.timing.texts_per_second == 100
+    assert again.queries.latency_ms.tolist() == [10] * 3
+    assert not any(side.timing.is_disturbed for side in (again.documents, again.queries))
+    silent = Paced(7)
+    assert embedded(tmp_path, silent, corpus).documents.timing.texts_per_second == 100
+    assert silent.encoded == []

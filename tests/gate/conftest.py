@@ -30,6 +30,7 @@ FIGURES = {
     "bytes_per_vector": 10.0,
     "cost_month_usd": 2.0,
 }
+STREWN = tuple(np.random.default_rng(2).permutation(np.linspace(0.5, 1.5, 200)))  # ms of calls
 MakeRun = Callable[..., StoredRun]
 
 
@@ -63,7 +64,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         *,
         name: str | None = None,
         figures: Mapping[str, Any] | None = None,
-        latencies_ms: Sequence[float] = tuple(np.linspace(0.5, 1.5, 200)),
+        latencies_ms: Sequence[float] = STREWN,
         vectors: np.ndarray | None = None,
         environment: Mapping[str, Any] | None = None,
         fingerprints: Mapping[str, str] | None = None,
@@ -80,6 +81,11 @@ def make_run(tmp_path: Path) -> MakeRun:
         operating_point: str = "",
         stages: str = "",
         unmeasured: Mapping[str, str] | None = None,
+        index: str = "flat",
+        config: Mapping[str, Any] | None = None,
+        timed_at: str = "",
+        load: Mapping[str, Any] | None = None,
+        queries: Sequence[tuple[str, str]] = (),
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -90,8 +96,12 @@ def make_run(tmp_path: Path) -> MakeRun:
             corpus=corpus,
             findings=(),
             embeddings=(
-                {"corpus": "c", "side": "document", "seconds": 12.0, "cached": cached, "texts": 1_000, "runtime": {}},
+                {
+                    **{"corpus": "c", "side": "document", "seconds": 12.0, "cached": cached, "texts": 1_000},
+                    **{"runtime": {}, "timed_texts": 1_000, **({"timed_at": timed_at} if timed_at else {})},
+                },
             ),
+            queries=tuple(queries),
             canaries=canaries(unit(60, 16) if vectors is None else vectors),
         )
         with RunWriter(tmp_path / "results", name or f"run{count}", save_rankings=False) as writer:
@@ -109,7 +119,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                     dims=dims,
                     quantization=quantization,
                     engine=engine,
-                    index="flat",
+                    index=index,
                     operating_point=operating_point,
                     stages=stages,
                     top_k=top_k,
@@ -131,6 +141,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                     priced_as="a machine",
                     figures=of_point,
                     unmeasured={**why_null(of_point), **(unmeasured or {})},
+                    load=load or {},
                 )
                 calls = np.asarray(latencies_ms, dtype=np.float32)
                 writer.add(
@@ -147,7 +158,11 @@ def make_run(tmp_path: Path) -> MakeRun:
                 )
             about = {
                 "finished": True,
-                "config": {"measures": list(measures), **({} if workload is None else {"workload": dict(workload)})},
+                "created_at": "2026-03-01T10:00:00+00:00",
+                "config": {
+                    **{"measures": list(measures), **({} if workload is None else {"workload": dict(workload)})},
+                    **(config or {}),
+                },
                 "environment": environment or ENVIRONMENT,
             }
             return read_run(writer.finish(about))

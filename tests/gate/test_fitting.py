@@ -12,21 +12,15 @@ from hypothesis import strategies as st
 from evalkit.errors import abridged
 from evalkit.formats.media import BREAK, NO_MATHEMATICS
 from evalkit.gate import Verdict
+from evalkit.gate.comment import LEAST_BYTES, markdown
 from evalkit.gate.decision import Decision
 from evalkit.gate.fitting import Part, fitted, size
-from evalkit.gate.output import (
-    LEAST_BYTES,
-    QUALITY_HEADER,
-    QUERIES_HEADER,
-    RESOURCE_HEADER,
-    add_to_summary,
-    junit,
-    markdown,
-    write_files,
-)
+from evalkit.gate.junit import junit
+from evalkit.gate.output import add_to_summary, write_files
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import SpaceResult
+from evalkit.gate.words import QUALITY_HEADER, QUERIES_HEADER, RESOURCE_HEADER
 from evalkit.measures.significance import Evidence
 
 COMMENT, SUMMARY = 65_536, 2**20  # GitHub's

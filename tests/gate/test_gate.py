@@ -17,10 +17,12 @@ from evalkit.config import GateConfig
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.gate import Verdict, decide
-from evalkit.gate.output import markdown, space_sentence, write_files
+from evalkit.gate.comment import markdown
+from evalkit.gate.output import write_files
 from evalkit.gate.pairing import NotComparableError
+from evalkit.gate.words import space_sentence
 from evalkit.results.reader import StoredRun, read_run, stored_runs
-from tests.gate.conftest import ENVIRONMENT, MakeRun, unit
+from tests.gate.conftest import ENVIRONMENT, STREWN, MakeRun, unit
 
 RNG = np.random.default_rng(5)
 SCORES = RNG.beta(2, 2, 200)
@@ -102,7 +104,7 @@ def test_size_beyond_its_limit_is_a_regression(make_run: MakeRun, config: GateCo
     baseline = make_run({(8, "x"): SCORES})
     larger = decide(config, baseline, make_run({(8, "x"): SCORES}, figures={"bytes_per_vector": 12.0}))
     assert larger.verdict is Verdict.REGRESSION
-    assert larger.reasons == ("c 8 x flat: bytes_per_vector is 1.20 × worse, the limit is 1.1 ×",)
+    assert larger.reasons == ("c 8 x flat: bytes_per_vector is 20% larger (10 B → 12 B), the limit is 1.1 ×",)
     not_gated = replace(config, limits={**(config.limits or {}), "bytes_per_vector": None})
     assert (
         decide(not_gated, baseline, make_run({(8, "x"): SCORES}, figures={"bytes_per_vector": 12.0})).verdict
@@ -127,7 +129,8 @@ def test_costs_count_only_for_the_same_workload_and_prices(make_run: MakeRun, co
         return make_run({(8, "x"): SCORES}, figures={"cost_month_usd": cost}, workload={"documents": documents})
 
     dearer = decide(config, run(1.0), run(3.0))
-    assert dearer.reasons == ("c 8 x flat: cost_month_usd is 3.00 × worse, the limit is 2 ×",)
+    (reason,) = dearer.reasons
+    assert reason == "c 8 x flat: cost_month_usd is 3 × dearer ($1.00 a month → $3.00 a month), the limit is 2 ×"
     elsewhere = decide(config, run(1.0), run(3.0, documents=3_000))
     assert elsewhere.verdict is Verdict.PASS
     reasons = {r.column: r.not_compared for r in elsewhere.resources}
@@ -161,11 +164,11 @@ def test_memory_while_searching_counts_only_where_both_or_neither_held_the_model
 def test_a_ratio_of_latencies_that_chance_explains_does_not_count(make_run: MakeRun, config: GateConfig) -> None:
     baseline = make_run({(8, "x"): SCORES})
     outliers = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0})  # the same calls, another p95
-    slower = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0}, latencies_ms=np.linspace(2.5, 7.5, 200))
+    slower = make_run({(8, "x"): SCORES}, figures={"search_ms_p95": 5.0}, latencies_ms=np.array(STREWN) * 5)
     assert decide(config, baseline, outliers).verdict is Verdict.PASS
     decision = decide(config, baseline, slower)
     assert decision.verdict is Verdict.REGRESSION
-    assert "search_ms_p95 is 5.00 × worse" in decision.reasons[0]
+    assert "search_ms_p95 is 5 × slower (1 ms → 5 ms)" in decision.reasons[0]
 
 
 def test_runs_measured_in_turn_count_by_their_medians(make_run: MakeRun, config: GateConfig) -> None:
@@ -240,7 +243,8 @@ def test_an_index_of_other_parts_of_the_documents_can_not_stay(make_run: MakeRun
     whole, split = make_run({(8, "x"): SCORES}), make_run({(8, "x"): SCORES}, chunking="tokens(size=254, overlap=0)")
     (found,) = decide(config, whole, split).spaces
     assert (found.space, found.index_can_stay, found.alarm) == ("documents chunked differently", False, "")
-    assert "re-embed: the old index holds other parts of the documents" in space_sentence(found)
+    assert (found.vectors_comparable, found.index_must_be_rebuilt, found.documents_must_be_reembedded) == (True,) * 3
+    assert "all documents must be re-embedded" in space_sentence(found)
     assert "nearest" not in space_sentence(found)
     assert decide(replace(config, require_same_space=True), whole, split).verdict.value == "regression"
 
@@ -255,7 +259,7 @@ def test_another_width_is_another_space_and_no_alarm_for_another_model(make_run:
 def test_what_embedding_again_costs_is_said(make_run: MakeRun, config: GateConfig) -> None:
     candidate = make_run({(8, "x"): SCORES}, vectors=unit(60, 24), figures={"cost_embed_once_usd": 12.5})
     (found,) = decide(config, make_run({(8, "x"): SCORES}), candidate).spaces
-    assert "embedding the workload's documents again costs $12.50" in space_sentence(found)
+    assert "all documents must be re-embedded ($12.50); the 1,000 of the corpus took 12 s" in space_sentence(found)
 
 
 def older(run: StoredRun) -> StoredRun:
@@ -362,10 +366,14 @@ def test_files_say_what_the_verdict_says(
     assert stored["quality"][0]["evidence"]["p_drop"] > 0
     assert stored["spaces"][0]["index_can_stay"] is True
     text = (tmp_path / "out" / "gate.md").read_text()
-    assert text.startswith("## ❌ evalkit gate: regression")
+    moved = f"nDCG@10 {SCORES.mean():.3f} → {WORSE.mean():.3f}"
+    assert text.startswith(f"## ❌ the same settings: {moved}\n\n**regression: don't ship: nDCG@10 dropped**\n")
+    assert (stored["title"], stored["to_do"]) == (f"the same settings: {moved}", "don't ship: nDCG@10 dropped")
     assert summary.read_text() == text
     (suite,) = JUnitXml.fromfile(str(tmp_path / "out" / "gate.junit.xml"))
     assert (suite.tests, suite.failures) == (1 + len(decision.resources), 1)
+    assert suite.name == f"evalkit gate: the same settings: {moved}"
+    assert [(p.name, p.value) for p in suite.properties()] == [("verdict", "regression: don't ship: nDCG@10 dropped")]
 
 
 @pytest.mark.parametrize("place", ["{folder}", "{folder}/none/summary.md", "/dev/full", "{folder}/\x1b[31m::error::/x"])
@@ -415,7 +423,7 @@ def test_the_command_compares_two_stored_runs_without_heavy_imports(
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert done.stdout == f"{tmp_path / 'reports' / 'gate'}\n"
-    assert "evalkit: regression: after against before" in done.stderr
+    assert "evalkit: regression: don't ship: nDCG@10 dropped" in done.stderr
 
 
 def test_runs_that_can_not_be_compared_exit_with_2_and_leave_files(

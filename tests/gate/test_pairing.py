@@ -8,7 +8,7 @@ import pytest
 from evalkit.config import GateConfig
 from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
-from evalkit.gate.output import markdown
+from evalkit.gate.comment import markdown
 from evalkit.gate.pairing import NotComparableError
 from tests.gate.conftest import MakeRun
 
@@ -82,5 +82,6 @@ def test_what_pairs_differ_in_beside_their_names_is_a_note(make_run: MakeRun, co
     candidate = make_run({(8, "x"): SCORES, (16, "x"): SCORES}, model="n", chunking="tokens(size=8, overlap=0)")
     decision = decide(config, baseline, candidate)
     assert decision.differences == ("model: m → n", "chunking: none → tokens(size=8, overlap=0)")
-    assert "- baseline and candidate differ in model: m → n; chunking: none" in markdown(decision)
+    assert decision.changes == ("model m → n", "chunking none → tokens(size=8, overlap=0)")
+    assert "differs from run1 in model m → n; chunking none → tokens" in markdown(decision)
     assert decide(config, baseline, baseline).differences == ()

@@ -10,8 +10,11 @@ from evalkit.__main__ import main
 from evalkit.config import GateConfig
 from evalkit.config.compose import compose
 from evalkit.gate import Verdict, decide
-from evalkit.gate.output import as_json, space_sentence
+from evalkit.gate.changes import changes
+from evalkit.gate.output import as_json
+from evalkit.gate.pairing import pairs
 from evalkit.gate.space import compare_spaces, not_checked_since
+from evalkit.gate.words import space_sentence
 from evalkit.results.reader import read_run, stored_runs
 from tests.gate.conftest import MakeRun, unit
 
@@ -37,8 +40,8 @@ def test_queries_that_changed_leave_the_index_of_use(make_run: MakeRun, config: 
     assert space.smallest_cosine == pytest.approx(1, abs=1e-3)
     expected = (VECTORS[30:] * OTHER_QUERIES[30:]).sum(axis=1).min()
     assert space.smallest_query_cosine == pytest.approx(expected, abs=1e-3)
-    assert "over 30 queries): the old index can stay" in space_sentence(space)
-    assert "re-embed" not in space_sentence(space)
+    assert "over 30 queries), vectors are comparable; queries changed, index stays;" in space_sentence(space)
+    assert "no document must be re-embedded" in space_sentence(space)
     (stored,) = as_json(decision)["spaces"]
     assert (stored["space"], stored["index_can_stay"]) == ("queries changed", True)
     assert stored["smallest_query_cosine"] == space.smallest_query_cosine
@@ -49,7 +52,10 @@ def test_documents_that_changed_decide_though_queries_are_as_before(make_run: Ma
     baseline = make_run({(8, "x"): SCORES}, vectors=VECTORS)
     (space,) = decide(config, baseline, make_run({(8, "x"): SCORES}, vectors=OTHER_DOCUMENTS)).spaces
     assert (space.space, space.index_can_stay) == ("different space", False)
-    assert "over 30 documents): re-embed" in space_sentence(space)
+    assert "vectors are not comparable: new queries find" in space_sentence(space)
+    assert "the index must be rebuilt: it holds other vectors; all documents must be re-embedded" in space_sentence(
+        space
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,8 +82,11 @@ def test_the_alarm_is_of_vectors_that_changed_though_nothing_was_said_to(
 def test_another_query_prompt_of_a_real_model_lets_the_index_stay(tiny_run: list[str], tmp_path: Path) -> None:
     for prompt in ("", "query :"):
         assert main([*tiny_run, f"model.prompts.query='{prompt}'"]) == 0
-    (space,) = compare_spaces(*map(read_run, stored_runs(tmp_path / "results")))
+    baseline, candidate = map(read_run, stored_runs(tmp_path / "results"))
+    all_pairs, _ = pairs(baseline, candidate, ["corpus"])
+    (space,) = compare_spaces(all_pairs, baseline, candidate)
     assert (space.space, space.alarm) == ("queries changed", "")
+    assert changes(all_pairs, baseline, candidate) == ["query prompt '' → 'query :'"]
     assert space.smallest_cosine == pytest.approx(1, abs=1e-5)
 
 

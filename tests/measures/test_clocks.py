@@ -4,22 +4,34 @@ import numpy as np
 import pytest
 
 from evalkit.measures import memory
-from evalkit.measures.latency import percentiles_ms, time_calls_ms
+from evalkit.measures.latency import percentiles_ms, steady_mean, time_calls_ms
 from evalkit.measures.memory import PeakMemory
 
 
 def test_percentiles_carry_their_unit() -> None:
     assert percentiles_ms("search", range(101)) == {
-        "search_ms_mean": 50,
+        "search_ms_mean": 50 - (1 + 2 + 3) / 101,  # the three slowest are as long as the one before
         "search_ms_p50": 50,
         "search_ms_p95": 95,
         "search_ms_p99": 99,
     }
 
 
-def test_the_mean_counts_rare_slow_calls_which_the_median_does_not_see() -> None:
-    figures = percentiles_ms("query", [1.0] * 9 + [101.0])
-    assert (figures["query_ms_mean"], figures["query_ms_p50"]) == (11.0, 1.0)
+def test_the_mean_counts_slow_calls_which_the_median_does_not_see_but_not_the_slowest_alone() -> None:
+    figures = percentiles_ms("query", [1.0] * 8 + [101.0, 901.0])
+    assert (figures["query_ms_mean"], figures["query_ms_p50"]) == (21.0, 1.0)  # (8 × 1 + 2 × 101) / 10
+
+
+@pytest.mark.parametrize("calls", [10, 200, 1_000])
+def test_one_call_moves_no_mean_whatever_it_took(calls: int) -> None:
+    samples = np.linspace(1.0, 1.1, calls)
+    disturbed = np.where(np.arange(calls) == calls // 3, 10_000.0, samples)
+    assert steady_mean(disturbed) == pytest.approx(samples.mean(), rel=0.02)
+
+
+def test_what_was_not_measured_has_no_mean() -> None:
+    assert np.isnan(steady_mean([1.0, np.nan, 2.0]))
+    assert steady_mean([3.0]) == 3.0
 
 
 def test_calls_are_warmed_up_and_counted() -> None:

@@ -51,6 +51,7 @@ CHANGES: list[tuple[str, Change, str]] = [
     ("queries", lambda t: t.assign(dims="8"), "its column 'dims' holds"),
     ("latencies", lambda t: t.assign(search_ms=-t["search_ms"]), "'search_ms' has times below 0"),
     ("latencies", lambda t: t.assign(search_ms=np.inf), "'search_ms' has what is not a number"),
+    ("latencies", lambda t: t.assign(encode_query_ms=np.inf), "'encode_query_ms' has what is not a number"),
     ("latencies", lambda t: t.assign(corpus="other"), "which is no point of its run"),
     ("canary", lambda t: pd.concat([t, t]), "it has a text twice"),
     ("canary", lambda t: t.assign(vector=[b"\0\x3c", *t["vector"][1:]]), "several widths"),
@@ -67,6 +68,24 @@ def test_what_a_table_can_not_be_is_said(run: StoredRun, name: str, change: Chan
         run.table(name)
     with pytest.raises(UserError, match=f"(?s){name}.parquet can't be read: .*{problem}"):
         without_digests(run).table(name)
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_calls_without_a_time_are_of_points_whose_encoding_was_not_timed(
+    make_run: MakeRun,  # noqa: F811
+    is_measured: bool,
+) -> None:
+    run = make_run({(8, "x"): SCORES}, figures={"encode_query_ms_p50": 10.0 if is_measured else None})
+    file = run.folder / "latencies.parquet"
+    table = pq.read_table(file)
+    place = table.column_names.index("encode_query_ms")
+    untimed = pa.array(np.full(len(table), np.nan, dtype=np.float32))
+    pq.write_table(table.set_column(place, "encode_query_ms", untimed), file)
+    if is_measured:
+        with pytest.raises(UserError, match="has calls without a time"):
+            without_digests(run).latencies()
+    else:
+        assert without_digests(run).latencies()["encode_query_ms"].isna().all()
 
 
 def test_rows_that_take_more_memory_than_there_is_are_not_read(run: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:

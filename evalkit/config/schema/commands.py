@@ -32,6 +32,7 @@ class GateConfig:
     alpha: float = 0.05
     resamples: int = 5_000
     limits: dict[str, float | None] | None = None
+    least_ms: float = 1.0
     require_same_space: bool = False
     inconclusive_exit_code: int = 3
     repeat: int = 1
@@ -60,6 +61,7 @@ class BaselineConfig:
 
     run: str | None = None
     name: str = "main"
+    allow_busy: bool = False
     results_dir: str = "results"
 
 
@@ -70,6 +72,7 @@ class NewCorpusConfig:
     output_dir: str | None = None
     chunk_characters: int | None = None
     headings: bool = False
+    keep_changed: bool = False
 
 
 @dataclass
@@ -80,3 +83,45 @@ class StoreCommandConfig:
     verify: bool = False
     older_than_days: float | None = None
     max_gb: float | None = None
+
+
+@dataclass
+class ShowConfig:
+    """Which stored run ``python -m evalkit show`` prints; conf/show.yaml has the defaults."""
+
+    run: str | None = None
+    results_dir: str = "results"
+
+
+@dataclass
+class ListConfig:
+    """Where ``python -m evalkit list`` looks for runs; conf/list.yaml has the defaults."""
+
+    results_dir: str = "results"
+
+
+@dataclass
+class CompareConfig:
+    """How ``python -m evalkit compare`` pairs the points of two runs; conf/compare.yaml has the defaults."""
+
+    match: list[str] = field(default_factory=list)
+    measures: list[str] = field(default_factory=list)
+    alpha: float = 0.05
+    resamples: int = 5_000
+    results_dir: str = "results"
+
+
+@dataclass
+class RecommendConfig:
+    """Among which settings ``python -m evalkit recommend`` chooses, and by what; conf/recommend.yaml has the defaults.
+
+    ``runs`` says where a model must run: ``anywhere``, or ``local`` for none that texts are sent to.
+    """
+
+    by: str = "cost_month_usd"
+    runs: str = "anywhere"
+    measure: str = "nDCG@10"
+    alpha: float = 0.05
+    pricing: PricingConfig = field(default_factory=PricingConfig)
+    workload: WorkloadConfig = field(default_factory=WorkloadConfig)
+    results_dir: str = "results"

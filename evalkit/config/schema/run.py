@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from evalkit.config.schema.corpora import CorpusConfig
 from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
-from evalkit.config.schema.models import ModelConfig
+from evalkit.config.schema.models import HostedModel, ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
 from evalkit.config.schema.stages import AnyStage
 from evalkit.system.memory import memory_bytes
@@ -86,6 +86,12 @@ class RunConfig:
     allow_code: list[str] = field(default_factory=list)
     data_dir: str = "data"
     results_dir: str = "results"
+    dry_run: bool = False
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether the run stops before a text is encoded or sent: by its own word, or by its API's."""
+        return self.dry_run or (isinstance(self.model, HostedModel) and self.model.api.dry_run)
 
     @property
     def served(self) -> int:

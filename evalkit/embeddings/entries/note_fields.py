@@ -37,6 +37,7 @@ TIMING: Mapping[str, Any] = {
     "peak_gpu_bytes": OrNull(COUNT),
     "runtime": MODEL,
     "latency_ms": [AMOUNT],
+    "load?": {"*": OrNull(AMOUNT)},
 }
 
 

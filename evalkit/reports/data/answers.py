@@ -11,12 +11,11 @@ from evalkit.arrays import Bools, Floats
 from evalkit.config import ReportConfig
 from evalkit.reports.data.quality import Certainty
 from evalkit.reports.data.scopes import setting_name
-from evalkit.results.in_words import figure
+from evalkit.results.in_words import counted, figure, number
 from evalkit.results.percent import bound, percent
 
 QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95_at_workload"}
 COMPARATIVES = {"cheapest": "cheaper", "smallest": "smaller", "fastest": "faster"}
-MODELLED = ("cost_month_usd", "query_ms_p95_at_workload")  # what depends on the workload's number of documents
 BEST = "best quality"
 SHOWN, POSSIBLE = "shown", "possible"  # to lose little at most; to be as good, as nothing shows the contrary
 TITLES = {SHOWN: "{question} shown to lose at most {within}", POSSIBLE: "{question} that may be just as good"}
@@ -61,17 +60,70 @@ def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float
     return all_answers
 
 
+def cards(found: list[Answer]) -> list[Answer]:
+    """The ``found`` answers that say something of their own, which a page shows. answers.js is the twin.
+
+    That nothing but the best is shown to lose little is one line for all (``nothing_shown``), and what is shown to lose
+    little is said once, where it is the answer to "may be just as good", too.
+    """
+    best, rows = found[0].row, {answer.key: answer.row for answer in found}
+
+    def is_shown_apart(question: str) -> bool:
+        row = rows[f"{question} {SHOWN}"]
+        return row is not None and row != best
+
+    def says_more(answer: Answer) -> bool:
+        if answer.standard == SHOWN:
+            return is_shown_apart(answer.question)
+        same = answer.standard == POSSIBLE and answer.row == rows[f"{answer.question} {SHOWN}"]
+        return not (same and is_shown_apart(answer.question))
+
+    return [answer for answer in found if says_more(answer)]
+
+
+def chart_labels(displayed: list[Answer], recommended: int | None) -> dict[int, str]:
+    """Row → what it answers: ``recommended, cheapest``. answers.js is the twin."""
+    questions = [answer.question for answer in displayed]
+    named: dict[int, list[str]] = {} if recommended is None else {recommended: ["recommended"]}
+    for answer in displayed:
+        if answer.row is not None:
+            name = answer.question if questions.count(answer.question) == 1 else answer.key
+            named.setdefault(answer.row, []).append("best" if name == BEST else name)
+    return {row: ", ".join(names) for row, names in named.items()}
+
+
+def nothing_shown(found: list[Answer], quality: Certainty, within: float) -> str:
+    """``Nothing cheaper, smaller or faster is shown to lose at most 1% of the best.``, as far as it is so."""
+    best = found[0].row
+    if best is None or not quality.compared:
+        return ""
+    lacking = [COMPARATIVES[each.question] for each in found if each.standard == SHOWN and each.row == best]
+    return f"Nothing {joined(lacking)} is shown to lose at most {percent(within)} of the best." if lacking else ""
+
+
+def joined(words: list[str]) -> str:
+    """``cheaper, smaller or faster``."""
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
 @dataclass(frozen=True)
 class Words:
-    """An answer in words: ``figure`` is what it won by, ``standing`` what the tests say; empty where not known."""
+    """An answer in words: ``figure`` is what it won by, ``standing`` what the tests say; empty where not known.
+
+    ``price``, ``size`` and ``speed`` are of the same setting, whatever it won by.
+    """
 
     setting: str
     figure: str = ""
     quality: str = ""
+    price: str = ""
+    size: str = ""
+    speed: str = ""
     standing: str = ""
 
     def __str__(self) -> str:
-        return "; ".join(part for part in (self.setting, self.figure, self.quality, self.standing) if part)
+        facts = (self.quality, self.price, self.size, self.speed, self.standing)
+        return "; ".join(part for part in (self.setting, *facts) if part)
 
 
 def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Certainty) -> Words:
@@ -81,21 +133,35 @@ def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Ce
     row = answer.row
     setting = table.iloc[row]
     interval = f" ({quality.low[row]:.4f} – {quality.high[row]:.4f})" if not np.isnan(quality.low[row]) else ""
+    mean = f"{config.measure} {number(quality.mean[row], '')}"
+    share = "" if row == quality.best else f", {percent(quality.mean[row] / quality.mean[quality.best])} of the best"
     return Words(
         setting=setting_name(setting["model"], setting["dims"], setting["quantization"], setting["index"]),
-        figure=figure(answer.column, setting[answer.column]) if answer.column else "",
-        quality=f"{config.measure} {quality.mean[row]:.4f}{interval}",
-        standing="; ".join(
-            (*standing(answer, row, quality, config), *modelled(answer.column, setting, config), *at_size(setting))
-        ),
+        figure=figure(answer.column, setting[answer.column]) if answer.column else mean,
+        quality=f"{mean}{interval}{share}",
+        price=priced(setting),
+        size=known("bytes_per_document", setting, " a document"),
+        speed=timed(setting, config.workload.documents),
+        standing="; ".join((*standing(answer, row, quality, config), *at_size(setting))),
     )
 
 
-def modelled(column: str | None, setting: "pd.Series[Any]", config: ReportConfig) -> Iterator[str]:
-    """The sizes that the figure was modelled from, if it was."""
-    if column in MODELLED and not np.isnan(setting["modelled_to"]):
-        sizes = f"{setting['modelled_from']:,.0f} – {setting['modelled_to']:,.0f}"
-        yield f"modelled for {config.workload.documents:,} documents from {sizes}"
+def known(column: str, setting: "pd.Series[Any]", of_what: str) -> str:
+    value = setting.get(column, np.nan)
+    return "" if np.isnan(value) else figure(column, value) + of_what
+
+
+def priced(setting: "pd.Series[Any]") -> str:
+    return known("cost_month_usd", setting, "") or "no monthly cost: not all behind it is known"
+
+
+def timed(setting: "pd.Series[Any]", documents: int) -> str:
+    """``67.0 ms for a whole query (p95) among 1 M documents, modelled from 1,400 – 190,400``."""
+    at_workload = known(QUESTIONS["fastest"], setting, f" for a whole query (p95) among {counted(documents)} documents")
+    if at_workload and not np.isnan(setting["modelled_to"]):
+        return f"{at_workload}, modelled from {setting['modelled_from']:,.0f} – {setting['modelled_to']:,.0f}"
+    among = f" for a whole query (p95) among {counted(int(setting['documents']))} documents"
+    return at_workload or known("query_ms_p95", setting, among)
 
 
 def at_size(setting: "pd.Series[Any]") -> Iterator[str]:
@@ -113,36 +179,37 @@ def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig)
     if np.isnan(quality.p_as_good[row]):
         yield "not tested: per-query values are missing"
     elif row == quality.best:
-        if answer.standard == SHOWN and len(quality.mean) > 1:
+        if answer.standard == SHOWN and quality.others:
             yield f"nothing {COMPARATIVES[answer.question]} is shown to lose at most {percent(config.within)}"
         else:
             yield from best_among(quality, config.alpha)
     else:
         below = quality.mean[quality.best] - quality.mean[row]
         if quality.p_as_good[row] > config.alpha:
-            yield f"can't be told apart from the best ({below:.4f} below it)"
+            yield f"may be just as good as the best ({below:.4f} below it)"
         else:
             yield f"shown to be worse than the best ({below:.4f} below it)"
         yield f"loses at most {bound(quality.loss_at_most[row])}"
 
 
 def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
-    """Who can't be told apart from the best, and how much of its lead may be chance."""
-    others = len(quality.mean) - 1
-    compared = int(np.isfinite(quality.p_as_good).sum()) - 1
-    alike = int((quality.p_as_good > alpha).sum()) - 1
+    """Who may be just as good as the best, and how much of its lead may be chance."""
+    others, compared, alike = quality.others, quality.compared, quality.alike(alpha)
     if not others:
-        return
-    if alike:
-        yield f"{alike} of {others} other settings can't be told apart from it"
+        yield "the only setting that was measured"
+    elif alike:
+        yield f"{alike} of {others} other {'setting' if others == 1 else 'settings'} may be just as good"
     elif compared == others:
         yield "every other setting is shown to be worse"
     elif compared:
-        yield f"all of the {compared} others that were compared are shown to be worse"
+        all_of_them = "the one that was compared is" if compared == 1 else f"all {compared} that were compared are"
+        yield f"{all_of_them} shown to be worse"
     if compared < others:
-        yield f"{others - compared} of {others} were not compared: per-query values are missing"
+        were = "was" if others - compared == 1 else "were"
+        yield f"{others - compared} of {others} {were} not compared: per-query values are missing"
     if compared:
-        yield f"as the best of {compared + 1} on the same queries it may look up to {quality.chance:.4f} too good"
+        chosen = f"as the best of {compared + 1} on the same queries"
+        yield f"may look up to {quality.chance:.4f} better than it is, {chosen}"
 
 
 def pareto_front(cost: Floats, quality: Floats) -> Bools:

@@ -36,7 +36,7 @@ MODEL_PARTS: dict[str, Words] = {
     "layer_norm": lambda value: "layer norm" if value else "no layer norm",
     "pooling": lambda value: f"{value} pooling",
     "options": lambda value: f"options {quoted(value)}" if value else "no options",
-    "chunking": lambda value: "whole" if value == WHOLE else value,
+    "chunking": lambda value: "whole documents" if value == WHOLE else value,
     "store_dtype": lambda value: f"stored as {value}",
     "top_k": lambda value: f"top_k {value}",
     "serve_k": lambda value: f"serve_k {value}",

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import Floats
-from evalkit.reports.data.gather import Gathered
+from evalkit.reports.data.gather import NO_DIMS, Gathered
 from evalkit.reports.data.quality import CorpusQueries, all_pairs
-from evalkit.reports.data.scopes import search_name
-from evalkit.results.in_words import figure, number
+from evalkit.results.in_words import SEPARATOR, figure, number, setting_words
 from evalkit.results.percent import percent
 from evalkit.results.setting import WHOLE
 
@@ -40,8 +39,12 @@ def long_documents(
             f"{way} ({gain:+.4f}{'' if np.isnan(p) else f', p = {p:.2g}'})"
             for way, gain, p in zip(later, gains, p_values, strict=True)
         )
-        setting = " ".join(search_name(*best))
-        yield f"{model} on {corpus}, {measure} ({setting}): {'; '.join((first, *compared))}."
+        yield f"{model} on {corpus}, {measure} ({search_words(*best)}): {'; '.join((first, *compared))}."
+
+
+def search_words(dims: int, quantization: str, index: str) -> str:
+    """``384 dims · float32 · exact``; the index as its runs call it where there are no vectors."""
+    return index if dims == NO_DIMS else SEPARATOR.join(setting_words("", dims, quantization, index)[1:])
 
 
 def against_the_first(points: list[int], queries: CorpusQueries, measure: str, alpha: float) -> Floats:

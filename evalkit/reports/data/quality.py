@@ -27,10 +27,13 @@ from evalkit.reports.data.gather import Gathered
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY
 
+RANK = "first_relevant_rank"
+
 
 @dataclass(frozen=True)
 class CorpusQueries:
-    """The judged queries of one corpus. ``values``: measure → points of the corpus × queries, NaN where unknown.
+    """The judged queries of one corpus. ``values``: measure, or ``RANK`` → points of the corpus × queries, NaN where
+    unknown.
 
     ``points`` are positions in the table of points, in the order of the rows. ``clusters`` numbers the group of
     dependent queries that each query belongs to; null where dependence isn't modelled.
@@ -69,6 +72,20 @@ class Certainty:
         """The position of the setting of the highest mean."""
         return int(np.nanargmax(self.mean))
 
+    @property
+    def others(self) -> int:
+        """How many settings beside the best have a mean."""
+        return max(int(np.isfinite(self.mean).sum()) - 1, 0)
+
+    @property
+    def compared(self) -> int:
+        """How many of the ``others`` were held against the best."""
+        return max(int(np.isfinite(self.p_as_good).sum()) - 1, 0)
+
+    def alike(self, alpha: float) -> int:
+        """How many of the ``others`` are not shown to be worse."""
+        return max(int((self.p_as_good > alpha).sum()) - 1, 0)
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -87,6 +104,29 @@ class Pairs:
         p[known] = self.largest.p(statistics(self.sums, first_known, second_known))
         return p
 
+    @property
+    def clusters(self) -> int:
+        """How many independent queries, or clusters of dependent ones, all corpora have together."""
+        return int(self.sums.values.shape[1])
+
+    def loss_at_most(self, reference: int, alpha: float) -> Floats:
+        """The largest share of the quality of the setting ``reference`` that each of ``rows`` may lose."""
+        place = int(np.searchsorted(self.rows, reference))
+        return loss_bounds(self.sums, place, self.largest.critical(alpha))
+
+    def typical_spread(self, reference: int) -> float | None:
+        """The median, over the others, of the standard deviation of a query's difference to the setting ``reference``.
+
+        Null where no other differs from it, or it isn't known.
+        """
+        if len(self.rows) < 2 or reference not in self.rows or self.clusters < 2:
+            return None
+        values = self.sums.values
+        differences = values - values[np.searchsorted(self.rows, reference)]
+        spreads = differences.std(axis=1, ddof=1) * self.clusters
+        moved = spreads[spreads > 0]
+        return float(np.median(moved)) if len(moved) else None
+
 
 class Rows(NamedTuple):
     """The rows of one point in a run's queries.parquet: ``codes`` number the query ids in ``names``.
@@ -104,28 +144,29 @@ def read_queries(gathered: Gathered) -> tuple[dict[str, CorpusQueries], list[str
     """corpus → its per-query values, and a line for each run whose values can't be read."""
     problems = []
     rows: dict[int, Rows] = {}
+    columns = (*gathered.measures, RANK)
     for number, run in enumerate(gathered.runs):
         points = gathered.points[gathered.points["run"] == number]
         if points.empty:
             continue
         try:
-            rows |= point_rows(run, points, gathered.measures)
+            rows |= point_rows(run, points, columns)
         except (UserError, KeyError, ValueError) as error:
             problems.append(f"{run.name} has no intervals and tests: {first_line(error)}")
     corpora = {}
     for corpus, points in gathered.points.groupby("corpus", sort=False):
-        corpora[str(corpus)] = aligned(tuple(points.index), rows, gathered.measures)
+        corpora[str(corpus)] = aligned(tuple(points.index), rows, columns)
     return corpora, problems
 
 
-def point_rows(run: StoredRun, points: pd.DataFrame, measures: Sequence[str]) -> dict[int, Rows]:
+def point_rows(run: StoredRun, points: pd.DataFrame, columns: Sequence[str]) -> dict[int, Rows]:
     """Position of each of the ``points`` of ``run`` → its rows. Raises UserError or KeyError for a bad table."""
     table = run.table("queries", categories=[*(name for name in KEY if name != "dims"), "query_id", "cluster"])
     positions = rows_by_point(table)
     codes, names = pd.factorize(table["query_id"])
     ids = [str(name) for name in names]
     clusters = table["cluster"].to_numpy() if "cluster" in table and table["cluster"].notna().any() else None
-    values = {name: table[name].to_numpy(dtype=np.float64) for name in measures if name in table}
+    values = {name: table[name].to_numpy(dtype=np.float64) for name in columns if name in table}
 
     def of_clusters(at: Any) -> Sequence[str] | None:
         return None if clusters is None or pd.isna(clusters[at]).any() else clusters[at].tolist()
@@ -137,11 +178,11 @@ def point_rows(run: StoredRun, points: pd.DataFrame, measures: Sequence[str]) ->
     }
 
 
-def aligned(points: tuple[int, ...], rows: Mapping[int, Rows], measures: Sequence[str]) -> CorpusQueries:
+def aligned(points: tuple[int, ...], rows: Mapping[int, Rows], columns: Sequence[str]) -> CorpusQueries:
     """The values of ``points`` in one order of the queries, whatever that of their run."""
     known = [point for point in points if point in rows]
     ids = sorted(rows[known[0]].names[code] for code in rows[known[0]].codes) if known else []
-    values = {name: np.full((len(points), len(ids)), np.nan) for name in measures}
+    values = {name: np.full((len(points), len(ids)), np.nan) for name in columns}
     orders: dict[tuple[int, bytes], npt.NDArray[np.int64] | None] = {}
     for place, point in enumerate(points):
         if point not in rows:
@@ -222,8 +263,7 @@ def to_the_best(mean: Floats, pairs: Pairs, alpha: float) -> tuple[Floats, Float
         return p, loss, 0.0
     p[:] = pairs.p(np.arange(len(mean)), best)
     p[best] = 1.0
-    place = int(np.searchsorted(pairs.rows, best))
-    loss[pairs.rows] = loss_bounds(pairs.sums, place, pairs.largest.critical(alpha))
+    loss[pairs.rows] = pairs.loss_at_most(best, alpha)
     return p, loss, optimism(pairs.sums) if len(pairs.rows) > 1 else 0.0
 
 

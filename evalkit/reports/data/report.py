@@ -10,7 +10,7 @@ from evalkit.config import ReportConfig
 from evalkit.config.check import check_cost
 from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean
-from evalkit.reports.data.answers import Answer, Words, answers, pareto_front, words
+from evalkit.reports.data.answers import Answer, Words, answers, cards, chart_labels, pareto_front, words
 from evalkit.reports.data.gather import Gathered, gather
 from evalkit.reports.data.long_documents import long_documents
 from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
@@ -44,6 +44,15 @@ class Report:
     def answers(self) -> list[Answer]:
         return answers(self.table, self.quality, self.config.within, self.config.alpha)
 
+    @property
+    def cards(self) -> list[Answer]:
+        """The answers that a page shows."""
+        return cards(self.answers)
+
+    @property
+    def chart_labels(self) -> dict[int, str]:
+        return chart_labels(self.cards, self.sentence.row)
+
     @cached_property
     def sentence(self) -> Sentence:
         return sentence(self.table, self.quality, self.config)
@@ -64,7 +73,11 @@ class Report:
 def make_report(config: ReportConfig) -> Report:
     """Read the runs and work out what the page says. Raises UserError for a bad setting or no run at all."""
     check(config)
-    gathered = gather(config)
+    return report_of(config, gather(config))
+
+
+def report_of(config: ReportConfig, gathered: Gathered) -> Report:
+    """What the ``gathered`` points say. Raises UserError where they lack what ``config`` asks for."""
     if config.measure not in gathered.measures:
         raise UserError(f"no run has measured {config.measure}.", did_you_mean(config.measure, gathered.measures))
     if config.cost not in gathered.points:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from evalkit.reports.data.gather import NO_DIMS, SETTING, Gathered
-from evalkit.reports.data.labels import SEPARATOR
 from evalkit.reports.data.quality import Certainty, CorpusQueries, certainty
+from evalkit.results.in_words import SEPARATOR, setting_words
 
 OF_ONE_POINT = ("run", "dims", "candidates", "overlap_size", "modelled_from", "modelled_to")
 
@@ -29,6 +29,11 @@ class Scope:
     members: tuple[tuple[int, ...], ...]
     certainty: Mapping[str, Certainty]
     incomplete: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """``cranfield``, or ``the mean of 2 corpora (cranfield, xquad-en)``."""
+        return self.name if len(self.corpora) == 1 else f"the {self.name} ({', '.join(self.corpora)})"
 
     def table(self, points: pd.DataFrame) -> pd.DataFrame:
         """One row per setting: its keys, and the mean over the corpora of every figure."""
@@ -116,11 +121,5 @@ def incomplete(lacking: pd.DataFrame, left_out: list[str]) -> Iterator[str]:
 
 
 def setting_name(model: str, dims: int, quantization: str, index: str) -> str:
-    """``MiniLM 256 int8 flat``; what has no vectors goes by its model alone where no stage follows."""
-    parts = [model] if dims == NO_DIMS and "+" not in index else [model, *search_name(dims, quantization, index)]
-    return (SEPARATOR if any(SEPARATOR in part for part in parts) else " ").join(parts)
-
-
-def search_name(dims: int, quantization: str, index: str) -> list[str]:
-    """``["256", "int8", "flat"]``, or the index alone where there are no vectors."""
-    return [index] if dims == NO_DIMS else [str(dims), quantization, index]
+    """``MiniLM · 256 dims · int8 · exact + BM25``; what has no vectors goes by its model and the stages behind it."""
+    return SEPARATOR.join(setting_words(model, None if dims == NO_DIMS else dims, quantization, index))

@@ -8,10 +8,10 @@ import pandas as pd
 
 from evalkit.arrays import Floats
 from evalkit.config import ReportConfig
-from evalkit.measures.enough_queries import Resolution
+from evalkit.measures.enough_queries import FEW_QUERIES, Resolution
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.quality import Certainty
-from evalkit.results.in_words import advice, counted
+from evalkit.results.in_words import about, advice, counted
 from evalkit.results.percent import bound, percent
 
 COST = "cost_month_usd"
@@ -19,11 +19,15 @@ COST = "cost_month_usd"
 
 @dataclass(frozen=True)
 class Sentence:
-    """``row`` of the scope's table is what to use; null where nothing has quality. ``how_sure`` is a sentence, too."""
+    """``row`` of the scope's table is what to use; null where nothing has quality. ``how_sure`` is a sentence, too.
+
+    ``few_queries`` says that a reader must know first how little so few can show.
+    """
 
     row: int | None
     answer: str
     how_sure: str = ""
+    few_queries: bool = False
 
 
 def sentence(table: pd.DataFrame, quality: Certainty, config: ReportConfig) -> Sentence:
@@ -36,7 +40,11 @@ def sentence(table: pd.DataFrame, quality: Certainty, config: ReportConfig) -> S
         text = f"Use {name}: the best quality ({config.measure} {quality.mean[row]:.4f}){its_cost(table, row, config)}."
     else:
         text = f"Use {name}: {kept(quality, row)} of the best quality{share_of_cost(table, row, quality.best, config)}."
-    return Sentence(row, text, how_sure(row, quality, config))
+    return Sentence(row, text, how_sure(row, quality, config), has_few_queries(quality))
+
+
+def has_few_queries(quality: Certainty) -> bool:
+    return 0 < quality.pairs.clusters < FEW_QUERIES and quality.others > 0
 
 
 def recommended(table: pd.DataFrame, quality: Certainty, within: float, alpha: float) -> int:
@@ -83,16 +91,16 @@ def for_workload(config: ReportConfig) -> str:
 
 def how_sure(row: int, quality: Certainty, config: ReportConfig) -> str:
     """What the tests say of the recommended setting, beside the best or as the best beside all others."""
-    others = len(quality.mean) - 1
-    if not others:
+    if not quality.others:
         return "It is the only setting that was measured."
     if np.isnan(quality.p_as_good[row]):
         return "Not tested: per-query values are missing."
     if row == quality.best:
-        alike = int((quality.p_as_good > config.alpha).sum()) - 1
-        if alike:
+        if alike := quality.alike(config.alpha):
             are = "other setting is" if alike == 1 else "other settings are"
             return f"{alike} {are} not shown to be worse{can_show(quality, config)}."
+        if not quality.compared:
+            return "No other setting was compared with it: their per-query values are missing."
         return "Every other setting that was compared is shown to be worse."
     loss = bound(quality.loss_at_most[row])
     if quality.loss_at_most[row] <= config.within:
@@ -104,33 +112,13 @@ def how_sure(row: int, quality: Certainty, config: ReportConfig) -> str:
 
 def can_show(quality: Certainty, config: ReportConfig) -> str:
     """``: 10 queries can show only differences above 0.31; about 900 would show 0.02``; empty where nothing differs."""
-    resolution = resolution_of(quality, config.alpha)
-    if resolution is None:
+    spread = quality.pairs.typical_spread(quality.best)
+    if spread is None:
         return ""
+    resolution = Resolution(quality.pairs.clusters, spread, quality.pairs.largest.critical(config.alpha))
     queries = f"{resolution.queries:,} independent queries"
     smallest = resolution.smallest_shown()
     wanted = config.within * float(quality.mean[quality.best])
     seen = "can show no difference at all" if smallest is None else f"can show only differences above {smallest:.2g}"
     more = f"; about {about(resolution.queries_for(wanted))} would show {wanted:.2g}" if wanted > 0 else ""
     return f": {queries} {seen}{more}"
-
-
-def resolution_of(quality: Certainty, alpha: float) -> Resolution | None:
-    """What these queries can show of a typical setting beside the best: of the median spread of their differences."""
-    sums = quality.pairs.sums
-    place = int(np.searchsorted(quality.pairs.rows, quality.best))
-    if len(quality.pairs.rows) < 2:
-        return None
-    differences = sums.values - sums.values[place]
-    clusters = sums.values.shape[1]
-    spreads = differences.std(axis=1, ddof=1) * clusters if clusters > 1 else np.zeros(len(differences))
-    moved = spreads[spreads > 0]
-    if not len(moved):
-        return None
-    return Resolution(clusters, float(np.median(moved)), quality.pairs.largest.critical(alpha))
-
-
-def about(count: int) -> str:
-    """``count`` by its first figure, or the first two: ``900``, ``1,200``."""
-    digits = len(str(count)) - 2
-    return f"{round(count, -digits) if digits > 0 else count:,}"

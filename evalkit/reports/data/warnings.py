@@ -8,6 +8,7 @@ from evalkit.config import WorkloadConfig
 from evalkit.reports.data.gather import Gathered
 from evalkit.reports.data.quality import CorpusQueries
 from evalkit.reports.data.scopes import common_corpora
+from evalkit.results.busy import busy_timings
 from evalkit.results.provenance import hardware
 
 SHOWN = 5
@@ -21,6 +22,7 @@ def warnings(
     yield from lint(gathered)
     yield from missing_corpora(gathered)
     yield from different_hardware(gathered)
+    yield from busy_machines(gathered)
     yield from notes(gathered)
     lacking = gathered.points.loc[gathered.points[measure].isna(), "model"].unique()
     if len(lacking):
@@ -50,7 +52,7 @@ def missing_corpora(gathered: Gathered) -> Iterator[str]:
     for corpus, group in points.groupby("corpus", sort=False):
         lacking = [model for model in models if model not in set(group["model"])]
         if lacking and corpus not in common:
-            yield f"{corpus} is in no mean: {', '.join(lacking)} was not measured on it."
+            yield f"{corpus} is left out of the mean: {', '.join(lacking)} was not measured on it."
 
 
 def different_hardware(gathered: Gathered) -> Iterator[str]:
@@ -61,6 +63,15 @@ def different_hardware(gathered: Gathered) -> Iterator[str]:
     if len(machines) > 1:
         names = "; ".join(", ".join(runs[:SHOWN]) for runs in machines.values())
         yield f"Speed and the costs that follow from it are from {len(machines)} different machines: {names}."
+
+
+def busy_machines(gathered: Gathered) -> Iterator[str]:
+    """Runs of which something was timed while their machine had other work."""
+    for number in sorted(gathered.points["run"].unique()):
+        run = gathered.runs[number]
+        if busy := busy_timings(run.about):
+            more = f" and {len(busy) - 1:,} more" if len(busy) > 1 else ""
+            yield f"{run.name}: its machine was busy with other work ({busy[0]}{more}): speed and costs say little."
 
 
 def notes(gathered: Gathered) -> Iterator[str]:

@@ -8,10 +8,12 @@ import numpy as np
 
 from evalkit.formats.media import shown
 from evalkit.reports.data.report import Report
-from evalkit.reports.views.marks import dims_name, marks_of, svg_path
+from evalkit.reports.views.marks import Look, dims_name, marks_of, svg_path
+from evalkit.results.in_words import index_words, named
 
 FILTERS = ("model", "dims", "quantization", "index")
 PLAIN = "#7a828c"
+PLAIN_LOOK = Look(has_rim=False, opacity=1.0)
 
 
 def filters(report: Report) -> Iterator[dict[str, Any]]:
@@ -22,11 +24,18 @@ def filters(report: Report) -> Iterator[dict[str, Any]]:
         options = []
         for value in sorted(names) if column == "dims" else names:
             shape = svg_path(marks.shapes[value]) if column == "quantization" else circle
-            colour = marks.colours[value] if column == "model" else PLAIN
+            colour = f"var(--m{marks.colours[value]})" if column == "model" else PLAIN
             size = marks.sizes[value] if column == "dims" else 14
-            name = dims_name(value) if column == "dims" else value
-            options.append({"name": name, "path": shape if column != "index" else "", "colour": colour, "size": size})
+            key = dims_name(value) if column == "dims" else value
+            look = marks.looks[value]._asdict() if column == "index" else PLAIN_LOOK._asdict()
+            words = option_words(column, key)
+            options.append({"name": words, "value": key, "path": shape, "colour": colour, "size": size, **look})
         yield {"column": column, "options": options}
+
+
+def option_words(column: str, name: str) -> str:
+    """A filter's option as settings on the page have it."""
+    return index_words(name) if column == "index" else named(name) if column == "model" else name
 
 
 def what_if_fields(report: Report, prices: dict[str, Any]) -> Iterator[dict[str, Any]]:

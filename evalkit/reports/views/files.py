@@ -12,6 +12,7 @@ from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
 from evalkit.reports.views.marks import marks_of
 from evalkit.results.columns import column
+from evalkit.results.headings import heading
 from evalkit.system.files import write_text
 
 INTERNAL = ["run", "key", "device", "unsplit_model", "laws", "cores", "ram_gb"]
@@ -22,9 +23,10 @@ def write_files(report: Report, folder: Path) -> Path:
     config = report.config
     folder.mkdir(parents=True, exist_ok=True)
     cost, measure = column(config.cost), column(config.measure)
-    x = Axis(cost.name, cost.unit, log=True, higher_is_better=cost.higher_is_better)
-    y = Axis(measure.name, measure.unit, higher_is_better=True)
-    svg = chart_svg(report.table, report.quality.mean, report.front, x, y, marks_of(report))
+    x = Axis(cost.name, heading(cost.name), log=True, higher_is_better=cost.higher_is_better)
+    y = Axis(measure.name, heading(measure.name), higher_is_better=True)
+    marks, labels = marks_of(report), report.chart_labels
+    svg = chart_svg(report.table, report.quality.mean, report.front, x, y, marks, labels)
     write_text(folder / "index.svg", svg)
     write_text(folder / "index.md", markdown(report))
     write_text(folder / "index.csv", csv(report.gathered.points))

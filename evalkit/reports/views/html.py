@@ -9,12 +9,15 @@ from typing import Any
 from evalkit import __version__
 from evalkit.formats.media import html as shown
 from evalkit.formats.media import script_json
+from evalkit.reports.data.answers import nothing_shown
 from evalkit.reports.data.provenance import assumptions, provenance
 from evalkit.reports.data.report import Report
 from evalkit.reports.views.controls import filters, what_if_fields
+from evalkit.reports.views.marks import palette_css
 from evalkit.reports.views.page_data import page_data
 from evalkit.reports.views.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
 from evalkit.results.columns import DIRECTED
+from evalkit.results.headings import in_words
 from evalkit.results.percent import percent
 
 ASSETS = files("evalkit.reports.views") / "assets"
@@ -23,8 +26,14 @@ SCRIPTS = (
     "vendor/sortable.min.js",
     "vendor/sortable.a11y.min.js",
     "data.js",
+    "words.js",
+    "certainty.js",
+    "sentence.js",
     "answers.js",
-    "charts.js",
+    "chart.js",
+    "labels.js",
+    "cut.js",
+    "bars.js",
     "tables.js",
     "queries.js",
     "page.js",
@@ -46,7 +55,7 @@ def html_page(report: Report, svg: str) -> str:
         version=__version__,
         config=report.config,
         policy=policy(scripts),
-        css=Markup((ASSETS / "page.css").read_text(encoding="utf-8")),  # noqa: S704
+        css=Markup((ASSETS / "page.css").read_text(encoding="utf-8") + palette_css()),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
         data=Markup(script_json(data)),  # noqa: S704
         svg=Markup(svg),  # noqa: S704
@@ -56,8 +65,11 @@ def html_page(report: Report, svg: str) -> str:
         scope=report.scopes[0],
         scopes=report.scopes,
         measures=report.gathered.measures,
+        headings=data["headings"],
         axes=[column for name, column in DIRECTED.items() if name in report.gathered.points],
+        sentence=report.sentence,
         answers=list(answer_cards(report)),
+        nothing_shown=nothing_shown(report.answers, report.quality, report.config.within),
         warnings=report.warnings,
         filters=list(filters(report)),
         fields=list(what_if_fields(report, data["prices"])),
@@ -93,11 +105,13 @@ def counts(report: Report) -> str:
 def caption(report: Report) -> str:
     config = report.config
     return (
-        f"{config.measure} against {config.cost} on {report.scopes[0].name}: colour is the model, shape the "
-        "quantization, size the dims; the line is the Pareto front."
+        f"{config.measure} against {in_words(config.cost)} on {report.scopes[0].words}: colour is the model, shape the "
+        "quantization, size the dims, a dark rim a stage behind the search; the line is the Pareto front."
     )
 
 
 def answer_cards(report: Report) -> Iterator[dict[str, Any]]:
+    displayed = {answer.key for answer in report.cards}
     for answer in report.answers:
-        yield {"key": answer.key, "title": answer.title(report.config.within), "words": report.words(answer)}
+        title, hidden = answer.title(report.config.within), answer.key not in displayed
+        yield {"key": answer.key, "title": title, "words": report.words(answer), "hidden": hidden}

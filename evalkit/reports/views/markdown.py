@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from evalkit.formats.media import markdown as literally
+from evalkit.reports.data.answers import POSSIBLE, Answer, nothing_shown
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
-from evalkit.results.in_words import figure, number
+from evalkit.results.headings import heading, in_words
+from evalkit.results.in_words import figure, index_words, named, number
 from evalkit.results.markdown import table
 from evalkit.results.percent import percent
 
@@ -24,21 +26,30 @@ def markdown(report: Report) -> str:
 
 def answer_lines(report: Report) -> Iterator[str]:
     config, scope = report.config, report.scopes[0]
-    yield "# Which embedding model, dimension and quantization?"
+    yield f"# {literally(report.sentence.answer)}"
     yield ""
-    of = f" ({', '.join(scope.corpora)})" if len(scope.corpora) > 1 else ""
-    yield literally(f"Ranked by {config.measure} on {scope.name}{of}.")
+    yield literally(report.sentence.how_sure)
     yield ""
-    for answer in report.answers:
+    yield literally(f"Settings are ranked by {config.measure} on {scope.words}.")
+    yield ""
+    for answer in in_reading_order(report):
         yield f"- **{answer.title(config.within)}**: {literally(str(report.words(answer)))}"
+    if nothing := nothing_shown(report.answers, report.quality, config.within):
+        yield from ("", literally(nothing))
     yield ""
-    yield f"![{literally(config.measure)} against {config.cost}](index.svg)"
+    yield f"![{literally(config.measure)} against {in_words(config.cost)}](index.svg)"
+
+
+def in_reading_order(report: Report) -> list[Answer]:
+    """The answers that say something of their own; with few queries what may be just as good comes first."""
+    first = f"cheapest {POSSIBLE}" if report.sentence.few_queries else ""
+    return sorted(report.cards, key=lambda answer: answer.key != first)
 
 
 def model_lines(report: Report) -> Iterator[str]:
     config, scope = report.config, report.scopes[0]
     ranked = rank_models(scope, report.gathered.points, config.measure, config.alpha)
-    yield from ("", "## Models", "", "Each by its best setting; those that share a rank can't be told apart.", "")
+    yield from ("", "## Models", "", "Each by its best setting; those that share a rank may be just as good.", "")
     header = ("rank", "setting", literally(config.measure), f"{percent(1 - config.alpha)} interval")
     yield from table(
         header,
@@ -63,9 +74,9 @@ def front_lines(report: Report) -> Iterator[str]:
     columns = tuple(dict.fromkeys((config.cost, *FRONT_FIGURES)))
     rows = np.flatnonzero(report.front)
     costs = report.table[config.cost].to_numpy(dtype=float)[rows]
-    yield from ("", f"## Settings that none beats in both {literally(config.measure)} and {config.cost}", "")
+    yield from ("", f"## Settings that none beats in both {literally(config.measure)} and {in_words(config.cost)}", "")
     yield from table(
-        ("model", "dims", "quantization", "index", literally(config.measure), *columns),
+        ("model", "dims", "quantization", "index", *(literally(heading(name)) for name in (config.measure, *columns))),
         (
             (
                 *setting_cells(report.table.iloc[row]),
@@ -78,9 +89,9 @@ def front_lines(report: Report) -> Iterator[str]:
 
 
 def setting_cells(setting: "pd.Series[Any]") -> list[str]:
-    """Model, dims, quantization and index; dims and quantization are empty where there are no vectors."""
-    vectors = ("", "") if setting["dims"] == NO_DIMS else (str(setting["dims"]), setting["quantization"])
-    return [setting["model"], *vectors, setting["index"]]
+    """Model, dims, quantization and index; a dash for dims and quantization where there are no vectors."""
+    vectors = ("–", "–") if setting["dims"] == NO_DIMS else (str(setting["dims"]), setting["quantization"])
+    return [named(setting["model"]), *vectors, index_words(setting["index"])]
 
 
 def warning_lines(report: Report) -> Iterator[str]:

@@ -12,16 +12,14 @@ from evalkit.measures.cost import crossing
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
-from evalkit.reports.views.chart import Axis
 from evalkit.results.columns import AT_WORKLOAD, COSTS, column
-from evalkit.results.in_words import number
+from evalkit.results.headings import heading
+from evalkit.results.in_words import index_words, named, number
 from evalkit.results.setting import ABOUT
 
-TABLE_FIGURES = (
-    *("overlap@10", "chunks_per_document", "bytes_per_document", "index_bytes"),
-    *("documents_per_second", "search_ms_p50", "query_ms_p95_at_workload"),
-)
-NAMED = ("model", "corpus", "dims", "quantization", "index")
+NAMED = ("model", "dims", "quantization", "index", "corpus")
+FIRST = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload", "overlap@10")
+LATER = ("search_ms_p50", "documents_per_second", "index_bytes", "chunks_per_document")
 TABLE_ROWS = 5_000
 HEAT_STEPS = 8
 UNTRAINED = "*"
@@ -61,7 +59,7 @@ def heats(report: Report) -> Iterator[dict[str, Any]]:
             yield {
                 "scope": position,
                 "shown": position == 0,
-                "title": f"{model}, {index}, {scope.name}",
+                "title": f"{model}, {index_words(str(index))}, {scope.name}",
                 "columns": list(cells.columns),
                 "rows": [
                     {"dims": dims, "cells": [heat_cell(value, low, high) for value in row]}
@@ -83,7 +81,7 @@ def hosted_headers(report: Report) -> list[str]:
 
 
 def crossings(report: Report) -> Iterator[dict[str, Any]]:
-    """For every model that ran on a machine of one's own, where each hosted model becomes dearer than that machine."""
+    """For every model that ran on your machine, where each hosted model becomes dearer than that machine."""
     own = report.table[~report.table["is_hosted"] & (report.table["dims"] != NO_DIMS)]
     for model, group in own.groupby("model", sort=False):
         first = group.iloc[0]
@@ -110,17 +108,22 @@ def millions(tokens: float) -> str:
     return f"{tokens / 1e6:,.0f} million tokens"
 
 
-def table_headers(report: Report) -> Iterator[dict[str, str]]:
-    """The head of each column of the table of points, and what it says."""
+def table_headers(report: Report) -> Iterator[dict[str, Any]]:
+    """The head of each column of the table of points, what it says, and whether the table opens with it."""
     for name in NAMED:
-        yield {"text": name, "about": ABOUT[name]}
-    for figure in map(column, table_figures(report)):
-        yield {"text": Axis(figure.name, figure.unit).label, "about": figure.about}
+        yield {"text": name, "about": ABOUT[name], "shown": True}
+    for name in table_figures(report):
+        yield {
+            "text": heading(name),
+            "about": column(name).about,
+            "shown": name in (report.config.measure, report.config.cost, *FIRST),
+        }
 
 
 def table_figures(report: Report) -> list[str]:
-    measured = [name for name in TABLE_FIGURES if name in report.gathered.points]
-    return [*report.gathered.measures, *measured, *COSTS]
+    config, gathered = report.config, report.gathered
+    names = (config.measure, config.cost, *FIRST, *gathered.measures, *LATER, *COSTS)
+    return [name for name in dict.fromkeys(names) if name in gathered.points]
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,10 @@ def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
     best = points.sort_values(report.config.measure, ascending=False, kind="stable").head(TABLE_ROWS)
     has_vectors = (best["dims"] != NO_DIMS).tolist()
     marks = np.where(best["dims_trained"].astype(bool), "", UNTRAINED)
-    cells = {name: [Cell(value) for value in best[name]] for name in NAMED if name != "dims"}
+    words = {"model": named, "index": index_words}
+    cells = {name: [Cell(words.get(name, str)(value)) for value in best[name]] for name in NAMED if name != "dims"}
     cells["dims"] = [Cell(f"{width}{mark}", str(width)) for width, mark in zip(best["dims"], marks, strict=True)]
-    for name, nothing in (("dims", Cell("", "")), ("quantization", Cell(""))):
+    for name, nothing in (("dims", Cell("–", "")), ("quantization", Cell("–"))):
         cells[name] = [cell if known else nothing for cell, known in zip(cells[name], has_vectors, strict=True)]
     columns = [cells[name] for name in NAMED]
     for name in table_figures(report):

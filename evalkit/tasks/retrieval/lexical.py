@@ -21,6 +21,7 @@ from evalkit.scaling.cache_size import last_level_cache
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.lexical import growing
 from evalkit.scaling.lexical import measure as measure_at_size
+from evalkit.system.busy import Figures, worst
 from evalkit.tasks.models import IndexedCorpus
 from evalkit.tasks.retrieval.retriever import PointContext, options_text
 
@@ -125,6 +126,9 @@ class LexicalRetriever:
 
     def reasons(self) -> Mapping[str, str]:
         return {**REASONS, **why_not_at_workload({name: w for a in self.at_size.values() for name, w in a.why.items()})}
+
+    def load(self) -> Figures:
+        return worst(at_size.load for at_size in self.at_size.values())
 
     def proof(self) -> Mapping[str, str]:
         return {"engine": self.retriever.revision()}

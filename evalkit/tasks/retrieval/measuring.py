@@ -1,19 +1,22 @@
 """Everything that is measured at one point: the ranking that is judged, speed, and memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from evalkit.arrays import Floats
 from evalkit.measures.latency import BusyCores, percentiles_ms, time_calls_ms
 from evalkit.measures.load import ladder
 from evalkit.measures.memory import PeakMemory
 from evalkit.results.columns import FIGURES, LOAD
 from evalkit.results.record import PointRecord
+from evalkit.system.busy import Figures, least_disturbed, worst
 from evalkit.tasks.retrieval.points import Search, make_point
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever
 
 LEAST_CALLS = 200
+TINY_MS = 1e-9
 OF_SEARCH = tuple(name for name, figure in FIGURES.items() if figure.of_search and not figure.of_workload)
 
 
@@ -21,7 +24,7 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
     """The point of ``retriever``, whose searches ask for ``asked`` results; the ranking goes on behind them."""
     with PeakMemory() as memory:
         ranking = retriever.rank(asked)
-        speed, latencies_ms = search_speed(context, retriever, asked)
+        speed, latencies_ms, load = search_speed(context, retriever, asked)
     figures = {**retriever.figures(), **speed, "search_peak_rss_bytes": memory.peak_rss_bytes}
     search = Search(
         setting=retriever.setting,
@@ -35,31 +38,39 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         laws=retriever.laws(figures, asked),
         reasons=retriever.reasons(),
         proof=retriever.proof(),
+        load={**worst([load, retriever.load()]), **spread(latencies_ms["search_ms"])},
     )
     return make_point(context, search)
 
 
+def spread(calls_ms: Floats) -> dict[str, float]:
+    """How many times as long the slow calls are as the usual one; nothing where none was timed."""
+    return (
+        {"p95_to_p50": float(np.percentile(calls_ms, 95) / max(np.median(calls_ms), TINY_MS))} if len(calls_ms) else {}
+    )
+
+
 def search_speed(
     context: PointContext, retriever: Retriever, asked: int
-) -> tuple[dict[str, float | None], Mapping[str, Any]]:
+) -> tuple[dict[str, float | None], Mapping[str, Any], Figures]:
     """Batch throughput; latency of one query at a time (search, encode, both added call by call); clients at once.
 
     Clients at once are measured for the results that a user is served. Also gives the milliseconds of every single
-    call, by which latencies of two runs are compared.
+    call, by which latencies of two runs are compared, and what else the machine did during these.
     """
     config = context.config
     calls = max(LEAST_CALLS, config.runtime.latency_calls)
     encode_ms = retriever.encode_ms(calls)
     of_encoding = percentiles_ms("encode_query", encode_ms)
     if not retriever.can_be_timed:
-        return {**dict.fromkeys((*OF_SEARCH, "search_cores")), **of_encoding}, {"search_ms": [], "encode_query_ms": []}
+        untimed = {"search_ms": np.empty(0), "encode_query_ms": np.empty(0)}
+        return {**dict.fromkeys((*OF_SEARCH, "search_cores")), **of_encoding}, untimed, {}
     queries = len(context.corpus.queries)
 
     def find(call: int) -> object:
         return retriever.find(call % queries, asked)
 
-    with BusyCores() as cores:
-        search_ms = time_calls_ms(find, calls)
+    (search_ms, cores), load = least_disturbed(lambda: timed_calls(find, calls))
     is_loaded = config.load_seconds and asked == config.served
     of_load = ladder(find, config.load_seconds, retriever.start_client) if is_loaded else dict.fromkeys(LOAD)
     speed = {
@@ -68,6 +79,13 @@ def search_speed(
         **of_encoding,
         **percentiles_ms("query", search_ms + encode_ms),
         **of_load,
-        "search_cores": cores.mean,
+        "search_cores": cores,
     }
-    return speed, {"search_ms": search_ms, "encode_query_ms": np.asarray(encode_ms)}
+    return speed, {"search_ms": search_ms, "encode_query_ms": np.asarray(encode_ms)}, load
+
+
+def timed_calls(find: Callable[[int], object], calls: int) -> tuple[Floats, float]:
+    """Milliseconds of single searches, and how many cores they kept busy."""
+    with BusyCores() as cores:
+        search_ms = time_calls_ms(find, calls)
+    return search_ms, cores.mean

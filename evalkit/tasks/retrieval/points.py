@@ -25,7 +25,8 @@ class Search:
     """What was found at a cell of the grid, and what that took: all that a point is made of.
 
     ``overlap`` has one value per query, or null, for each column. ``laws`` say what figures are at the workload's size,
-    ``reasons`` why figures of this kind of search are null, ``proof`` what searched.
+    ``reasons`` why figures of this kind of search are null, ``proof`` what searched, ``load`` what else the
+    machine did.
     """
 
     setting: Setting
@@ -39,6 +40,7 @@ class Search:
     laws: Laws
     reasons: Mapping[str, str]
     proof: Mapping[str, str]
+    load: Mapping[str, float | None]
 
 
 def make_point(context: PointContext, search: Search) -> PointRecord:
@@ -65,6 +67,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         notes=deeper_than_served(figures, context),
         laws=as_json(search.laws),
         proof=search.proof,
+        load=search.load,
     )
     return PointRecord(
         point=point,
@@ -117,6 +120,7 @@ def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -
         laws=stage.laws,
         reasons={**point.unmeasured, **stage.reasons},
         proof=point.proof,
+        load=point.load,
     )
     return make_point(context, search)
 

@@ -13,7 +13,7 @@ from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.passes import Progress
 from evalkit.embeddings.timing import Conditions
 from evalkit.errors import UserError
-from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.latency import percentiles_ms, steady_mean
 from evalkit.measures.laws import BATCH, added, constant, read
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.ranking import Ranking, behind, order
@@ -65,12 +65,12 @@ class Reranking:
         peaks = (point.figures["search_peak_rss_bytes"], memory.peak_rss_bytes)
         known_peaks = [] if self.calls == calls_before else [peak for peak in peaks if peak is not None]
         search_ms = record.latencies_ms["search_ms"]
-        constants = {**percentiles_ms("search", calls_ms), BATCH: float(calls_ms.mean())}
+        constants = {**percentiles_ms("search", calls_ms), BATCH: steady_mean(calls_ms)}
         result = StageResult(
             name=self.label,
             metric="cross_encoder",
             ranking=reordered(Ranking(record.ranking.rows, record.ranking.scores), scores, context.place),
-            figures={"search_queries_per_second": float(1000 / max(calls_ms.mean(), 1e-9))},
+            figures={"search_queries_per_second": 1000 / max(steady_mean(calls_ms), 1e-9)},
             instead={
                 **dict.fromkeys(LOAD),
                 **percentiles_ms("rerank", calls_ms),
@@ -87,7 +87,7 @@ class Reranking:
     def scored(self, pairs: "Pairs", corpus: str) -> tuple[Scores, int]:
         """A score per pair (queries × documents, float32; -inf for none), and how many pairs were cut."""
         scores = np.full(pairs.rows.shape, -np.inf, dtype=np.float32)
-        advance = self.progress(f"{corpus} reranking", len(scores))
+        advance = self.progress(f"queries of {corpus}, reranked", len(scores))
         truncated = 0
         for query in range(len(scores)):
             made = self.pair_scores(pairs.corpus, *pairs.of(query))

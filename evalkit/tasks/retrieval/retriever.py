@@ -16,6 +16,7 @@ from evalkit.measures.quality import Judge
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.results.model_parts import as_text
 from evalkit.results.setting import RETRIEVAL, Setting
+from evalkit.system.busy import Figures
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,10 @@ class Retriever(Protocol):
 
     def reasons(self) -> Mapping[str, str]:
         """Why figures of this kind of retriever are null."""
+        ...
+
+    def load(self) -> Figures:
+        """What else the machine did while what it is at the workload's size was timed; empty where that isn't known."""
         ...
 
     def proof(self) -> Mapping[str, str]:

@@ -36,6 +36,7 @@ from evalkit.search import (
 from evalkit.search.engine import CPU, engine_name
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import TIE_MARGIN
+from evalkit.system.busy import Figures
 from evalkit.tasks.models import EncodedCorpus
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
 
@@ -51,7 +52,7 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
     """One per cell of the grid, in order; each index is built when its first operating point is asked for."""
     config = context.config
     laws = CorpusLaws(config, read.embeddings.documents.vectors, EmbeddingStore(config.store.path).path)
-    advance = progress(f"{context.corpus.name} settings", len(dims) * len(config.quantization) * len(config.index))
+    advance = progress(f"settings of {context.corpus.name}", len(dims) * len(config.quantization) * len(config.index))
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
         exact = exact_search(context, read, width, queries)
@@ -228,6 +229,9 @@ class VectorRetriever:
 
     def reasons(self) -> Mapping[str, str]:
         return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size)}
+
+    def load(self) -> Figures:
+        return self.at_size.load
 
     def proof(self) -> Mapping[str, str]:
         facts = self.searcher.index.facts()

@@ -25,8 +25,9 @@ from evalkit.encoders import load_encoder
 from evalkit.encoders.hosted.http_errors import retry_after_seconds
 from evalkit.encoders.hosted.token_bounds import estimated_tokens, most_tokens
 from evalkit.errors import UserError
-from evalkit.gate.output import space_sentence
+from evalkit.gate.pairing import pairs
 from evalkit.gate.space import compare_spaces
+from evalkit.gate.words import space_sentence
 from evalkit.results.canaries import stored_vectors
 from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.system.digests import digest
@@ -256,7 +257,7 @@ def test_a_gate_says_since_when_vectors_from_the_store_were_not_checked(
     assert checked.about["embeddings"][0]["created_at"] == made
     assert not changed_vectors(checked)
     for candidate, is_said in ((first, False), (unchecked, True), (checked, False)):
-        (space,) = compare_spaces(first, candidate)
+        (space,) = compare_spaces(pairs(first, candidate, ["corpus"])[0], first, candidate)
         assert space.space == "same space"
         assert (f"was not checked since {made[:10]}" in space_sentence(space)) is is_said
 
@@ -300,10 +301,10 @@ def test_an_api_that_changed_in_silence_is_a_finding_and_the_gate_sees_it(
     fresh = unit_rows([vector_of(texts[id_])[::-1] for id_ in kept["id"]])
     np.testing.assert_allclose(stored_vectors(kept["vector"]), fresh, atol=1e-3)
     assert second.about["points"][0]["nDCG@10"] == first.about["points"][0]["nDCG@10"]
-    (space,) = compare_spaces(first, second)
+    (space,) = compare_spaces(pairs(first, second, ["corpus"])[0], first, second)
     assert (space.index_can_stay, space.not_checked_since) == (False, "")
     assert "a library, runtime or hosted model changed" in space.alarm
-    (space,) = compare_spaces(first, third)
+    (space,) = compare_spaces(pairs(first, third, ["corpus"])[0], first, third)
     assert (space.space, space.not_checked_since) == ("queries changed", "")
     assert [found["text"].split(" sent ")[0] for found in changed_vectors(third)] == ["6 of 6 queries"]
 
@@ -435,6 +436,11 @@ def test_a_dry_run_of_a_server_of_ones_own_sends_no_text_either(
     ("settings", "code", "said"),
     [
         (["model.api.dry_run=true"], 0, "texts to send.*dry run, nothing was sent"),
+        (
+            ["dry_run=true"],
+            0,
+            "12 documents and 6 queries to encode: 576 bytes .*texts to send.*dry run, nothing was sent",
+        ),
         (["model.api.dry_run=true", "runtime=auto"], 0, "about \\$.*dry run, nothing was sent"),
         (["model.api.max_usd=0.0000001"], 2, "Nothing was sent"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.config import ReportConfig
-from evalkit.reports.data.answers import answers, pareto_front
+from evalkit.reports.data.answers import answers, cards, chart_labels, nothing_shown, pareto_front
 from evalkit.reports.data.quality import Certainty, certainty
 from evalkit.reports.data.ranking import rank_models, tied_ranks
 from evalkit.reports.data.report import make_report
@@ -73,6 +73,27 @@ def test_a_setting_without_a_figure_does_not_answer_for_it() -> None:
     assert rows(sure([0.5, 0.5, 0.5, 0.9], [0.9, 0.9, 0.9, 0.0]), "shown") == [3, None, 3, 3]
 
 
+def test_what_is_shown_to_lose_little_has_a_card_of_its_own_unless_it_is_the_best_or_is_possible_too() -> None:
+    nothing = answers(TABLE, sure([0.80, 0.799, 0.5, 0.798], [0.0, 0.04, 0.6, 0.04], [1, 0.9, 0.001, 0.3]), 0.01, 0.05)
+    assert [card.key for card in cards(nothing)] == [
+        *("best quality", "cheapest possible", "smallest possible", "fastest possible")
+    ]
+    quality = sure([0.80, 0.799, 0.5, 0.798], [0.0, 0.008, 0.6, 0.04], [1, 0.9, 0.001, 0.3])
+    assert nothing_shown(nothing, quality, 0.01) == (
+        "Nothing cheaper, smaller or faster is shown to lose at most 1% of the best."
+    )
+    found = answers(TABLE, quality, 0.01, 0.05)
+    assert [card.key for card in cards(found)] == [
+        *("best quality", "cheapest shown", "smallest shown", "smallest possible", "fastest possible")
+    ]
+    assert chart_labels(cards(found), 1) == {
+        0: "best",
+        1: "recommended, cheapest, smallest shown",
+        3: "smallest possible, fastest",
+    }
+    assert nothing_shown(found, quality, 0.01) == "Nothing faster is shown to lose at most 1% of the best."
+
+
 def test_without_quality_nothing_is_answered() -> None:
     assert rows(sure([np.nan] * 4, [np.nan] * 4), "shown") == [None]
 
@@ -106,12 +127,17 @@ def test_what_can_be_told_apart_is_said(write_run: WriteRun, config: Config) -> 
     )
     report = make_report(config())
     said = {answer.key: report.words(answer) for answer in report.answers}
-    assert said["best quality"].standing.startswith(
-        "1 of 2 other settings can't be told apart from it; as the best of 3"
+    best = said["best quality"]
+    assert best.standing.startswith("1 of 2 other settings may be just as good; may look up to 0.0")
+    assert best.standing.endswith(" better than it is, as the best of 3 on the same queries")
+    assert (best.figure, best.size) == ("nDCG@10 0.6000", "1,536 B a document")
+    assert said["smallest possible"].quality.endswith(", 99.83% of the best")
+    assert said["smallest possible"].speed.startswith(
+        "12.9 ms for a whole query (p95) among 1 M documents, modelled from"
     )
     assert said["smallest shown"].standing == "nothing smaller is shown to lose at most 1%"
     assert said["smallest possible"].figure == "384 B"
-    assert said["smallest possible"].standing.startswith("can't be told apart from the best (0.0010 below it)")
+    assert said["smallest possible"].standing.startswith("may be just as good as the best (0.0010 below it)")
     report = make_report(config("within=0.9"))
     worse = next(report.words(answer) for answer in report.answers if answer.key == "smallest shown")
     assert worse.standing.startswith("shown to be worse than the best (0.3000 below it); loses at most 5")
@@ -127,8 +153,8 @@ def test_every_other_setting_is_only_worse_where_all_were_compared(write_run: Wr
     (folder / "queries.parquet").unlink()
     report = make_report(config())
     said = report.words(report.answers[0]).standing
-    assert "all of the 1 others that were compared are shown to be worse" in said
-    assert "1 of 2 were not compared" in said
+    assert "the one that was compared is shown to be worse" in said
+    assert "1 of 2 was not compared" in said
 
 
 def test_a_mean_is_over_the_corpora_that_all_models_have(write_run: WriteRun, config: Config) -> None:
@@ -139,7 +165,7 @@ def test_a_mean_is_over_the_corpora_that_all_models_have(write_run: WriteRun, co
     assert (scope.name, scope.corpora) == ("mean of 2 corpora", ("x", "y"))
     assert report.table.set_index("model")["nDCG@10"].round(6).to_dict() == {"m": 0.5, "n": 0.6}
     assert [s.name for s in report.scopes[1:]] == ["x", "y", "z"]
-    assert "z is in no mean: n was not measured on it." in report.warnings
+    assert "z is left out of the mean: n was not measured on it." in report.warnings
 
 
 def test_a_setting_without_one_of_the_corpora_is_listed_apart(write_run: WriteRun, config: Config) -> None:
@@ -147,7 +173,7 @@ def test_a_setting_without_one_of_the_corpora_is_listed_apart(write_run: WriteRu
     both["x"] = {**both["x"], (32, "int8"): noisy(0.99)}
     write_run("a", both)
     report = make_report(config())
-    assert report.scopes[0].incomplete == ("m 32 int8 flat: not on y",)
+    assert report.scopes[0].incomplete == ("m · 32 dims · int8 · exact: not on y",)
     assert len(report.table) == 1
 
 
@@ -166,10 +192,10 @@ def test_models_that_cant_be_told_apart_share_a_rank(write_run: WriteRun, config
     report = make_report(config())
     ranked = rank_models(report.scopes[0], report.gathered.points, "nDCG@10", 0.05)
     assert [(each.rank, each.setting) for each in ranked] == [
-        (1, "a 64 float32 flat"),
-        (1, "b 64 float32 flat"),
-        (3, "c 64 float32 flat"),
-        (3, "d 64 float32 flat"),
+        (1, "a · 64 dims · float32 · exact"),
+        (1, "b · 64 dims · float32 · exact"),
+        (3, "c · 64 dims · float32 · exact"),
+        (3, "d · 64 dims · float32 · exact"),
     ]
 
 

@@ -98,7 +98,7 @@ def test_a_run_without_its_per_query_values_is_shown_without_intervals(
     file.write_bytes(content) if content else file.unlink()
     report = make_report(config())
     best = report.words(report.answers[0])
-    assert (best.setting, best.quality) == ("n 64 float32 flat", "nDCG@10 0.6000")
+    assert (best.setting, best.quality) == ("n · 64 dims · float32 · exact", "nDCG@10 0.6000")
     assert "not tested" in best.standing
     assert any("bad has no intervals and tests" in warning for warning in report.warnings)
 

@@ -51,7 +51,7 @@ DIFFERENT: list[tuple[Mapping[str, Any], list[str]]] = [
     ({"prompts": {"query": "", "document": "p: "}}, ["m · no document prompt", 'm · document prompt "p: "']),
     ({"top_k": 1_000}, ["m · top_k 10", "m · top_k 1000"]),
     ({"serve_k": 5}, ["m · serve_k 10", "m · serve_k 5"]),
-    ({"chunking": "tokens(size=128, overlap=0)"}, ["m · whole", "m · tokens(size=128, overlap=0)"]),
+    ({"chunking": "tokens(size=128, overlap=0)"}, ["m · whole documents", "m · tokens(size=128, overlap=0)"]),
     ({"runtime": {**TORCH, "precision": "bf16"}}, ["m · precision float32", "m · precision bf16"]),
     ({"runtime": {**TORCH, "max_length": 512}}, ["m · at most 256 tokens", "m · at most 512 tokens"]),
     ({"about_model": {"layer_norm": True}}, ["m · no layer norm", "m · layer norm"]),
@@ -235,10 +235,13 @@ def test_a_run_that_names_no_engine_and_no_kind_is_one_with_a_run_that_does(
 
 
 def test_names_with_parts_are_joined_by_what_parts_are_joined_by() -> None:
-    assert setting_name("m", 64, "int8", "flat") == "m 64 int8 flat"
-    assert setting_name("m · top_k 10", 64, "int8", "flat") == "m · top_k 10 · 64 · int8 · flat"
-    assert setting_name("bm25", 0, "none", "bm25") == "bm25"
-    assert setting_name("bm25", 0, "none", "bm25+r(depth=50)") == "bm25 bm25+r(depth=50)"
+    assert setting_name("m", 64, "int8", "flat") == "m · 64 dims · int8 · exact"
+    assert (
+        setting_name("m · top_k 10", 64, "int8", "flat · engine x")
+        == "m · top_k 10 · 64 dims · int8 · exact · engine x"
+    )
+    assert setting_name("bm25", 0, "none", "bm25") == "BM25"
+    assert setting_name("bm25 · no options", 0, "none", "bm25+r(depth=50)") == "BM25 · no options + r (depth=50)"
 
 
 class Tags(HTMLParser):

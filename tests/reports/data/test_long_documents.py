@@ -39,12 +39,12 @@ def test_cut_and_chunked_stand_side_by_side_with_gain_and_p(write_run: WriteRun,
     p = stats.permutation_test((difference,), np.mean, permutation_type="samples", rng=np.random.default_rng(0)).pvalue
     said = report.long_documents[0].rpartition("p = ")[2].removesuffix(").")
     assert report.long_documents == [
-        f"m on x, nDCG@10 (384 float32 flat): cut at 256 tokens (71% of documents) {CUT_SCORES.mean():.4f}; "
+        f"m on x, nDCG@10 (384 dims · float32 · exact): cut at 256 tokens (71% of documents) {CUT_SCORES.mean():.4f}; "
         f"{CHUNKED} {CHUNK_SCORES.mean():.4f}, 1.75 chunks and 2,688 B per document ({gain:+.4f}, p = {said})."
     ]
     assert float(said) == pytest.approx(p, abs=0.003)
     assert "## Long documents" in markdown(report)
-    assert report.gathered.points["model"].unique().tolist() == ["m · whole", f"m · {CHUNKED}"]
+    assert report.gathered.points["model"].unique().tolist() == ["m · whole documents", f"m · {CHUNKED}"]
 
 
 def test_several_ways_are_tested_together_and_whole_documents_are_not_called_cut(
@@ -54,7 +54,7 @@ def test_several_ways_are_tested_together_and_whole_documents_are_not_called_cut
     write(write_run, "b", BY_SENTENCE, noisy(0.51, seed=5))
     write(write_run, "c", "none", CUT_SCORES)
     (line,) = make_report(config()).long_documents
-    assert line.startswith(f"m on x, nDCG@10 (384 float32 flat): whole {CUT_SCORES.mean():.4f}; {CHUNKED}")
+    assert line.startswith(f"m on x, nDCG@10 (384 dims · float32 · exact): whole {CUT_SCORES.mean():.4f}; {CHUNKED}")
     assert len(line.split("p = ")) == 3
 
 

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from evalkit.config import ReportConfig
 from evalkit.measures.laws import TERMS, Law
+from evalkit.reports.data.answers import nothing_shown
+from evalkit.reports.data.quality import to_the_best
 from evalkit.reports.data.report import Report, make_report
 from evalkit.reports.views.files import write_files
 from evalkit.reports.views.page_data import law_data
@@ -92,6 +95,25 @@ def said(page: Any) -> dict[str, dict[str, str]]:
     return cards
 
 
+def assert_twins_agree(page: Any, report: Report) -> None:
+    """Sentence, cards and what is said of them all are Python's."""
+    assert said(page) == expected(report)
+    displayed = {card.key for card in report.cards}
+    assert (
+        set(page.locator("[data-question]:visible").evaluate_all("all => all.map(e => e.dataset.question)"))
+        == displayed
+    )
+    assert page.locator("#answer").text_content() == report.sentence.answer
+    assert page.locator("#how-sure").text_content() == report.sentence.how_sure
+    assert ("few" in (page.locator("#how-sure").get_attribute("class") or "")) == report.sentence.few_queries
+    nothing = nothing_shown(report.answers, report.quality, report.config.within)
+    assert page.locator("#nothing-shown").text_content() == nothing
+    labels = page.evaluate(
+        "Object.fromEntries(chartLabels(cards(answers(rowsLeft(rows()))), sentence(rowsLeft(rows())).row))"
+    )
+    assert {int(row): text for row, text in labels.items()} == report.chart_labels
+
+
 def expected(report: Report) -> dict[str, dict[str, str]]:
     return {answer.key: vars(report.words(answer)) for answer in report.answers}
 
@@ -106,8 +128,10 @@ def headers(page: Any) -> list[str]:
 
 
 def test_the_scripts_say_what_python_said(opened: Any, report: Report) -> None:
-    assert said(opened) == expected(report)
-    assert opened.locator("#chart-note").text_content() == f"12 of 12 settings, {report.front.sum()} on the front"
+    assert_twins_agree(opened, report)
+    assert (
+        opened.locator("#chart-note").text_content().startswith(f"12 of 12 settings, {report.front.sum()} on the front")
+    )
     assert opened.locator("#chart svg path").count() > 12
 
 
@@ -126,12 +150,15 @@ def test_a_what_if_costs_what_python_says(workload: dict[str, float], opened: An
     for name, value in workload.items():
         opened.locator(f"#workload-{name}").fill(str(value))
     elsewhere = make_report(config(*(f"workload.{name}={value}" for name, value in workload.items())))
-    assert said(opened) == expected(elsewhere)
+    assert_twins_agree(opened, elsewhere)
     points = elsewhere.gathered.points
-    place = headers(opened).index("cost_month_usd [$]")
+    place = headers(opened).index("cost per month, $")
     found = {tuple(row[:5]): float(row[place].replace(",", "").replace("–", "nan")) for row in shown_rows(opened)}
-    keys = ["model", "corpus", "dims", "quantization", "index"]
-    wanted = {tuple(map(str, key)): cost for *key, cost in points[[*keys, "cost_month_usd"]].itertuples(index=False)}
+    keys = ["model", "dims", "quantization", "index", "corpus"]
+    wanted = {
+        (*map(str, key[:3]), "exact", key[4]): cost
+        for *key, cost in points[[*keys, "cost_month_usd"]].itertuples(index=False)
+    }
     assert found == {key: pytest.approx(cost, abs=0.00501, nan_ok=True) for key, cost in wanted.items()}
 
 
@@ -168,7 +195,7 @@ def test_a_hosted_model_costs_its_tokens_in_both(
     page.locator("#workload-documents").fill("3000000")
     dearer = ["pricing.models.text_embedding_3_small.usd_per_million_tokens=0.5", "workload.documents=3000000"]
     points = make_report(config(*dearer)).gathered.points.set_index("model_name")
-    place = headers(page).index("cost_embed_once_usd [$]")
+    place = headers(page).index("cost of embedding once, $")
     shown = {row[0]: row[place] for row in shown_rows(page)}
     assert shown["text-embedding-3-small"] == "300.00"  # 3 million documents of 200 tokens at $0.50 per million
     assert points["cost_embed_once_usd"]["text-embedding-3-small"] == pytest.approx(300)
@@ -183,14 +210,14 @@ def test_what_has_no_vectors_goes_by_its_name(
     write_run("words", {"x": {(None, "none"): noisy(0.6)}}, model="bm25", engine="bm25s", index="bm25")
     write_run("vectors", {"x": {(64, "float32"): noisy(0.5), (256, "float32"): noisy(0.55)}})
     report = make_report(config())
-    assert report.words(report.answers[0]).setting == "bm25"
+    assert report.words(report.answers[0]).setting == "BM25"
     page = chromium.new_page()
     heard: list[str] = []
     page.on("pageerror", lambda error: heard.append(str(error)))
     page.goto(write_files(report, tmp_path / "words").as_uri())
     assert said(page) == expected(report)
     assert page.locator("#chart-note").text_content().startswith("3 of 3")
-    assert shown_rows(page)[0][:5] == ["bm25", "x", "", "", "bm25"]
+    assert shown_rows(page)[0][:5] == ["BM25", "–", "–", "BM25", "x"]
     page.locator("[data-filter=dims][value='no vectors']").uncheck()
     assert page.locator("#chart-note").text_content().startswith("2 of 3")
     assert {row[0] for row in shown_rows(page)} == {"m"}
@@ -208,7 +235,7 @@ def test_a_slider_changes_who_is_cheapest(opened: Any, report: Report) -> None:
     after = said(opened)["cheapest possible"]
     assert opened.locator("#workload-documents").input_value() == "3200000000"
     assert before["figure"] != after["figure"]
-    assert before["setting"].startswith("n ")
+    assert before["setting"].startswith("n ·")
 
 
 def test_where_a_hosted_model_gets_dearer_follows_the_price_and_is_no_claim_without_one(
@@ -237,32 +264,32 @@ def test_filters_leave_out_points_in_chart_and_table(opened: Any) -> None:
     assert len(shown_rows(opened)) == 24
     opened.get_by_role("checkbox", name="int8").uncheck()
     assert opened.locator("#chart-note").text_content().startswith("8 of 12 settings")
-    assert {row[3] for row in shown_rows(opened)} == {"float32", "binary"}
+    assert {row[2] for row in shown_rows(opened)} == {"float32", "binary"}
     opened.locator("[data-filter=model][value=m]").uncheck()
     opened.locator("[data-filter=dims][value='64']").uncheck()
-    assert {(row[0], row[2]) for row in shown_rows(opened)} == {("n", "256")}
+    assert {(row[0], row[1]) for row in shown_rows(opened)} == {("n", "256")}
     assert opened.locator("#points-note").text_content() == "4 points"
 
 
 def test_the_table_finds_words(opened: Any) -> None:
-    opened.locator("#find").fill("64 INT8")
-    assert {tuple(row[2:4]) for row in shown_rows(opened)} == {("64", "int8")}
+    opened.locator("#find").fill(" INT8  64")
+    assert {tuple(row[1:3]) for row in shown_rows(opened)} == {("64", "int8")}
     opened.locator("#find").fill("nowhere")
     assert shown_rows(opened) == []
 
 
 def test_another_corpus_and_axis_redraw_the_chart(opened: Any, config: Config) -> None:
     opened.locator("#scope").select_option("y")
-    assert {row[1] for row in shown_rows(opened)} == {"y"}
+    assert {row[4] for row in shown_rows(opened)} == {"y"}
     assert opened.locator("[data-ranking]:visible").count() == 1
     opened.locator("#x").select_option("bytes_per_document")
-    assert "bytes_per_document [B]" in opened.locator("#chart svg").text_content()
+    assert "size per document, B" in opened.locator("#chart svg").text_content()
     opened.locator("#log").uncheck()
     assert opened.locator("#chart-note").text_content().startswith("12 of 12")
 
 
 def test_the_table_sorts_by_click_and_by_keyboard(opened: Any) -> None:
-    place = headers(opened).index("bytes_per_document [B]")
+    place = headers(opened).index("size per document, B")
     header = opened.locator("#points thead th").nth(place)
     header.click()
     opened.wait_for_timeout(50)
@@ -314,13 +341,13 @@ def test_arrow_keys_walk_over_the_settings(opened: Any, report: Report) -> None:
 def test_hovering_shows_the_whole_point(opened: Any) -> None:
     opened.evaluate("charts.chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: 3 })")
     text = opened.locator("#chart > div").last.inner_text()
-    for name in ("nDCG@10", "bytes_per_document", "query_ms_p95", "cost_month_usd"):
+    for name in ("nDCG@10", "a document", "ms for a whole query (p95)", "a month", "of the best"):
         assert name in text
 
 
 def test_queries_won_and_lost_are_those_of_the_runs(opened: Any, report: Report) -> None:
     opened.locator("#queries-corpus").select_option("x")
-    for select, label in (("a", "m 256 float32 flat"), ("b", "m 64 binary flat")):
+    for select, label in (("a", "m · 256 dims · float32 · exact"), ("b", "m · 64 dims · binary · exact")):
         opened.locator(f"#queries-{select}").select_option(label=label)
     opened.wait_for_timeout(100)
     points = report.gathered.points
@@ -335,14 +362,16 @@ def test_queries_won_and_lost_are_those_of_the_runs(opened: Any, report: Report)
     won, equal, lost = (b > a).sum(), (b == a).sum(), (b < a).sum()
     note = opened.locator("#queries-note").text_content()
     assert note == f"B against A by nDCG@10: {won} won, {equal} equal, {lost} lost."
-    worst = queries.query_ids[int(np.argmax(np.abs(b - a)))]
-    assert opened.locator("#queries tbody tr").first.locator("td").first.text_content() == worst
+    opened.locator("#queries-order").select_option("lost")
+    opened.wait_for_timeout(100)
+    worst = queries.query_ids[int(np.argmin(b - a))]
+    assert opened.locator("#queries .query-id").first.text_content() == worst
 
 
 def test_a_querys_text_is_text(opened: Any) -> None:
     opened.evaluate("document.querySelector('#queries tbody').replaceChildren()")
     opened.evaluate("DATA.queries.x.ids.forEach((id, i) => { if (id !== 'q0') DATA.queries.x.texts[i] = ''; })")
-    opened.locator("#queries-b").select_option(label="m 64 binary flat")
+    opened.locator("#queries-b").select_option(label="m · 64 dims · binary · exact")
     opened.wait_for_timeout(100)
     assert opened.locator("#queries tbody b").count() == 0
 
@@ -386,9 +415,117 @@ def test_names_that_are_markup_are_harmless(chromium: Any, write_run: WriteRun, 
     file = write_files(make_report(config()), tmp_path / "bad")
     page.goto(file.as_uri())
     page.evaluate("charts.chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: 0 })")
-    page.evaluate("charts.latency.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: 0 })")
     page.wait_for_timeout(100)
     assert page.locator("img").count() == 0
     assert "owned" not in page.title()
     assert requests == [file.as_uri()]
     page.close()
+
+
+def left_in(report: Report, left: np.ndarray) -> Report:
+    """``report`` of those rows of its first scope alone, at the confidence of all pairs."""
+    alpha, whole = report.config.alpha, report.quality
+    mean = np.where(left, whole.mean, np.nan)
+    p, loss, _ = to_the_best(mean, whole.pairs, alpha)
+    quality = replace(whole, mean=mean, p_as_good=np.where(left, p, np.nan), loss_at_most=np.where(left, loss, np.nan))
+    scope = replace(report.scopes[0], certainty={**report.scopes[0].certainty, report.config.measure: quality})
+    return replace(report, scopes=[scope, *report.scopes[1:]])
+
+
+def test_what_is_left_in_is_answered_for_by_tests_against_its_own_best(opened: Any, report: Report) -> None:
+    opened.locator("[data-filter=model][value=m]").uncheck()
+    opened.locator("[data-filter=quantization][value=float32]").uncheck()
+    left = (report.table["model"] == "n") & (report.table["quantization"] != "float32")
+    wanted = left_in(report, left.to_numpy())
+    assert wanted.quality.best != report.quality.best
+    assert wanted.sentence != report.sentence
+    assert opened.locator("#answer").text_content() == wanted.sentence.answer
+    assert opened.locator("#how-sure").text_content() == wanted.sentence.how_sure
+    cards = said(opened)
+    for key, words in expected(wanted).items():
+        assert {name: cards[key][name] for name in ("setting", "figure", "quality", "price")} == {
+            name: words[name] for name in ("setting", "figure", "quality", "price")
+        }
+    assert opened.locator("#conservative").is_visible()
+
+
+def test_limits_leave_out_what_is_above_them_and_what_nobody_knows(opened: Any, report: Report) -> None:
+    opened.locator("[data-limit=bytes_per_document]").fill("100")
+    small = left_in(report, (report.table["bytes_per_document"] <= 100).to_numpy())
+    assert opened.locator("#answer").text_content() == small.sentence.answer
+    assert {row[headers(opened).index("size per document, B")] for row in shown_rows(opened)} == {"64", "8", "32"}
+    opened.locator("[data-limit=bytes_per_document]").fill("1")
+    assert opened.locator("#answer").text_content() == "No setting is left: loosen a filter or a limit."
+    assert shown_rows(opened) == []
+    opened.locator("[data-limit=bytes_per_document]").fill("")
+    assert opened.locator("#answer").text_content() == report.sentence.answer
+
+
+def test_the_sentence_follows_the_corpus_and_says_which(opened: Any, report: Report) -> None:
+    opened.locator("#scope").select_option("y")
+    place = next(i for i, scope in enumerate(report.scopes) if scope.name == "y")
+    of_y = replace(report, scopes=[report.scopes[place]])
+    assert opened.locator("#answer").text_content() == of_y.sentence.answer
+    assert opened.locator("#how-sure").text_content() == of_y.sentence.how_sure
+    assert opened.locator("#basis").text_content() == "Settings are ranked by nDCG@10 on y."
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (390, 844)])
+def test_the_first_screen_holds_the_answer_and_how_sure_it_is(
+    chromium: Any, page_file: Path, report: Report, width: int, height: int
+) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": height})
+    page.goto(page_file.as_uri())
+    answer, sure = page.locator("#answer"), page.locator("#how-sure")
+    assert "% of the best quality" in answer.inner_text()
+    assert "$" in answer.inner_text()
+    assert sure.inner_text() == report.sentence.how_sure
+    assert max(box["y"] + box["height"] for box in (answer.bounding_box(), sure.bounding_box())) < height / 2
+    page.close()
+
+
+@pytest.mark.parametrize("queries", [8, 60])
+def test_few_queries_are_said_first_and_a_single_setting_beats_nobody(
+    chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path, queries: int
+) -> None:
+    cells = {(64, "float32"): noisy(0.5, queries, seed=1), (32, "int8"): noisy(0.499, queries, seed=2)}
+    write_run("a", {"x": cells}, figures=lambda corpus, cell: {"bytes_per_document": 4.0 * cell[0]})
+    report = make_report(config())
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(write_files(report, tmp_path / "few").as_uri())
+    assert_twins_agree(page, report)
+    boxes = {card.get_attribute("data-question"): card.bounding_box() for card in page.locator(".card:visible").all()}
+    first = min(boxes, key=lambda key: (boxes[key]["y"], boxes[key]["x"]))
+    assert first == ("cheapest possible" if queries == 8 else "best quality")
+    page.locator("[data-filter=dims][value='32']").uncheck()
+    assert page.locator("#how-sure").text_content() == "It is the only setting that is left."
+    page.close()
+
+
+def test_a_reader_chooses_columns_and_the_important_ones_need_no_scrolling(chromium: Any, page_file: Path) -> None:
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(page_file.as_uri())
+    for name in (
+        "model",
+        "nDCG@10",
+        "cost per month, $",
+        "size per document, B",
+        "whole query, p95 at the workload's size, ms",
+    ):
+        box = page.locator("#points thead th").nth(headers(page).index(name)).bounding_box()
+        assert box["x"] + box["width"] <= 1400
+    place = headers(page).index("cost of storage per month, $")
+    cell = page.locator("#points tbody tr").first.locator("td").nth(place)
+    assert not cell.is_visible()
+    page.locator("details.columns summary").click()
+    page.get_by_role("checkbox", name="cost of storage per month, $").check()
+    assert cell.is_visible()
+    page.close()
+
+
+def test_query_by_query_opens_on_two_settings_of_the_answer(opened: Any, report: Report) -> None:
+    labels = [opened.locator(f"#queries-{side}").evaluate("e => e.selectedOptions[0].text") for side in "ab"]
+    assert labels[0] == report.words(report.answers[0]).setting
+    assert labels[1] != labels[0]
+    opened.locator("#scope").select_option("y")
+    assert opened.locator("#queries-corpus").input_value() == "y"

@@ -13,6 +13,7 @@ from evalkit.errors import UserError
 from evalkit.reports.data.report import check, make_report
 from evalkit.reports.views.files import write_files
 from evalkit.results.columns import DIRECTED, FIGURES
+from evalkit.results.headings import heading
 from tests.reports.conftest import WriteRun, noisy
 
 Config = Callable[..., ReportConfig]
@@ -47,7 +48,7 @@ def test_every_directed_figure_is_an_axis_a_cost_and_a_column(
     with page.with_suffix(".csv").open(newline="") as file:
         columns = set(csv.DictReader(file).fieldnames or ())
     for name, figure in DIRECTED.items():
-        assert titles[name] == figure.about
+        assert titles[heading(name)] == figure.about
         assert name in columns
         by_figure = replace(report, config=replace(report.config, cost=name))
         check(by_figure.config)
@@ -63,7 +64,7 @@ def test_a_figure_that_no_run_has_is_no_axis_and_refused_with_the_nearest_that_o
 ) -> None:
     write_run("a", SCORES)
     titles = Options(write_files(make_report(config()), tmp_path / "reports")).titles
-    assert not set(WITHOUT_STAGE) & set(titles)
+    assert not set(map(heading, WITHOUT_STAGE)) & set(titles)
     with pytest.raises(UserError, match=r"no run has measured search_ms_p99\.\n.*Did you mean 'search_ms_p95'"):
         make_report(config("cost=search_ms_p99"))
     with pytest.raises(UserError, match="better side"):
@@ -77,15 +78,15 @@ def test_a_figure_that_is_null_everywhere_makes_an_empty_front_and_no_error(
     report = make_report(config("cost=load_ms_p95_8"))
     write_files(report, tmp_path / "reports")
     assert not report.front.any()
-    assert "load_ms_p95_8" in (tmp_path / "reports" / "index.md").read_text()
+    assert "query under load, p95, 8 clients" in (tmp_path / "reports" / "index.md").read_text()
 
 
 def test_points_without_vectors_have_no_dims_in_any_file(write_run: WriteRun, config: Config, tmp_path: Path) -> None:
     write_run("words", {"c": {(None, "none"): noisy(0.6)}}, model="bm25", engine="bm25s", index="bm25")
     write_run("vectors", SCORES)
     page = write_files(make_report(config()), tmp_path / "reports")
-    (row,) = [line for line in page.with_suffix(".md").read_text().splitlines() if line.startswith("| bm25 |")]
-    assert row.startswith("| bm25 |  |  | bm25 | 0.6")
+    (row,) = [line for line in page.with_suffix(".md").read_text().splitlines() if line.startswith("| BM25 |")]
+    assert row.startswith("| BM25 | – | – | BM25 | 0.6")
     with page.with_suffix(".csv").open(newline="") as file:
         dims = {row["model"]: (row["dims"], row["quantization_name"]) for row in csv.DictReader(file)}
     assert dims == {"bm25": ("", "none"), "m": ("32", "float32")}

@@ -22,9 +22,10 @@ from evalkit.config import ReportConfig
 from evalkit.corpora.lint import Finding
 from evalkit.formats.media import escape_controls, script_json
 from evalkit.reports.data.report import make_report
+from evalkit.reports.views.figures import rounded
 from evalkit.reports.views.files import write_files
+from evalkit.reports.views.html import SCRIPTS
 from evalkit.reports.views.marks import SHAPES, marks, svg_path
-from evalkit.reports.views.page_data import rounded
 from evalkit.system.files import writing
 from tests.reports.conftest import WriteRun, noisy
 
@@ -71,7 +72,7 @@ def test_nothing_from_data_becomes_markup_or_script(nasty_page: Path) -> None:
     found = Tags(nasty_page)
     assert not [attributes for _, attributes in found.tags if any(name.startswith("on") for name in attributes)]
     assert "img" not in {tag for tag, _ in found.tags}
-    assert len(found.scripts) == 10  # the data and nine scripts
+    assert len(found.scripts) == 1 + len(SCRIPTS)
     assert json.loads(found.scripts[0])["names"]["quantization"] == [f"quantization {escape_controls(NASTY)}", "int8"]
 
 
@@ -126,7 +127,17 @@ def test_the_static_chart_has_units_and_every_name(write_run: WriteRun, config: 
     write_run("a", {"x": {(64, "float32"): noisy(0.5), (32, "int8"): noisy(0.4)}})
     svg = write_files(make_report(config()), tmp_path / "reports").with_suffix(".svg").read_text()
     texts = set(re.findall(r">([^<>]+)</text>", svg))
-    assert {"cost_month_usd [$]", "nDCG@10", "m", "float32", "int8", "64 dims", "32 dims", "Pareto front"} <= texts
+    assert {
+        "cost per month, $",
+        "exact",
+        "nDCG@10",
+        "m",
+        "float32",
+        "int8",
+        "64 dims",
+        "32 dims",
+        "Pareto front",
+    } <= texts
     assert not any("$\\" in text for text in texts)
 
 
@@ -137,11 +148,11 @@ def test_two_reports_of_the_same_runs_are_the_same_file(write_run: WriteRun, con
 
 
 def test_marks_differ_by_colour_shape_and_size() -> None:
-    found = marks(["m", "n"], ["float32", "int8", "pq"], [768, 64, 256])
+    found = marks(["m", "n"], ["float32", "int8", "pq"], [768, 64, 256], ["flat"])
     assert len(set(found.colours.values())) == 2
     assert len(set(found.shapes.values())) == 3
     assert found.sizes[64] < found.sizes[256] < found.sizes[768]
-    assert marks(["m"], ["q"], [64]).sizes[64] > 0
+    assert marks(["m"], ["q"], [64], ["flat"]).sizes[64] > 0
     assert len({svg_path(shape) for shape in SHAPES}) == len(SHAPES)
 
 
@@ -168,7 +179,7 @@ def test_the_command_writes_four_files_and_ends_with_the_page(
     captured = capsys.readouterr()
     assert captured.out == f"{folder / 'index.html'}\n"
     assert captured.err.startswith("Use m at 64 dims, float32: the best quality (nDCG@10 0.5")
-    assert "Best quality: m 64 float32 flat" in captured.err
+    assert "Best quality: m · 64 dims · float32 · exact" in captured.err
     assert sorted(file.name for file in folder.iterdir()) == ["index.csv", "index.html", "index.md", "index.svg"]
 
 
@@ -212,7 +223,7 @@ def test_the_example_is_the_report_of_the_example_runs(tmp_path: Path) -> None:
     assert main(["report", *arguments]) == 0
     example = ROOT / "reports" / "example"
     texts = ((folder / "index.md").read_text().splitlines() for folder in (example, tmp_path))
-    kept, made = ([line for line in text if not line.startswith("| bm25 |")] for text in texts)
+    kept, made = ([line for line in text if not line.startswith("| BM25 |")] for text in texts)
     assert made == kept
     key = ["model", "corpus", "dims", "quantization_name", "index"]
     tables = (

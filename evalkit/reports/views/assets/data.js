@@ -5,14 +5,14 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const COLUMNS = DATA.columns;
 const MS_PER_HOUR = 3.6e6;
 const HOURS_PER_MONTH = 730;
-const SEPARATOR = " · "; // between the parts of a label
 
-// What the reader can change. `hidden` holds the names that a filter leaves out.
+// What the reader can change. `hidden` holds the names that a filter leaves out, `limits` the most a figure may be.
 const state = {
   scope: 0,
   measure: DATA.measure,
   x: DATA.cost,
   log: true,
+  zero: false,
   workload: { ...DATA.workload },
   prices: {
     usd_per_hour: { ...DATA.prices.usd_per_hour },
@@ -21,6 +21,7 @@ const state = {
   },
   find: "",
   hidden: { model: new Set(), dims: new Set(), quantization: new Set(), index: new Set() },
+  limits: { query_ms_p95_at_workload: null, bytes_per_document: null, cost_month_usd: null },
 };
 
 let modelledOfPoints = {};
@@ -122,56 +123,14 @@ function modelAllPoints() {
   modelledOfPoints = Object.fromEntries(DATA.modelled.map((column) => [column, figures.map((point) => point[column])]));
 }
 
-// One row per setting of the chosen scope, as Scope.table makes them: figures are means over its corpora.
-function rows() {
-  const scope = DATA.scopes[state.scope];
-  const { low, high, p_as_good: p, loss_at_most: loss } = scope.certainty[state.measure];
-  return scope.members.map((members, i) => {
-    const mean = (column) => members.reduce((sum, point) => sum + figureOf(column, point), 0) / members.length;
-    const tested = { low: low[i], high: high[i], p: p[i], loss: loss[i] };
-    return { members, point: members[0], mean, quality: mean(state.measure), ...tested };
-  });
-}
-
 function isShown(point) {
   return Object.entries(state.hidden).every(([column, names]) => !names.has(nameOf(column, point)));
 }
 
-// The twin of setting_name in scopes.py: a model without vectors has no dims.
-function settingName(point) {
-  const withoutVectors = nameOf("index", point).includes("+") ? ["model", "index"] : ["model"];
-  const columns = COLUMNS.dims[point] ? ["model", "dims", "quantization", "index"] : withoutVectors;
-  const names = columns.map((column) => nameOf(column, point));
-  return names.join(names.some((name) => name.includes(SEPARATOR)) ? SEPARATOR : " ");
+function meetsLimits(figure) {
+  return Object.entries(state.limits).every(([column, most]) => most === null || figure(column) <= most);
 }
 
-// Twins of words.py: the same figures in the same words.
-function number(value, unit) {
-  if (value === null || Number.isNaN(value)) return "–";
-  const digits = DATA.digits[unit] ?? 4;
-  const shown = digits && value !== 0 && Math.abs(value) < 0.1 ? 4 : digits;
-  return value.toLocaleString("en-US", { minimumFractionDigits: shown, maximumFractionDigits: shown });
-}
-
-function figureText(column, value) {
-  const unit = DATA.units[column] ?? "";
-  if (unit !== "$") return `${number(value, unit)} ${unit}`.trim();
-  return `$${number(value, unit)}${column.includes("_month") ? " a month" : ""}`;
-}
-
-// The twin of percent.py.
-function percent(share) {
-  const value = 100 * share;
-  const room = 0.05 * Math.min(Math.abs(value), Math.abs(100 - value));
-  let digits = 0;
-  while (digits < 6 && Math.abs(Number(value.toFixed(digits)) - value) > room) digits += 1;
-  return `${value.toFixed(digits)}%`;
-}
-
-function intervalText(row) {
-  return row.low === null ? "" : ` (${row.low.toFixed(4)} – ${row.high.toFixed(4)})`;
-}
-
-function axisLabel(column) {
-  return DATA.units[column] ? `${column} [${DATA.units[column]}]` : column;
+function isFiltered() {
+  return Object.values(state.hidden).some((names) => names.size) || Object.values(state.limits).some((most) => most !== null);
 }

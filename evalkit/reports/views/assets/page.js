@@ -3,15 +3,17 @@
 
 function render() {
   const all = rows();
-  renderAnswers(all);
-  renderChart(all);
+  const left = rowsLeft(all);
+  renderSentence(left);
+  renderAnswers(left);
+  renderChart(left, all.length);
   renderTable();
   renderRankings();
   renderCrossings();
-  renderRetained(all);
-  renderThroughput(all);
-  renderBars("latency", all, ["encode_query_ms_p50", "search_ms_p50_at_workload"]);
-  renderBars("parts", all, ["cost_embed_month_usd", "cost_storage_month_usd", "cost_queries_month_usd"]);
+  renderRetained(left, all);
+  renderThroughput(left);
+  renderBars("latency", left, ["encode_query_ms_p50", "search_ms_p50_at_workload"], ["encoding the query", "search"]);
+  renderBars("parts", left, ["cost_embed_month_usd", "cost_storage_month_usd", "cost_queries_month_usd"], ["embedding", "storage", "queries"]);
 }
 
 function set(path, value) {
@@ -32,6 +34,19 @@ function take(input) {
   return true;
 }
 
+// The most that a figure may be; an empty field is no limit.
+function limit(input) {
+  const isValid = input.checkValidity();
+  input.setAttribute("aria-invalid", String(!isValid));
+  if (!isValid) return;
+  state.limits[input.dataset.limit] = input.value === "" ? null : Number(input.value);
+  render();
+}
+
+function followQueries() {
+  if (Object.keys(DATA.queries).length) openQueries();
+}
+
 function whatIf(...inputs) {
   if (inputs.map(take).some(Boolean)) {
     modelAllPoints();
@@ -44,16 +59,23 @@ function listen() {
     document.getElementById(id).addEventListener("change", ({ target }) => {
       state[id] = id === "scope" ? Number(target.value) : target.value;
       render();
+      if (id === "scope") followQueries();
     });
   }
   document.getElementById("find").addEventListener("input", ({ target }) => {
     state.find = target.value.toLowerCase();
     renderTable();
   });
-  document.getElementById("log").addEventListener("change", ({ target }) => {
-    state.log = target.checked;
-    render();
-  });
+  for (const id of ["log", "zero"]) {
+    document.getElementById(id).addEventListener("change", ({ target }) => {
+      state[id] = target.checked;
+      render();
+    });
+  }
+  for (const input of document.querySelectorAll("[data-limit]")) {
+    input.addEventListener("input", () => limit(input));
+  }
+  for (const box of document.querySelectorAll("[data-column]")) box.addEventListener("change", renderColumns);
   for (const box of document.querySelectorAll("[data-filter]")) {
     box.addEventListener("change", () => {
       state.hidden[box.dataset.filter][box.checked ? "delete" : "add"](box.value);
@@ -78,14 +100,23 @@ function listen() {
   document.getElementById("download").addEventListener("click", download);
   if (Object.keys(DATA.queries).length) {
     document.getElementById("queries-corpus").addEventListener("change", fillSettings);
-    for (const id of ["queries-a", "queries-b"]) document.getElementById(id).addEventListener("change", renderQueries);
-    fillSettings();
+    for (const id of ["queries-a", "queries-b", "queries-order"]) document.getElementById(id).addEventListener("change", renderQueries);
+    document.getElementById("queries-more").addEventListener("click", () => {
+      shownQueries += MOST_QUERIES;
+      renderQueries();
+    });
+    openQueries();
   }
-  new ResizeObserver(() => Object.values(charts).forEach((chart) => chart.resize())).observe(document.body);
+  let width = document.body.clientWidth;
+  new ResizeObserver(() => {
+    if (document.body.clientWidth !== width) render();
+    width = document.body.clientWidth;
+  }).observe(document.body);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
 }
 
 document.documentElement.classList.add("js");
 modelAllPoints();
+renderColumns();
 render();
 listen();

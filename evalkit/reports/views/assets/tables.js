@@ -1,17 +1,27 @@
-// The table of all points, its download, the rankings, and where hosted models and own machines meet.
+// The table of all points, its columns and download, the rankings, and where hosted models and own machines meet.
 "use strict";
+
+const columnStyles = new CSSStyleSheet();
+document.adoptedStyleSheets = [columnStyles];
 
 function scopeCorpora() {
   return new Set(DATA.scopes[state.scope].members[0]?.map((point) => nameOf("corpus", point)) ?? []);
 }
 
+// What the words of a search are sought in: the setting in words, its names in configs, and the corpus.
+function findable(point) {
+  return ["corpus", "quantization", "index"].map((column) => nameOf(column, point)).concat(settingName(point)).join(" ").toLowerCase();
+}
+
 function renderTable() {
   const corpora = scopeCorpora();
+  const sought = state.find.split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const row of document.querySelectorAll("#points tbody tr")) {
     const point = Number(row.dataset.point);
-    const name = `${settingName(point)} ${nameOf("corpus", point)}`.toLowerCase();
-    row.hidden = !isShown(point) || !corpora.has(nameOf("corpus", point)) || !name.includes(state.find);
+    const text = findable(point);
+    const isLeft = isShown(point) && meetsLimits((column) => figureOf(column, point));
+    row.hidden = !isLeft || !corpora.has(nameOf("corpus", point)) || !sought.every((word) => text.includes(word));
     shown += !row.hidden;
     for (const cell of row.querySelectorAll("[data-modelled]")) {
       const value = figureOf(cell.dataset.modelled, point);
@@ -19,7 +29,21 @@ function renderTable() {
       cell.dataset.sort = Number.isNaN(value) ? "" : value;
     }
   }
-  document.getElementById("points-note").textContent = `${shown} points`;
+  document.getElementById("points-note").textContent = `${shown} ${shown === 1 ? "point" : "points"}`;
+}
+
+function cssString(text) {
+  return `"${[...text].map((c) => (/[\w ,.()-]/.test(c) ? c : `\\${c.codePointAt(0).toString(16)} `)).join("")}"`;
+}
+
+// Columns that are not ticked are hidden; on a phone, where a row is a card, each cell says what it is.
+function renderColumns() {
+  const rules = [...document.querySelectorAll("#points thead th")].flatMap((header, i) => {
+    const box = document.querySelector(`[data-column="${i}"]`);
+    const named = `@media (max-width: 40rem) { #points td:nth-child(${i + 1})::before { content: ${cssString(header.textContent)}; } }`;
+    return box && !box.checked ? [`#points tr > :nth-child(${i + 1}) { display: none !important; }`] : [named];
+  });
+  columnStyles.replaceSync(rules.join("\n"));
 }
 
 function csv() {
