@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from evalkit.config.yaml_files import check_yaml
+
 GLOBAL = "# @package _global_\n"  # the first line of a config that sets what belongs to other groups
 
 
@@ -82,10 +84,14 @@ def names_in_files(path: Sequence[str], extra: Sequence[Path]) -> list[str]:
 
 
 def content(group: str, name: str, extra: Sequence[Path]) -> dict[str, Any]:
-    """A config file of ``group``, with those that it builds on; empty where there is none."""
+    """A config file of ``group``, with those that it builds on; empty where there is none.
+
+    Raises UserError for a file that is no config: some errors are told before the command line's check of all files.
+    """
     file = next((f for d in (*extra, conf_dir()) if (f := d / group / f"{name}.yaml").is_file()), None)
     if file is None:
         return {}
+    check_yaml(file)
     own: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(file))  # type: ignore[assignment]
     below = [n for n in own.pop("defaults", []) if isinstance(n, str) and n != "_self_"]
     merged: dict[str, Any] = {k: v for n in below for k, v in content(group, n, extra).items()}

@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from omegaconf.errors import OmegaConfBaseException
-
 from evalkit.config.files import content, overrides_of, user_conf_dirs
 from evalkit.errors import UserError
 
@@ -19,7 +17,7 @@ def as_typed(error: UserError, arguments: Sequence[str]) -> UserError:
                 before, found, after = re.split(f"({word(name)})", problem, maxsplit=1)
                 problem = f"{before}{typed} ({found}){after}"
         return UserError(problem, error.hint)
-    except (OmegaConfBaseException, ValueError, OSError):  # the file of a config is what the error is about
+    except Exception:  # a config that can't be read: what ``error`` is about
         return error
 
 
