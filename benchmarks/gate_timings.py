@@ -17,7 +17,8 @@ from reporting import report
 
 from evalkit.gate.pairing import Pair
 from evalkit.gate.resources import compare, judged
-from evalkit.results.columns import FIGURES, Column
+from evalkit.results.column import Column
+from evalkit.results.columns import FIGURES
 from evalkit.system.busy import MOST_WAITED
 
 QUIET_MS, SPREAD = 5.0, 0.1

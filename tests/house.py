@@ -42,7 +42,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose corpus_paths depths files kinds meant mistakes moved outside own_code "
+            "check compose corpus_paths depths files index_checks kinds meant mistakes moved outside own_code "
             "python_values ranges request_fields secrets stored typed_names values words yaml_files",
             schema="commands corpora cost models run search stages",
         ),
@@ -88,9 +88,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines busy canaries columns config_shape exports headings in_words listing markdown model_parts "
-            "percent provenance reader readme record secrets setting shape stored_points table table_shape version1 "
-            "writer",
+            "baselines busy canaries column columns config_shape exports headings in_words listing markdown "
+            "model_parts percent provenance reader readme record secrets setting shape stored_points table table_shape "
+            "version1 writer",
         ),
     ),
     (
@@ -106,7 +106,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
             "building devices documents engine exact_scores operating searcher",
-            engines="footprint in_process own vector_index",
+            engines="database footprint in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
         ),
         room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),

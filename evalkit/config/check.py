@@ -10,7 +10,6 @@ from evalkit.config import (
     MULTI_GROUPS,
     ChunkingConfig,
     HostedModel,
-    IndexConfig,
     ModelConfig,
     PricingConfig,
     RerankerConfig,
@@ -25,13 +24,13 @@ from evalkit.config import (
 )
 from evalkit.config.depths import check_depths
 from evalkit.config.files import choices_hint
+from evalkit.config.index_checks import check_fragment, check_indexes
 from evalkit.config.own_code import check_code
-from evalkit.config.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
 from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.config.values import MOST_SHOWN, check_values
-from evalkit.errors import UserError, abridged, did_you_mean, say
+from evalkit.config.values import check_values
+from evalkit.errors import UserError, did_you_mean, say
 
 RESCORE_STORES = ("float32", "float16", "int8")
 STORE_DTYPES = ("float32", "float16")
@@ -182,27 +181,6 @@ def check_chunking(chunking: ChunkingConfig) -> None:
     if chunking.kind == "none" and changed:
         way_out = "Add chunking=tokens or chunking=sentences."
         raise UserError(f"chunking.{changed[0]} is set, but chunking=none is chosen.", way_out)
-
-
-def check_indexes(indexes: Mapping[str, IndexConfig]) -> None:
-    """Raises UserError for a list of operating points without any, and numbers that FAISS takes and dies of."""
-    for name, index in indexes.items():
-        check_fragment(f"index.{name}.faiss", index.faiss)
-        check_fragment(f"index.{name}.binary", index.binary)
-        for key, values in index.search.items():
-            where = f"index.{name}.search.{key}"
-            if not values:
-                raise UserError(f"{where}=[] leaves nothing to measure.", f"Give numbers, as in '{where}=[16,64]'.")
-
-
-def check_fragment(name: str, fragment: str) -> None:
-    """Raises UserError for a number in a ``fragment`` of FAISS's index_factory beyond its range: HNSW0 aborts."""
-    for word, digits in re.findall(r"([A-Za-z]*)([0-9]+)", fragment):
-        of = NUMBERS_OF_FAISS.get(word, OTHER_NUMBERS)
-        if len(digits) > len(str(of.highest)) or not of.lowest <= int(digits) <= of.highest:
-            problem = f"{name}={abridged(fragment, MOST_SHOWN)} is not possible."
-            behind = f" behind {word}" if word else ""
-            raise UserError(problem, f"Give a whole number from {of.lowest:,} to {of.highest:,}{behind} ({of.of}).")
 
 
 def check_quantizations(config: RunConfig) -> None:

@@ -15,6 +15,8 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
     *("model.tokenizer", "model.url", "model.api", "model.trust_remote_code", "model.allow_pickle"),
     *("corpus.*.path", "corpus.*.task", "corpus.*.root", "corpus.*.documents", "corpus.*.queries", "corpus.*.qrels"),
     *("quantization.*._target_", "quantization.*.options", "index.*.engine", "index.*.options"),
+    *("index.*.url", "index.*.url_variable", "index.*.key_variable"),
+    *("index.*.table", "index.*.id_column", "index.*.vector_column"),
     *("stages.*.name", "stages.*.revision", "stages.*.path", "stages.*.trust_remote_code", "stages.*.allow_pickle"),
     *("executor.kind", "store.path", "allow_code", "data_dir", "results_dir"),
 )

@@ -97,6 +97,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "nlist": Range(1, 100_000_000, "clusters"),
         "search": OPERATING_POINT,
         "build_threads": THREADS,
+        "timeout_seconds": Range(0.001, 86_400, SECONDS.of),
     },
     ChunkingConfig: {
         "size": TOKENS,

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from evalkit.formats.json_shapes import is_moment
 from evalkit.results.busy import is_timing, loads
-from evalkit.results.columns import FIGURES, Column
+from evalkit.results.column import Column
+from evalkit.results.columns import FIGURES
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import key_of
 from evalkit.system.busy import busy_words

@@ -12,7 +12,8 @@ from evalkit.gate.measurements import Measurements
 from evalkit.gate.pairing import Pair
 from evalkit.measures.holm import holm
 from evalkit.measures.quantiles import Calls, calls_needed, come_in_stretches, halves_differ, slower_p
-from evalkit.results.columns import DIRECTED, Column
+from evalkit.results.column import Column
+from evalkit.results.columns import DIRECTED
 from evalkit.results.in_words import change
 from evalkit.results.provenance import hardware
 from evalkit.results.reader import StoredRun

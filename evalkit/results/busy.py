@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalkit.results.columns import Column
+from evalkit.results.column import Column
 from evalkit.results.setting import label_of
 from evalkit.system.busy import busy_words
 

@@ -4,64 +4,20 @@ Measures of quality are named by the config (``nDCG@10``): ``column`` gives them
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from evalkit.results.column import ADDED, AGAIN, DROPPED, LARGEST, RATE, Column
+
 ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_SIZE = "the engine, or a quantizer of your own, does not say how many bytes it keeps"
+NO_TABLE = "the engine keeps no table beside its index"
 NO_TOKENS = "the model does not tell how many tokens it read, or read images"
 NO_LOAD = "load_seconds=0 leaves out the clients at once"
 NO_PEAK = "the system does not tell a process's peak memory"
 NO_STAGE = "no stage re-orders this ranking by a model"
 NO_LAW = "no law of its growth was measured"
 NO_PRICE = "a figure or a price behind it is not known"
-
-FIRST, ADDED, LARGEST, RATE, AGAIN, DROPPED = "first", "added", "largest", "rate", "again", "dropped"
-DIGITS = {"$": 2, "B": 0, "ms": 1, "1/s": 0, "s": 2}
-QUALITY_DIGITS = 4
-
-
-@dataclass(frozen=True)
-class Column:
-    """A figure of points.parquet.
-
-    ``higher_is_better`` is null where neither way is. ``of_machine`` says that it can only be compared on the same
-    hardware, ``of_search`` that it depends on how many results a search is asked for, ``of_workload`` that it depends
-    on the workload (and a cost on prices). ``samples`` names the columns of latencies.parquet that add up to it.
-
-    ``by_stage`` is how a later stage changes it: ``first`` keeps the figure of the search, ``added`` sums both,
-    ``largest`` takes the greater, ``rate`` is that of one after the other, ``again`` is worked out anew from what the
-    stage gives, ``dropped`` has no meaning behind one.
-    """
-
-    name: str
-    about: str
-    unit: str = ""
-    higher_is_better: bool | None = False
-    heading: str = ""
-    of_machine: bool = False
-    of_search: bool = False
-    of_workload: bool = False
-    by_stage: str = FIRST
-    why_null: str = ""
-    samples: tuple[str, ...] = ()
-    is_whole: bool = False
-
-    @property
-    def digits(self) -> int:
-        """Decimals that a reader needs."""
-        return DIGITS.get(self.unit, QUALITY_DIGITS)
-
-    @property
-    def title(self) -> str:
-        return self.heading or self.name
-
-    @property
-    def percentile(self) -> int | None:
-        """The percentile of ``samples`` that the column holds, as its name says: 95 of ``search_ms_p95``."""
-        return int(self.name.rpartition("_p")[2]) if self.samples else None
-
 
 STATISTICS = {"mean": "mean, slowest 2 % capped", "p50": "median", "p95": "95th percentile", "p99": "99th percentile"}
 CLIENTS = (1, 2, 4, 8)
@@ -147,11 +103,19 @@ DECLARED = (
     ),
     Column(
         "index_bytes",
-        "the index as serialised, or as its engine counts it",
+        "the index as serialised, or as its engine counts it, a database's table included",
         "B",
         heading="index size",
         by_stage=ADDED,
         why_null=NO_SIZE,
+        is_whole=True,
+    ),
+    Column(
+        "table_bytes",
+        "those of index_bytes that are a database's table of vectors and ids",
+        "B",
+        heading="table size",
+        why_null=NO_TABLE,
         is_whole=True,
     ),
     Column("build_seconds", "training and filling the index", "s", of_machine=True, by_stage=ADDED),

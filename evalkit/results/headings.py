@@ -21,6 +21,7 @@ NAMES = {
     "bytes_per_vector": "size per vector",
     "bytes_per_document": "size per document",
     "index_bytes": "size of the index",
+    "table_bytes": "size of the table",
     "index_bytes_at_workload": f"size of the index {SIZES}",
     "build_seconds": "time to build the index",
     "build_seconds_at_workload": f"time to build the index {SIZES}",

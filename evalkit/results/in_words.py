@@ -6,7 +6,8 @@ data.js is the twin for the browser.
 import math
 from decimal import Decimal
 
-from evalkit.results.columns import DIGITS, QUALITY_DIGITS, column
+from evalkit.results.column import DIGITS, QUALITY_DIGITS
+from evalkit.results.columns import column
 
 SMALL = 0.1
 SEPARATOR, PLUS = " · ", " + "

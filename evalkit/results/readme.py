@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalkit.results.columns import FIGURES, Column
+from evalkit.results.column import Column
+from evalkit.results.columns import FIGURES
 from evalkit.results.record import POINT_FACTS
 from evalkit.results.setting import ABOUT
 

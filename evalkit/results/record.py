@@ -15,6 +15,7 @@ POINT_FACTS: Mapping[str, str] = {
     "metric": "what the index searches by",
     "candidates": "how many results of the codes a finer copy re-orders; null without one",
     "queries": "how many judged queries were scored",
+    "engine_version": "the version of the engine that searched",
     "priced_as": "the machine or hosted model whose price the costs are worked out with",
 }
 BESIDE_FIGURES = ("unmeasured", "notes", "laws", "proof", "load")
@@ -37,10 +38,10 @@ class Point:
     ``figures`` are columns of results.columns and measures of quality; what could not be measured is null and
     ``unmeasured`` says why. ``dims_trained`` is false where a model is cut to a width that it was not trained for,
     ``metric`` is what the index searched by, ``candidates`` how many a rescoring store re-orders (null without one),
-    ``priced_as`` whose price its costs were worked out with. ``notes`` say what must be known of single figures,
-    ``laws`` how figures grow with the documents (measures.laws.as_json), ``proof`` which program in which version
-    searched, and what shows which index and codes were in use, ``load`` what else the machine did while it was timed
-    (system.busy.MachineLoad.figures).
+    ``engine_version`` which build of the engine searched, ``priced_as`` whose price its costs were worked out with.
+    ``notes`` say what must be known of single figures, ``laws`` how figures grow with the documents
+    (measures.laws.as_json), ``proof`` which program searched, and what shows which index and codes were in use,
+    ``load`` what else the machine did while it was timed (system.busy.MachineLoad.figures).
     """
 
     setting: Setting
@@ -55,6 +56,7 @@ class Point:
     laws: Mapping[str, Any] = field(default_factory=dict)
     proof: Mapping[str, str] = field(default_factory=dict)
     load: Mapping[str, float | None] = field(default_factory=dict)
+    engine_version: str = ""
 
     def row(self) -> dict[str, Any]:
         """One flat row of points.parquet."""

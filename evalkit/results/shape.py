@@ -28,7 +28,8 @@ LOAD = {"*": OrNull(AMOUNT)}
 LAW = {"terms": {"*": NUMBER}, "sizes?": [ORDINAL]}
 POINT = {
     **{name: ORDINAL if name in ("top_k", "serve_k") else shape for name, shape in SETTING.items()},
-    **{"dims_trained?": bool, "metric?": str, "candidates?": OrNull(COUNT), "queries?": COUNT, "priced_as?": str},
+    **{"dims_trained?": bool, "metric?": str, "candidates?": OrNull(COUNT), "queries?": COUNT},
+    **{"engine_version?": str, "priced_as?": str},
     **{f"{name}?": OrNull(AMOUNT) for name in FIGURES},
     **{f"{name}?": TEXTS for name in ("unmeasured", "notes", "proof")},
     "laws?": {"*": [LAW]},

@@ -22,6 +22,7 @@ def point_of(entry: Mapping[str, Any]) -> Point:
         metric=entry.get("metric", ""),
         candidates=entry.get("candidates"),
         queries=entry.get("queries", 0),
+        engine_version=entry.get("engine_version", ""),
         priced_as=entry.get("priced_as", ""),
         figures={name: value for name, value in entry.items() if name not in known},
         **{name: entry.get(name) or {} for name in BESIDE_FIGURES},

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from evalkit.errors import printable
-from evalkit.results.columns import Column, column
+from evalkit.results.column import Column
+from evalkit.results.columns import column
 from evalkit.results.in_words import SEPARATOR, setting_words
 from evalkit.results.record import Point
 from evalkit.results.setting import WHOLE, Key, index_label

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from evalkit.arrays import Rows
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.config.schema.run import SERVE_K
-from evalkit.search.engine import CPU, Resources, engine_of, plan
+from evalkit.search.engine import CPU, NOTHING, Payload, Resources, engine_of, plan
 from evalkit.search.operating import ladder
 from evalkit.search.searcher import Searcher
 from evalkit.vectors.matrix import Vectors
@@ -18,8 +18,9 @@ def build(
     index: IndexConfig,
     memory_bytes: float = float("inf"),
     device: str = CPU,
+    payload: Payload = NOTHING,
 ) -> Searcher:
-    """Open an index, train it on ``documents`` and fill it with them, block by block.
+    """Open an index, train it on ``documents`` and fill it with them and their ``payload``, block by block.
 
     It re-orders as many candidates as serving ten results takes, until ``Searcher.at`` says otherwise. Flat float32
     vectors that would take more than ``memory_bytes`` stay on disk and are searched there. Raises UserError where the
@@ -28,7 +29,7 @@ def build(
     planned = plan(documents.dims, len(documents), quantization, index, Resources(memory_bytes, device))
     with ExitStack() as opening:
         opened = opening.enter_context(engine_of(quantization, index).open(planned))
-        built = opened.fill(documents)
+        built = opened.fill(documents, payload)
         return Searcher(
             index=opened,
             rescoring=opened.rescoring,

@@ -3,10 +3,11 @@
     plan → open → fill → set an operating point → search → facts → close
 
 A plan has no side effects: whatever an engine can't do is refused there, before anything is encoded. A new engine is
-one file with two classes, a line in ``ENGINES`` and a YAML with ``engine: <name>``.
+one file with two classes, a line in ``ENGINES``, an extra with its client library and a YAML for each of its indexes
+with ``engine: <name>``; it must pass the tests of tests/search/engines/contract.py. docs/engines.md tells more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -26,6 +27,30 @@ ENGINES = {  # name: "module:class"
 OWN = "own"
 READ_FRAGMENTS = ("faiss", OWN)  # engines that need no kind and bits of a quantization
 CPU = "cpu"
+THERE_ALREADY = "the index was there already"
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What documents are filled in with, beside their vectors and in their order; chunks with that of their document.
+
+    ``ids`` are the corpus's own. ``labels`` are whole numbers by the name of their column, by which ``Filter`` chooses.
+    """
+
+    ids: Sequence[str] = ()
+    labels: Mapping[str, Rows] = field(default_factory=dict)
+
+
+NOTHING = Payload()
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Those documents whose label in ``column`` is ``value``; ``passing`` are their rows, ascending."""
+
+    column: str
+    value: int
+    passing: Rows
 
 
 @dataclass(frozen=True)
@@ -71,7 +96,8 @@ class Built:
     as serialized or as the engine counts it, codebooks and headers too; both are null where it does not tell.
     ``training_vectors`` is how many documents codebooks and ranges were learned from, 0 where nothing is learned,
     ``training_seconds`` the part of ``seconds`` that this took. ``on_disk`` says that vectors are read from the store
-    at every search, which is no speed that a server would have.
+    at every search, which is no speed that a server would have. ``table_bytes`` are those of ``index_bytes`` that a
+    database keeps in its table, vectors and ids, whatever index there is. ``seconds`` are NaN for what was there.
     """
 
     seconds: float
@@ -80,6 +106,7 @@ class Built:
     index_bytes: int | None
     bytes_per_vector: float | None
     on_disk: bool = False
+    table_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +114,9 @@ class EngineFacts:
     """Of a filled index: which program in which version keeps how many bytes, by its own count.
 
     ``proof`` is the evidence of which index and which codes are in use, such as the classes of FAISS's index or the
-    plan of a database.
+    plan of a database. ``unproven`` says why they can't be shown to be in use: no figure is then given. ``reasons`` say
+    why bytes are not known (column → reason). ``contract`` is what a table that was there already says of the model
+    that made its vectors.
     """
 
     name: str
@@ -95,6 +124,9 @@ class EngineFacts:
     index_bytes: int | None
     bytes_per_vector: float | None
     proof: Mapping[str, str] = field(default_factory=dict)
+    unproven: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    contract: Mapping[str, Any] | None = None
 
 
 class Rescoring(Protocol):
@@ -103,12 +135,15 @@ class Rescoring(Protocol):
     def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:
         """Inner products of float queries with the finer copies of ``rows`` (queries × candidates); -inf for -1."""
 
-    def search(self, queries: FloatMatrix, k: int, candidates: int) -> Ranking | None:
+    def search(self, queries: FloatMatrix, k: int, candidates: int, keep: Filter | None = None) -> Ranking | None:
         """The best ``k`` of as many ``candidates``, in one call as a server would make it; null where it has none."""
 
 
 class Index(Protocol):
-    """An opened index. It is searched by several threads at once; rows are numbers of documents, in filling order."""
+    """An opened index. It is searched by several threads at once; rows are numbers of documents, in filling order.
+
+    A database opens a connection for each thread that searches, and closes all of them with itself.
+    """
 
     @property
     def metric(self) -> str:
@@ -118,21 +153,34 @@ class Index(Protocol):
     def rescoring(self) -> Rescoring | None:
         """Known once it is filled; null where the quantization has no rescoring store."""
 
-    def fill(self, documents: Vectors) -> Built:
-        """Train on ``documents.sample()`` where something is learned, and keep every one of ``documents.blocks()``."""
+    def fill(self, documents: Vectors, payload: Payload) -> Built:
+        """Train on ``documents.sample()`` where something is learned, and keep every one of ``documents.blocks()``.
+
+        A table that was there already is not filled: its rows are found by ``payload.ids``, and some of its vectors
+        compared with those of ``documents``. Raises UserError where they are not the same.
+        """
 
     def set(self, parameters: Mapping[str, Any]) -> None:
         """Choose the operating point for all who search. Raises UserError for a parameter that it does not have."""
 
-    def search(self, queries: FloatMatrix, k: int) -> Ranking:
-        """The best ``k`` by the codes alone: higher scores are better, equal ones in no particular order."""
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
+        """The best ``k`` by the codes alone: higher scores are better, equal ones in no particular order.
+
+        Of an approximate index that is asked for more than its operating point looks at, it looks at more. With
+        ``keep``, the best of those documents, filtered as the engine itself does it.
+        """
 
     def facts(self) -> EngineFacts:
         """Of the filled index."""
 
 
 class Engine(Protocol):
-    """Keeps and searches vectors: opens an index for whatever it has planned. Closing frees what opening took."""
+    """Keeps and searches vectors: opens an index for whatever it has planned. Closing frees what opening took.
+
+    ``filters`` says that it can search among some of its documents.
+    """
+
+    filters: bool
 
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
@@ -178,10 +226,19 @@ def engine_of(quantization: QuantizationConfig, index: IndexConfig) -> Engine:
     return engine
 
 
+def index_word(name: str, engine: str) -> str:
+    """What results call the index of the config key ``name``: ``hnsw`` of ``pgvector_hnsw``, beside its engine."""
+    return name.removeprefix(f"{engine}_")
+
+
 def engine_name(quantization: QuantizationConfig, index: IndexConfig) -> str:
     """A class of one's own searches by itself, unless another engine than FAISS is asked for, which will refuse it."""
     return OWN if quantization._target_ and index.engine in READ_FRAGMENTS else index.engine
 
 
-def no_parameter(name: str) -> UserError:
-    return UserError(f"this index has no parameter '{name}'.", "HNSW has efSearch, IVF has nprobe; flat has none.")
+def no_parameter(name: str, known: Sequence[str] | None = None) -> UserError:
+    """For a search parameter that isn't there; ``known`` are those of an engine other than FAISS."""
+    hint = "HNSW has efSearch, IVF has nprobe; flat has none."
+    if known is not None:
+        hint = did_you_mean(name, known) if known else "It has none."
+    return UserError(f"this index has no parameter '{name}'.", hint)

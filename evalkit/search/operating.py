@@ -9,7 +9,7 @@ from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.search import RESCORE_FACTOR
 from evalkit.errors import UserError
 
-BREADTHS = ("efSearch",)  # parameters that say how many candidates a search keeps
+BREADTHS = ("efSearch", "ef_search", "ef")  # parameters that say how many candidates a search keeps
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class OperatingPoint:
     """
 
     name: str
-    parameters: Mapping[str, int]
+    parameters: Mapping[str, Any]
     candidates: int | None
 
 

@@ -124,8 +124,8 @@ SLIPS = [
      "Set top_k=101, or keep it and write stages.minilm.depth=100.", "stages=minilm stages.minilm.depth=101 top_k=101"),
     ("index=[]", "index=[] leaves nothing to measure.", NAMES("flat, hnsw, ivf"), "index=[flat,hnsw,ivf]"),
     ("index=hnsw index.hnsw.search.efSearch=16",
-     "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each item a whole "
-     "number.", "Write 'index.hnsw.search.efSearch=[16]'.", "index=hnsw index.hnsw.search.efSearch=[16]"),
+     "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each item a value."
+     , "Write 'index.hnsw.search.efSearch=[16]'.", "index=hnsw index.hnsw.search.efSearch=[16]"),
     ("index=hnsw index.hnsw.search.efSearch=[]", "index.hnsw.search.efSearch=[] leaves nothing to measure.",
      "Give numbers, as in 'index.hnsw.search.efSearch=[16,64]'.", "index=hnsw index.hnsw.search.efSearch=[16,64]"),
     ("index=hnsw index.hnsw.search.efSearch=[0]", "index.hnsw.search.efSearch=0 is not possible.",

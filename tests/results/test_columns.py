@@ -5,17 +5,8 @@ from dataclasses import fields
 import pytest
 
 from evalkit.measures import cost, latency, laws, load
-from evalkit.results.columns import (
-    AT_WORKLOAD,
-    COSTS,
-    DIRECTED,
-    FIGURES,
-    LOAD,
-    Column,
-    behind_a_stage,
-    column,
-    why_null,
-)
+from evalkit.results.column import Column
+from evalkit.results.columns import AT_WORKLOAD, COSTS, DIRECTED, FIGURES, LOAD, behind_a_stage, column, why_null
 from evalkit.results.readme import BEGIN, BY_STAGE, renewed
 from evalkit.results.record import POINT_FACTS, Point
 from evalkit.results.setting import ABOUT, COLUMNS

@@ -191,7 +191,7 @@ def written_today(run: StoredRun, results: Path) -> Path:
             queries, latencies = (tables[name].iloc[rows[name][key_of(stored)]] for name in ("queries", "latencies"))
             measures = about["config"]["measures"]
             setting = Setting(**{name: stored[name] for name in COLUMNS})
-            facts = {name: stored[name] for name in POINT_FACTS}
+            facts = {name: stored.get(name, "") for name in POINT_FACTS}
             figures = {name: stored[name] for name in (*measures, *FIGURES) if name in stored}
             writer.add(
                 PointRecord(

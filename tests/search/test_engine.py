@@ -16,7 +16,7 @@ from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.scaling.vectors import CorpusLaws, why_not_at_size
 from evalkit.search import DocumentSearcher, Vectors, build, cut, engine_of, operating_points, plan
-from evalkit.search.engine import ENGINES, Built, EngineFacts, Plan, Resources, no_parameter
+from evalkit.search.engine import ENGINES, Built, EngineFacts, Filter, Payload, Plan, Resources, no_parameter
 
 QUANTIZATIONS = compose("run", [f"quantization=[{','.join(group_choices('quantization'))}]"]).quantization
 FLOAT32 = QUANTIZATIONS["float32"]
@@ -29,6 +29,7 @@ class NumpyEngine:
     """Exact search by a matrix product, of float32 or of signs; ``share`` is the percentage of rows it looks at."""
 
     closed: list[str] = []  # noqa: RUF012
+    filters = False
 
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
@@ -57,7 +58,7 @@ class NumpyIndex:
     def kept(self, vectors: np.ndarray) -> np.ndarray:
         return vectors if self.metric == "inner_product" else np.where(vectors > 0, 1, -1)
 
-    def fill(self, documents: Vectors) -> Built:
+    def fill(self, documents: Vectors, payload: Payload) -> Built:
         self.matrix = np.concatenate([self.kept(block.copy()) for _, block in documents.blocks()])
         if self.plan.index.options.get("fails"):
             raise OSError("the disk is full")
@@ -66,7 +67,7 @@ class NumpyIndex:
     def set(self, parameters: Mapping[str, Any]) -> None:
         self.share = parameters.get("share", 100)
 
-    def search(self, queries: np.ndarray, k: int) -> Ranking:
+    def search(self, queries: np.ndarray, k: int, keep: Filter | None = None) -> Ranking:
         looked_at = self.matrix[: len(self.matrix) * self.share // 100]
         scores = self.kept(queries) @ looked_at.T
         if self.metric == "hamming":
@@ -99,7 +100,7 @@ def test_a_life_is_plan_open_fill_set_search_facts_and_close() -> None:
     planned = plan(24, 500, FLOAT32, NUMPY)
     assert (planned.words, planned.exhaustive, NumpyEngine.closed) == ("inner_product(24)", True, [])
     with engine_of(FLOAT32, NUMPY).open(planned) as index:
-        index.fill(DOCUMENTS)
+        index.fill(DOCUMENTS, Payload())
         index.set({"share": 50})
         assert index.search(QUERIES, 500).rows.shape == (20, 250)
         index.set({"share": 100})

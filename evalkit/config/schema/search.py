@@ -58,18 +58,31 @@ class IndexConfig:
     """How stored vectors are searched, by which ``engine`` (a name of search.engine.ENGINES).
 
     ``faiss`` and ``binary`` are templates of FAISS's index_factory, for float and for binary codes; ``options`` are
-    what another engine reads. ``search`` lists the values of each search parameter; every combination is an operating
-    point of one built index. ``nlist`` null is the square root of the number of documents, ``build_threads`` null all
-    threads.
+    what another engine builds with. ``search`` lists the values of each search parameter; every combination is an
+    operating point of one built index. ``nlist`` null is the square root of the number of documents, ``build_threads``
+    null all threads.
+
+    The rest is for databases. ``url`` null starts a private one and stops it at the end; ``url_variable`` names the
+    environment variable that holds an address with a password, ``key_variable`` the one with a key. ``table`` is a
+    table or collection that is there already, with ids in ``id_column`` and vectors in ``vector_column``: it is
+    searched and never changed. Without it a run makes its own and removes it at the end, unless ``keep``.
     """
 
     faiss: str = ""
     binary: str = "{quantization}"
     nlist: int | None = None
-    search: dict[str, list[int]] = field(default_factory=dict)
+    search: dict[str, list[Any]] = field(default_factory=dict)
     build_threads: int | None = None
     engine: str = "faiss"
     options: dict[str, Any] = field(default_factory=dict)
+    url: str | None = None
+    url_variable: str | None = None
+    key_variable: str | None = None
+    table: str | None = None
+    id_column: str | None = None
+    vector_column: str | None = None
+    keep: bool = False
+    timeout_seconds: float = 60.0
 
 
 @dataclass

@@ -10,7 +10,8 @@ import numpy as np
 
 from evalkit.arrays import Bools, Floats
 from evalkit.errors import UserError, abridged, did_you_mean
-from evalkit.results.columns import FIGURES, Column, column
+from evalkit.results.column import Column
+from evalkit.results.columns import FIGURES, column
 from evalkit.results.in_words import figure
 
 BEST = "best"

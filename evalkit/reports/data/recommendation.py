@@ -18,7 +18,8 @@ from evalkit.reports.data.gather import NO_DIMS, Gathered, gather
 from evalkit.reports.data.quality import Certainty
 from evalkit.reports.data.report import Report, check, report_of
 from evalkit.reports.data.sentence import advice_of
-from evalkit.results.columns import FIGURES, Column
+from evalkit.results.column import Column
+from evalkit.results.columns import FIGURES
 from evalkit.results.percent import bound, percent
 from evalkit.results.reader import StoredRun
 

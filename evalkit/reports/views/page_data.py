@@ -15,7 +15,8 @@ from evalkit.reports.views.certainty_data import scopes_data
 from evalkit.reports.views.figures import rounded
 from evalkit.reports.views.marks import marks_of
 from evalkit.reports.views.queries_data import queries_data
-from evalkit.results.columns import AT_WORKLOAD, COSTS, DIGITS, DIRECTED, FIGURES
+from evalkit.results.column import DIGITS
+from evalkit.results.columns import AT_WORKLOAD, COSTS, DIRECTED, FIGURES
 from evalkit.results.headings import heading
 from evalkit.results.in_words import index_parts, named
 

@@ -9,7 +9,7 @@ from evalkit.reports.data.constraints import DIMS, Constraint, column_of
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.recommendation import Recommendation, Verdict, columns_of
 from evalkit.reports.data.sentence import for_workload
-from evalkit.results.columns import Column
+from evalkit.results.column import Column
 
 SUPERLATIVES = {"$": "cheapest", "B": "smallest", "ms": "fastest", "s": "fastest"}  # by the unit of a column
 

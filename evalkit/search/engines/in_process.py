@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.arrays import FloatMatrix
 from evalkit.measures.ranking import Ranking
-from evalkit.search.engine import Built, EngineFacts, Plan
+from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.faiss.devices import exact_on_device, moved
 from evalkit.search.engines.faiss.exact import StoredFlatIndex
 from evalkit.search.engines.faiss.finer_copy import FinerCopy, finer_store, joined
@@ -34,7 +34,7 @@ class InProcessIndex:
     def metric(self) -> str:
         return self.main.metric
 
-    def fill(self, documents: Vectors) -> Built:
+    def fill(self, documents: Vectors, payload: Payload) -> Built:
         plan, device = self.plan, self.plan.resources.device
         on_disk = StoredFlatIndex(documents) if documents.nbytes > plan.resources.memory_bytes else None
         if is_exact(plan):
@@ -53,7 +53,7 @@ class InProcessIndex:
     def set(self, parameters: Mapping[str, Any]) -> None:
         self.main.set_parameters(parameters)
 
-    def search(self, queries: FloatMatrix, k: int) -> Ranking:
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
         scores, rows = self.main.search(queries, k)
         return Ranking(rows, scores)
 

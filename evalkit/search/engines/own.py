@@ -20,6 +20,8 @@ from evalkit.vectors.own_quantizers import own_quantizer
 class OwnEngine:
     """Serves quantizations with ``_target_``, compared with every vector or however their class sees fit."""
 
+    filters = False
+
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
     ) -> Plan:

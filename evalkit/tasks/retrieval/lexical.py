@@ -78,6 +78,12 @@ class LexicalRetriever:
 
         return by_block(len(read), QUERIES_AT_ONCE, rank), seconds * 1000
 
+    @property
+    def engine_version(self) -> str:
+        return self.retriever.revision()
+
+    unproven = ""
+
     def candidates(self, asked: int) -> None:
         return None
 

@@ -39,6 +39,8 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         reasons=retriever.reasons(),
         proof=retriever.proof(),
         load={**worst([load, retriever.load()]), **spread(latencies_ms["search_ms"])},
+        engine_version=retriever.engine_version,
+        unproven=retriever.unproven,
     )
     return make_point(context, search)
 

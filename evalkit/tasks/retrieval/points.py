@@ -25,8 +25,8 @@ class Search:
     """What was found at a cell of the grid, and what that took: all that a point is made of.
 
     ``overlap`` has one value per query, or null, for each column. ``laws`` say what figures are at the workload's size,
-    ``reasons`` why figures of this kind of search are null, ``proof`` what searched, ``load`` what else the
-    machine did.
+    ``reasons`` why figures of this kind of search are null, ``proof`` what searched, ``unproven`` why that can't be
+    shown (then no figure is given), ``load`` what else the machine did.
     """
 
     setting: Setting
@@ -41,6 +41,8 @@ class Search:
     reasons: Mapping[str, str]
     proof: Mapping[str, str]
     load: Mapping[str, float | None]
+    engine_version: str = ""
+    unproven: str = ""
 
 
 def make_point(context: PointContext, search: Search) -> PointRecord:
@@ -55,6 +57,10 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     figures |= at_workload(search.laws, figures, config.workload.documents)
     figures |= cost_figures(figures, context)
     reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **search.reasons}
+    per_query = {**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}}
+    if search.unproven:
+        figures, per_query = dict.fromkeys(figures), {}
+        reasons = dict.fromkeys(figures, search.unproven)
     point = Point(
         setting=search.setting,
         dims_trained=search.dims_trained,
@@ -68,11 +74,12 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         laws=as_json(search.laws),
         proof=search.proof,
         load=search.load,
+        engine_version=search.engine_version,
     )
     return PointRecord(
         point=point,
         query_ids=tuple(corpus.queries.ids),
-        per_query={**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}},
+        per_query=per_query,
         first_relevant_rank=first_relevant_rank(rankings, corpus),
         latencies_ms=search.latencies_ms,
         ranking=search.ranking,
@@ -121,6 +128,7 @@ def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -
         reasons={**point.unmeasured, **stage.reasons},
         proof=point.proof,
         load=point.load,
+        engine_version=point.engine_version,
     )
     return make_point(context, search)
 

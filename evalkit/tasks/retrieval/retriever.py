@@ -57,7 +57,8 @@ class Retriever(Protocol):
     """Documents of one corpus, ready to be ranked.
 
     ``metric`` is what scores are made from, ``dims_trained`` false for a width that the model was not trained for.
-    ``can_be_timed`` is false where no server would search like this.
+    ``can_be_timed`` is false where no server would search like this. ``unproven`` says why the index and codes can't be
+    shown to be in use; empty where they can.
     """
 
     @property
@@ -71,6 +72,12 @@ class Retriever(Protocol):
 
     @property
     def can_be_timed(self) -> bool: ...
+
+    @property
+    def engine_version(self) -> str: ...
+
+    @property
+    def unproven(self) -> str: ...
 
     def candidates(self, asked: int) -> int | None:
         """How many results a finer copy re-orders in a search for ``asked``; null without one."""

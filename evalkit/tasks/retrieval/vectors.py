@@ -1,5 +1,6 @@
 """Every point of one corpus's vectors: each dims × quantization × index × operating point, beside exact search."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from evalkit.search import (
     cut,
     operating_points,
 )
-from evalkit.search.engine import CPU, engine_name
+from evalkit.search.engine import CPU, THERE_ALREADY, EngineFacts, Payload, engine_name, index_word
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import TIE_MARGIN
 from evalkit.system.busy import Figures
@@ -110,7 +111,8 @@ def setting_of(
     index: IndexConfig,
     point: OperatingPoint,
 ) -> Setting:
-    model = read.encoder.config
+    """Of one operating point; ``index_name`` is the key of its config."""
+    model, engine = read.encoder.config, engine_name(quantization, index)
     return context.setting(
         model=model.name,
         revision=revision(read.encoder),
@@ -118,8 +120,8 @@ def setting_of(
         chunking=read.embeddings.chunks.name,
         dims=dims,
         quantization=quantization_name,
-        engine=engine_name(quantization, index),
-        index=index_name,
+        engine=engine,
+        index=index_word(index_name, engine),
         operating_point=point.name.removeprefix(index_name).removeprefix("(").removesuffix(")"),
     )
 
@@ -136,9 +138,11 @@ def build_searcher(
     config, chunks, place = context.config, read.embeddings.chunks, context.place
     vectors = Vectors(read.embeddings.documents.vectors, dims)
     memory_bytes = config.memory_bytes
+    ids = context.corpus.documents.ids
     if chunks.document is None:
-        return build(vectors, place, quantization, index, memory_bytes, device)
-    searcher = build(vectors, chunk_order(chunks.document, place), quantization, index, memory_bytes, device)
+        return build(vectors, place, quantization, index, memory_bytes, device, Payload(ids))
+    payload = Payload([ids[row] for row in chunks.document.tolist()])
+    searcher = build(vectors, chunk_order(chunks.document, place), quantization, index, memory_bytes, device, payload)
     return DocumentSearcher(searcher, chunks.document, place, config.chunking.top_chunks)
 
 
@@ -171,6 +175,18 @@ class VectorRetriever:
     @property
     def can_be_timed(self) -> bool:
         return not self.searcher.on_disk
+
+    @property
+    def engine_version(self) -> str:
+        return self.facts.version
+
+    @property
+    def unproven(self) -> str:
+        return self.facts.unproven
+
+    @cached_property
+    def facts(self) -> EngineFacts:
+        return self.searcher.index.facts()
 
     @cached_property
     def single_queries(self) -> list[FloatMatrix]:
@@ -207,7 +223,8 @@ class VectorRetriever:
             "chunks_per_document": per_document,
             "bytes_per_document": None if per_vector is None else per_vector * per_document,
             "index_bytes": built.index_bytes,
-            "build_seconds": built.seconds,
+            "table_bytes": built.table_bytes,
+            "build_seconds": None if math.isnan(built.seconds) else built.seconds,
             "training_vectors": built.training_vectors,
             "overlap@10_at_size": self.at_size.overlap,
             "overlap_size": self.at_size.overlap_size,
@@ -228,11 +245,11 @@ class VectorRetriever:
         return point_laws(self.at_size, self.searcher, self.index, self.queries, figures, asked)
 
     def reasons(self) -> Mapping[str, str]:
-        return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size)}
+        missing = {"build_seconds": THERE_ALREADY} if math.isnan(self.searcher.built.seconds) else {}
+        return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size), **missing, **self.facts.reasons}
 
     def load(self) -> Figures:
         return self.at_size.load
 
     def proof(self) -> Mapping[str, str]:
-        facts = self.searcher.index.facts()
-        return {"engine": f"{facts.name} {facts.version}", **facts.proof}
+        return {"engine": f"{self.facts.name} {self.facts.version}", **self.facts.proof}

@@ -15,6 +15,8 @@ from evalkit.vectors.faiss_strings import EXHAUSTIVE, FLAT, faiss_index, faiss_s
 class FaissEngine:
     """Reads the FAISS fragments of both configs; ``kind`` and ``bits`` are not needed."""
 
+    filters = False
+
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
     ) -> Plan:

@@ -1,0 +1,133 @@
+"""What every database's engine does alike: where it is, a client for each thread, and what is removed at the end.
+
+Whatever a run makes in a server has a name that tells which process of which machine it belongs to, so that the next
+run finds and removes what a kill left behind. A private server lives in a folder of its own, with the same promise.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Generic, TypeVar
+
+import numpy as np
+import psutil
+
+from evalkit.arrays import FloatMatrix, Floats
+from evalkit.config import IndexConfig
+from evalkit.measures.ranking import Ranking
+from evalkit.system.digests import digest
+from evalkit.system.files import begun_folder, close, is_at, lock
+
+PREFIX = "evalkit"
+PRIVATE = f"{PREFIX}-database-"
+CLOCK_DRIFT = 60  # seconds by which a process's start may seem to move while a clock is set
+Client = TypeVar("Client")
+Hits = tuple[Sequence[int], Sequence[float]]  # rows and scores, best first
+
+
+class Clients(Generic[Client]):
+    """A client for each thread that asks for one, opened by ``connect`` and closed with all others."""
+
+    def __init__(self, connect: Callable[[], Client], disconnect: Callable[[Client], None]) -> None:
+        self.connect, self.disconnect = connect, disconnect
+        self.of_thread = threading.local()
+        self.opened: list[Client] = []
+        self.adding = threading.Lock()
+
+    def get(self) -> Client:
+        """This thread's client."""
+        client: Client | None = getattr(self.of_thread, "client", None)
+        if client is None:
+            client = self.of_thread.client = self.connect()
+            with self.adding:
+                self.opened.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close every client; one that is broken counts as closed."""
+        with self.adding:
+            opened, self.opened = self.opened, []
+        self.of_thread = threading.local()
+        for client in opened:
+            with suppress(Exception):
+                self.disconnect(client)
+
+
+def one_by_one(search: Callable[[Floats], Hits], queries: FloatMatrix, k: int) -> Ranking:
+    """What ``search`` finds for each of ``queries``, one call after the other; lists shorter than ``k`` end in -1."""
+    rows = np.full((len(queries), k), -1, dtype=np.int64)
+    scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+    for place, query in enumerate(queries):
+        found, found_scores = search(query)
+        rows[place, : len(found)], scores[place, : len(found)] = found, found_scores
+    return Ranking(rows, scores)
+
+
+def address_of(index: IndexConfig) -> str | None:
+    """The server's address, which may hold a password: it goes into no message. Null where a private one is started."""
+    return os.environ[index.url_variable] if index.url_variable else index.url
+
+
+def own_name() -> str:
+    """A new name for what this process makes in a server: at most 63 letters, digits and ``_``; see ``is_orphan``."""
+    return f"{PREFIX}_{machine()}_{os.getpid()}_{started(os.getpid())}_{token_hex(4)}"
+
+
+def is_orphan(name: str) -> bool:
+    """Whether ``name`` is one that ``own_name`` gave to a process of this machine that is gone."""
+    parts = name.split("_")
+    if len(parts) != 5 or parts[:2] != [PREFIX, machine()] or not (parts[2] + parts[3]).isdigit():
+        return False
+    return abs(started(int(parts[2])) - int(parts[3])) > CLOCK_DRIFT
+
+
+def machine() -> str:
+    """This machine, as names have it."""
+    return digest([socket.gethostname(), str(uuid.getnode())])[:8]
+
+
+def started(process: int) -> int:
+    """When ``process`` was started, in seconds since 1970; 0 where it is gone."""
+    with suppress(psutil.Error):
+        return int(psutil.Process(process).create_time())
+    return 0
+
+
+@contextmanager
+def private_folder(engine: str, stop: Callable[[Path], None] = lambda folder: None) -> Iterator[Path]:
+    """A new folder for a private server of ``engine``, locked while it is in use and removed at the end.
+
+    What kills left of others is stopped by ``stop`` and removed first.
+    """
+    above = Path(tempfile.gettempdir())
+    for left in above.glob(f"{PRIVATE}{engine}-*"):
+        with suppress(OSError):
+            remove_left(left, stop)
+    folder = above / f"{PRIVATE}{engine}-{os.getpid()}-{token_hex(4)}"
+    descriptor = begun_folder(folder)
+    try:
+        folder.chmod(0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        close(descriptor)
+
+
+def remove_left(folder: Path, stop: Callable[[Path], None]) -> None:
+    """Remove ``folder`` where it is this user's own and no living process has it."""
+    if folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if lock(descriptor) and is_at(descriptor, folder):
+            stop(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+"""What every engine must do: a class of tests, which an engine's own tests inherit.
+
+``EngineContract`` plans, opens, fills and searches small indexes. An engine's test class says what it is called, which
+of its indexes compares every vector, and which quantizations each can keep.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.config.compose import compose
+from evalkit.config.files import group_choices
+from evalkit.errors import UserError
+from evalkit.search import Vectors, build, cut, engine_of, operating_points, plan
+from evalkit.search.engine import Filter, Index, Payload
+from evalkit.search.searcher import Searcher
+
+DIMS, DOCUMENTS, QUERIES, K = 48, 700, 25, 10
+QUANTIZATIONS = compose("run", [f"quantization=[{','.join(group_choices('quantization'))}]"]).quantization
+IDS = [f"wörd {i}/{'x' * (i % 300)}" if i % 2 else f"{i:05d}" for i in range(DOCUMENTS)]
+
+
+def clustered(rows: int, seed: int) -> np.ndarray:
+    """Unit vectors around twenty centres, as those of texts lie: approximate indexes find most of the nearest."""
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(20, DIMS))
+    return cut(centres[random.integers(0, 20, rows)] + 0.6 * random.normal(size=(rows, DIMS)), DIMS)
+
+
+MATRIX, ASKED = clustered(DOCUMENTS, 1).astype(np.float32), clustered(QUERIES, 2).astype(np.float32)
+PLACE = np.arange(DOCUMENTS)
+LABELS = {"half": np.arange(DOCUMENTS) % 2, "rare": (np.arange(DOCUMENTS) % 100 == 0).astype(np.int64)}
+
+
+def best_by_numpy(k: int, passing: np.ndarray | None = None) -> np.ndarray:
+    """Rows of the ``k`` largest inner products of every query, among ``passing`` rows."""
+    scores = ASKED.astype(np.float64) @ MATRIX.astype(np.float64).T
+    if passing is not None:
+        hidden = np.ones(DOCUMENTS, dtype=bool)
+        hidden[passing] = False
+        scores[:, hidden] = -np.inf
+    return np.argsort(-scores, axis=1)[:, :k]
+
+
+def overlap(rows: np.ndarray, expected: np.ndarray) -> float:
+    return float(
+        np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(rows.tolist(), expected.tolist(), strict=True)])
+    )
+
+
+class EngineContract:
+    """``exact`` is the key of the index that compares every vector, ``indexes`` of all others with what each keeps.
+
+    The values of ``indexes`` are names of conf/quantization/ → the least overlap@10 with exact search.
+    """
+
+    engine: ClassVar[str]
+    exact: ClassVar[str]
+    indexes: ClassVar[dict[str, dict[str, float]]]
+    refused: ClassVar[list[tuple[str, str, int]]] = []  # quantization, index, dims
+
+    def index(self, name: str) -> IndexConfig:
+        config: IndexConfig = compose("run", [f"index={name}"]).index[name]
+        return config
+
+    def built(self, name: str, quantization: str = "float32") -> Searcher:
+        documents = Vectors(MATRIX, DIMS)
+        return build(documents, PLACE, QUANTIZATIONS[quantization], self.index(name), payload=Payload(IDS, LABELS))
+
+    @contextmanager
+    def opened(self, name: str, quantization: QuantizationConfig = QUANTIZATIONS["float32"]) -> Iterator[Index]:
+        """An index of all documents, at its first operating point."""
+        config = self.index(name)
+        planned = plan(DIMS, DOCUMENTS, quantization, config)
+        with engine_of(quantization, config).open(planned) as index:
+            index.fill(Vectors(MATRIX, DIMS), Payload(IDS, LABELS))
+            index.set(next(operating_points(name, config, quantization, K)).parameters)
+            yield index
+
+    def test_exact_search_is_numpys(self) -> None:
+        with self.built(self.exact) as searcher:
+            found = searcher.rank(ASKED, K)
+            alone = searcher.find(ASKED[:1], K)
+        assert found.rows.tolist() == best_by_numpy(K).tolist()
+        assert alone.rows[0].tolist() == found.rows[0].tolist()
+        expected = np.take_along_axis(ASKED @ MATRIX.T, found.rows, axis=1)
+        np.testing.assert_allclose(found.scores, expected, atol=2e-6)
+
+    def test_every_index_with_every_quantization_finds_most_of_the_nearest(self) -> None:
+        found = {}
+        for name, quantizations in self.indexes.items():
+            for quantization, least in quantizations.items():
+                with self.built(name, quantization) as searcher:
+                    points = operating_points(name, self.index(name), QUANTIZATIONS[quantization], K)
+                    overlaps = [overlap(searcher.at(p).rank(ASKED, K).rows, best_by_numpy(K)) for p in points]
+                found[name, quantization] = max(overlaps), least
+        assert {cell: reached for cell, (reached, least) in found.items() if reached < least} == {}
+
+    def test_facts_name_the_engine_and_prove_what_is_in_use(self) -> None:
+        for name in (self.exact, *self.indexes):
+            with self.opened(name) as index:
+                facts = index.facts()
+            assert facts.name == self.engine
+            assert facts.version
+            assert facts.proof
+            assert facts.unproven == ""
+            assert facts.index_bytes is not None or "index_bytes" in facts.reasons
+
+    def test_a_filter_finds_the_best_of_what_passes(self) -> None:
+        config = self.index(self.exact)
+        if not engine_of(QUANTIZATIONS["float32"], config).filters:
+            pytest.skip("it filters nothing")
+        with self.opened(self.exact) as index:
+            for column, k in (("half", K), ("rare", 5)):
+                passing = np.flatnonzero(LABELS[column] == 1)
+                found = index.search(ASKED, k, Filter(column, 1, passing))
+                assert found.rows.tolist() == best_by_numpy(k, passing).tolist()
+            rare = Filter("rare", 1, np.flatnonzero(LABELS["rare"] == 1))
+            assert (index.search(ASKED, K, rare).rows >= 0).sum() == QUERIES * len(rare.passing)
+
+    def test_threads_search_at_once(self) -> None:
+        expected = best_by_numpy(K).tolist()
+        wrong: list[int] = []
+
+        def client(number: int) -> None:
+            for i in range(number, QUERIES, 4):
+                if index.search(ASKED[i : i + 1], K).rows[0].tolist() != expected[i]:
+                    wrong.append(i)
+
+        with self.opened(self.exact) as index:
+            threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert wrong == []
+
+    def test_another_search_parameter_is_refused_before_anything_is_built(self) -> None:
+        config = self.index(self.exact)
+        config.search = {"no_such_parameter": [1]}
+        with pytest.raises(UserError, match="no parameter 'no_such_parameter'"):
+            plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], config)
+
+    def test_what_it_can_not_keep_is_refused_before_anything_is_built(self) -> None:
+        for quantization, name, dims in self.refused:
+            with pytest.raises(UserError) as refusal:
+                plan(dims, DOCUMENTS, QUANTIZATIONS[quantization], self.index(name))
+            assert refusal.value.hint
