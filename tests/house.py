@@ -30,7 +30,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "system",
             "files that are whole or not there, the sha256 of what things are, memory, other work of the machine",
-            "busy digests files memory plain_files",
+            "accelerators busy digests files memory plain_files",
         ),
         room(
             "web",

@@ -73,7 +73,7 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         ("top_k=ten", "top_k=ten"),
         ("measures=[]", "measures=[] leaves nothing to measure"),
         ("measures=[nDGC@10]", "measure 'nDGC@10' can't be computed. Did you mean 'nDCG@10'?"),
-        ("measures=[R@1000]", "R@1000 looks deeper than top_k=100. Set top_k=1000."),
+        ("measures=[R@1000]", "R@1000 looks deeper than top_k=100. Set top_k=1000, or keep it and write 'measures="),
         ("model=local", "model.path is not set"),
         ("model=local model.path=/nowhere", "model.path=/nowhere is no folder"),
         ("runtime.precision=fp8", "runtime.precision=fp8 is unknown. Known: bf16, float32, fp16."),
@@ -84,7 +84,7 @@ def test_trap_24_help_imports_nothing_heavy(command: str) -> None:
         (f"{RESCORED}.candidates=9", "candidates=9 is not possible. Give a whole number of at least 10"),
         (f"{RESCORED}.candidates=40 {RESCORED.split()[1]}.factor=4", "has both factor=4 and candidates=40. Give one"),
         ("serve_k=0", "serve_k=0 is not possible. Give a whole number from 1 to 100,000"),
-        ("serve_k=101", "serve_k=101 is not possible. Give a number from 1 to top_k=100"),
+        ("serve_k=101", "serve_k=101 looks deeper than top_k=100. Set top_k=101, or keep it and write serve_k=100."),
         ("quantization.float32.faiss=SQ5", "FAISS can't build 'SQ5' for 384 dimensions"),
         ("model.weights_sha256=abc", "expected abc"),
         ("evaluate", "no command 'evaluate'"),
@@ -112,7 +112,7 @@ def test_a_model_that_is_neither_cached_nor_reachable_names_both_ways_out(
     rest = [a for a in tiny_run if not a.startswith("model")]
     assert main(["model=bge", *rest]) == 2
     message = capsys.readouterr().err
-    assert "BAAI/bge-small-en-v1.5 is neither in the hub's cache nor available from the hub" in message
+    assert "bge (BAAI/bge-small-en-v1.5) is neither in the hub's cache nor available from the hub" in message
     assert "hub in reach" in message
     assert "model.path=<folder>" in message
 

@@ -80,13 +80,13 @@ def main(arguments: list[str]) -> int:
 
 def accepted(name: str, results_dir: Path) -> "StoredRun":
     """The run or baseline ``name``. Raises UserError that says how one is made, where nothing is called nearly so."""
-    from evalkit.results.reader import find_run
+    from evalkit.results.reader import find_run, folders_called
 
     try:
         return find_run(name, results_dir)
     except UserError as error:
         is_plain = Path(name).name == name and name not in (".", "..")
-        if (results_dir / name).exists() or not is_plain or error.hint.startswith("Did you mean"):
+        if folders_called(name, results_dir) or not is_plain or error.hint.startswith("Did you mean"):
             raise
         called = "" if name == "main" else f" name={name}"
         hint = f"Keep a run as that baseline first: python -m evalkit baseline accept <run>{called}."

@@ -144,9 +144,8 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
     for depth in range(1, len(path)):
         known, owner = known_keys(path[:depth], arguments, command)
         if known and path[depth] not in known:
-            return misplaced(path, arguments, command) or unknown_setting(
-                ".".join(path[:depth]), path[depth], known, owner
-            )
+            unknown = unknown_setting(".".join(path[:depth]), path[depth], known, owner)
+            return misplaced(path, unknown.problem, arguments, command) or unknown
     parent, key = ".".join(path[:-1]), path[-1]
     if parent and takes_any_field(path[:-1]):
         return UserError(f"{parent} has no field '{key}' yet.", f"Add it: +{parent}.{key}=<value>.")
@@ -154,15 +153,14 @@ def nowhere(path: Sequence[str], arguments: Sequence[str], command: str) -> User
     return unknown_setting(parent or command, key, known)
 
 
-def misplaced(path: Sequence[str], arguments: Sequence[str], command: str) -> UserError | None:
-    """The one line for a setting at ``path`` that is in another group, or called otherwise; else null."""
+def misplaced(path: Sequence[str], problem: str, arguments: Sequence[str], command: str) -> UserError | None:
+    """``problem`` with where the setting at ``path`` is, if it is in another group or called otherwise; else null."""
     places = places_of(path[-1], (command,))
     if places != [CALLED.get(path[-1])]:
         places = [place for place in places if place.partition(".")[0] != path[0]]
     if not places:
         return None
     value = given_for(".".join(path), arguments).partition("=")[2]
-    problem = f"there is no setting '{path[-1]}' in {'.'.join(path[:-1])}."
     return UserError(problem, where_it_is(path[-1], value, places))
 
 

@@ -192,8 +192,12 @@ def find_run(name: str | None, results_dir: Path) -> StoredRun:
         if not runs:
             raise UserError(f"{results_dir} holds no finished run.", "Make one: python -m evalkit.")
         return read_run(runs[-1])
-    folders = [folder for folder in (Path(name), results_dir / name, results_dir / BASELINES / name) if folder.is_dir()]
-    if folders:
+    if folders := folders_called(name, results_dir):
         return read_run(next((folder for folder in folders if (folder / "run.json").is_file()), folders[0]))
     runs += [f.parent for f in results_dir.glob(f"{BASELINES}/*/run.json")]
     raise UserError(f"there is no run '{name}'.", did_you_mean(Path(name).name, [r.name for r in runs]) if runs else "")
+
+
+def folders_called(name: str, results_dir: Path) -> list[Path]:
+    """The folders that ``find_run`` looks for ``name`` in, those that are there."""
+    return [folder for folder in (Path(name), results_dir / name, results_dir / BASELINES / name) if folder.is_dir()]

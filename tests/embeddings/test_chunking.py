@@ -164,7 +164,7 @@ def assert_said(pattern: str, message: str) -> None:
     [
         ("wordllama", "reads texts of any length.*chunking.size=<tokens>"),
         ("bm25", "leave out chunking"),
-        ("gemini", "gemini-embedding-001 has no tokenizer that is known here.*model.tokenizer=<tokenizer.json"),
+        ("gemini", r"gemini \(gemini-embedding-001\) has no tokenizer that is known.*model.tokenizer=<tokenizer.json"),
         ("openai-small", "Xenova/text-embedding-ada-002 is neither in the hub's cache nor available"),
     ],
 )

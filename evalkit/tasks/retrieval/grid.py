@@ -24,7 +24,7 @@ def check_grid(config: RunConfig, dims: Sequence[int], data: Sequence[Data], sta
     for width, each, (quantization_name, quantization), (index_name, index) in cells:
         chunks, documents = len(each.chunks.texts), len(each.corpus.documents)
         cell = f"quantization={quantization_name} index={index_name} dims={width} on {each.corpus.name}"
-        plans[cell] = partial(planned_within, width, chunks, quantization, index)
+        plans[cell] = partial(planned_within, width, chunks, quantization, index, config.search_device)
         try:
             planned = plans[cell](config.memory_bytes)
             for point in operating_points(index_name, index, quantization, config.served):
@@ -37,9 +37,9 @@ def check_grid(config: RunConfig, dims: Sequence[int], data: Sequence[Data], sta
 
 
 def planned_within(
-    dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, memory_bytes: float
+    dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, device: str, memory_bytes: float
 ) -> Plan:
-    return plan(dims, documents, quantization, index, Resources(memory_bytes))
+    return plan(dims, documents, quantization, index, Resources(memory_bytes, device))
 
 
 def check_memory(plans: Mapping[str, Callable[[float], Plan]], allowed: float) -> None:

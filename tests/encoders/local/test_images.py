@@ -184,7 +184,7 @@ def test_an_image_that_ends_early_is_named(pictures: Path, tiny_clip: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "reader"),
     [
-        (["model=wordllama"], "wordllama-l2-supercat-256"),
+        (["model=wordllama"], "wordllama (wordllama-l2-supercat-256)"),
         (["model=bm25"], "bm25"),
         (["stages=bm25"], "stages=bm25"),
         (["chunking=tokens"], "chunking=tokens"),

@@ -125,6 +125,16 @@ def test_a_setting_that_can_not_be_built_is_said_before_anything_is_encoded(
     assert not (tmp_path / "store").exists()
 
 
+def test_what_only_a_gpu_of_faiss_searches_is_said_before_anything_is_encoded(
+    tiny_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalkit.search.devices.there_is", lambda device: True)
+    monkeypatch.setattr("evalkit.search.engines.faiss.devices.faiss_has_gpus", lambda: False)
+    assert main([*tiny_run, "search_device=cuda", "quantization=[float32,int8]"]) == 2
+    assert "quantization=int8 index=flat dims=32 on colours: this setting can't be" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
 def test_the_own_quantizer_of_the_docs_runs(
     tiny_run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

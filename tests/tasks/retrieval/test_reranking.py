@@ -149,7 +149,7 @@ def scored(tmp_path: Path) -> int:
             ["stages=local", "stages.local.depth=5", "stages.local.path=missing"],
             "stages.local.path=missing is no folder",
         ),
-        (["stages=minilm", "stages.minilm.depth=50"], "depth=50 is not possible.*top_k=10"),
+        (["stages=minilm", "stages.minilm.depth=50"], "depth=50 looks deeper than top_k=10.*top_k=50"),
         (["stages=minilm", "stages.minilm.depth=5"], "ms-marco-MiniLM-L6-v2 is neither in the hub's cache"),
         (["stages=minilm", "stages.minilm.depth=5", "stages.minilm.kind=crossencoder"], "Did you mean 'cross_encoder'"),
         (["stages=mini"], "Did you mean 'minilm'"),

@@ -20,15 +20,21 @@ def exact_on_device(device: str) -> TorchFlatIndex | None:
     return None if device == CPU or faiss_has_gpus() else TorchFlatIndex(device)
 
 
-def moved(index: VectorIndex, device: str) -> VectorIndex:
-    """The built ``index`` on ``device``. Raises UserError where FAISS can't move it there."""
-    if device == CPU or isinstance(index, TorchFlatIndex):
-        return index
-    if not isinstance(index, FloatIndex) or not faiss_has_gpus():
+def check_moves(is_exact: bool, device: str) -> None:
+    """Raises UserError where FAISS can't search on ``device`` what is not ``is_exact``, flat float32."""
+    if device != CPU and not is_exact and not faiss_has_gpus():
         raise UserError(
             f"this setting can't be searched on {device}: only flat float32 can without FAISS's GPU support.",
             "Set search_device=cpu, or install faiss-gpu.",
         )
+
+
+def moved(index: VectorIndex, device: str) -> VectorIndex:
+    """The built ``index`` on ``device``. Raises UserError where FAISS can't move it there."""
+    if device == CPU or isinstance(index, TorchFlatIndex):
+        return index
+    if not isinstance(index, FloatIndex):
+        raise UserError(f"FAISS keeps no signs on {device}.", "Set search_device=cpu, or leave out binary.")
     return FloatIndex(faiss_gpu_index(index.index, device))
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError
 from evalkit.search.engine import Plan, Resources
+from evalkit.search.engines.faiss.devices import check_moves
 from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex
 from evalkit.search.engines.footprint import held_bytes
 from evalkit.search.engines.in_process import InProcessIndex
@@ -32,6 +33,7 @@ class FaissEngine:
         words = faiss_string(dims, documents, quantization, index).text
         exhaustive = index.faiss == EXHAUSTIVE
         is_exact = exhaustive and quantization.faiss == FLAT
+        check_moves(is_exact, resources.device)
         held = held_bytes(empty.index, dims, documents, quantization.rescore, is_exact, resources)
         return Plan("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources, held)
 
