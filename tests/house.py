@@ -116,7 +116,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "scaling",
             "what a setting takes among more documents than the corpus has: filler, larger indexes, laws",
-            "at_size cache_size filler graphs kept larger lexical lists question scans timing vectors",
+            "at_size cache_size engines filler graphs kept larger lexical lists question scans timing vectors",
         ),
     ),
     (

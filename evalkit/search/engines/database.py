@@ -28,6 +28,7 @@ from evalkit.system.files import begun_folder, close, is_at, lock
 
 PREFIX = "evalkit"
 PRIVATE = f"{PREFIX}-database-"
+STARTED = ("pgvector", "qdrant", "milvus")  # engines that start a private one where no address is given
 CLOCK_DRIFT = 60  # seconds by which a process's start may seem to move while a clock is set
 Client = TypeVar("Client")
 Hits = tuple[Sequence[int], Sequence[float]]  # rows and scores, best first
@@ -103,6 +104,11 @@ def one_by_one(search: Callable[[Floats], Hits], queries: FloatMatrix, k: int) -
 def address_of(index: IndexConfig) -> str | None:
     """The server's address, which may hold a password: it goes into no message. Null where a private one is started."""
     return os.environ[index.url_variable] if index.url_variable else index.url
+
+
+def is_private(index: IndexConfig, held_bytes: int) -> bool:
+    """Whether what is filled is this run's alone: in its own process, or a server that it starts and stops itself."""
+    return held_bytes > 0 or (index.engine in STARTED and not (index.url or index.url_variable or index.key_variable))
 
 
 def own_name() -> str:

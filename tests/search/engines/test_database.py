@@ -2,10 +2,12 @@
 
 import gc
 import threading
+import weakref
 
 import pytest
 
-from evalkit.search.engines.database import OF_THREAD, Clients, close_clients_of_thread
+from evalkit.config import IndexConfig
+from evalkit.search.engines.database import Clients, close_clients_of_thread, is_private
 
 
 class Connections:
@@ -73,6 +75,24 @@ def test_a_thread_holds_no_index_that_is_gone(is_left: bool) -> None:
     clients.get()
     if is_left:
         close_clients_of_thread()
+    gone = weakref.ref(clients)
     del clients
     gc.collect()
-    assert len(OF_THREAD.clients) == 0
+    assert gone() is None
+
+
+@pytest.mark.parametrize(
+    ("index", "held_bytes", "expected"),
+    [
+        (IndexConfig(engine="pgvector"), 0, True),
+        (IndexConfig(engine="qdrant"), 5_000, True),
+        (IndexConfig(engine="qdrant", url="http://127.0.0.1:6333"), 0, False),
+        (IndexConfig(engine="milvus", url_variable="MILVUS"), 0, False),
+        (IndexConfig(engine="pinecone"), 0, False),
+        (IndexConfig(engine="weaviate", key_variable="WEAVIATE_API_KEY"), 0, False),
+        (IndexConfig(engine="mine:InMemory"), 5_000, True),
+        (IndexConfig(engine="mine:Server"), 0, False),
+    ],
+)
+def test_private_is_what_a_run_starts_itself(index: IndexConfig, held_bytes: int, expected: bool) -> None:
+    assert is_private(index, held_bytes) is expected
