@@ -61,7 +61,7 @@ class RunSettings(TypedDict, total=False):
     dry_run: bool
     memory_gb: float | None
     search_device: str
-    load_seconds: float
+    load: Mapping[str, Any]
     at_workload_seconds: float
     allow_code: Sequence[str]
     data_dir: Path_

@@ -89,8 +89,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
             "baselines busy canaries column columns config_shape exports headings in_words listing markdown "
-            "model_parts percent provenance reader readme record secrets setting shape stored_points table table_shape "
-            "version1 writer",
+            "model_parts percent provenance reader readme record secrets setting shape speed_columns stored_points "
+            "table table_shape version1 writer",
         ),
     ),
     (
@@ -116,7 +116,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "scaling",
             "what a setting takes among more documents than the corpus has: filler, larger indexes, laws",
-            "at_size cache_size filler graphs kept larger lexical lists question scans timing vectors",
+            "at_size cache_size engines filler graphs kept larger lexical lists question scans timing vectors",
         ),
     ),
     (

@@ -42,7 +42,14 @@ from evalkit.config.schema.models import (
     VectorsModel,
     WordLlamaModel,
 )
-from evalkit.config.schema.run import ExecutorConfig, RunConfig, RuntimeConfig, StoreConfig, TaskConfig
+from evalkit.config.schema.run import (
+    ExecutorConfig,
+    LoadConfig,
+    RunConfig,
+    RuntimeConfig,
+    StoreConfig,
+    TaskConfig,
+)
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig, StageConfig
 
@@ -90,6 +97,7 @@ __all__ = [
     "HostedPrice",
     "IndexConfig",
     "ListConfig",
+    "LoadConfig",
     "MachinePrice",
     "Model2VecModel",
     "ModelConfig",

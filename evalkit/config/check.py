@@ -1,5 +1,6 @@
 """What a config alone can tell: which values can work beyond what their types say, and which do nothing."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -10,6 +11,7 @@ from evalkit.config import (
     MULTI_GROUPS,
     ChunkingConfig,
     HostedModel,
+    LoadConfig,
     ModelConfig,
     PricingConfig,
     RerankerConfig,
@@ -28,6 +30,7 @@ from evalkit.config.index_checks import check_fragment, check_indexes
 from evalkit.config.own_code import check_code
 from evalkit.config.request_fields import check_requests
 from evalkit.config.schema.models import RERANKED
+from evalkit.config.schema.run import CLIENTS
 from evalkit.config.schema.stages import STAGE_KINDS
 from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean, say
@@ -37,6 +40,7 @@ STORE_DTYPES = ("float32", "float16")
 PRECISIONS = ("float32", "bf16", "fp16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 NO_RUNTIME = RuntimeConfig(kind="torch")
+LEAST_OFFERED = 20  # queries, of which one in 20 may take longer than a p95
 OF_VECTORS = ("dims", "quantization", "index", "chunking")
 AUTO = "auto"
 
@@ -56,6 +60,7 @@ def check(config: RunConfig) -> None:
     check_chunking(config.chunking)
     check_depths(config, stages_of(config))
     check_cost(config.pricing, config.workload)
+    check_load(config.load)
     check_quantizations(config)
     check_code(config)
     check_indexes(config.index)
@@ -252,3 +257,21 @@ def check_cost(pricing: PricingConfig, workload: WorkloadConfig) -> None:
     ):
         if key not in priced:
             raise UserError(f"{name}={key} has no price.", did_you_mean(key, priced))
+
+
+def check_load(load: LoadConfig) -> None:
+    """Raises UserError for a number of clients without a column, and for a rate that nobody offers for any time."""
+    if unknown := [clients for clients in load.clients if clients not in CLIENTS]:
+        known = ", ".join(map(str, CLIENTS))
+        raise UserError(f"load.clients={unknown[0]} has no column.", f"Give some of {known}, as in load.clients=[1,8].")
+    if load.queries_per_second is not None and not load.seconds:
+        raise UserError(
+            f"load.queries_per_second={load.queries_per_second:g} is offered for load.seconds=0, so for no time.",
+            "Say for how long: load.seconds=10.",
+        )
+    if load.queries_per_second and load.queries_per_second * load.seconds < LEAST_OFFERED:
+        raise UserError(
+            f"load.queries_per_second={load.queries_per_second:g} offers fewer than {LEAST_OFFERED} queries in "
+            f"load.seconds={load.seconds:g}, of which no p95 can be told.",
+            f"Offer for longer: load.seconds={math.ceil(LEAST_OFFERED / load.queries_per_second)}.",
+        )

@@ -23,7 +23,7 @@ from evalkit.config.kinds import (
 )
 from evalkit.config.meant import meant
 from evalkit.config.mistakes import readable_config_errors
-from evalkit.config.moved import check_moved
+from evalkit.config.moved import check_moved, renamed
 from evalkit.config.outside import put, value_at
 from evalkit.config.own_code import with_code_of
 from evalkit.config.stored import KEYED, Local, WhyNot, choices_like, confirmed, nearest_model
@@ -33,7 +33,7 @@ from evalkit.errors import UserError, abridged
 
 TAKEN_OVER = (
     *("task", "model", "corpus", "quantization", "index", "chunking", "stages", "runtime", "dims"),
-    *("measures", "top_k", "serve_k", "memory_gb", "search_device", "load_seconds", "at_workload_seconds"),
+    *("measures", "top_k", "serve_k", "memory_gb", "search_device", "load", "at_workload_seconds"),
     *("pricing", "workload"),
 )
 NUMBER = re.compile(r"\s*[+-]?[\d.]\S*\s*")
@@ -67,7 +67,7 @@ def like_run(
     than ``serve_k`` served all of its ``top_k``. What names code, models, addresses, keys or files must be in conf/ or
     ``overrides``, too (config.stored); ``why_not`` decides of a corpus's files. Raises UserError as ``compose`` does.
     """
-    stored = {"serve_k": stored.get("top_k"), **stored}
+    stored = {"serve_k": stored.get("top_k"), **renamed(stored)}
     given, folders = overrides_of(overrides), user_conf_dirs(overrides)
     keys = [word.lstrip("+~").partition("=")[0] for word in given]
     taken = [name for name in TAKEN_OVER if name not in keys and stored.get(name) not in (None, {})]

@@ -11,7 +11,7 @@ from evalkit.errors import UserError, abridged
 from evalkit.web.addresses import is_shown_whole
 
 IN_PROCESS = ("faiss", "own")  # engines that are no database
-OF_DATABASES = ("url", "url_variable", "key_variable", "table", "id_column", "vector_column", "keep")
+OF_DATABASES = ("url", "url_variable", "key_variable", "table", "id_column", "vector_column", "keep", "at_workload")
 
 
 def check_indexes(indexes: Mapping[str, IndexConfig]) -> None:
@@ -52,6 +52,8 @@ def check_database(where: str, index: IndexConfig) -> None:
         variable = getattr(index, setting)
         if variable and not os.environ.get(variable):
             raise UserError(f"{where}.{setting}={variable}: there is no such environment variable.", f"Set {variable}.")
+    if index.table and index.at_workload:
+        raise UserError(f"{where}.table is there already and is never filled.", f"Leave out {where}.at_workload.")
     if index.table and not (index.url or index.url_variable):
         raise UserError(
             f"{where}.table={abridged(index.table, MOST_SHOWN)} is in no server.",

@@ -1,24 +1,35 @@
 """Settings that earlier versions had under another name, and what to write today."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from evalkit.errors import UserError
 
-MOVED = {
-    r"model\.fuse=(?P<value>\w+)": "stages={value}",
-    r"model=hybrid": "stages=bm25",
-    r"reranker=none": "stages=[]",
-    r"reranker=(?P<value>[\w-]+)": "stages={value}",
-    r"reranker\.(?P<key>\w+)=(?P<value>.*)": "stages.<stage>.{key}={value}",
-    r"reranker(?P<value>.*)": "stages=<stage>",
+MODELS, LOAD = "docs/models.md", "docs/quantization.md"
+MOVED = {  # as it was: as it is, and where that is explained
+    r"model\.fuse=(?P<value>\w+)": ("stages={value}", MODELS),
+    r"model=hybrid": ("stages=bm25", MODELS),
+    r"reranker=none": ("stages=[]", MODELS),
+    r"reranker=(?P<value>[\w-]+)": ("stages={value}", MODELS),
+    r"reranker\.(?P<key>\w+)=(?P<value>.*)": ("stages.<stage>.{key}={value}", MODELS),
+    r"reranker(?P<value>.*)": ("stages=<stage>", MODELS),
+    r"load_seconds=(?P<value>.*)": ("load.seconds={value}", LOAD),
+    r"load_seconds(?P<value>.*)": ("load.seconds=<seconds>", LOAD),
 }
 
 
 def check_moved(overrides: Sequence[str]) -> None:
     """Raises UserError for the first of ``overrides`` that is written as it was."""
     for override in overrides:
-        for old, new in MOVED.items():
+        for old, (new, page) in MOVED.items():
             if match := re.fullmatch(old, override.lstrip("+~")):
-                hint = f"Write {new.format(**match.groupdict())} (docs/models.md)."
+                hint = f"Write {new.format(**match.groupdict())} ({page})."
                 raise UserError(f"'{override}' is no setting any more.", hint)
+
+
+def renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A ``stored`` config with what older runs called ``load_seconds`` under today's name."""
+    if "load_seconds" not in stored or "load" in stored:
+        return dict(stored)
+    return {**stored, "load": {"seconds": stored["load_seconds"]}}

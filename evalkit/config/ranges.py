@@ -20,7 +20,7 @@ from evalkit.config.schema.models import (
     RandomOptions,
     VectorModel,
 )
-from evalkit.config.schema.run import RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.schema.run import LoadConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig
 
@@ -58,8 +58,12 @@ RANGES: dict[type, dict[str, Range]] = {
         "top_k": DEPTH,
         "serve_k": DEPTH,
         "memory_gb": GIGABYTES,
-        "load_seconds": SECONDS,
         "at_workload_seconds": SECONDS,
+    },
+    LoadConfig: {
+        "seconds": SECONDS,
+        "clients": Range(1, 1_024, "clients at once, each a thread"),
+        "queries_per_second": Range(0.01, 100_000, "queries offered a second"),
     },
     RuntimeConfig: {
         "token_budget": TOKENS,

@@ -28,6 +28,8 @@ def changes_of(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> Iterato
     changed = differences(pair.baseline, pair.candidate)
     left_out = (*NOT_CHANGES, *(OF_ANOTHER_MODEL if "model" in changed else ()))
     yield from (in_words(name, *values) for name, values in changed.items() if name not in left_out)
+    if version := version_change(pair):
+        yield version
     if "model" in changed:
         return
     before, after = (
@@ -37,6 +39,15 @@ def changes_of(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> Iterato
     for name in PARTS:
         if before[name] != after[name]:
             yield in_words(name, *(f"'{part[name]}'" if "prompt" in name else part[name] for part in (before, after)))
+
+
+def version_change(pair: Pair) -> str:
+    """``engine version 1.14.0 → 1.15.1`` where the same engine searched vectors in another one; empty elsewhere."""
+    versions = [point.get("engine_version") for point in (pair.baseline, pair.candidate)]
+    is_same_engine = pair.baseline["engine"] == pair.candidate["engine"]
+    if pair.baseline["dims"] is None or not is_same_engine or not all(versions) or versions[0] == versions[1]:
+        return ""
+    return in_words("engine_version", *versions)
 
 
 def in_words(name: str, before: Any, after: Any) -> str:

@@ -8,33 +8,17 @@ from types import MappingProxyType
 from typing import Any
 
 from evalkit.results.column import ADDED, AGAIN, DROPPED, LARGEST, RATE, Column
+from evalkit.results.speed_columns import STATISTICS, latencies, load_at_rate, load_of_clients
 
 ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_SIZE = "the engine, or a quantizer of your own, does not say how many bytes it keeps"
 NO_TABLE = "the engine keeps no table beside its index"
 NO_TOKENS = "the model does not tell how many tokens it read, or read images"
-NO_LOAD = "load_seconds=0 leaves out the clients at once"
+SEARCHED = "the index had been searched at another operating point before"
 NO_PEAK = "the system does not tell a process's peak memory"
 NO_STAGE = "no stage re-orders this ranking by a model"
 NO_LAW = "no law of its growth was measured"
 NO_PRICE = "a figure or a price behind it is not known"
-
-STATISTICS = {"mean": "mean, slowest 2 % capped", "p50": "median", "p95": "95th percentile", "p99": "99th percentile"}
-CLIENTS = (1, 2, 4, 8)
-
-
-def latencies(what: str, about: str, samples: tuple[str, ...], **facts: Any) -> Iterator[Column]:
-    for statistic, words in STATISTICS.items():
-        yield Column(
-            f"{what}_ms_{statistic}",
-            f"{about}: {words} of single calls",
-            "ms",
-            heading=f"{what} {statistic} ms".replace("_", " "),
-            of_machine=True,
-            by_stage=AGAIN,
-            samples=() if statistic == "mean" else samples,
-            **facts,
-        )
 
 
 def at_workload(what: str, about: str) -> Iterator[Column]:
@@ -50,13 +34,6 @@ def at_workload(what: str, about: str) -> Iterator[Column]:
             by_stage=AGAIN,
             why_null=NO_LAW,
         )
-
-
-def load(clients: int) -> Iterator[Column]:
-    at_once = f"with {clients} client{'s' * (clients > 1)} at once"
-    facts: dict[str, Any] = {"of_machine": True, "of_search": True, "by_stage": DROPPED, "why_null": NO_LOAD}
-    yield Column(f"load_queries_per_second_{clients}", f"queries answered a second {at_once}", "1/s", True, **facts)
-    yield Column(f"load_ms_p95_{clients}", f"95th percentile of latencies {at_once}", "ms", **facts)
 
 
 def cost(name: str, about: str, **facts: Any) -> Column:
@@ -132,6 +109,15 @@ DECLARED = (
         why_null=ON_DISK,
     ),
     *latencies("search", "searching for one query", ("search_ms",), of_search=True, why_null=ON_DISK),
+    Column(
+        "search_ms_first",
+        "the first search for one query after the index was built or opened, connecting included",
+        "ms",
+        of_machine=True,
+        of_search=True,
+        by_stage=DROPPED,
+        why_null=SEARCHED,
+    ),
     *latencies(
         "encode_query", "encoding one query", ("encode_query_ms",), why_null="nothing was timed on this machine"
     ),
@@ -142,8 +128,14 @@ DECLARED = (
         of_search=True,
         why_null=ON_DISK,
     ),
-    *(column for clients in CLIENTS for column in load(clients)),
-    Column("search_cores", "cores that a single search keeps busy", higher_is_better=None, why_null=ON_DISK),
+    *load_of_clients(),
+    *load_at_rate(),
+    Column(
+        "search_cores",
+        "cores that a single search keeps busy in this process",
+        higher_is_better=None,
+        why_null=ON_DISK,
+    ),
     *(
         Column(
             f"rerank_ms_{statistic}",

@@ -27,6 +27,7 @@ NAMES = {
     "build_seconds_at_workload": f"time to build the index {SIZES}",
     "search_queries_per_second": "queries searched per second",
     "search_queries_per_second_at_workload": f"queries searched per second {SIZES}",
+    "search_ms_first": "first search after opening",
     "documents_per_second": "documents encoded per second",
     "tokens_per_second": "tokens encoded per second",
     "search_peak_rss_bytes": "peak memory while searching",
@@ -35,6 +36,11 @@ NAMES = {
     "rerank_truncated": "share of pairs the reranker cut",
     "overlap@10_at_size": "overlap@10 at a larger size",
     "chunks_per_document": "chunks per document",
+    "load_offered_queries_per_second": "queries offered per second",
+    "load_answered_queries_per_second": "queries answered per second, of those offered",
+    "load_offered_ms_p50": "query at an offered rate, median",
+    "load_offered_ms_p95": "query at an offered rate, p95",
+    "load_offered_errors": "share of offered queries that failed",
 }
 LATENCY = re.compile(r"(?P<what>\w+)_ms_(?P<statistic>mean|p\d+)(?P<size>_at_workload)?")
 LOAD = re.compile(r"load_(?P<what>queries_per_second|ms_p95)_(?P<clients>\d+)")

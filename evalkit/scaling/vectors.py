@@ -15,25 +15,33 @@ from evalkit.measures.laws import BATCH, BUILD, SIZE, Law, why_not_at_workload
 from evalkit.measures.ranking import Ranking
 from evalkit.scaling.at_size import measure
 from evalkit.scaling.cache_size import last_level_cache
+from evalkit.scaling.engines import PATIENCE, EngineSetting, measure_engine
 from evalkit.scaling.filler import Filler
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.larger import Setting, innermost, nlist_of
 from evalkit.scaling.question import OVERLAP, TIMED, Question
 from evalkit.search.documents import DocumentSearcher, chunks_for
-from evalkit.search.engine import CPU
+from evalkit.search.engine import CPU, plan
+from evalkit.search.engines.database import address_of, is_private
 from evalkit.search.engines.faiss.indexes import BinaryIndex
 from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.engines.own import OwnIndex
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import Searcher
+from evalkit.web.addresses import shown
 
 LEAST_DOCUMENTS = 8
 COUNTED_QUERIES = 20
+OF_ENGINE = (  # what FAISS has no use for
+    *("engine", "options", "url", "url_variable", "key_variable", "table", "id_column", "vector_column", "keep"),
+    *("timeout_seconds", "at_workload"),
+)
 LIST_BYTES = 8  # the length that is kept of every list
 ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 ON_DEVICE = "searches on a GPU are timed among the corpus's documents alone"
 OWN = "a quantizer of one's own is timed among the corpus's documents alone"
-OTHER_ENGINE = "engines other than FAISS are timed among the corpus's documents alone"
+THERE_ALREADY = "a table that was there already is never filled with made vectors"
+NOT_ALLOWED = "a server is filled with made vectors where its index has at_workload=true alone"
 FEW = f"fewer than {LEAST_DOCUMENTS} vectors say too little of how others would lie"
 
 
@@ -68,16 +76,18 @@ class CorpusLaws:
         import faiss
 
         vectors = searcher.chunks if isinstance(searcher, DocumentSearcher) else searcher
-        if reason := self.why_no_law(vectors):
+        if reason := self.why_no_law(vectors, quantization, index, queries.shape[1]):
             return [AtSize(why=dict.fromkeys((*TIMED, BUILD, OVERLAP), reason))] * len(points)
-        setting = Setting(vectors, quantization, index, self.filler, queries.shape[1])
+        is_faiss = isinstance(vectors.index, InProcessIndex)
+        setting_type, ask, patience = (Setting, measure, 1) if is_faiss else (EngineSetting, measure_engine, PATIENCE)
+        setting = setting_type(vectors, quantization, replace(index, keep=False), self.filler, queries.shape[1])
         served = self.config.served
         if isinstance(searcher, DocumentSearcher):
             served = chunks_for(served, len(searcher.document), len(searcher.place))
         key = {
             **belongs_to(self.config),
             "vectors": self.fingerprint,
-            "faiss": faiss.__version__,
+            **({"faiss": faiss.__version__} if is_faiss else engine_key(vectors, index)),
             "dims": setting.dims,
             **configs_key(quantization, index),
             "depth": served,
@@ -87,23 +97,27 @@ class CorpusLaws:
             points=points,
             queries=queries,
             depth=served,
-            seconds=self.config.at_workload_seconds,
+            seconds=patience * self.config.at_workload_seconds,
             cache_bytes=last_level_cache(),
             memory_bytes=self.config.memory_bytes,
         )
-        return kept(self.path, key, len(points), lambda: measure(question))
+        return kept(self.path, key, len(points), lambda: ask(question))
 
-    def why_no_law(self, searcher: Searcher) -> str:
+    def why_no_law(self, searcher: Searcher, quantization: QuantizationConfig, index: IndexConfig, dims: int) -> str:
         """Why nothing is measured for ``searcher``; empty where it is."""
         if not self.config.at_workload_seconds:
             return NOT_ASKED
         if searcher.on_disk:
             return ON_DISK
+        if index.table:
+            return THERE_ALREADY
         if not isinstance(searcher.index, InProcessIndex):
-            return OTHER_ENGINE
-        if isinstance(searcher.index.main, OwnIndex):
+            held_bytes = plan(dims, searcher.documents, quantization, index).held_bytes
+            if not (index.at_workload or is_private(index, held_bytes)):
+                return NOT_ALLOWED
+        elif isinstance(searcher.index.main, OwnIndex):
             return OWN
-        if self.config.search_device != CPU:
+        elif self.config.search_device != CPU:
             return ON_DEVICE
         return FEW if searcher.documents < LEAST_DOCUMENTS else ""
 
@@ -179,8 +193,19 @@ def configs_key(quantization: QuantizationConfig, index: IndexConfig) -> dict[st
     What a quantization is called beside its FAISS string changes nothing that is measured.
     """
     kept_vectors = {name: value for name, value in asdict(quantization).items() if name not in ("kind", "bits")}
-    searched = {name: value for name, value in asdict(index).items() if name not in ("engine", "options")}
+    searched = {name: value for name, value in asdict(index).items() if name not in OF_ENGINE}
     return {"quantization": kept_vectors, "index": searched}
+
+
+def engine_key(searcher: Searcher, index: IndexConfig) -> dict[str, Any]:
+    """What laws of another engine depend on: its version and options, and where it runs, without secrets."""
+    facts, address = searcher.index.facts(), address_of(index)
+    return {
+        "engine": index.engine,
+        "engine_version": facts.version,
+        "options": index.options,
+        "server": shown(address) if address else None,
+    }
 
 
 def is_binary(searcher: Searcher) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, ModelConfig, RunConfig
+from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, LoadConfig, ModelConfig, RunConfig
 from evalkit.config.compose import compose, like_run
 from evalkit.config.kinds import dataclass_of, literal
 from evalkit.config.outside import INSIDE, OUTSIDE, is_at, outside, put, value_at
@@ -161,3 +161,11 @@ def test_literal_texts_come_back_as_they_are(text: str) -> None:
 def test_what_reaches_outside_is_found_whatever_its_choice_is_called() -> None:
     stored = {"corpus": {name: {"path": "p"} for name in ("options", "extra", "*", "a.b")}}
     assert len(list(outside(stored))) == 4
+
+
+def test_what_an_older_run_called_load_seconds_is_read_as_today() -> None:
+    stored = {**CONFIG, "load_seconds": 2.5}
+    del stored["load"]
+    assert like_run(stored, []).load == LoadConfig(seconds=2.5)
+    assert like_run(stored, ["load.clients=[1]"]).load == LoadConfig(seconds=2.5, clients=[1])
+    assert like_run(stored, ["load.seconds=0"]).load == LoadConfig()

@@ -66,7 +66,7 @@ def run(shared_data: Path, case: str, model: str, results: Path) -> int:
         corpus = ["corpus=table", *(f"corpus.table.{side}={folder / name}" for side, name in files.items())]
     else:
         corpus = ["corpus=beir", f"corpus.beir.path={folder}"]
-    own = [f"results_dir={results}", f"store.path={results / 'store'}", "at_workload_seconds=0", "load_seconds=0"]
+    own = [f"results_dir={results}", f"store.path={results / 'store'}", "at_workload_seconds=0", "load.seconds=0"]
     timed = [] if "bm25" in model else ["runtime.timing_seconds=0", "runtime.latency_calls=1"]
     return main([*f"model={model}".split(), *corpus, *own, *timed])
 

@@ -78,6 +78,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         clusters: Sequence[str] | None = None,
         cached: bool = False,
         engine: str = "faiss",
+        engine_version: str = "",
         operating_point: str = "",
         stages: str = "",
         unmeasured: Mapping[str, str] | None = None,
@@ -142,6 +143,7 @@ def make_run(tmp_path: Path) -> MakeRun:
                     figures=of_point,
                     unmeasured={**why_null(of_point), **(unmeasured or {})},
                     load=load or {},
+                    engine_version=engine_version,
                 )
                 calls = np.asarray(latencies_ms, dtype=np.float32)
                 writer.add(

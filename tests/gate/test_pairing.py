@@ -85,3 +85,24 @@ def test_what_pairs_differ_in_beside_their_names_is_a_note(make_run: MakeRun, co
     assert decision.changes == ("model m → n", "chunking none → tokens(size=8, overlap=0)")
     assert "differs from run1 in model m → n; chunking none → tokens" in markdown(decision)
     assert decide(config, baseline, baseline).differences == ()
+
+
+def test_two_versions_of_an_engine_are_compared_and_both_are_named(make_run: MakeRun, config: GateConfig) -> None:
+    of_database = {"engine": "pgvector", "index": "hnsw", "operating_point": "ef_search=40"}
+    before, after = (
+        make_run({(8, "x"): SCORES}, engine_version=version, **of_database)
+        for version in ("pgvector 0.8.0, PostgreSQL 17.2", "pgvector 0.8.5, PostgreSQL 18.4")
+    )
+    decision = decide(config, before, after)
+    assert [q.pair for q in decision.quality] == ["c 8 x pgvector hnsw(ef_search=40)"]
+    named = "engine version pgvector 0.8.0, PostgreSQL 17.2 → pgvector 0.8.5, PostgreSQL 18.4"
+    assert decision.changes == (named,)
+    assert named in markdown(decision)
+
+
+@pytest.mark.parametrize("versions", [("1", "1"), ("", "1"), ("1", "")])
+def test_versions_that_are_the_same_or_not_known_are_no_change(
+    make_run: MakeRun, config: GateConfig, versions: tuple[str, str]
+) -> None:
+    before, after = (make_run({(8, "x"): SCORES}, engine_version=version) for version in versions)
+    assert decide(config, before, after).changes == ()

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 
+from evalkit.config.schema.run import CLIENTS
 from evalkit.measures import cost, latency, laws, load
 from evalkit.results.column import Column
 from evalkit.results.columns import AT_WORKLOAD, COSTS, DIRECTED, FIGURES, LOAD, behind_a_stage, column, why_null
@@ -18,7 +19,7 @@ README = (ROOT / "results" / "README.md").read_text()
 def test_what_measures_emit_is_declared() -> None:
     assert set(laws.COLUMNS) == set(AT_WORKLOAD)
     assert cost.FIGURES == COSTS
-    assert set(load.FIGURES) == set(LOAD)
+    assert {f"{name}_{clients}" for name in load.OF_CLIENTS for clients in CLIENTS} | set(load.OF_RATE) == set(LOAD)
     timed = {
         name for what in ("search", "encode_query", "query", "rerank") for name in latency.percentiles_ms(what, [1])
     }
@@ -62,7 +63,7 @@ def test_a_measure_of_quality_is_better_higher_and_has_four_digits() -> None:
 def test_a_null_figure_has_the_reason_of_its_point_or_of_its_column() -> None:
     figures = {"load_ms_p95_1": None, "peak_gpu_bytes": None, "index_bytes": 5}
     assert why_null(figures, {"peak_gpu_bytes": "it is no GPU"}) == {
-        "load_ms_p95_1": "load_seconds=0 leaves out the clients at once",
+        "load_ms_p95_1": "load.seconds=0 leaves out the clients at once",
         "peak_gpu_bytes": "it is no GPU",
     }
 

@@ -13,6 +13,7 @@ from evalkit.config.schema.stages import AnyStage
 from evalkit.system.memory import memory_bytes
 
 SERVE_K = 10
+CLIENTS = (1, 2, 4, 8, 16, 32)  # numbers of clients at once that there are columns for
 
 
 @dataclass
@@ -54,6 +55,20 @@ class StoreConfig:
 
 
 @dataclass
+class LoadConfig:
+    """Several clients at once, each with a connection of its own; ``seconds`` 0 leaves all of it out.
+
+    Every number of ``clients`` (of CLIENTS) searches for so many seconds, each client sending its next query when the
+    last one is answered. ``queries_per_second`` also offers queries at that rate, whether earlier ones are answered or
+    not; null leaves that out.
+    """
+
+    seconds: float = 0.0
+    clients: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+    queries_per_second: float | None = None
+
+
+@dataclass
 class RunConfig:
     """Everything that one run needs; conf/run.yaml has the defaults.
 
@@ -81,7 +96,7 @@ class RunConfig:
     save_query_texts: bool = True
     memory_gb: float | None = None
     search_device: str = "cpu"
-    load_seconds: float = 0.0
+    load: LoadConfig = field(default_factory=LoadConfig)
     at_workload_seconds: float = 1.0
     allow_code: list[str] = field(default_factory=list)
     data_dir: str = "data"

@@ -66,6 +66,8 @@ class IndexConfig:
     environment variable that holds an address with a password, ``key_variable`` the one with a key. ``table`` is a
     table or collection that is there already, with ids in ``id_column`` and vectors in ``vector_column``: it is
     searched and never changed. Without it a run makes its own and removes it at the end, unless ``keep``.
+    ``at_workload`` lets a run also fill a server with made vectors, to tell what it takes at the workload's size; a
+    private one needs no leave.
     """
 
     faiss: str = ""
@@ -83,6 +85,7 @@ class IndexConfig:
     vector_column: str | None = None
     keep: bool = False
     timeout_seconds: float = 60.0
+    at_workload: bool = False
 
 
 @dataclass

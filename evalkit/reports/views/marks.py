@@ -33,7 +33,7 @@ IN_THE_DARK = (
 SHAPES = ("o", "s", "^", "D", "P", "X", "v", "*", "p", "<", ">", "h", "d", "8", "H")
 SMALLEST_PX, LARGEST_PX = 8.0, 20.0
 PLAIN_PX = 14.0  # of a setting without vectors
-WHOLE_SEARCH = ("flat", "bm25", "random")
+WHOLE_SEARCH = ("flat", "exact", "bm25", "random")
 PALE = 0.5
 
 
@@ -107,7 +107,8 @@ def colours(models: Iterable[str]) -> dict[str, int]:
 def look(index: str) -> Look:
     """How settings with the index of this label look."""
     search, *stages = index.partition(SEPARATOR)[0].split("+")
-    return Look(bool(stages), 1.0 if search.partition("(")[0] in WHOLE_SEARCH else PALE)
+    without_engine = search.partition("(")[0].rpartition(" ")[2]
+    return Look(bool(stages), 1.0 if without_engine in WHOLE_SEARCH else PALE)
 
 
 def palette_css() -> str:

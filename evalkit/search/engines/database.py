@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 import psutil
@@ -27,13 +28,24 @@ from evalkit.system.files import begun_folder, close, is_at, lock
 
 PREFIX = "evalkit"
 PRIVATE = f"{PREFIX}-database-"
+STARTED = ("pgvector", "qdrant", "milvus")  # engines that start a private one where no address is given
 CLOCK_DRIFT = 60  # seconds by which a process's start may seem to move while a clock is set
 Client = TypeVar("Client")
 Hits = tuple[Sequence[int], Sequence[float]]  # rows and scores, best first
 
 
+class OfThread(threading.local):
+    """The ``Clients`` that this thread has one of."""
+
+    def __init__(self) -> None:
+        self.clients: WeakSet[Clients[Any]] = WeakSet()
+
+
+OF_THREAD = OfThread()
+
+
 class Clients(Generic[Client]):
-    """A client for each thread that asks for one, opened by ``connect`` and closed with all others."""
+    """A client for each thread that asks for one, opened by ``connect``; closed by its thread, or with all others."""
 
     def __init__(self, connect: Callable[[], Client], disconnect: Callable[[Client], None]) -> None:
         self.connect, self.disconnect = connect, disconnect
@@ -48,7 +60,19 @@ class Clients(Generic[Client]):
             client = self.of_thread.client = self.connect()
             with self.adding:
                 self.opened.append(client)
+            OF_THREAD.clients.add(self)
         return client
+
+    def leave(self) -> None:
+        """Close this thread's client, if it has one."""
+        client: Client | None = getattr(self.of_thread, "client", None)
+        if client is None:
+            return
+        self.of_thread.client = None
+        with self.adding:
+            self.opened = [other for other in self.opened if other is not client]
+        with suppress(Exception):
+            self.disconnect(client)
 
     def close(self) -> None:
         """Close every client; one that is broken counts as closed."""
@@ -58,6 +82,13 @@ class Clients(Generic[Client]):
         for client in opened:
             with suppress(Exception):
                 self.disconnect(client)
+
+
+def close_clients_of_thread() -> None:
+    """Close every client that this thread opened, of whatever index: what a thread does that ends before the index."""
+    for clients in list(OF_THREAD.clients):
+        clients.leave()
+    OF_THREAD.clients.clear()
 
 
 def one_by_one(search: Callable[[Floats], Hits], queries: FloatMatrix, k: int) -> Ranking:
@@ -73,6 +104,11 @@ def one_by_one(search: Callable[[Floats], Hits], queries: FloatMatrix, k: int) -
 def address_of(index: IndexConfig) -> str | None:
     """The server's address, which may hold a password: it goes into no message. Null where a private one is started."""
     return os.environ[index.url_variable] if index.url_variable else index.url
+
+
+def is_private(index: IndexConfig, held_bytes: int) -> bool:
+    """Whether what is filled is this run's alone: in its own process, or a server that it starts and stops itself."""
+    return held_bytes > 0 or (index.engine in STARTED and not (index.url or index.url_variable or index.key_variable))
 
 
 def own_name() -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +29,7 @@ from evalkit.tasks.retrieval.retriever import PointContext, options_text
 REASONS = {
     **dict.fromkeys(OVERLAPS, "there are no vectors"),
     **dict.fromkeys(("tokens_per_second", "tokens_per_document", "tokens_per_query"), "it reads no text"),
+    "search_ms_first": "there is no index to open",
     "peak_gpu_bytes": "it does not run on a CUDA device",
 }
 
@@ -37,6 +39,7 @@ class LexicalRetriever:
 
     dims_trained = True
     can_be_timed = True
+    is_in_process = True
 
     def __init__(self, context: PointContext, read: IndexedCorpus) -> None:
         self.context = context
@@ -96,8 +99,9 @@ class LexicalRetriever:
     def find_all_ms(self, asked: int) -> float:
         return self.timed_ranking[1]
 
-    def start_client(self) -> None:
+    def client(self) -> AbstractContextManager[None]:
         """It works in the client's thread anyway."""
+        return nullcontext()
 
     def encode_ms(self, calls: int) -> Floats:
         texts = self.texts
@@ -113,6 +117,7 @@ class LexicalRetriever:
             "bytes_per_document": retriever.bytes_per_document,
             "index_bytes": retriever.index_bytes,
             "build_seconds": seconds,
+            "search_ms_first": None,
             "training_vectors": 0,
             "documents_per_second": documents / seconds,
             "tokens_per_second": None if tokens is None else tokens / seconds,

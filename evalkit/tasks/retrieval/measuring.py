@@ -6,17 +6,21 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import Floats
+from evalkit.config import RunConfig
+from evalkit.config.schema.run import CLIENTS
 from evalkit.measures.latency import BusyCores, percentiles_ms, time_calls_ms
-from evalkit.measures.load import ladder
+from evalkit.measures.load import enough_senders, ladder, offered
 from evalkit.measures.memory import PeakMemory
 from evalkit.results.columns import FIGURES, LOAD
 from evalkit.results.record import PointRecord
+from evalkit.results.speed_columns import NO_LOAD
 from evalkit.system.busy import Figures, least_disturbed, worst
 from evalkit.tasks.retrieval.points import Search, make_point
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever
 
 LEAST_CALLS = 200
 TINY_MS = 1e-9
+OFFERED_MS = ("load_offered_ms_p50", "load_offered_ms_p95")
 OF_SEARCH = tuple(name for name, figure in FIGURES.items() if figure.of_search and not figure.of_workload)
 
 
@@ -36,7 +40,7 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         figures=figures,
         latencies_ms=latencies_ms,
         laws=retriever.laws(figures, asked),
-        reasons=retriever.reasons(),
+        reasons={**why_no_load(figures, context.config, asked), **retriever.reasons()},
         proof=retriever.proof(),
         load={**worst([load, retriever.load()]), **spread(latencies_ms["search_ms"])},
         engine_version=retriever.engine_version,
@@ -73,17 +77,41 @@ def search_speed(
         return retriever.find(call % queries, asked)
 
     (search_ms, cores), load = least_disturbed(lambda: timed_calls(find, calls))
-    is_loaded = config.load_seconds and asked == config.served
-    of_load = ladder(find, config.load_seconds, retriever.start_client) if is_loaded else dict.fromkeys(LOAD)
     speed = {
         "search_queries_per_second": queries / retriever.find_all_ms(asked) * 1000,
         **percentiles_ms("search", search_ms),
         **of_encoding,
         **percentiles_ms("query", search_ms + encode_ms),
-        **of_load,
-        "search_cores": cores,
+        **under_load(retriever, find, asked, config, float(search_ms.mean())),
+        "search_cores": cores if retriever.is_in_process else None,
     }
     return speed, {"search_ms": search_ms, "encode_query_ms": np.asarray(encode_ms)}, load
+
+
+def under_load(
+    retriever: Retriever, find: Callable[[int], object], asked: int, config: RunConfig, mean_ms: float
+) -> dict[str, float | None]:
+    """Every column of LOAD; null for what ``config.load`` leaves out, and for more results than a user is given."""
+    load, figures = config.load, dict[str, float | None](dict.fromkeys(LOAD))
+    if load.seconds and asked == config.served:
+        figures |= ladder(find, retriever.client, list(dict.fromkeys(load.clients)), load.seconds)
+        if rate := load.queries_per_second:
+            figures |= offered(find, retriever.client, rate, load.seconds, enough_senders(rate, mean_ms))
+    return figures
+
+
+def why_no_load(figures: Mapping[str, Any], config: RunConfig, asked: int) -> dict[str, str]:
+    """Why columns of LOAD are null; none where queries were timed and nothing was left out."""
+    load = config.load
+    if not load.seconds:
+        return dict.fromkeys(LOAD, NO_LOAD)
+    if asked != config.served:
+        return dict.fromkeys(LOAD, "load is measured for serve_k results alone")
+    unasked = [f"_{clients}" for clients in CLIENTS if clients not in load.clients]
+    reasons = {name: "load.clients leaves it out" for name in LOAD if name.endswith(tuple(unasked))}
+    if load.queries_per_second:
+        reasons |= dict.fromkeys(OFFERED_MS, "too many of the queries offered failed")
+    return reasons
 
 
 def timed_calls(find: Callable[[int], object], calls: int) -> tuple[Floats, float]:

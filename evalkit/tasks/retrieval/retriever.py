@@ -1,6 +1,7 @@
 """What ranks the documents of one corpus for its queries: a cell of the grid, or BM25. All are measured alike."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -57,7 +58,8 @@ class Retriever(Protocol):
     """Documents of one corpus, ready to be ranked.
 
     ``metric`` is what scores are made from, ``dims_trained`` false for a width that the model was not trained for.
-    ``can_be_timed`` is false where no server would search like this. ``unproven`` says why the index and codes can't be
+    ``can_be_timed`` is false where no server would search like this, ``is_in_process`` where another process searches,
+    whose cores nobody sees. ``unproven`` says why the index and codes can't be
     shown to be in use; empty where they can.
     """
 
@@ -72,6 +74,9 @@ class Retriever(Protocol):
 
     @property
     def can_be_timed(self) -> bool: ...
+
+    @property
+    def is_in_process(self) -> bool: ...
 
     @property
     def engine_version(self) -> str: ...
@@ -95,8 +100,8 @@ class Retriever(Protocol):
         """Milliseconds of searching for all queries together."""
         ...
 
-    def start_client(self) -> None:
-        """Called in the thread of each of several clients at once."""
+    def client(self) -> AbstractContextManager[object]:
+        """Entered in the thread of each of several clients at once, and left at its end."""
         ...
 
     def encode_ms(self, calls: int) -> Floats:

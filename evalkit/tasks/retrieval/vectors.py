@@ -1,8 +1,9 @@
 """Every point of one corpus's vectors: each dims × quantization × index × operating point, beside exact search."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -34,7 +35,9 @@ from evalkit.search import (
     cut,
     operating_points,
 )
-from evalkit.search.engine import CPU, THERE_ALREADY, EngineFacts, Payload, engine_name, index_word
+from evalkit.search.engine import CPU, THERE_ALREADY, EngineFacts, Payload, engine_name, index_word, plan
+from evalkit.search.engines.database import close_clients_of_thread
+from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import TIE_MARGIN
 from evalkit.system.busy import Figures
@@ -44,6 +47,7 @@ from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_t
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
 OVERLAP_DEPTHS = (10, 100)
 BATCH_REPEATS = 3
+ELSEWHERE = "another process searches, whose cores are not seen"
 LEAST_QUERIES = 256
 MOST_RANKED_BYTES = 125e6
 CANDIDATE_BYTES = 150  # at most, while rankings are put in order and joined: rows, scores, places and copies of them
@@ -61,13 +65,25 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
         for (quantization_name, quantization), (index_name, index) in settings:
             with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
                 points = list(operating_points(index_name, index, quantization, config.served))
+                first_ms = first_search_ms(searcher.at(points[0]), queries, config.served)
+                firsts = [first_ms, *[None] * (len(points) - 1)]
                 at_sizes = laws.of(quantization, index, searcher, points, queries)
-                for point, at_size in zip(points, at_sizes, strict=True):
+                for point, at_size, first in zip(points, at_sizes, firsts, strict=True):
                     setting = setting_of(
                         context, read, width, quantization_name, quantization, index_name, index, point
                     )
-                    yield VectorRetriever(context, read, setting, searcher.at(point), queries, exact, at_size, index)
+                    at_point = searcher.at(point)
+                    yield VectorRetriever(
+                        context, read, setting, at_point, queries, exact, at_size, quantization, index, first
+                    )
             advance(1)
+
+
+def first_search_ms(searcher: Searcher | DocumentSearcher, queries: FloatMatrix, k: int) -> float:
+    """Milliseconds of one query that nothing was searched before."""
+    started = time.perf_counter()
+    searcher.find(queries[:1], k)
+    return (time.perf_counter() - started) * 1000
 
 
 def exact_search(context: PointContext, read: EncodedCorpus, dims: int, queries: FloatMatrix) -> ExactSearch:
@@ -151,7 +167,7 @@ class VectorRetriever:
     """Vectors of one corpus at one operating point of a built index.
 
     ``queries`` are cut to the same dims, ``exact`` is what exact float32 search at these dims finds, ``at_size`` what
-    the index alone takes among more vectors.
+    the index alone takes among more vectors, ``first_ms`` its first search, null where that was at another point.
     """
 
     context: PointContext
@@ -161,7 +177,9 @@ class VectorRetriever:
     queries: FloatMatrix
     exact: ExactSearch
     at_size: AtSize
+    quantization: QuantizationConfig
     index: IndexConfig
+    first_ms: float | None
 
     @property
     def metric(self) -> str:
@@ -175,6 +193,13 @@ class VectorRetriever:
     @property
     def can_be_timed(self) -> bool:
         return not self.searcher.on_disk
+
+    @property
+    def is_in_process(self) -> bool:
+        chunks = self.searcher.chunks if isinstance(self.searcher, DocumentSearcher) else self.searcher
+        if isinstance(chunks.index, InProcessIndex):
+            return True
+        return plan(self.queries.shape[1], chunks.documents, self.quantization, self.index).held_bytes > 0
 
     @property
     def engine_version(self) -> str:
@@ -205,11 +230,18 @@ class VectorRetriever:
         calls_ms = time_calls_ms(lambda call: self.searcher.find(self.queries, asked), BATCH_REPEATS)
         return float(np.median(calls_ms))
 
-    def start_client(self) -> None:
-        """A client's searches run in the client's own thread, as behind a server with a pool of workers."""
+    @contextmanager
+    def client(self) -> Iterator[None]:
+        """FAISS searches in the client's own thread, as behind a server with a pool of workers; a database has a
+        connection for it, which is closed.
+        """
         import faiss
 
         faiss.omp_set_num_threads(1)
+        try:
+            yield
+        finally:
+            close_clients_of_thread()
 
     def encode_ms(self, calls: int) -> Floats:
         known_ms = self.read.embeddings.queries.latency_ms
@@ -226,6 +258,7 @@ class VectorRetriever:
             "table_bytes": built.table_bytes,
             "build_seconds": None if math.isnan(built.seconds) else built.seconds,
             "training_vectors": built.training_vectors,
+            "search_ms_first": self.first_ms,
             "overlap@10_at_size": self.at_size.overlap,
             "overlap_size": self.at_size.overlap_size,
             **encoding_speed(embeddings),
@@ -246,6 +279,8 @@ class VectorRetriever:
 
     def reasons(self) -> Mapping[str, str]:
         missing = {"build_seconds": THERE_ALREADY} if math.isnan(self.searcher.built.seconds) else {}
+        if not self.is_in_process:
+            missing["search_cores"] = ELSEWHERE
         return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size), **missing, **self.facts.reasons}
 
     def load(self) -> Figures:

@@ -44,7 +44,7 @@ def test_a_constraint_is_read(text: str, column: str, comparison: str, number: f
     [
         ("ndcg@10>=0.9", "no run has a column 'ndcg@10'. Did you mean 'nDCG@10'?"),
         ("query_ms_p59<3", "no run has a column 'query_ms_p59'. Did you mean 'query_ms_p95'?"),
-        ("load_ms_p95_4<3", "no run has measured load_ms_p95_4. Why: load_seconds=0 leaves out the clients at once."),
+        ("load_ms_p95_4<3", "no run has measured load_ms_p95_4. Why: load.seconds=0 leaves out the clients at once."),
         ("nDCG@10=0.3", "'nDCG@10=0.3' compares by '=', and only <=, >=, < and > can be. Write nDCG@10>=0.3."),
         ("nDCG@10==0.3", "Write nDCG@10>=0.3."),
         ("query_ms_p95=<20", "Write query_ms_p95<=20."),

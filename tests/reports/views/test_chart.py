@@ -65,10 +65,13 @@ def test_a_model_has_its_colour_in_every_report_and_never_anothers() -> None:
 
 
 def test_stages_have_a_rim_and_approximate_searches_are_pale() -> None:
-    looks = [look(index) for index in ("flat", "flat+bm25", "hnsw(efSearch=16)", "bm25 · options b=1")]
+    names = ("flat", "flat+bm25", "hnsw(efSearch=16)", "bm25 · options b=1", "qdrant exact+bm25", "pgvector hnsw(ef=8)")
+    looks = [look(index) for index in names]
     assert [(each.has_rim, each.opacity < 1) for each in looks] == [
         (False, False),
         (True, False),
         (False, True),
         (False, False),
+        (True, False),
+        (False, True),
     ]

@@ -100,9 +100,34 @@ def test_a_list_that_is_shorter_than_top_k_holds_each_document_once(tiny_run: li
 
 
 def test_clients_at_once_are_measured_when_asked_for(tiny_run: list[str], tmp_path: Path) -> None:
-    assert main([*tiny_run, "load_seconds=0.05"]) == 0
-    point = newest(tmp_path / "results").points().iloc[0]
+    assert main([*tiny_run, "load.seconds=0.05"]) == 0
+    point = newest(tmp_path / "results").about["points"][0]
     assert all(point[f"load_queries_per_second_{n}"] > 0 and point[f"load_ms_p95_{n}"] > 0 for n in (1, 2, 4, 8))
+    assert point["unmeasured"]["load_ms_p95_16"] == "load.clients leaves it out"
+    assert point["unmeasured"]["load_offered_ms_p95"].startswith("load.queries_per_second=null")
+
+
+def test_queries_are_offered_at_a_rate_when_asked_for(tiny_run: list[str], tmp_path: Path) -> None:
+    load = ["load.seconds=1", "load.clients=[16]", "load.queries_per_second=40"]
+    assert main([*tiny_run, *load]) == 0
+    point = newest(tmp_path / "results").about["points"][0]
+    assert point["load_queries_per_second_16"] > 0
+    assert point["load_queries_per_second_8"] is None
+    assert point["load_offered_queries_per_second"] == pytest.approx(40)
+    assert 0 < point["load_answered_queries_per_second"] <= 40 * (1 - point["load_offered_errors"])
+    if point["load_offered_errors"] <= 0.05:  # a machine that stands still for a second sends too late
+        assert 0 < point["load_offered_ms_p50"] <= point["load_offered_ms_p95"]
+
+
+def test_the_first_search_is_that_of_the_first_operating_point(tiny_run: list[str], tmp_path: Path) -> None:
+    assert main([*tiny_run, "index=[flat,hnsw]"]) == 0
+    points = newest(tmp_path / "results").about["points"]
+    firsts = {index_label(point): point["search_ms_first"] for point in points}
+    assert firsts["flat"] > 0
+    assert firsts["hnsw(efSearch=128)"] > 0
+    assert firsts["hnsw(efSearch=512)"] is None
+    reason = next(point["unmeasured"]["search_ms_first"] for point in points if point["search_ms_first"] is None)
+    assert reason == "the index had been searched at another operating point before"
 
 
 @pytest.mark.parametrize(

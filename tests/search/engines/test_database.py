@@ -1,0 +1,98 @@
+"""What databases share: a client for each thread, which is closed by its thread or with all others."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+
+from evalkit.config import IndexConfig
+from evalkit.search.engines.database import Clients, close_clients_of_thread, is_private
+
+
+class Connections:
+    """Counts what is opened and closed."""
+
+    def __init__(self) -> None:
+        self.opened: list[object] = []
+        self.closed: list[object] = []
+
+    def connect(self) -> object:
+        self.opened.append(object())
+        return self.opened[-1]
+
+    def clients(self) -> Clients[object]:
+        return Clients(self.connect, self.closed.append)
+
+
+def in_thread(work: object) -> None:
+    thread = threading.Thread(target=work)  # type: ignore[arg-type]
+    thread.start()
+    thread.join()
+
+
+def test_a_thread_has_one_client_and_closes_its_own_alone() -> None:
+    server = Connections()
+    clients = server.clients()
+    own = clients.get()
+
+    def client_at_once() -> None:
+        assert clients.get() is clients.get()
+        close_clients_of_thread()
+
+    in_thread(client_at_once)
+    assert len(server.opened) == 2
+    assert server.closed == [server.opened[1]]
+    assert clients.get() is own
+    clients.close()
+    assert server.closed == [server.opened[1], own]
+
+
+def test_who_comes_back_after_leaving_has_a_new_client() -> None:
+    server = Connections()
+    clients = server.clients()
+    first = clients.get()
+    close_clients_of_thread()
+    close_clients_of_thread()
+    assert clients.get() is not first
+    clients.close()
+    assert server.closed == server.opened
+
+
+def test_a_broken_client_counts_as_closed() -> None:
+    def disconnect(client: object) -> None:
+        raise OSError("the server is gone")
+
+    clients = Clients(object, disconnect)
+    clients.get()
+    close_clients_of_thread()
+    assert clients.opened == []
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_a_thread_holds_no_index_that_is_gone(is_left: bool) -> None:
+    clients = Connections().clients()
+    clients.get()
+    if is_left:
+        close_clients_of_thread()
+    gone = weakref.ref(clients)
+    del clients
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize(
+    ("index", "held_bytes", "expected"),
+    [
+        (IndexConfig(engine="pgvector"), 0, True),
+        (IndexConfig(engine="qdrant"), 5_000, True),
+        (IndexConfig(engine="qdrant", url="http://127.0.0.1:6333"), 0, False),
+        (IndexConfig(engine="milvus", url_variable="MILVUS"), 0, False),
+        (IndexConfig(engine="pinecone"), 0, False),
+        (IndexConfig(engine="weaviate", key_variable="WEAVIATE_API_KEY"), 0, False),
+        (IndexConfig(engine="mine:InMemory"), 5_000, True),
+        (IndexConfig(engine="mine:Server"), 0, False),
+    ],
+)
+def test_private_is_what_a_run_starts_itself(index: IndexConfig, held_bytes: int, expected: bool) -> None:
+    assert is_private(index, held_bytes) is expected
