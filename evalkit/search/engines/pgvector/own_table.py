@@ -44,7 +44,7 @@ def made(plan: Plan, documents: Vectors, payload: Payload) -> str:
             session.connection.execute(f"alter table {table.name} add primary key (row)")
             if table.indexes:
                 build_index(session, plan, table)
-            session.connection.execute(f"analyze {table.name}")
+            session.connection.execute(f"vacuum (analyze) {table.name}")
             if plan.index.keep:
                 schema = kept_for_good(session, schema)
     except BaseException:

@@ -28,10 +28,10 @@ INDEXES = """select c.relname, m.amname, o.opcname, pg_get_indexdef(c.oid)
 
 @dataclass(frozen=True)
 class TableThere:
-    """``table`` has no keys yet; ``object`` is its number in PostgreSQL, ``contract`` what its comment says."""
+    """``table`` has no keys yet; ``name`` is what it is called, ``contract`` what its comment says."""
 
     table: Table
-    object: int
+    name: str
     contract: Mapping[str, Any] | None
 
 
@@ -59,7 +59,7 @@ def found_table(session: Session, index: IndexConfig, quantization: Quantization
         indexes=indexes,
     )
     comment = session.connection.execute("select obj_description(%s, 'pg_class')", [number]).fetchone()
-    return TableThere(table, number, contract_in(comment[0] if comment else None))
+    return TableThere(table, name, contract_in(comment[0] if comment else None))
 
 
 def table_of(session: Session, given: str) -> tuple[str, str, int]:
@@ -120,7 +120,7 @@ def matched(session: Session, there: TableThere, documents: Vectors, payload: Pa
     Raises UserError where its ids are not those of the corpus, or its vectors not those of the model.
     """
     table = there.table
-    name = f"the table {said(table.name)}"
+    name = f"the table {said(there.name)}"
     if payload.labels:
         raise UserError(f"{name} is searched as it is: it has no labels to filter by.", "Leave out table, or filter.")
     where = f"from {table.name} where {table.column} is not null"

@@ -144,7 +144,7 @@ def test_other_dims_are_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (f"delete from {TABLE} where \"die id\" = '00000'", "lacks 1 of 700 documents, '00000'"),
+        (f"delete from {TABLE} where \"die id\" = '00000'", "\" 100%' lacks 1 of 700 documents, '00000'"),
         (f'update {TABLE} set "v%" = null where "die id" = \'00002\'', "lacks 1 of 700 documents"),
         (f"insert into {TABLE} select 'more', \"v%\" from {TABLE} limit 1", "has 1 vectors of no document"),
         (f"insert into {TABLE} select * from {TABLE} limit 2", "has 2 ids more than once"),
