@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, require, say
@@ -41,16 +42,7 @@ class PgvectorEngine:
         planned = Plan("pgvector", words, dims, documents, quantization, index, DISTANCES[what.distance].metric, True)
         if method == EXACT:
             return planned
-        return Plan(
-            "pgvector",
-            f"{what.column}({dims}), {index_words(planned)}",
-            dims,
-            documents,
-            quantization,
-            index,
-            planned.metric,
-            exhaustive=False,
-        )
+        return replace(planned, words=f"{what.column}({dims}), {index_words(planned)}", exhaustive=False)
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator[PgvectorIndex]:
