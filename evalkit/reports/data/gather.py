@@ -22,7 +22,7 @@ from evalkit.results.setting import index_label, key_of
 
 SETTING = ["model", "dims", "quantization", "index"]
 NO_DIMS, NO_VECTORS = 0, "no vectors"  # what tables group points without vectors by
-WORDS = (*(name for name in OF_SETTING if name != "dims"), "metric", "priced_as")
+WORDS = (*(name for name in OF_SETTING if name != "dims"), "metric", "priced_as", "engine_version")
 RENAMED = ("model", "corpus", "quantization", "index")
 MEANINGS = ["quantization_meaning", "index_meaning", "index_label"]
 ORIGIN = ("weights", "kind")
