@@ -88,7 +88,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines busy canaries column columns config_shape exports headings in_words listing markdown "
+            "baselines busy canaries column columns config_shape contract exports headings in_words listing markdown "
             "model_parts percent provenance reader readme record secrets setting shape speed_columns stored_points "
             "table table_shape version1 writer",
         ),
@@ -110,6 +110,11 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             engines__faiss="devices engine exact finer_copy indexes",
             engines__pgvector="codes connection engine index methods own_table private_server proof table table_there",
         ),
+        room(
+            "recipes",
+            "a stored setting as text to paste: SQL or Python that builds it again in its engine, and asks it",
+            "chosen export faiss introduction literals milvus pgvector pinecone qdrant recipe weaviate",
+        ),
         room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),
         room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),
     ),
@@ -125,7 +130,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
             "few_questions models plan task",
-            retrieval="fusion grid lexical measuring points reranking retriever stages task vectors",
+            retrieval="contracts fusion grid lexical measuring points reranking retriever stages task vectors",
         ),
     ),
     (

@@ -250,7 +250,7 @@ OF_OTHERS = [
     ("--config-dir . gate dims=3", "baseline is not set.", "Give it on the command line: baseline=<value>."),
     ("-cd=. report within=ten", "'within=ten' is not possible: within takes a number.", ""),
     ("gate dims=3", "baseline is not set.", "Give it on the command line: baseline=<value>."),
-    ("export formats=[]", "formats=[] leaves nothing to write.", NAMES("mteb, trec")),
+    ("export formats=[]", "formats=[] leaves nothing to write.", NAMES("ddl, mteb, trec")),
     ("export formats=trec", "'formats=trec' is not possible: formats takes a list, each item a text.",
      "Write 'formats=[trec]'."),
     ("store max_gb=nan", "max_gb=nan is not possible.", GIGABYTES),

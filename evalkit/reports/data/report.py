@@ -10,6 +10,7 @@ from evalkit.config import ReportConfig
 from evalkit.config.check import check_cost
 from evalkit.config.values import check_values
 from evalkit.errors import UserError, did_you_mean
+from evalkit.recipes.recipe import Recipe, recipe_of
 from evalkit.reports.data.answers import Answer, Words, answers, cards, chart_labels, pareto_front, words
 from evalkit.reports.data.gather import Gathered, gather
 from evalkit.reports.data.long_documents import long_documents
@@ -18,6 +19,7 @@ from evalkit.reports.data.scopes import Scope, scopes
 from evalkit.reports.data.sentence import Sentence, sentence
 from evalkit.reports.data.warnings import warnings
 from evalkit.results.columns import DIRECTED
+from evalkit.results.setting import key_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ class Report:
     @cached_property
     def sentence(self) -> Sentence:
         return sentence(self.table, self.quality, self.config)
+
+    @cached_property
+    def recipe(self) -> Recipe | None:
+        """The recommended setting as text to paste; null where there is none, as for words without vectors."""
+        if self.sentence.row is None:
+            return None
+        row = self.table.iloc[self.sentence.row]
+        about = self.gathered.runs[int(row["run"])].about
+        try:
+            return recipe_of(about, next(point for point in about["points"] if key_of(point) == row["key"]))
+        except UserError:
+            return None
 
     def words(self, answer: Answer) -> Words:
         return words(answer, self.table, self.config, self.quality)

@@ -12,6 +12,7 @@ from evalkit.formats.media import script_json
 from evalkit.reports.data.answers import nothing_shown
 from evalkit.reports.data.provenance import assumptions, provenance
 from evalkit.reports.data.report import Report
+from evalkit.reports.data.sentence import advice_of
 from evalkit.reports.views.controls import filters, what_if_fields
 from evalkit.reports.views.marks import palette_css
 from evalkit.reports.views.page_data import page_data
@@ -68,6 +69,8 @@ def html_page(report: Report, svg: str) -> str:
         headings=data["headings"],
         axes=[column for name, column in DIRECTED.items() if name in report.gathered.points],
         sentence=report.sentence,
+        recipe=report.recipe,
+        recipe_of="" if report.sentence.row is None else advice_of(report.table.iloc[report.sentence.row]),
         answers=list(answer_cards(report)),
         nothing_shown=nothing_shown(report.answers, report.quality, report.config.within),
         warnings=report.warnings,

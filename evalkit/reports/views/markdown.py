@@ -1,5 +1,6 @@
 """The report as Markdown, for a pull request or a wiki: the answer, the chart, the models, and the front."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.formats.media import markdown as literally
+from evalkit.recipes.recipe import Recipe
 from evalkit.reports.data.answers import POSSIBLE, Answer, nothing_shown
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
@@ -38,6 +40,19 @@ def answer_lines(report: Report) -> Iterator[str]:
         yield from ("", literally(nothing))
     yield ""
     yield f"![{literally(config.measure)} against {in_words(config.cost)}](index.svg)"
+    yield from recipe_lines(report.recipe)
+
+
+def recipe_lines(recipe: Recipe | None) -> Iterator[str]:
+    """The recommended setting as text to paste, its contract within, in a block that nothing in it ends."""
+    if recipe is not None:
+        yield from ("", "To build it again:", "", *fenced(recipe.language, recipe.text))
+
+
+def fenced(language: str, text: str) -> Iterator[str]:
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (f"{fence}{language}", text.rstrip("\n"), fence)
 
 
 def in_reading_order(report: Report) -> list[Answer]:

@@ -42,6 +42,7 @@ from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import TIE_MARGIN
 from evalkit.system.busy import Figures
 from evalkit.tasks.models import EncodedCorpus
+from evalkit.tasks.retrieval.contracts import tell_differences
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
 
 EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
@@ -57,6 +58,7 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
     """One per cell of the grid, in order; each index is built when its first operating point is asked for."""
     config = context.config
     laws = CorpusLaws(config, read.embeddings.documents.vectors, EmbeddingStore(config.store.path).path)
+    told: set[str] = set()
     advance = progress(f"settings of {context.corpus.name}", len(dims) * len(config.quantization) * len(config.index))
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
@@ -64,6 +66,7 @@ def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], prog
         settings = product(config.quantization.items(), config.index.items())
         for (quantization_name, quantization), (index_name, index) in settings:
             with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
+                tell_differences(index_name, index, searcher, read, width, told)
                 points = list(operating_points(index_name, index, quantization, config.served))
                 first_ms = first_search_ms(searcher.at(points[0]), queries, config.served)
                 firsts = [first_ms, *[None] * (len(points) - 1)]

@@ -54,7 +54,18 @@ function whatIf(...inputs) {
   }
 }
 
+// Marks a block's text, and copies it where the browser lets a page do so.
+function copy(button) {
+  const block = document.getElementById(button.dataset.copies);
+  getSelection().selectAllChildren(block);
+  navigator.clipboard?.writeText(block.textContent).then(
+    () => { button.textContent = "Copied"; },
+    () => {},
+  );
+}
+
 function listen() {
+  for (const button of document.querySelectorAll("[data-copies]")) button.addEventListener("click", () => copy(button));
   for (const id of ["scope", "measure", "x"]) {
     document.getElementById(id).addEventListener("change", ({ target }) => {
       state[id] = id === "scope" ? Number(target.value) : target.value;

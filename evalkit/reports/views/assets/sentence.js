@@ -80,5 +80,7 @@ function renderSentence(left) {
   sure.textContent = said.howSure;
   sure.classList.toggle("few", hasFewQueries(left));
   document.getElementById("basis").textContent = `Settings are ranked by ${state.measure} on ${DATA.scopes[state.scope].words}.`;
+  const recipe = document.getElementById("recipe");
+  if (recipe) recipe.hidden = !said.row || advice(said.row.point) !== recipe.dataset.setting;
   document.getElementById("conservative").hidden = !isFiltered();
 }

@@ -1,0 +1,1 @@
+"""A stored setting as text to paste: what builds it again in its engine, asks it, and says whose vectors it has."""

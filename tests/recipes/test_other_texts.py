@@ -1,0 +1,298 @@
+"""Texts of the other databases, run as they stand: in Qdrant's local mode, Milvus Lite, against the SDKs' own calls."""
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
+from evalkit.errors import UserError
+from evalkit.recipes.recipe import recipe_of
+from tests.recipes.stored import DIMS, IDS, QUERIES, VECTORS, names_of, run_of
+
+GRAPH = {"m": 16, "ef_construct": 100, "full_scan_threshold": 10, "segments": 1}
+QDRANT = IndexConfig(engine="qdrant", options=GRAPH, search={"ef": [64, 512]})
+MILVUS = IndexConfig(
+    engine="milvus", options={"index_type": "HNSW", "M": 16, "efConstruction": 100}, search={"ef": [8, 400]}
+)
+LISTS = IndexConfig(engine="milvus", search={"nprobe": [20]})
+WEAVIATE = IndexConfig(
+    engine="weaviate", options={"index": "hnsw", "m": 32, "ef_construction": 128}, search={"ef": [64]}
+)
+HOSTILE = ('a"b', "a'b", "a\nimport os; raise SystemExit", '"""', "\\", "{CONTRACT}", "${HOME}", "\u202e", "語")
+EXACT = [[IDS[row] for row in rows] for rows in np.argsort(-(QUERIES @ VECTORS.T), axis=1, kind="stable")[:, :10]]
+
+
+def found(names: dict[str, Any], client: Any) -> list[list[str]]:
+    return [[id_ for id_, _ in names["search"](client, query.tolist())] for query in QUERIES]
+
+
+QDRANT_CODES = {
+    "float32": ("", ""),
+    "float16": ("Datatype.FLOAT16", ""),
+    "int8": ("ScalarType.INT8", "rescore=False"),
+    "binary": ("BinaryQuantizationConfig(always_ram=True)", "rescore=False"),
+    "binary_rescore": ("BinaryQuantizationConfig(always_ram=True)", "rescore=True, oversampling=4"),
+    "pq": ("CompressionRatio.X32", "rescore=False"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*has no effect:UserWarning")
+@pytest.mark.parametrize("quantization", QDRANT_CODES)
+def test_qdrant(quantization: str) -> None:
+    """Its local mode takes what a server takes, and searches exactly whatever it is told of graphs and codes."""
+    from qdrant_client import QdrantClient
+
+    kept, searched = QDRANT_CODES[quantization]
+    candidates = 40 if quantization.endswith("rescore") else None
+    text = recipe_of(*run_of(quantization, QDRANT, "hnsw", operating_point="ef=64", candidates=candidates)).text
+    assert kept in text
+    assert searched in text
+    assert "hnsw_ef=64, exact=False" in text
+    names = names_of(text)
+    client = QdrantClient(":memory:")
+    names["create"](client)
+    names["fill"](client, IDS, VECTORS.tolist())
+    assert found(names, client) == EXACT
+    client.close()
+
+
+def test_qdrants_own_contract_and_options_reach_the_request() -> None:
+    from qdrant_client import QdrantClient, models
+
+    text = recipe_of(*run_of("int8", QDRANT, "hnsw", operating_point="ef=512")).text
+    client = Recorder(QdrantClient)
+    names = names_of(text)
+    names["create"](client)
+    ((collection,), said) = client.calls["create_collection"]
+    assert (collection, said["metadata"]) == ("documents", names["CONTRACT"])
+    assert said["vectors_config"] == models.VectorParams(
+        size=DIMS, distance=models.Distance.DOT, datatype=models.Datatype.FLOAT32
+    )
+    assert said["hnsw_config"] == models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10)
+    assert said["optimizers_config"] == models.OptimizersConfigDiff(default_segment_number=1)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "index", "word", "operating_point", "name"),
+    [
+        ("float32", IndexConfig(engine="milvus"), "flat", "", "FLAT"),
+        ("float32", MILVUS, "hnsw", "ef=400", "HNSW"),
+        ("float32", LISTS, "ivf", "nprobe=20", "IVF_FLAT"),
+        ("int8", MILVUS, "hnsw", "ef=400", "HNSW_SQ"),
+        ("int8", LISTS, "ivf", "nprobe=20", "IVF_SQ8"),
+    ],
+)
+def test_milvus(
+    quantization: str, index: IndexConfig, word: str, operating_point: str, name: str, tmp_path: Path
+) -> None:
+    """Every list and every candidate is looked at; codes of eight bits find nearly the same."""
+    MilvusClient = pytest.importorskip("pymilvus").MilvusClient  # noqa: N806
+
+    text = recipe_of(*run_of(quantization, index, word, operating_point=operating_point)).text
+    assert f"index_type='{name}'" in text
+    names = names_of(text)
+    client = MilvusClient(str(tmp_path / "lite.db"))
+    try:
+        names["create"](client)
+        names["fill"](client, IDS, VECTORS.tolist())
+        ids = found(names, client)
+        built = client.describe_index("documents", "vector")
+    finally:
+        client.close()
+    built_with = {"flat": {}, "hnsw": {"M": 16, "efConstruction": 100}, "ivf": {"nlist": 20}}[word]
+    assert {key: built.get("params", {}).get(key) for key in built_with} == built_with
+    if quantization == "float32":
+        assert ids == EXACT
+    else:
+        assert np.mean([len(set(own) & set(best)) for own, best in zip(ids, EXACT, strict=True)]) > 9
+
+
+def test_milvus_keeps_the_contract_as_its_description() -> None:
+    """Milvus Lite drops descriptions, so what is sent is looked at."""
+    MilvusClient = pytest.importorskip("pymilvus").MilvusClient  # noqa: N806
+
+    names = names_of(recipe_of(*run_of("float32", IndexConfig(engine="milvus"), "flat")).text)
+    client = Recorder(MilvusClient)
+    client.create_schema, client.prepare_index_params = MilvusClient.create_schema, MilvusClient.prepare_index_params
+    names["create"](client)
+    ((collection,), said) = client.calls["create_collection"]
+    assert (collection, json.loads(said["schema"].description)) == ("documents", names["CONTRACT"])
+    said["schema"].verify()
+
+
+def test_a_graph_of_milvus_looks_at_what_it_is_asked_for() -> None:
+    assert "'ef': 10" in recipe_of(*run_of("float32", MILVUS, "hnsw", operating_point="ef=8")).text
+
+
+class Recorder:
+    """Calls by the names of a client of ``kind``, with arguments that its methods take."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+        self.calls: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        method = inspect.signature(getattr(self.kind, name))
+
+        def call(*given: Any, **named: Any) -> None:
+            method.bind(self, *given, **named)
+            self.calls[name] = (given, named)
+
+        return call
+
+
+class Namespace:
+    def __init__(self, **parts: Any) -> None:
+        self.__dict__ |= parts
+
+
+RQ = QuantizationConfig(kind="rabitq", bits=8, rescore=RescoreConfig())
+WEAVIATES = {
+    "float32": (None, {}, None),
+    "int8": (None, {"type": "sq"}, None),
+    "binary_rescore": (None, {"type": "bq", "rescoreLimit": 40}, 40),
+    "pq": (None, {"type": "pq", "segments": 3, "centroids": 256}, None),
+    "rq8": (RQ, {"type": "rq", "bits": 8, "rescoreLimit": 40}, 40),
+}
+
+
+@pytest.mark.parametrize("quantization", WEAVIATES)
+def test_weaviate(quantization: str) -> None:
+    """The collection as its own classes understand it: what they would send."""
+    from weaviate.collections.classes.config import _CollectionConfigCreate
+    from weaviate.collections.collections.sync import _Collections
+
+    config, quantizer, candidates = WEAVIATES[quantization]
+    point = run_of(quantization, WEAVIATE, "hnsw", changed=config, operating_point="ef=64", candidates=candidates)
+    names = names_of(recipe_of(*point).text)
+    collections = Recorder(_Collections)
+    names["create"](Namespace(collections=collections))
+    ((name,), said) = collections.calls["create"]
+    sent = _CollectionConfigCreate(name=name, **said)._to_dict()
+    (vector,) = sent["vectorConfig"].values()
+    graph = vector["vectorIndexConfig"]
+    assert (sent["class"], json.loads(sent["description"])) == ("Documents", names["CONTRACT"])
+    assert (vector["vectorIndexType"], graph["distance"]) == ("hnsw", "dot")
+    assert (graph["maxConnections"], graph["efConstruction"], graph["ef"]) == (32, 128, 64)
+    codes = {key: graph[key] for key in ("sq", "bq", "pq", "rq") if key in graph}
+    assert set(codes) == ({quantizer["type"]} if quantizer else set())
+    for kind, settings in codes.items():
+        assert settings["enabled"]
+        assert {**settings, "type": kind} == {**settings, **quantizer}
+
+
+def test_weaviate_without_a_graph() -> None:
+    from weaviate.collections.classes.config import _CollectionConfigCreate
+    from weaviate.collections.collections.sync import _Collections
+
+    index = IndexConfig(engine="weaviate", options={"index": "flat", "grpc_port": 1})
+    collections = Recorder(_Collections)
+    names_of(recipe_of(*run_of("binary", index, "flat")).text)["create"](Namespace(collections=collections))
+    ((name,), said) = collections.calls["create"]
+    (vector,) = _CollectionConfigCreate(name=name, **said)._to_dict()["vectorConfig"].values()
+    assert (vector["vectorIndexType"], vector["vectorIndexConfig"]["bq"]["enabled"]) == ("flat", True)
+
+
+def test_weaviate_is_filled_and_asked_by_calls_that_it_has() -> None:
+    from weaviate.collections.data.sync import _DataCollection
+    from weaviate.collections.queries.near_vector.query.sync import _NearVectorQuery
+
+    names = names_of(recipe_of(*run_of("float32", WEAVIATE, "hnsw", operating_point="ef=64")).text)
+    data, query = Recorder(_DataCollection), Answering(_NearVectorQuery)
+    query.answer = Namespace(
+        objects=[Namespace(properties={"document_id": "d7"}, metadata=Namespace(distance=-0.5), uuid="u")]
+    )
+    client = Namespace(collections=Namespace(get=lambda name: Namespace(data=data, query=query)))
+    names["fill"](client, IDS[:2], VECTORS[:2].tolist())
+    ((objects,), _) = data.calls["insert_many"]
+    assert [(each.properties, each.vector) for each in objects] == [
+        ({"document_id": id_}, vector) for id_, vector in zip(IDS[:2], VECTORS[:2].tolist(), strict=True)
+    ]
+    assert names["search"](client, QUERIES[0].tolist()) == [("d7", 0.5)]
+    assert query.calls["near_vector"][1]["limit"] == 10
+
+
+class Answering(Recorder):
+    """With an ``answer`` to every call."""
+
+    answer: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        call = super().__getattr__(name)
+        return lambda *given, **named: (call(*given, **named), self.answer)[1]
+
+
+def test_pinecone() -> None:
+    from pinecone import Index, Pinecone
+
+    names = names_of(recipe_of(*run_of("float32", IndexConfig(engine="pinecone"), "pinecone")).text)
+    client, index = Recorder(Pinecone), Answering(Index)
+    index.answer = Namespace(matches=[Namespace(id="7", score=0.5, metadata={"document_id": "d7"})])
+    names["create"](client)
+    names["keep_contract"](index)
+    (record,) = index.calls["upsert"][1]["vectors"]
+    assert json.loads(record["metadata"]["evalkit_contract"]) == names["CONTRACT"]
+    names["fill"](index, IDS[:3], VECTORS[:3].tolist())
+    ((name,), said) = client.calls["create_index"]
+    assert (name, said["dimension"], said["metric"]) == ("documents", DIMS, "dotproduct")
+    assert [each["metadata"]["document_id"] for each in index.calls["upsert"][1]["vectors"]] == IDS[:3]
+    assert names["search"](index, QUERIES[0].tolist()) == [("d7", 0.5)]
+
+
+PYTHON_ENGINES = {
+    "faiss": (None, "flat"),
+    "qdrant": (IndexConfig(engine="qdrant"), "exact"),
+    "milvus": (IndexConfig(engine="milvus"), "flat"),
+    "weaviate": (IndexConfig(engine="weaviate"), "hnsw"),
+    "pinecone": (IndexConfig(engine="pinecone"), "pinecone"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("engine", PYTHON_ENGINES)
+def test_foreign_names_stay_names_in_python(engine: str, name: str) -> None:
+    """Model, table, columns, what is in comments: nothing runs that the same text with a plain name hasn't."""
+    texts = []
+    for own in ("plain", name):
+        index, word = PYTHON_ENGINES[engine]
+        if index is not None:
+            reached = {"url": "http://h", "table": own, "id_column": own, "vector_column": own}
+            index = IndexConfig(engine=engine, **reached)
+        about, point = run_of(
+            "float32", index, word, model=own, stages=own, chunking=own, engine_version=own, revision=own
+        )
+        about["models"][0]["prompts"] = {"query": own, "document": own}
+        recipe = recipe_of(about, point)
+        assert json.loads(recipe.contract)["model"] == own
+        texts.append((recipe.text, names_of(recipe.text)))
+    (plain, plain_names), (hostile, names) = texts
+    assert set(names) == set(plain_names)
+    assert names["CONTRACT"]["prompts"] == {"query": name, "document": name}
+    assert len(hostile.splitlines()) == len(plain.splitlines())
+    assert "\u202e" not in hostile
+    assert "create" not in names
+
+
+@pytest.mark.parametrize(
+    ("engine", "word", "quantization", "options", "reason"),
+    [
+        ("qdrant", "ivf", "float32", {}, "Qdrant has no index ivf"),
+        ("qdrant", "hnsw", "int4", {}, "Qdrant keeps no int4"),
+        ("qdrant", "hnsw", "float32", {"quick": 1}, "Qdrant's option quick"),
+        ("milvus", "hnsw", "binary", {}, "Milvus with binary in hnsw"),
+        ("milvus", "flat", "int8_rescore", {}, "with a finer copy"),
+        ("weaviate", "dynamic", "float32", {}, "Weaviate's index dynamic"),
+        ("weaviate", "hnsw", "int4", {}, "Weaviate keeps no int4"),
+        ("pinecone", "pinecone", "int8", {}, "Pinecone takes float32 alone"),
+        ("numpy", "flat", "float32", {}, "no text for the engine numpy"),
+    ],
+)
+def test_what_an_engine_has_not_is_refused(
+    engine: str, word: str, quantization: str, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(UserError, match=reason):
+        recipe_of(*run_of(quantization, IndexConfig(engine=engine, options=options), word))
