@@ -23,6 +23,8 @@ from evalkit.vectors.matrix import Vectors
 ENGINES = {  # name: "module:class"
     "faiss": "evalkit.search.engines.faiss.engine:FaissEngine",
     "own": "evalkit.search.engines.own:OwnEngine",
+    "pinecone": "evalkit.search.engines.pinecone:PineconeEngine",
+    "weaviate": "evalkit.search.engines.weaviate.engine:WeaviateEngine",
 }
 OWN = "own"
 READ_FRAGMENTS = ("faiss", OWN)  # engines that need no kind and bits of a quantization

@@ -1,0 +1,77 @@
+"""What went wrong between this process and a database's server, as one clear line without keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from evalkit.encoders.hosted.http_errors import status_of
+from evalkit.encoders.hosted.server_words import one_line, said_by
+from evalkit.errors import UserError
+from evalkit.web.addresses import shown
+
+LIBRARIES = ("grpc", "httpcore", "httpx", "pinecone", "weaviate")
+HTTP_STATUS = {  # of gRPC's codes; UNAVAILABLE and the rest are lost connections
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+}
+MOVED = "wants to be asked at another address"
+MEANINGS = {  # status: what it means, and what helps
+    301: (MOVED, "Keys follow no redirect: give the address that is meant."),
+    401: ("refuses the key", "Set {key_variable} to a key of this server."),
+    403: ("refuses the key", "Set {key_variable} to a key that may do this."),
+    404: ("does not have what is asked for", "Is this the address of a {name} server, and does what you name exist?"),
+    413: ("finds a request too large", "Fewer dims make smaller requests."),
+    429: ("is asked too often, also after waiting", "Try again later, or raise its limit."),
+}
+LOST = ("can't be reached, or broke off", "Is it running, and is this its address?")
+FAILED = ("failed", "What it says may tell why.")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of the database ``name`` at ``address``; ``key`` is what opens it, kept in ``key_variable``."""
+
+    name: str
+    address: str
+    key_variable: str
+    key: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} at {shown(self.address)}"
+
+    @contextmanager
+    def told(self, doing: str) -> Iterator[None]:
+        """Raises UserError for whatever goes wrong within between here and the server: ``doing`` says at what."""
+        try:
+            yield
+        except Exception as error:
+            if not is_of_a_client(error):
+                raise
+            raise self.refusal(error, doing) from None
+
+    def refusal(self, error: BaseException, doing: str) -> UserError:
+        status = status_of_any(error)
+        problem, hint = MEANINGS.get(301 if status in range(300, 400) else status or 0, FAILED if status else LOST)
+        words = self.words(said_by(error, status))
+        hint = hint.format(name=self.name, key_variable=self.key_variable)
+        return UserError(f"{self} {problem} (while {doing}): {words}.", hint)
+
+    def words(self, said: str) -> str:
+        """What the server ``said``, in one line without its key."""
+        return one_line(said, self.key).rstrip(".")
+
+
+def is_of_a_client(error: BaseException) -> bool:
+    """Whether a client library raised it, or the network."""
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in LIBRARIES
+
+
+def status_of_any(error: BaseException) -> int | None:
+    """The HTTP status of a refusal, also of one by gRPC; null where no answer came."""
+    for each in (error, error.__cause__, error.__context__):
+        code = getattr(each, "code", None)
+        if callable(code):
+            return HTTP_STATUS.get(code().name)
+    return status_of(error)
