@@ -18,7 +18,7 @@ from evalkit.errors import UserError, did_you_mean, require
 from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan, Resources, no_parameter
 from evalkit.search.engines.database import Clients, Hits, address_of, is_orphan, one_by_one, own_name
-from evalkit.search.engines.server_errors import Server
+from evalkit.search.engines.server_errors import Server, has_host
 from evalkit.search.engines.there_already import check_same_vectors, row_of_key, sampled_rows
 from evalkit.vectors.matrix import Vectors
 from evalkit.web.addresses import shown
@@ -85,7 +85,7 @@ def server_of(index: IndexConfig) -> Server:
     if not given:
         raise UserError("Pinecone is a service.", "Say which index of it: index.<name>.url=https://<its host>.")
     parts = urlsplit(given if "://" in given else f"https://{given}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+    if parts.scheme not in ("http", "https") or not has_host(parts) or parts.path not in ("", "/"):
         raise UserError(f"{shown(given)} is no address of an index.", "Its host is in Pinecone's console.")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise UserError(f"{shown(given)} would be sent the key unencrypted.", "Use https://.")

@@ -1,14 +1,19 @@
 """What went wrong between this process and a database's server, as one clear line without keys."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import SplitResult
 
 from evalkit.encoders.hosted.http_errors import status_of
 from evalkit.encoders.hosted.server_words import one_line, said_by
 from evalkit.errors import UserError
 from evalkit.web.addresses import shown
 
+T = TypeVar("T")
+WAITS = (1.0, 2.0, 4.0)  # seconds, where a server is asked too often
 LIBRARIES = ("grpc", "httpcore", "httpx", "pinecone", "weaviate")
 HTTP_STATUS = {  # of gRPC's codes; UNAVAILABLE and the rest are lost connections
     "UNAUTHENTICATED": 401,
@@ -16,6 +21,7 @@ HTTP_STATUS = {  # of gRPC's codes; UNAVAILABLE and the rest are lost connection
     "NOT_FOUND": 404,
     "RESOURCE_EXHAUSTED": 429,
 }
+TOO_OFTEN = 429
 MOVED = "wants to be asked at another address"
 MEANINGS = {  # status: what it means, and what helps
     301: (MOVED, "Keys follow no redirect: give the address that is meant."),
@@ -23,7 +29,7 @@ MEANINGS = {  # status: what it means, and what helps
     403: ("refuses the key", "Set {key_variable} to a key that may do this."),
     404: ("does not have what is asked for", "Is this the address of a {name} server, and does what you name exist?"),
     413: ("finds a request too large", "Fewer dims make smaller requests."),
-    429: ("is asked too often, also after waiting", "Try again later, or raise its limit."),
+    TOO_OFTEN: ("is asked too often, also after waiting", "Try again later, or raise its limit."),
 }
 LOST = ("can't be reached, or broke off", "Is it running, and is this its address?")
 FAILED = ("failed", "What it says may tell why.")
@@ -51,6 +57,17 @@ class Server:
                 raise
             raise self.refusal(error, doing) from None
 
+    def patiently(self, call: Callable[[], T]) -> T:
+        """What ``call`` gives; it is called again, after WAITS, where the server is asked too often."""
+        for seconds in WAITS:
+            try:
+                return call()
+            except Exception as error:
+                if status_of_any(error) != TOO_OFTEN:
+                    raise
+            time.sleep(seconds)
+        return call()
+
     def refusal(self, error: BaseException, doing: str) -> UserError:
         status = status_of_any(error)
         problem, hint = MEANINGS.get(301 if status in range(300, 400) else status or 0, FAILED if status else LOST)
@@ -61,6 +78,14 @@ class Server:
     def words(self, said: str) -> str:
         """What the server ``said``, in one line without its key."""
         return one_line(said, self.key).rstrip(".")
+
+
+def has_host(parts: SplitResult) -> bool:
+    """Whether an address names a host, and a port that can be."""
+    try:
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_of_a_client(error: BaseException) -> bool:

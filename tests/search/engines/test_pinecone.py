@@ -189,6 +189,7 @@ def test_counts_that_never_come_are_told(stub: PineconeStub) -> None:
         ({"url": None}, "Pinecone is a service."),
         ({"url": "http://example.com"}, "would be sent the key unencrypted"),
         ({"url": "https://example.com/path"}, "is no address of an index"),
+        ({"url": "https://example.com:99999"}, "is no address of an index"),
         ({"options": {"pods": 2}}, "no option 'pods'"),
         ({"key_variable": "NO_SUCH_KEY"}, "a key in NO_SUCH_KEY"),
     ],

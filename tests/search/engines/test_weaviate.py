@@ -78,6 +78,7 @@ WRONG = "wv-wr0ngKeyThatIsN0where"
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[WeaviateStub]:
     monkeypatch.setattr("weaviate.retry.time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr("evalkit.search.engines.server_errors.WAITS", (0.0, 0.0, 0.0))
     with weaviate_stub() as stub:
         yield stub
 
@@ -303,6 +304,19 @@ def test_a_fault_in_the_middle_is_one_line_and_leaves_nothing(
     assert stub.classes == {}
 
 
+def test_too_many_requests_are_waited_for(stub: WeaviateStub) -> None:
+    stub.busy = {"BatchObjects": 3, "Search": 3}
+    with opened(config(stub)) as index:
+        assert index.search(ASKED, K).rows.tolist() == best_by_numpy(K).tolist()
+    assert stub.busy == {"BatchObjects": 0, "Search": 0}
+
+
+def test_a_kind_of_index_that_the_client_does_not_know_is_told(stub: WeaviateStub) -> None:
+    kept = their_own(stub, MATRIX, IDS)
+    kept.definition["vectorConfig"]["text"]["vectorIndexType"] = "newer"
+    assert "has settings that the client can't read" in refusal(config(stub, table="Theirs", id_column="source"))
+
+
 def test_objects_that_are_refused_are_told(stub: WeaviateStub, capfd: pytest.CaptureFixture[str]) -> None:
     stub.refused_rows = {3}
     assert "refused 1 of 500 objects from row 0: no room" in refusal(config(stub))
@@ -328,6 +342,9 @@ def test_a_server_that_is_too_old_is_told(stub: WeaviateStub, version: str, quan
         ({"options": {"index": "hnws"}}, "no index 'hnws'"),
         ({"options": {"ef_constructions": 1}}, "no option 'ef_constructions'"),
         ({"options": {"index": "flat", "m": 1}}, "no option 'm'"),
+        ({"url": "http://127.0.0.1:99999"}, "no address of a Weaviate server"),
+        ({"url": "http://127.0.0.1:50051", "options": {"index": "hnsw"}}, "grpc_port=50051 is no port of gRPC"),
+        ({"options": {"grpc_port": "x"}}, "grpc_port=x is no port"),
         ({"search": {"ef": [0]}}, "ef=0 is no number of candidates"),
         ({"search": {"ef": ["many"]}}, "ef=many is no number"),
     ],

@@ -62,7 +62,8 @@ class Class:
     """A collection and its objects."""
 
     def __init__(self, definition: dict[str, Any], default_quantizer: str) -> None:
-        self.definition = {**REST_OF_A_CLASS, **definition}
+        rest = {name: {**value, **definition.get(name, {})} for name, value in REST_OF_A_CLASS.items()}
+        self.definition = {**definition, **rest}
         for each in definition.get("properties", ()):
             each.setdefault("indexFilterable", True)
             each.setdefault("indexSearchable", False)
@@ -130,6 +131,7 @@ class WeaviateStub(weaviate_pb2_grpc.WeaviateServicer):  # type: ignore[misc]
         self.asked: list[str] = []
         self.refusals: dict[str, tuple[int, str]] = {}  # request: HTTP status and words
         self.grpc_refusals: dict[str, tuple[grpc.StatusCode, str]] = {}
+        self.busy: dict[str, int] = {}  # how often requests are too many
         self.redirect = ""
         self.refused_rows: set[int] = set()  # places in a batch
         self.url = self.grpc_port = None
@@ -183,6 +185,9 @@ class WeaviateStub(weaviate_pb2_grpc.WeaviateServicer):  # type: ignore[misc]
         self.asked.append(what)
         if self.key and ("authorization", f"Bearer {self.key}") not in context.invocation_metadata():
             context.abort(grpc.StatusCode.UNAUTHENTICATED, f"unauthorized: not {self.key}")
+        if self.busy.get(what):
+            self.busy[what] -= 1
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too fast")
         if what in self.grpc_refusals:
             context.abort(*self.grpc_refusals[what])
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ class Collection:
     def __init__(self, connection: Connection, index: IndexConfig, quantizer: Quantizer) -> None:
         self.connection, self.index, self.quantizer = connection, index, quantizer
         self.server = connection.server
-        self.is_own = not index.table
+        self.is_own, self.is_made = not index.table, False
         self.name = index.table or new_name()
         self.vector: str | None = VECTOR
         self.labels: dict[str, str] = {}
@@ -54,13 +55,18 @@ class Collection:
         ef = next(iter(self.index.search.get("ef", ())), None)
         wanted = definition(self.name, self.index, self.quantizer, list(self.labels.values()), ef)
         with self.server.told("making a collection"):
+            self.is_made = True
             self.connection.client.collections.create_from_dict(wanted)
         self.read()
 
     def read(self) -> Any:
         """What it is set to now, as the client has it."""
-        with self.server.told("reading a collection's settings"):
-            config = self.of_thread.config.get()
+        try:
+            with self.server.told("reading a collection's settings"):
+                config = self.of_thread.config.get()
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
+            hint = "What can be measured: hnsw and flat. A newer weaviate-client may know more."
+            raise UserError(f"{self} has settings that the client can't read.", hint) from None
         if not self.is_own:
             self.vector = vector_name(config, self.index.vector_column, str(self))
         self.known = kept(config, self.vector)
@@ -75,7 +81,7 @@ class Collection:
             for field, uuid, vector in zip(fields, uuids, vectors, strict=True)
         ]
         with self.server.told("filling a collection"):
-            answer = self.of_thread.data.insert_many(objects)
+            answer = self.server.patiently(lambda: self.of_thread.data.insert_many(objects))
         if answer.has_errors:
             words = self.server.words(next(iter(answer.errors.values())).message)
             problem = f"{self.server} refused {len(answer.errors)} of {len(objects)} objects from row {first}: {words}."
@@ -90,7 +96,8 @@ class Collection:
         from weaviate.classes.query import MetadataQuery
 
         score = METRICS[self.kept.distance][1]
-        answer = self.of_thread.query.near_vector(
+        ask = partial(
+            self.of_thread.query.near_vector,
             query.tolist(),
             limit=min(limit, MOST_RESULTS),
             filters=condition,
@@ -98,6 +105,7 @@ class Collection:
             return_metadata=MetadataQuery(distance=True),
             return_properties=[],
         )
+        answer = self.server.patiently(ask)
         return [(found.uuid, score(found.metadata.distance)) for found in answer.objects]
 
     def condition(self, keep: Filter | None) -> Any:

@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 from evalkit.config import IndexConfig
 from evalkit.errors import UserError
 from evalkit.search.engines.database import Clients, address_of, is_orphan, own_name
-from evalkit.search.engines.server_errors import Server
+from evalkit.search.engines.server_errors import Server, has_host
 from evalkit.web.addresses import shown
 
 KEY_VARIABLE = "WEAVIATE_API_KEY"
 GRPC_PORT = 50051
 CLOUD = ".weaviate.cloud"  # whose gRPC is at grpc-<host>:443
 TLS_PORT, PORT = 443, 80
+MOST_PORTS = 65_535
 
 
 def address(index: IndexConfig) -> str:
@@ -27,9 +28,17 @@ def address(index: IndexConfig) -> str:
             "Weaviate does not come with evalkit.", "Say where it runs: index.<name>.url=http://<host>:8080."
         )
     parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+    if parts.scheme not in ("http", "https") or not has_host(parts) or parts.path not in ("", "/"):
         raise UserError(f"{shown(given)} is no address of a Weaviate server.", "It is like http://<host>:8080.")
     return given
+
+
+def check_port(index: IndexConfig) -> None:
+    """Raises UserError for a gRPC port that can't be, or is REST's own."""
+    port, parts = index.options.get("grpc_port", GRPC_PORT), urlsplit(address(index))
+    is_port = isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= MOST_PORTS
+    if not is_port or (port == parts.port and "grpc_host" not in index.options):
+        raise UserError(f"options.grpc_port={port} is no port of gRPC.", f"Give a port; it is {GRPC_PORT} as a rule.")
 
 
 class Connection:

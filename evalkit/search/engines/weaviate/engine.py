@@ -7,7 +7,7 @@ from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, did_you_mean, require
 from evalkit.search.engine import Plan, Resources, no_parameter
 from evalkit.search.engines.weaviate.collection import Collection
-from evalkit.search.engines.weaviate.connection import Connection, address
+from evalkit.search.engines.weaviate.connection import Connection, check_port
 from evalkit.search.engines.weaviate.index import WeaviateIndex
 from evalkit.search.engines.weaviate.words import FLAT, HNSW, index_type, quantizer_of
 
@@ -36,7 +36,7 @@ class WeaviateEngine:
                 raise no_parameter(name, PARAMETERS[kind])
             check_efs(values)
         quantizer = quantizer_of(quantization, kind, dims, documents)
-        address(index)
+        check_port(index)
         require("weaviate", "weaviate", "Weaviate")
         words = f"{kind}, {quantizer.name}"
         is_exhaustive = kind == FLAT
@@ -55,7 +55,7 @@ class WeaviateEngine:
             try:
                 yield WeaviateIndex(plan, collection)
             finally:
-                if collection.is_own and not plan.index.keep:
+                if collection.is_made and not plan.index.keep:
                     with suppress(UserError):  # the next run removes what a lost server keeps
                         connection.remove(collection.name)
         finally:

@@ -18,6 +18,7 @@ from evalkit.vectors.matrix import Vectors
 
 BATCH = 500
 FIRST_OBJECT = 0xE7A1 << 112  # of the UUIDs that rows have
+IDS_AT_ONCE = 1_000
 PAUSE_SECONDS = 0.1
 NO_BYTES = "Weaviate's API does not tell how many bytes it keeps"
 CANARY = "lowest cosine of a sample with this model's vectors"
@@ -100,7 +101,9 @@ class WeaviateIndex:
         if column and column not in names:
             raise UserError(f"{collection} has no field '{column}'.", f"Its fields: {', '.join(names)}.")
         with collection.server.told("reading a collection's ids"):
-            objects = list(collection.of_thread.iterator(return_properties=[column] if column else []))
+            objects = list(
+                collection.of_thread.iterator(return_properties=[column] if column else [], cache_size=IDS_AT_ONCE)
+            )
         keys = {str(found.properties.get(column) if column else found.uuid): found.uuid for found in objects}
         if len(keys) < len(objects):
             raise UserError(f"{collection} has several objects of one id.", "Name the field with ids: id_column.")

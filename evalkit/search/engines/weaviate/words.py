@@ -12,6 +12,7 @@ VECTOR = "default"  # what the only vector of an object is called
 ID = "document_id"
 LEAST_VERSION = (1, 24)
 CENTROIDS = 256
+MOST_LEARNED = 100_000  # vectors that a quantizer learns from
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def learning(quantizer: Quantizer, dims: int, subvector_dims: int | None, docume
     ``segments`` is how many patterns a vector is written in.
     """
     segments = {"segments": dims // (subvector_dims or 1)} if quantizer.word == "pq" else {"rescore_limit": 0}
-    return {**quantizer.settings, **segments, "training_limit": documents}
+    return {**quantizer.settings, **segments, "training_limit": min(documents, MOST_LEARNED)}
 
 
 def definition(
@@ -119,6 +120,7 @@ def definition(
         "vectorConfig": {
             VECTOR: {"vectorizer": {"none": {}}, "vectorIndexType": kind, "vectorIndexConfig": vectors},
         },
+        "shardingConfig": {"desiredCount": 1},  # one index, whatever nodes there are
         "properties": [
             {"name": ID, "dataType": ["text"], "indexFilterable": False, "indexSearchable": False},
             *({"name": label, "dataType": ["int"], "indexFilterable": True} for label in labels),
