@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import SplitResult
 
-from evalkit.encoders.hosted.http_errors import status_of
+from evalkit.encoders.hosted.http_errors import is_transient, status_of
 from evalkit.encoders.hosted.server_words import one_line, said_by
 from evalkit.errors import UserError
 from evalkit.web.addresses import shown
@@ -15,7 +15,8 @@ from evalkit.web.addresses import shown
 T = TypeVar("T")
 WAITS = (1.0, 2.0, 4.0)  # seconds, where a server is asked too often
 LIBRARIES = ("grpc", "httpcore", "httpx", "pinecone", "weaviate")
-HTTP_STATUS = {  # of gRPC's codes; UNAVAILABLE and the rest are lost connections
+LOST_CODES = ("CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE")  # of gRPC
+HTTP_STATUS = {  # of gRPC's codes
     "UNAUTHENTICATED": 401,
     "PERMISSION_DENIED": 403,
     "NOT_FOUND": 404,
@@ -70,7 +71,8 @@ class Server:
 
     def refusal(self, error: BaseException, doing: str) -> UserError:
         status = status_of_any(error)
-        problem, hint = MEANINGS.get(301 if status in range(300, 400) else status or 0, FAILED if status else LOST)
+        known = 301 if status in range(300, 400) else status or 0
+        problem, hint = MEANINGS.get(known, LOST if is_lost(error) else FAILED)
         words = self.words(said_by(error, status))
         hint = hint.format(name=self.name, key_variable=self.key_variable)
         return UserError(f"{self} {problem} (while {doing}): {words}.", hint)
@@ -95,8 +97,25 @@ def is_of_a_client(error: BaseException) -> bool:
 
 def status_of_any(error: BaseException) -> int | None:
     """The HTTP status of a refusal, also of one by gRPC; null where no answer came."""
-    for each in (error, error.__cause__, error.__context__):
-        code = getattr(each, "code", None)
-        if callable(code):
-            return HTTP_STATUS.get(code().name)
-    return status_of(error)
+    code = grpc_code(error)
+    return HTTP_STATUS.get(code) if code else status_of(error)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether there was no answer, for want of a connection or of time."""
+    code = grpc_code(error)
+    return code in LOST_CODES if code else any(map(is_transient, chain(error)))
+
+
+def grpc_code(error: BaseException) -> str:
+    """The name of the code that a call by gRPC ended with; empty where there was none."""
+    codes = (getattr(each, "code", None) for each in chain(error))
+    return next((str(code().name) for code in codes if callable(code)), "")
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """It, and all that it was raised from or while handling."""
+    errors = [error]
+    while (behind := errors[-1].__cause__ or errors[-1].__context__) is not None and behind not in errors:
+        errors.append(behind)
+    return errors
