@@ -24,6 +24,8 @@ ENGINES = {  # name: "module:class"
     "faiss": "evalkit.search.engines.faiss.engine:FaissEngine",
     "own": "evalkit.search.engines.own:OwnEngine",
     "pgvector": "evalkit.search.engines.pgvector.engine:PgvectorEngine",
+    "pinecone": "evalkit.search.engines.pinecone:PineconeEngine",
+    "weaviate": "evalkit.search.engines.weaviate.engine:WeaviateEngine",
 }
 OWN = "own"
 READ_FRAGMENTS = ("faiss", OWN)  # engines that need no kind and bits of a quantization

@@ -61,7 +61,7 @@ def check_breadth(point: OperatingPoint, asked: int) -> None:
     """
     for name in BREADTHS:
         breadth = point.parameters.get(name, asked)
-        if breadth < asked:
+        if 0 <= breadth < asked:  # below, the server chooses
             raise UserError(
                 f"{name}={breadth} keeps fewer candidates than the {asked} results that the index is asked for.",
                 f"Give {name} of at least {asked}, or ask for fewer (serve_k, rescore.candidates, a stage's depth).",

@@ -7,6 +7,8 @@ of its indexes compares every vector, and which quantizations each can keep.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -47,6 +49,13 @@ def best_by_numpy(k: int, passing: np.ndarray | None = None) -> np.ndarray:
     return np.argsort(-scores, axis=1)[:, :k]
 
 
+@cache
+def configured(name: str) -> IndexConfig:
+    """The file conf/index/<name>.yaml."""
+    config: IndexConfig = compose("run", [f"index={name}"]).index[name]
+    return config
+
+
 def overlap(rows: np.ndarray, expected: np.ndarray) -> float:
     return float(
         np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(rows.tolist(), expected.tolist(), strict=True)])
@@ -65,8 +74,7 @@ class EngineContract:
     refused: ClassVar[list[tuple[str, str, int]]] = []  # quantization, index, dims
 
     def index(self, name: str) -> IndexConfig:
-        config: IndexConfig = compose("run", [f"index={name}"]).index[name]
-        return config
+        return deepcopy(configured(name))
 
     def built(self, name: str, quantization: str = "float32") -> Searcher:
         documents = Vectors(MATRIX, DIMS)

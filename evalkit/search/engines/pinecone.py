@@ -1,0 +1,278 @@
+"""Pinecone, a service: an index of it as it comes, in a namespace of its own or in one that is there already.
+
+Its API tells neither which graph nor which codes are behind it, and takes no operating point: what is measured is
+what it serves. Rows are ids of vectors; ids of documents and labels are their metadata.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from evalkit.arrays import FloatMatrix, Floats
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.errors import UserError, did_you_mean, require
+from evalkit.measures.ranking import Ranking
+from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan, Resources, no_parameter
+from evalkit.search.engines.database import Clients, Hits, address_of, is_orphan, one_by_one, own_name
+from evalkit.search.engines.server_errors import Server, has_host
+from evalkit.search.engines.there_already import check_same_vectors, row_of_key, sampled_rows
+from evalkit.vectors.matrix import Vectors
+from evalkit.web.addresses import shown
+
+NAME = "pinecone"
+KEY_VARIABLE = "PINECONE_API_KEY"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+MOST_DIMS = 20_000
+MOST_VECTORS = 1_000  # of a request, which also has
+MOST_BYTES = 2_000_000  # at most
+BYTES_PER_NUMBER = 24  # a float32 in JSON, written as a float64, with its comma
+BYTES_BESIDE = 100  # of a vector's id and brackets
+MOST_RESULTS = 10_000
+IDS_AT_ONCE = 100
+PAUSE_SECONDS = 0.1
+METRICS = ("cosine", "dotproduct")
+ID = "document_id"
+CANARY = "lowest cosine of a sample with this model's vectors"
+NO_BYTES = "Pinecone's API does not tell how many bytes an index keeps"
+Entry = tuple[str, list[float], dict[str, Any]]  # id, vector and metadata
+
+
+class PineconeEngine:
+    """Needs an index of the service, and a key to it."""
+
+    filters = True
+
+    def plan(
+        self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
+    ) -> Plan:
+        for name in index.search:
+            raise no_parameter(name, [])
+        for option in index.options:
+            raise UserError(f"Pinecone has no option '{option}'.", "It is measured as it comes: leave out options.")
+        if (quantization.kind, quantization.bits) != ("float", 32) or quantization.rescore:
+            raise UserError("Pinecone keeps vectors as it likes.", "Use quantization=float32.")
+        if dims > MOST_DIMS:
+            raise UserError(
+                f"Pinecone keeps vectors of at most {MOST_DIMS:,} dims, not {dims:,}.", "Choose fewer dims."
+            )
+        server_of(index)
+        require("pinecone", "pinecone", "Pinecone")
+        return Plan(NAME, "as it comes", dims, documents, quantization, index, "inner_product", False, resources)
+
+    @contextmanager
+    def open(self, plan: Plan) -> Iterator["PineconeIndex"]:
+        """A namespace of its own is removed at the end, and what killed runs left there at the beginning."""
+        opened = PineconeIndex(plan, server_of(plan.index))
+        try:
+            opened.check_index()
+            if opened.is_own:
+                opened.remove_orphans()
+            yield opened
+        finally:
+            if opened.is_made and not plan.index.keep:
+                with suppress(UserError):  # the next run removes what a lost server keeps
+                    opened.remove(opened.namespace)
+            opened.clients.close()
+
+
+def server_of(index: IndexConfig) -> Server:
+    """Raises UserError without an address that is safe for a key, or without a key."""
+    given = address_of(index)
+    if not given:
+        raise UserError("Pinecone is a service.", "Say which index of it: index.<name>.url=https://<its host>.")
+    parts = urlsplit(given if "://" in given else f"https://{given}")
+    if parts.scheme not in ("http", "https") or not has_host(parts) or parts.path not in ("", "/"):
+        raise UserError(f"{shown(given)} is no address of an index.", "Its host is in Pinecone's console.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise UserError(f"{shown(given)} would be sent the key unencrypted.", "Use https://.")
+    variable = index.key_variable or KEY_VARIABLE
+    key = os.environ.get(variable)
+    if not key:
+        raise UserError(
+            f"Pinecone needs a key in {variable}: there is no such environment variable.", f"Set {variable}."
+        )
+    return Server("Pinecone", f"{parts.scheme}://{parts.netloc}", variable, key)
+
+
+class PineconeIndex:
+    """One namespace of the index at ``server``: a new one, or ``index.table``, which is only read."""
+
+    metric = "inner_product"
+    rescoring = None
+
+    def __init__(self, plan: Plan, server: Server) -> None:
+        self.plan, self.server = plan, server
+        self.is_own = not plan.index.table
+        self.namespace = plan.index.table or own_name()
+        self.is_made = False
+        self.labels: dict[str, str] = {}
+        self.row_of: Mapping[str, int] = {}
+        self.found: dict[str, str] = {}
+        self.clients: Clients[Any] = Clients(self.connect, lambda client: client.close())
+
+    def __str__(self) -> str:
+        return f"the namespace {self.namespace} of {self.server}"
+
+    def connect(self) -> Any:
+        from pinecone import Pinecone
+
+        with self.server.told("connecting"):
+            service = Pinecone(api_key=self.server.key, timeout=self.plan.index.timeout_seconds)
+            return service.index(host=self.server.address)
+
+    def statistics(self) -> Any:
+        with self.server.told("asking for its statistics"):
+            return self.clients.get().describe_index_stats()
+
+    def check_index(self) -> None:
+        """Raises UserError for an index of other dims, or one whose scores are no inner products."""
+        told = self.statistics()
+        if told.dimension != self.plan.dims:
+            problem = f"{self.server} keeps vectors of {told.dimension or 'no'} dims, not {self.plan.dims}."
+            raise UserError(problem, "Give the host of an index of these dims, or other dims.")
+        if told.metric is not None and told.metric not in METRICS:
+            raise UserError(f"{self.server} compares by {told.metric}.", f"Give an index of {' or '.join(METRICS)}.")
+        self.found = {
+            "index": "as Pinecone keeps it, which its API does not tell",
+            "vectors": told.vector_type or "not told",
+            "metric": told.metric or "not told",
+            "dims": str(told.dimension),
+        }
+
+    def remove(self, namespace: str) -> None:
+        with self.server.told("removing a namespace"):
+            self.clients.get().delete_namespace(name=namespace)
+
+    def remove_orphans(self) -> None:
+        """What killed runs of this machine left there."""
+        with suppress(UserError):
+            for namespace in filter(is_orphan, self.statistics().namespaces):
+                self.remove(namespace)
+
+    def fill(self, documents: Vectors, payload: Payload) -> Built:
+        if not self.is_own:
+            self.find(documents, payload)
+            return Built(float("nan"), float("nan"), 0, None, None)
+        started = time.perf_counter()
+        self.labels = {column: f"label_{place}" for place, column in enumerate(payload.labels)}
+        self.is_made = True
+        for first, block in documents.blocks():
+            for batch in batches(self.entries(first, block, payload), self.plan.dims):
+                with self.server.told("filling a namespace"):
+                    self.clients.get().upsert(vectors=batch, namespace=self.namespace)
+        self.wait_until_counted(len(documents))
+        return Built(time.perf_counter() - started, 0.0, 0, None, None)
+
+    def entries(self, first: int, block: FloatMatrix, payload: Payload) -> Iterator[Entry]:
+        for row, vector in enumerate(block, start=first):
+            metadata: dict[str, Any] = {name: int(payload.labels[column][row]) for column, name in self.labels.items()}
+            if payload.ids:
+                metadata[ID] = payload.ids[row]
+            yield str(row), vector.tolist(), metadata
+
+    def wait_until_counted(self, documents: int) -> None:
+        """Writes are seen a little later. Raises UserError where they aren't in ``timeout_seconds``."""
+        seconds = self.plan.index.timeout_seconds
+        deadline = time.monotonic() + seconds
+        while (counted := self.count()) != documents:
+            if time.monotonic() > deadline:
+                problem = f"{self.server} counts {counted:,} of {documents:,} vectors after {seconds:g} s."
+                raise UserError(problem, "Give it longer by timeout_seconds.")
+            time.sleep(PAUSE_SECONDS)
+
+    def count(self) -> int:
+        summary = self.statistics().namespaces.get(self.namespace)
+        return summary.vector_count if summary else 0
+
+    # A namespace that is there already
+
+    def find(self, documents: Vectors, payload: Payload) -> None:
+        """Match its vectors with ``documents``. Raises UserError where they are not theirs."""
+        with self.server.told("reading ids"):
+            pages = self.clients.get().list(namespace=self.namespace, limit=IDS_AT_ONCE)
+            keys = [each.id for page in pages for each in page.vectors]
+        keys_by_id = {identifier: key for key, identifier in zip(keys, self.ids_of(keys), strict=True)}
+        if len(keys_by_id) < len(keys):
+            raise UserError(f"{self} has several vectors of one id.", "Name the metadata with ids: id_column.")
+        self.row_of = row_of_key(keys_by_id, payload.ids, str(self))
+        rows = sampled_rows(len(documents))
+        sample = [keys_by_id[payload.ids[row]] for row in rows]
+        there = self.fetched(sample)
+        vectors = [there[key].values if key in there else [] for key in sample]
+        self.found[CANARY] = f"{check_same_vectors(vectors, documents.take(rows), str(self)):.4f}"
+
+    def ids_of(self, keys: Sequence[str]) -> Iterator[str]:
+        """The documents' ids: those of the vectors, or what they have in the metadata ``id_column``."""
+        column = self.plan.index.id_column
+        if not column:
+            yield from keys
+            return
+        for begin in range(0, len(keys), IDS_AT_ONCE):
+            part = keys[begin : begin + IDS_AT_ONCE]
+            there = self.fetched(part)
+            for key in part:
+                metadata = (there[key].metadata if key in there else None) or {}
+                if column not in metadata:
+                    known = did_you_mean(column, metadata)
+                    raise UserError(f"{self}: a vector has no metadata '{column}'.", known or "Leave out id_column.")
+                yield str(metadata[column])
+
+    def fetched(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        with self.server.told("reading vectors"):
+            vectors: Mapping[str, Any] = self.clients.get().fetch(ids=list(keys), namespace=self.namespace).vectors
+        return vectors
+
+    # Searching
+
+    def set(self, parameters: Mapping[str, Any]) -> None:
+        self.plan.set_parameters(parameters)
+
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
+        condition = self.condition(keep)
+        client = self.clients.get()
+
+        def nearest(query: Floats) -> Hits:
+            found = client.query(
+                vector=query.tolist(), top_k=min(k, MOST_RESULTS), namespace=self.namespace, filter=condition
+            ).matches
+            return [self.row(match.id) for match in found], [match.score for match in found]
+
+        with self.server.told("searching"):
+            return one_by_one(nearest, queries, k)
+
+    def row(self, key: str) -> int:
+        return int(key) if self.is_own else self.row_of[key]
+
+    def condition(self, keep: Filter | None) -> dict[str, Any] | None:
+        """``keep`` as a query takes it. Raises UserError where the namespace has no such labels."""
+        if keep is None:
+            return None
+        if keep.column not in self.labels:
+            raise UserError(f"{self} has no labels '{keep.column}' to filter by.", "Leave out table, or the filter.")
+        return {self.labels[keep.column]: {"$eq": keep.value}}
+
+    def facts(self) -> EngineFacts:
+        from importlib.metadata import version
+
+        proof = {**self.found, "namespace": f"{self.count():,} vectors counted"}
+        reasons = {"index_bytes": NO_BYTES, "bytes_per_vector": NO_BYTES}
+        return EngineFacts(NAME, f"client {version('pinecone')}", None, None, proof, reasons=reasons)
+
+
+def batches(entries: Iterator[Entry], dims: int) -> Iterator[list[Entry]]:
+    """``entries`` in as many as a request may hold."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        bytes_of_entry = BYTES_PER_NUMBER * dims + len(json.dumps(entry[2])) + BYTES_BESIDE
+        if batch and (len(batch) == MOST_VECTORS or size + bytes_of_entry > MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += bytes_of_entry
+    if batch:
+        yield batch

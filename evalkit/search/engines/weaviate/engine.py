@@ -1,0 +1,69 @@
+"""Weaviate: what it can keep and search is told before anything is asked of a server."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from evalkit.config import IndexConfig, QuantizationConfig
+from evalkit.errors import UserError, did_you_mean, require
+from evalkit.search.engine import Plan, Resources, no_parameter
+from evalkit.search.engines.weaviate.collection import Collection
+from evalkit.search.engines.weaviate.connection import Connection, check_port
+from evalkit.search.engines.weaviate.index import WeaviateIndex
+from evalkit.search.engines.weaviate.words import FLAT, HNSW, index_type, quantizer_of
+
+NAME = "weaviate"
+OPTIONS = {"index", "grpc_host", "grpc_port"}
+OPTIONS_OF = {HNSW: {"m", "ef_construction"}, FLAT: set[str]()}
+PARAMETERS = {HNSW: ["ef"], FLAT: list[str]()}
+CHOSEN_BY_SERVER = -1  # an ef
+
+
+class WeaviateEngine:
+    """Needs a server: none comes with it."""
+
+    filters = True
+
+    def plan(
+        self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
+    ) -> Plan:
+        kind = index_type(index)
+        known = OPTIONS | OPTIONS_OF[kind]
+        for option in index.options:
+            if option not in known:
+                raise UserError(f"Weaviate's {kind} has no option '{option}'.", did_you_mean(option, known))
+        for name, values in index.search.items():
+            if name not in PARAMETERS[kind]:
+                raise no_parameter(name, PARAMETERS[kind])
+            check_efs(values)
+        quantizer = quantizer_of(quantization, kind, dims, documents)
+        check_port(index)
+        require("weaviate", "weaviate", "Weaviate")
+        words = f"{kind}, {quantizer.name}"
+        is_exhaustive = kind == FLAT
+        return Plan(NAME, words, dims, documents, quantization, index, "inner_product", is_exhaustive, resources)
+
+    @contextmanager
+    def open(self, plan: Plan) -> Iterator[WeaviateIndex]:
+        """A collection of its own is removed at the end, and what killed runs left there at the beginning."""
+        quantizer = quantizer_of(plan.quantization, index_type(plan.index), plan.dims, plan.documents)
+        connection = Connection(plan.index)
+        try:
+            connection.check_version(quantizer.version, quantizer.name)
+            collection = Collection(connection, plan.index, quantizer)
+            if collection.is_own:
+                connection.remove_orphans()
+            try:
+                yield WeaviateIndex(plan, collection)
+            finally:
+                if collection.is_made and not plan.index.keep:
+                    with suppress(UserError):  # the next run removes what a lost server keeps
+                        connection.remove(collection.name)
+        finally:
+            connection.close()
+
+
+def check_efs(values: list[object]) -> None:
+    """Raises UserError for what is no number of candidates."""
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or (value < 1 and value != CHOSEN_BY_SERVER):
+            raise UserError(f"ef={value} is no number of candidates.", "Give whole numbers, or -1: the server chooses.")
