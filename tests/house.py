@@ -108,6 +108,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "building devices documents engine exact_scores operating searcher",
             engines="database footprint in_process own vector_index",
             engines__faiss="devices engine exact finer_copy indexes",
+            engines__qdrant="collection connection edge engine existing index requests server store",
         ),
         room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),
         room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),

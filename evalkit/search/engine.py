@@ -23,6 +23,7 @@ from evalkit.vectors.matrix import Vectors
 ENGINES = {  # name: "module:class"
     "faiss": "evalkit.search.engines.faiss.engine:FaissEngine",
     "own": "evalkit.search.engines.own:OwnEngine",
+    "qdrant": "evalkit.search.engines.qdrant.engine:QdrantEngine",
 }
 OWN = "own"
 READ_FRAGMENTS = ("faiss", OWN)  # engines that need no kind and bits of a quantization
