@@ -12,7 +12,7 @@ from evalkit.config import IndexConfig, RescoreConfig
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.search import Vectors, build, plan
-from evalkit.search.engine import Payload
+from evalkit.search.engine import Filter, Payload
 from evalkit.search.engines.qdrant.edge import EdgeStore
 from evalkit.search.engines.qdrant.index import oversampling
 from evalkit.search.searcher import Searcher
@@ -27,6 +27,8 @@ from tests.search.engines.contract import (
     QUANTIZATIONS,
     EngineContract,
     K,
+    best_by_numpy,
+    overlap,
 )
 
 INDEXES = compose("run", ["index=[qdrant_hnsw,qdrant_exact]"]).index
@@ -160,6 +162,11 @@ def test_a_graph_that_is_not_walked_is_unproven() -> None:
         assert searcher.find(ASKED[:1], K).rows.shape == (1, 3)
     with filled("qdrant_hnsw", options={"full_scan_threshold": 10_000}) as searcher:
         assert "less than 10,000 KB" in searcher.index.facts().unproven
+    float32, float16 = DOCUMENTS * DIMS * 4 // 1024, DOCUMENTS * DIMS * 2 // 1024
+    for quantization, kilobytes in (("float32", float32), ("float16", float16)):
+        for threshold, is_walked in ((kilobytes - 1, True), (kilobytes + 2, False)):
+            with filled("qdrant_hnsw", quantization, options={"full_scan_threshold": threshold}) as searcher:
+                assert (searcher.index.facts().unproven == "") is is_walked
 
 
 @pytest.mark.parametrize("quantization", ["float32", "int8", "binary", "pq_rescore"])
@@ -203,6 +210,19 @@ def test_an_approximate_index_that_is_asked_for_more_looks_at_more() -> None:
     with filled("qdrant_hnsw") as searcher:
         searcher.index.set({"ef": 1})
         assert (searcher.index.search(ASKED, 300).rows >= 0).all()
+
+
+def test_a_graph_is_filtered_while_it_is_walked() -> None:
+    with filled("qdrant_hnsw") as searcher:
+        searcher.index.set({"ef": 128})
+        for column in ("half", "rare"):
+            passing = np.flatnonzero(LABELS[column] == 1)
+            rows = searcher.index.search(ASKED, 5, Filter(column, 1, passing)).rows
+            assert np.isin(rows, passing).all()
+            assert overlap(rows, best_by_numpy(5, passing)) > 0.9
+        with pytest.raises(UserError, match="no labels 'haf'") as refused:
+            searcher.index.search(ASKED, 5, Filter("haf", 1, passing))
+        assert refused.value.hint == "Did you mean 'half'?"
 
 
 def test_building_is_timed_and_what_was_learned_from_is_told() -> None:

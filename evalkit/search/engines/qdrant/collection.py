@@ -10,6 +10,7 @@ from evalkit.search.engine import no_parameter
 
 MOST_DIMS = 65_536
 DATATYPES = {32: "float32", 16: "float16"}
+FLOAT_BYTES = {"float32": 4, "float16": 2}
 SCALAR, BINARY, PRODUCT = "scalar", "binary", "product"
 CODES = {SCALAR: 8, BINARY: 1, PRODUCT: 8}  # bits of a code of each kind that it has
 COMPRESSIONS = {1: "x4", 2: "x8", 4: "x16", 8: "x32", 16: "x64"}  # dimensions that one byte stands for

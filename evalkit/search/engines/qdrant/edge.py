@@ -11,7 +11,7 @@ from evalkit.arrays import Floats
 from evalkit.errors import UserError, first_line
 from evalkit.search.engine import Payload
 from evalkit.search.engines.database import Hits, private_folder
-from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Collection
+from evalkit.search.engines.qdrant.collection import BINARY, FLOAT_BYTES, PRODUCT, SCALAR, Collection
 from evalkit.search.engines.qdrant.store import KeptBytes, Search, Stored, batches, label_keys
 from evalkit.vectors.matrix import Vectors
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from qdrant_edge import EdgeConfig, EdgeShard
 
 INDEX_EVERYTHING = 1  # KB of vectors above which a segment gets codes and a graph
-FLOAT_BYTES = {"float32": 4, "float16": 2}
 
 
 @contextmanager

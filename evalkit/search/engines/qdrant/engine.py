@@ -7,8 +7,8 @@ from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, require
 from evalkit.search.engine import Plan, Resources
 from evalkit.search.engines.database import address_of
-from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Collection, collection_of
-from evalkit.search.engines.qdrant.edge import FLOAT_BYTES, shard
+from evalkit.search.engines.qdrant.collection import BINARY, FLOAT_BYTES, PRODUCT, SCALAR, Collection, collection_of
+from evalkit.search.engines.qdrant.edge import shard
 from evalkit.search.engines.qdrant.index import QdrantIndex
 from evalkit.search.engines.qdrant.server import check_server, served
 

@@ -12,7 +12,7 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.database import Hits, address_of, one_by_one
-from evalkit.search.engines.qdrant.collection import PRODUCT, SCALAR, Collection
+from evalkit.search.engines.qdrant.collection import FLOAT_BYTES, PRODUCT, SCALAR, Collection
 from evalkit.search.engines.qdrant.store import Search, Store, Stored, label_keys
 from evalkit.vectors.matrix import Vectors
 
@@ -107,7 +107,7 @@ class QdrantIndex:
 
     def proof(self, state: Stored) -> dict[str, str]:
         """Which index and codes are in use, as Qdrant itself tells it and as its scores show."""
-        compared = "of vectors" if self.collection.is_exact else "of codes, or of vectors that have none"
+        compared = "of codes" if self.collection.codes else "of vectors"
         index = f"hnsw, m={state.m}" if self.collection.m else "none: every one is compared"
         proof = {
             "collection": self.collection.words,
@@ -140,8 +140,8 @@ class QdrantIndex:
         return ""
 
     def is_scanned(self, state: Stored) -> bool:
-        """Whether segments are so small that their graph is not walked; Qdrant counts four bytes for a component."""
-        of_segment = state.points / state.segments * self.collection.dims * 4
+        """Whether segments are so small that their graph is not walked."""
+        of_segment = state.points / state.segments * self.collection.dims * FLOAT_BYTES[self.collection.datatype]
         return of_segment < state.full_scan_threshold * 1024
 
 
