@@ -12,7 +12,7 @@ from evalkit.errors import UserError, first_line
 from evalkit.search.engine import Payload
 from evalkit.search.engines.database import Hits, private_folder
 from evalkit.search.engines.qdrant.collection import BINARY, FLOAT_BYTES, PRODUCT, SCALAR, Collection
-from evalkit.search.engines.qdrant.store import KeptBytes, Search, Stored, batches, label_keys
+from evalkit.search.engines.qdrant.store import KeptBytes, SearchRequest, Stored, batches, label_keys
 from evalkit.vectors.matrix import Vectors
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class EdgeStore:
                 f"Qdrant could not be filled: {first_line(error)}.", "Is there room in the folder for temporary files?"
             ) from None
 
-    def query(self, vector: Floats, search: Search) -> Hits:
+    def query(self, vector: Floats, search: SearchRequest) -> Hits:
         from qdrant_edge import Query, QueryRequest
 
         request = QueryRequest(
@@ -148,7 +148,7 @@ class EdgeStore:
         return sum(file.stat().st_size for file in self.folder.glob(f"segments/*/{files}"))
 
 
-def condition(search: Search) -> Any:
+def condition(search: SearchRequest) -> Any:
     """What points must fulfil; null for all."""
     from qdrant_edge import FieldCondition, Filter, HasIdCondition, MatchValue
 
@@ -160,7 +160,7 @@ def condition(search: Search) -> Any:
     return None
 
 
-def parameters(search: Search) -> Any:
+def parameters(search: SearchRequest) -> Any:
     from qdrant_edge import QuantizationSearchParams, SearchParams
 
     is_rescored = search.oversampling is not None

@@ -14,7 +14,7 @@ from evalkit.search.engines.database import Hits
 from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Collection, codes_in_words
 from evalkit.search.engines.qdrant.connection import Connection
 from evalkit.search.engines.qdrant.requests import PointId, searched
-from evalkit.search.engines.qdrant.store import Search, Stored
+from evalkit.search.engines.qdrant.store import SearchRequest, Stored
 from evalkit.vectors.matrix import Vectors
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class ExistingCollection:
         found: dict[Any, Any] = {record.id: record.vector for record in records}
         return [found[point][name] if name else found[point] for point in points]
 
-    def query(self, vector: Floats, search: Search) -> Hits:
+    def query(self, vector: Floats, search: SearchRequest) -> Hits:
         points = None if search.rows is None else [self.points[row] for row in search.rows]
         hits = searched(self.connection, self.existing.name, vector, search, points, self.existing.vector)
         known = [(self.rows[point], score) for point, score in hits if point in self.rows]

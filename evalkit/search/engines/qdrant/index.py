@@ -13,7 +13,7 @@ from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.database import Hits, address_of, one_by_one
 from evalkit.search.engines.qdrant.collection import FLOAT_BYTES, PRODUCT, SCALAR, Collection
-from evalkit.search.engines.qdrant.store import Search, Store, Stored, label_keys
+from evalkit.search.engines.qdrant.store import SearchRequest, Store, Stored, label_keys
 from evalkit.vectors.matrix import Vectors
 
 SAMPLE, SAMPLE_K = 16, 10  # documents that are searched for, and how many of each answer are compared
@@ -73,7 +73,7 @@ class QdrantIndex:
         self.ef = parameters.get("ef")
 
     def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
-        asked = Search(k, self.breadth(k), self.collection.is_exact, label=self.label(keep))
+        asked = SearchRequest(k, self.breadth(k), self.collection.is_exact, label=self.label(keep))
         return one_by_one(lambda query: self.store.query(query, asked), queries, k)
 
     def breadth(self, k: int) -> int | None:
@@ -161,12 +161,12 @@ class Originals:
         return scores
 
     def compared(self, query: Floats, rows: list[int]) -> Hits:
-        return self.index.store.query(query, Search(len(rows), exact=True, rows=rows))
+        return self.index.store.query(query, SearchRequest(len(rows), exact=True, rows=rows))
 
     def search(self, queries: FloatMatrix, k: int, candidates: int, keep: Filter | None = None) -> Ranking:
         """In one call: Qdrant re-orders ``candidates`` of the codes' best by the vectors."""
         index = self.index
-        asked = Search(k, index.breadth(candidates), False, oversampling(k, candidates), index.label(keep))
+        asked = SearchRequest(k, index.breadth(candidates), False, oversampling(k, candidates), index.label(keep))
         return one_by_one(lambda query: index.store.query(query, asked), queries, k)
 
 

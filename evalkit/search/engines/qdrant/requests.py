@@ -6,7 +6,7 @@ from uuid import UUID
 
 from evalkit.arrays import Floats
 from evalkit.search.engines.qdrant.connection import Connection
-from evalkit.search.engines.qdrant.store import Search
+from evalkit.search.engines.qdrant.store import SearchRequest
 
 if TYPE_CHECKING:
     from qdrant_client.models import Filter, SearchParams
@@ -18,7 +18,7 @@ def searched(
     connection: Connection,
     collection: str,
     vector: Floats,
-    search: Search,
+    search: SearchRequest,
     points: Sequence[PointId] | None,
     using: str | None = None,
 ) -> list[tuple[PointId, float]]:
@@ -51,7 +51,7 @@ def condition(points: Sequence[PointId] | None, label: tuple[str, int] | None) -
     return models.Filter(must=must) if must else None
 
 
-def parameters(search: Search) -> "SearchParams":
+def parameters(search: SearchRequest) -> "SearchParams":
     from qdrant_client import models
 
     is_rescored = search.oversampling is not None

@@ -14,7 +14,7 @@ from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Co
 from evalkit.search.engines.qdrant.connection import MOST_SHOWN, Connection
 from evalkit.search.engines.qdrant.existing import ExistingCollection, described
 from evalkit.search.engines.qdrant.requests import PointId, searched
-from evalkit.search.engines.qdrant.store import Search, Stored, batches, label_keys
+from evalkit.search.engines.qdrant.store import SearchRequest, Stored, batches, label_keys
 from evalkit.vectors.matrix import Vectors
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class OwnCollection:
     def info(self) -> "CollectionInfo":
         return self.connection.ask("it was indexed", lambda client: client.get_collection(self.name))
 
-    def query(self, vector: Floats, search: Search) -> Hits:
+    def query(self, vector: Floats, search: SearchRequest) -> Hits:
         hits = searched(self.connection, self.name, vector, search, search.rows)
         return [int(point) for point, _ in hits], [score for _, score in hits]
 

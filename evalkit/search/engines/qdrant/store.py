@@ -14,7 +14,7 @@ ID = "id"  # the payload's key for a document's id
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchRequest:
     """How one query is answered, as Qdrant's search parameters say it.
 
     ``exact`` compares the vectors themselves. ``oversampling`` × ``limit`` of the codes' best are re-ordered by the
@@ -80,7 +80,7 @@ class Store(Protocol):
     def fill(self, documents: Vectors, payload: Payload) -> None:
         """Keep all ``documents``, and come back when codes and graph are made; or find those that are there already."""
 
-    def query(self, vector: Floats, search: Search) -> Hits:
+    def query(self, vector: Floats, search: SearchRequest) -> Hits:
         """Rows and scores, best first."""
 
     def stored(self) -> Stored: ...
