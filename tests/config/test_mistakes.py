@@ -122,7 +122,8 @@ SLIPS = [
      "stages=minilm stages.minilm.depth=100"),
     ("stages=minilm stages.minilm.depth=101", "stages.minilm.depth=101 looks deeper than top_k=100.",
      "Set top_k=101, or keep it and write stages.minilm.depth=100.", "stages=minilm stages.minilm.depth=101 top_k=101"),
-    ("index=[]", "index=[] leaves nothing to measure.", NAMES("flat, hnsw, ivf"), "index=[flat,hnsw,ivf]"),
+    ("index=[]", "index=[] leaves nothing to measure.", NAMES(", ".join(group_choices("index"))),
+     "index=[flat,hnsw,ivf]"),
     ("index=hnsw index.hnsw.search.efSearch=16",
      "'index.hnsw.search.efSearch=16' is not possible: index.hnsw.search.efSearch takes a list, each item a value."
      , "Write 'index.hnsw.search.efSearch=[16]'.", "index=hnsw index.hnsw.search.efSearch=[16]"),
