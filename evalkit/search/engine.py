@@ -26,6 +26,7 @@ ENGINES = {  # name: "module:class"
     "pgvector": "evalkit.search.engines.pgvector.engine:PgvectorEngine",
     "pinecone": "evalkit.search.engines.pinecone:PineconeEngine",
     "weaviate": "evalkit.search.engines.weaviate.engine:WeaviateEngine",
+    "qdrant": "evalkit.search.engines.qdrant.engine:QdrantEngine",
 }
 OWN = "own"
 READ_FRAGMENTS = ("faiss", OWN)  # engines that need no kind and bits of a quantization

@@ -119,6 +119,18 @@ class EngineContract:
             assert facts.unproven == ""
             assert facts.index_bytes is not None or "index_bytes" in facts.reasons
 
+    def test_what_re_orders_scores_by_inner_products_of_the_vectors(self) -> None:
+        kept = [(name, each) for name, all_ in self.indexes.items() for each in all_ if each.endswith("_rescore")]
+        rows = np.array([[3, DOCUMENTS - 1, -1, 0], [5, -1, -1, 41]])
+        exact = np.take_along_axis(ASKED[:2] @ MATRIX.T, np.maximum(rows, 0), axis=1)
+        for name, quantization in kept[:2]:
+            with self.opened(name, QUANTIZATIONS[quantization]) as index:
+                scores = index.rescoring.scores(ASKED[:2], rows)
+                refined = index.rescoring.search(ASKED, K, DOCUMENTS)
+            np.testing.assert_allclose(scores, np.where(rows < 0, -np.inf, exact), atol=2e-6)
+            if refined is not None:  # of all documents as candidates
+                assert overlap(refined.rows, best_by_numpy(K)) > 0.98
+
     def test_a_filter_finds_the_best_of_what_passes(self) -> None:
         config = self.index(self.exact)
         if not engine_of(QUANTIZATIONS["float32"], config).filters:

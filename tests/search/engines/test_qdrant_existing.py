@@ -1,0 +1,156 @@
+"""A collection that is there already, in a stub of Qdrant's server: searched as it is, and never changed."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from qdrant_client import models
+from qdrant_client.models import Distance, VectorParams
+
+from evalkit.config import IndexConfig
+from evalkit.errors import UserError
+from evalkit.search import Vectors, build, plan
+from evalkit.search.engine import Filter, Payload
+from tests.search.engines import contract
+from tests.search.engines.contract import (
+    ASKED,
+    DIMS,
+    DOCUMENTS,
+    IDS,
+    MATRIX,
+    PLACE,
+    QUANTIZATIONS,
+    K,
+    best_by_numpy,
+)
+from tests.search.engines.qdrant_stub import Stub, running
+from tests.search.engines.test_qdrant_server import config, filled, refusal
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
+    monkeypatch.delenv("QDRANT_API_KEY", raising=False)
+    with running(Stub()) as server:
+        yield server
+
+
+def made(stub: Stub, vector: str = "", matrix: np.ndarray = MATRIX, ids: Any = None, **created: Any) -> None:
+    """The collection ``mine``, filled by its owner: ids of points are neither rows nor in their order."""
+    params = VectorParams(size=matrix.shape[1], distance=created.pop("distance", Distance.COSINE))
+    stub.create("mine", models.CreateCollection(vectors={vector: params} if vector else params, **created))
+    held = stub.collections["mine"]
+    rows = np.random.default_rng(5).permutation(len(matrix)).tolist()
+    points = {
+        "ids": [10 + row for row in rows] if ids is None else [ids[row] for row in rows],
+        "vectors": {vector: matrix[rows].tolist()} if vector else matrix[rows].tolist(),
+        "payloads": [{"doc": IDS[row]} for row in rows],
+    }
+    stub.answer("PUT", "/collections/mine/points", {"batch": points})
+    held.shard.optimize()
+
+
+GRAPH = models.HnswConfigDiff(full_scan_threshold=10)
+
+
+def mine(stub: Stub, name: str = "qdrant_hnsw", **changed: Any) -> IndexConfig:
+    return config(stub, name, **{"table": "mine", "id_column": "doc", **changed})
+
+
+@pytest.mark.parametrize("vector", ["", "text"])
+def test_a_collection_that_is_there_is_searched_and_never_changed(stub: Stub, vector: str) -> None:
+    made(stub, vector, hnsw_config=GRAPH, metadata={"evalkit": {"model": "minilm"}, "team": "search"})
+    asked_before = len(stub.requests)
+    with filled(mine(stub, vector_column=vector or None)) as searcher:
+        found = searcher.find(ASKED, K)
+        facts, built = searcher.index.facts(), searcher.built
+    assert contract.overlap(found.rows, best_by_numpy(K)) > 0.98
+    assert np.isnan(built.seconds)
+    assert facts.contract == {"model": "minilm"}
+    assert facts.unproven == ""
+    changing = [(verb, path) for verb, path, *_ in stub.requests[asked_before:] if verb not in ("GET", "POST")]
+    assert changing == []
+    assert {path.rpartition("mine")[2] for verb, path, *_ in stub.requests if verb == "POST"} == {
+        "/points",
+        "/points/count",
+        "/points/query",
+        "/points/scroll",
+    }
+    assert list(stub.collections) == ["mine"]
+
+
+def test_exact_search_of_a_collection_that_is_there_is_numpys(stub: Stub) -> None:
+    made(stub, hnsw_config=GRAPH)
+    with filled(mine(stub, "qdrant_exact")) as searcher:
+        assert searcher.rank(ASKED, K).rows.tolist() == best_by_numpy(K).tolist()
+
+
+def test_the_ids_of_points_may_be_those_of_documents(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalkit.search.engines.qdrant.existing.PAGE", 99)
+    ids = [f"{row:08x}-0000-4000-8000-000000000000" for row in range(DOCUMENTS)]
+    made(stub, ids=ids, hnsw_config=GRAPH)
+    index = mine(stub, "qdrant_exact", id_column=None)
+    with build(Vectors(MATRIX, DIMS), PLACE, QUANTIZATIONS["float32"], index, payload=Payload(ids)) as searcher:
+        assert searcher.rank(ASKED, K).rows.tolist() == best_by_numpy(K).tolist()
+
+
+def test_codes_of_a_collection_that_is_there_are_searched_and_re_ordered(stub: Stub) -> None:
+    quantization = models.ScalarQuantization(scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8))
+    made(stub, hnsw_config=GRAPH, quantization_config=quantization)
+    with filled(mine(stub), "int8_rescore") as searcher:
+        assert contract.overlap(searcher.find(ASKED, K).rows, best_by_numpy(K)) > 0.98
+        assert searcher.index.facts().unproven == ""
+    told = refusal(mine(stub))
+    assert (
+        "has float32 vectors and scalar codes, and this setting asks for float32 vectors and no codes" in told.problem
+    )
+    assert "quantization=int8" in told.hint
+    assert "passes over the codes" in refusal(mine(stub, "qdrant_exact"), "int8").problem
+
+
+def test_vectors_of_another_model_are_refused_with_the_cosine(stub: Stub) -> None:
+    other = contract.clustered(DOCUMENTS, 7).astype(np.float32)
+    made(stub, matrix=np.concatenate([MATRIX[:-1], other[-1:]]), hnsw_config=GRAPH)
+    expected = float(MATRIX[-1] @ other[-1])
+    told = re.search(r"document (.+) has a cosine of (-?[\d.]+) with", refusal(mine(stub)).problem)
+    assert float(told[2]) == pytest.approx(expected, abs=6e-4)
+
+
+def test_documents_of_another_corpus_are_refused_with_their_count(stub: Stub) -> None:
+    made(stub, matrix=MATRIX[:-2], hnsw_config=GRAPH)
+    assert f"2 missing (first: {IDS[-2]}), 0 not of it" in refusal(mine(stub)).problem
+    assert f"{DOCUMENTS} missing" in refusal(mine(stub, id_column="no_such_key")).problem
+
+
+def test_chunks_are_not_matched(stub: Stub) -> None:
+    made(stub, hnsw_config=GRAPH)
+    payload = Payload(["same"] * DOCUMENTS)
+    with pytest.raises(UserError, match="documents are in chunks"):
+        build(Vectors(MATRIX, DIMS), PLACE, QUANTIZATIONS["float32"], mine(stub), payload=payload)
+
+
+def test_what_a_collection_does_not_have_is_refused_with_what_it_has(stub: Stub) -> None:
+    made(stub, "text", hnsw_config=GRAPH)
+    absent = refusal(mine(stub, table="mime"))
+    assert "has no collection mime" in absent.problem
+    assert "Did you mean 'mine'?" in absent.hint
+    assert "Did you mean 'text'?" in refusal(mine(stub, vector_column="texts")).hint
+    assert "Name them by vector_column: text" in refusal(mine(stub)).hint
+    narrow = mine(stub, vector_column="text")
+    with pytest.raises(UserError, match="holds vectors of 48 dims, and this setting has 24"):
+        plan(24, DOCUMENTS, QUANTIZATIONS["float32"], narrow)
+
+
+def test_a_collection_of_distances_or_without_a_graph_is_refused(stub: Stub) -> None:
+    made(stub, distance=Distance.EUCLID)
+    assert "is searched by Euclid" in refusal(mine(stub)).problem
+    stub.answer("DELETE", "/collections/mine", None)
+    made(stub, hnsw_config=models.HnswConfigDiff(m=0))
+    assert "has no graph" in refusal(mine(stub)).problem
+
+
+def test_a_collection_that_is_there_is_not_filtered_by_labels_that_it_has_not(stub: Stub) -> None:
+    made(stub, hnsw_config=GRAPH)
+    with filled(mine(stub)) as searcher, pytest.raises(UserError, match="no labels 'half'"):
+        searcher.index.search(ASKED[:1], K, Filter("half", 1, np.arange(1, DOCUMENTS, 2)))
