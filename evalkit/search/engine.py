@@ -22,6 +22,7 @@ from evalkit.vectors.matrix import Vectors
 
 ENGINES = {  # name: "module:class"
     "faiss": "evalkit.search.engines.faiss.engine:FaissEngine",
+    "milvus": "evalkit.search.engines.milvus.engine:MilvusEngine",
     "own": "evalkit.search.engines.own:OwnEngine",
     "pgvector": "evalkit.search.engines.pgvector.engine:PgvectorEngine",
     "pinecone": "evalkit.search.engines.pinecone:PineconeEngine",

@@ -1,0 +1,1 @@
+"""Milvus as an engine: Milvus Lite in this process, or a server."""
