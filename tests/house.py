@@ -42,9 +42,10 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose corpus_paths depths files index_checks kinds meant mistakes moved outside own_code "
+            "check compose corpus_paths depths files filter_checks index_checks kinds meant mistakes moved "
+            "outside own_code "
             "python_values ranges request_fields secrets stored typed_names values words yaml_files",
-            schema="commands corpora cost models run search stages",
+            schema="commands corpora cost filters models run search stages",
         ),
         room(
             "hub",
@@ -61,7 +62,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus file_chunks html_content images judgments lint meeting mteb new_corpus pages "
+            "beir clusters corpus file_chunks html_content images judgments lint meeting metadata mteb narrowed "
+            "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
         ),
@@ -88,7 +90,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines busy canaries column columns config_shape exports headings in_words listing markdown "
+            "baselines before_filters busy canaries column columns config_shape exports headings in_words "
+            "listing markdown "
             "model_parts percent provenance reader readme record secrets setting shape stored_points table table_shape "
             "version1 writer",
         ),
@@ -105,9 +108,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
-            "building devices documents engine exact_scores operating searcher",
+            "building devices documents engine exact_scores filters operating searcher",
             engines="database footprint in_process own vector_index",
-            engines__faiss="devices engine exact finer_copy indexes",
+            engines__faiss="devices engine exact finer_copy indexes selection",
         ),
         room("lexical", "BM25 and random order: retrievers that read texts", "bm25 random retriever words"),
         room("rerankers", "texts in, scores out; the store of scores", "cross_encoder registry scores"),
@@ -124,7 +127,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
             "few_questions models plan task",
-            retrieval="fusion grid lexical measuring points reranking retriever stages task vectors",
+            retrieval="filtering fusion grid lexical measuring points reranking retriever stages task vectors",
         ),
     ),
     (

@@ -34,6 +34,9 @@ ON_DISK = "the vectors are larger than memory_gb and were searched from disk, wh
 ON_DEVICE = "searches on a GPU are timed among the corpus's documents alone"
 OWN = "a quantizer of one's own is timed among the corpus's documents alone"
 OTHER_ENGINE = "engines other than FAISS are timed among the corpus's documents alone"
+UNDER_A_FILTER = AtSize(
+    why=dict.fromkeys((*TIMED, BUILD, SIZE, OVERLAP), "filtered searches are not modelled for more documents")
+)
 FEW = f"fewer than {LEAST_DOCUMENTS} vectors say too little of how others would lie"
 
 
