@@ -35,6 +35,8 @@ NAMES = {
     "rerank_truncated": "share of pairs the reranker cut",
     "overlap@10_at_size": "overlap@10 at a larger size",
     "chunks_per_document": "chunks per document",
+    "returned@k": "share of results that came back",
+    "selectivity": "share of documents that pass",
 }
 LATENCY = re.compile(r"(?P<what>\w+)_ms_(?P<statistic>mean|p\d+)(?P<size>_at_workload)?")
 LOAD = re.compile(r"load_(?P<what>queries_per_second|ms_p95)_(?P<clients>\d+)")

@@ -1,16 +1,17 @@
 """Every point of one corpus's vectors: each dims × quantization × index × operating point, beside exact search."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from evalkit.arrays import FloatMatrix, Floats
+from evalkit.arrays import FloatMatrix, Floats, Rows
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.figures import encoding_cores, encoding_memory, encoding_speed, tokens_per_text, why_untimed
@@ -22,7 +23,7 @@ from evalkit.measures.overlap import ExactSearch, PairScores, rounding
 from evalkit.measures.ranking import Ranking, by_block
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
-from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
+from evalkit.scaling.vectors import UNDER_A_FILTER, CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import (
     DocumentSearcher,
     ExactDocumentScores,
@@ -35,6 +36,7 @@ from evalkit.search import (
     operating_points,
 )
 from evalkit.search.engine import CPU, THERE_ALREADY, EngineFacts, Payload, engine_name, index_word
+from evalkit.search.filters import labels_of, of_chunks
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import TIE_MARGIN
 from evalkit.system.busy import Figures
@@ -49,33 +51,73 @@ MOST_RANKED_BYTES = 125e6
 CANDIDATE_BYTES = 150  # at most, while rankings are put in order and joined: rows, scores, places and copies of them
 
 
-def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], progress: Progress) -> Iterator[Retriever]:
-    """One per cell of the grid, in order; each index is built when its first operating point is asked for."""
+def retrievers(
+    contexts: Sequence[PointContext], read: EncodedCorpus, dims: list[int], progress: Progress
+) -> Iterator[Retriever]:
+    """One per cell of the grid and context, in order; each index is built when its first operating point is asked for.
+
+    The first of ``contexts`` is that of all documents, each other that of a filter.
+    """
+    context = contexts[0]
     config = context.config
+    labels = labels_of([each.filter for each in contexts if each.filter], len(context.corpus.documents))
     laws = CorpusLaws(config, read.embeddings.documents.vectors, EmbeddingStore(config.store.path).path)
     advance = progress(f"settings of {context.corpus.name}", len(dims) * len(config.quantization) * len(config.index))
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
-        exact = exact_search(context, read, width, queries)
+        exact = exact_searches(contexts, read, width, queries)
         settings = product(config.quantization.items(), config.index.items())
         for (quantization_name, quantization), (index_name, index) in settings:
-            with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
+            building = build_searcher(context, read, width, quantization, index, config.search_device, labels)
+            with closing(building) as searcher:
                 points = list(operating_points(index_name, index, quantization, config.served))
                 at_sizes = laws.of(quantization, index, searcher, points, queries)
                 for point, at_size in zip(points, at_sizes, strict=True):
-                    setting = setting_of(
-                        context, read, width, quantization_name, quantization, index_name, index, point
-                    )
-                    yield VectorRetriever(context, read, setting, searcher.at(point), queries, exact, at_size, index)
+                    for each, exact_of in zip(contexts, exact, strict=True):
+                        yield VectorRetriever(
+                            context=each,
+                            read=read,
+                            setting=setting_of(
+                                each, read, width, quantization_name, quantization, index_name, index, point
+                            ),
+                            searcher=searcher.at(point).filtered(each.keep),
+                            queries=queries_of(each, context, queries),
+                            exact=exact_of,
+                            at_size=UNDER_A_FILTER if each.filter else at_size,
+                            index=index,
+                        )
             advance(1)
 
 
-def exact_search(context: PointContext, read: EncodedCorpus, dims: int, queries: FloatMatrix) -> ExactSearch:
-    """What exact float32 search at these ``dims`` finds, as deep as overlaps go, and how it scores any document."""
-    depth = min(max(OVERLAP_DEPTHS), context.config.top_k)
-    with closing(build_searcher(context, read, dims, *EXACT, CPU)) as exhaustive:
-        rows = ranked_by_block(exhaustive, context, queries, depth, depth).rows
-    chunks = read.embeddings.chunks
+def queries_of(context: PointContext, whole: PointContext, queries: FloatMatrix) -> FloatMatrix:
+    """Of the ``queries`` of the ``whole`` corpus, those that a filter leaves."""
+    row = whole.corpus.queries.row
+    return queries if context is whole else queries[[row[query] for query in context.corpus.queries.ids]]
+
+
+def exact_searches(
+    contexts: Sequence[PointContext], read: EncodedCorpus, dims: int, queries: FloatMatrix
+) -> list[ExactSearch]:
+    """What exact float32 search at these ``dims`` finds in each context, as deep as overlaps go, and how it scores any
+    document.
+    """
+    depth = min(max(OVERLAP_DEPTHS), contexts[0].config.top_k)
+    with closing(build_searcher(contexts[0], read, dims, *EXACT, CPU)) as exhaustive:
+        return [
+            exact_search(each, exhaustive.filtered(each.keep), read, queries_of(each, contexts[0], queries), depth)
+            for each in contexts
+        ]
+
+
+def exact_search(
+    context: PointContext,
+    exhaustive: Searcher | DocumentSearcher,
+    read: EncodedCorpus,
+    queries: FloatMatrix,
+    depth: int,
+) -> ExactSearch:
+    dims, chunks = queries.shape[1], read.embeddings.chunks
+    rows = ranked_by_block(exhaustive, context, queries, depth, depth).rows
     of_vectors = ExactScores(queries, Vectors(read.embeddings.documents.vectors, dims))
     scores: PairScores = of_vectors
     if chunks.document is not None:
@@ -133,15 +175,16 @@ def build_searcher(
     quantization: QuantizationConfig,
     index: IndexConfig,
     device: str,
+    labels: Mapping[str, Rows] = MappingProxyType({}),
 ) -> Searcher | DocumentSearcher:
-    """The documents of a corpus in one setting, searched by their chunks where they have several."""
+    """The documents of a corpus with ``labels`` in one setting, searched by their chunks where they have several."""
     config, chunks, place = context.config, read.embeddings.chunks, context.place
     vectors = Vectors(read.embeddings.documents.vectors, dims)
     memory_bytes = config.memory_bytes
     ids = context.corpus.documents.ids
     if chunks.document is None:
-        return build(vectors, place, quantization, index, memory_bytes, device, Payload(ids))
-    payload = Payload([ids[row] for row in chunks.document.tolist()])
+        return build(vectors, place, quantization, index, memory_bytes, device, Payload(ids, labels))
+    payload = Payload([ids[row] for row in chunks.document.tolist()], of_chunks(labels, chunks.document))
     searcher = build(vectors, chunk_order(chunks.document, place), quantization, index, memory_bytes, device, payload)
     return DocumentSearcher(searcher, chunks.document, place, config.chunking.top_chunks)
 
@@ -242,6 +285,8 @@ class VectorRetriever:
         }
 
     def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
+        if self.context.filter is not None:
+            return {}
         return point_laws(self.at_size, self.searcher, self.index, self.queries, figures, asked)
 
     def reasons(self) -> Mapping[str, str]:
