@@ -42,9 +42,10 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose corpus_paths depths files index_checks kinds meant mistakes moved outside own_code "
+            "check compose corpus_paths depths files filter_checks index_checks kinds meant mistakes moved "
+            "outside own_code "
             "python_values ranges request_fields secrets stored typed_names values words yaml_files",
-            schema="commands corpora cost models run search stages",
+            schema="commands corpora cost filters models run search stages",
         ),
         room(
             "hub",
@@ -61,7 +62,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus file_chunks html_content images judgments lint meeting mteb new_corpus pages "
+            "beir clusters corpus file_chunks html_content images judgments lint meeting metadata mteb narrowed "
+            "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
         ),
@@ -88,9 +90,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines busy canaries column columns config_shape contract exports headings in_words listing markdown "
-            "model_parts percent provenance reader readme record secrets setting shape speed_columns stored_points "
-            "table table_shape version1 writer",
+            "baselines before_filters busy canaries column columns config_shape contract exports headings in_words "
+            "listing markdown model_parts percent provenance reader readme record secrets setting shape speed_columns "
+            "stored_points table table_shape version1 writer",
         ),
     ),
     (
@@ -105,12 +107,12 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
-            "building devices documents engine exact_scores operating searcher",
+            "building devices documents engine exact_scores filters operating searcher",
             engines="database footprint in_process own pinecone server_errors there_already vector_index whole_vectors",
-            engines__faiss="devices engine exact finer_copy indexes",
-            engines__qdrant="collection connection edge engine existing index requests server store",
+            engines__faiss="devices engine exact finer_copy indexes selection",
             engines__milvus="collection connection engine existing index index_types lite",
             engines__pgvector="codes connection engine index methods own_table private_server proof table table_there",
+            engines__qdrant="collection connection edge engine existing index requests server store",
             engines__weaviate="collection connection engine index kept words",
         ),
         room(
@@ -133,7 +135,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
             "few_questions models plan task",
-            retrieval="contracts fusion grid lexical measuring points reranking retriever stages task vectors",
+            retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
+            "task vectors",
         ),
     ),
     (

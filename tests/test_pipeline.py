@@ -187,15 +187,15 @@ def test_secrets_stay_out_of_the_record(tiny_run: list[str], tmp_path: Path, mon
 
 INTERRUPTED = """
 import sys
-from evalkit.tasks.retrieval import vectors
+from evalkit.tasks.retrieval import searchers
 from evalkit.__main__ import main
-build, built = vectors.build, []
-def interrupting(*arguments):
+build, built = searchers.build, []
+def interrupting(*arguments, **named):
     built.append(1)
     if len(built) == {after}:
         raise KeyboardInterrupt
-    return build(*arguments)
-vectors.build = interrupting
+    return build(*arguments, **named)
+searchers.build = interrupting
 sys.exit(main(sys.argv[1:]))
 """
 

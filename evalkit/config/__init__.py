@@ -21,6 +21,7 @@ from evalkit.config.schema.corpora import (
     TableCorpus,
 )
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
+from evalkit.config.schema.filters import FilterConfig
 from evalkit.config.schema.models import (
     MODEL_KINDS,
     ApiConfig,
@@ -91,6 +92,7 @@ __all__ = [
     "ExecutorConfig",
     "ExportConfig",
     "FileModel",
+    "FilterConfig",
     "FusionConfig",
     "GateConfig",
     "HostedModel",

@@ -26,6 +26,7 @@ from evalkit.config import (
 )
 from evalkit.config.depths import check_depths
 from evalkit.config.files import choices_hint
+from evalkit.config.filter_checks import check_filter
 from evalkit.config.index_checks import check_fragment, check_indexes
 from evalkit.config.own_code import check_code
 from evalkit.config.request_fields import check_requests
@@ -64,6 +65,7 @@ def check(config: RunConfig) -> None:
     check_quantizations(config)
     check_code(config)
     check_indexes(config.index)
+    check_filter(config)
 
 
 def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig:

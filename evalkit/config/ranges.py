@@ -11,6 +11,7 @@ from evalkit.config.schema.commands import (
     StoreCommandConfig,
 )
 from evalkit.config.schema.cost import HostedPrice, MachinePrice, PricingConfig, StoragePrice, WorkloadConfig
+from evalkit.config.schema.filters import FilterConfig
 from evalkit.config.schema.models import (
     ApiConfig,
     Bm25Options,
@@ -108,6 +109,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "overlap": Range(0, INT32, TOKENS.of),
         "top_chunks": Range(1, 100_000, "chunks of a document"),
     },
+    FilterConfig: {"selectivity": SHARE, "seed": Range(0, 2**63 - 1, SIGNED_64.of)},
     AnyStage: OF_FUSION | OF_RERANKERS,
     FusionConfig: OF_FUSION,
     RerankerConfig: OF_RERANKERS,

@@ -2,7 +2,7 @@
 
 import glob
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from evalkit.corpora.files.opening import COMPRESSED, without_compression
 from evalkit.corpora.files.rows import READERS, read_rows
 from evalkit.corpora.judgments import collect, read_judgments
 from evalkit.corpora.lint import Noticed
+from evalkit.corpora.metadata import METADATA, Metadata, with_metadata
 from evalkit.corpora.records import Columns
 from evalkit.corpora.set_aside import QRELS_HEADER
 from evalkit.errors import UserError, did_you_mean
@@ -20,7 +21,6 @@ from evalkit.errors import UserError, did_you_mean
 ID = ("_id", "id")
 DOCUMENTS = Columns(ID, text=("text",), title=("title",), image=("image",), optional=True)
 QUERIES = Columns(ID, text=("text",), cluster=("cluster",), optional=True)
-METADATA = "metadata"
 FOLDER = "folder"
 QRELS = f"tsv txt qrels trec csv jsonl ndjson json parquet {FOLDER}"  # the first that is there counts
 SHOWN, MOST_LOOKED_AT = 12, 10_000
@@ -43,14 +43,16 @@ def load(settings: BeirCorpus, name: str) -> Corpus:
     noticed = Noticed()
     queries = table_file(folder, "queries")
     check_questions(name, folder, queries, settings.split)
+    documents = table_file(folder, "corpus")
     return build_corpus(
         settings.name or folder.resolve().name,
-        read_documents(table_file(folder, "corpus"), noticed.swallowed),
+        read_documents(documents, noticed.swallowed),
         read_queries(queries),
         collect(read_judgments(qrels_file(folder, settings.split), ignored=noticed.ignored_columns)),
         settings.ignore_identical_ids,
         read_clusters(queries),
         noticed,
+        Metadata(lambda field: read_rows(documents, (*DOCUMENTS.all, METADATA, field)), DOCUMENTS),
     )
 
 
@@ -145,9 +147,3 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
 def read_clusters(path: Path) -> dict[str, str]:
     """query id → the ``cluster`` of its row or of the row's ``metadata``, for the queries that have one."""
     return records.clusters(with_metadata(read_rows(path, (*QUERIES.all, METADATA))), QUERIES)
-
-
-def with_metadata(rows: records.Rows) -> Iterable[records.Placed]:
-    for where, row in rows:
-        metadata = row.get(METADATA)
-        yield where, {**metadata, **row} if isinstance(metadata, dict) else row

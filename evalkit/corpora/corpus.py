@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from evalkit.corpora.clusters import cluster_queries
 from evalkit.corpora.files.cells import whole_characters
@@ -14,6 +15,9 @@ from evalkit.corpora.meeting import are_mostly, refuse_strangers
 from evalkit.corpora.texts import TextFile, Texts
 from evalkit.errors import UserError
 from evalkit.system.digests import digest, unordered_digest
+
+if TYPE_CHECKING:
+    from evalkit.corpora.metadata import Metadata
 
 Qrels = Mapping[str, Mapping[str, int]]
 
@@ -25,8 +29,9 @@ class Corpus:
     ``documents`` and ``queries`` are those with text; ``empty_documents`` are the ids of documents without: they are
     not encoded and never found. ``excluded`` maps a query id to the document id that is the query itself and must not
     be retrieved. ``clusters`` maps a query id to the name of the group of queries that depend on each other, and
-    ``clustered_by`` says what made the groups; both are null where dependence isn't modelled. No score depends on
-    them, so no fingerprint does.
+    ``clustered_by`` says what made the groups; both are null where dependence isn't modelled. ``metadata`` is what its
+    source says of documents beside their texts; null where it says nothing. No unfiltered score depends on these, so
+    no fingerprint does.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Corpus:
     clusters: Mapping[str, str] | None = None
     clustered_by: str | None = None
     empty_documents: tuple[str, ...] = ()
+    metadata: "Metadata | None" = None
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -75,6 +81,7 @@ def build_corpus(
     ignore_identical_ids: bool | None = None,
     cluster_keys: Mapping[str, str] = MappingProxyType({}),
     noticed: Noticed | None = None,
+    metadata: "Metadata | None" = None,
 ) -> Corpus:
     """Assemble and lint a corpus from (id, text) pairs; of a repeated id the first text stays.
 
@@ -82,7 +89,8 @@ def build_corpus(
 
     ``ignore_identical_ids`` true never lets a query find the document of its own id, false always does; null
     ignores it where that document also carries the query's text and is not judged relevant to it. ``cluster_keys``
-    (query id → name) are the groups of dependent queries that the source knows. ``noticed`` is what its reader noticed.
+    (query id → name) are the groups of dependent queries that the source knows. ``noticed`` is what its reader noticed,
+    ``metadata`` where fields of documents are read.
 
     A document or query without text is left out, and half a character (a lone surrogate) becomes U+FFFD, each with a
     finding. Raises UserError for a corpus without documents, and where judgments meet no document or no query.
@@ -112,6 +120,7 @@ def build_corpus(
         clusters=clusters,
         clustered_by=clustered_by,
         empty_documents=tuple(empty_documents),
+        metadata=metadata,
     )
 
 

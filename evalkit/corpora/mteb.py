@@ -9,6 +9,7 @@ from evalkit.corpora import records
 from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.corpora.files.cells import grade_of, id_of
 from evalkit.corpora.judgments import Judgment, collect
+from evalkit.corpora.metadata import Metadata
 from evalkit.corpora.records import Columns
 from evalkit.errors import UserError, did_you_mean, first_line, require
 from evalkit.hub.data_sets import data_set_loading, refuse_other_revisions
@@ -45,6 +46,7 @@ def load(settings: MtebCorpus, name: str) -> Corpus:
         records.queries(queries, QUERIES),
         collect(read_judgments(settings.task, data["relevant_docs"])),
         bool(task.ignore_identical_ids) if ignore is None else ignore,
+        metadata=Metadata(lambda _: numbered(f"{settings.task} corpus", data["corpus"]), DOCUMENTS),
     )
 
 

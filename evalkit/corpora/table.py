@@ -8,6 +8,7 @@ from evalkit.corpora.corpus import Corpus, build_corpus
 from evalkit.corpora.files.rows import read_rows
 from evalkit.corpora.judgments import Names, collect, read_judgments
 from evalkit.corpora.lint import Noticed
+from evalkit.corpora.metadata import METADATA, Metadata
 from evalkit.corpora.records import Columns
 
 DEFAULT = TableCorpus()
@@ -31,6 +32,7 @@ def load(table: TableCorpus, name: str) -> Corpus:
         table.ignore_identical_ids,
         records.clusters(read_rows(table.queries, queries.all), queries) if queries.cluster else {},
         noticed,
+        Metadata(lambda field: read_rows(table.documents, (*documents.all, METADATA, field)), documents),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.reader import StoredRun
+from evalkit.results.record import FILTER
 from evalkit.results.setting import COLUMNS, KEY, differences, label_parts, search_label
 
 NAMED = 6
@@ -72,10 +73,14 @@ def check_match(match: Sequence[str]) -> None:
 
 
 def by_values(run: StoredRun, match: Sequence[str]) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
-    """The points of a run by the values of the keys in ``match``. Points of two tasks never answer each other."""
+    """The points of a run by the values of the keys in ``match``. Those of two tasks or filters never meet."""
     points: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for point in run.about["points"]:
-        values = (point["task"], *(search_label(point) if key == "index" else point[key] for key in match))
+        values = (
+            point["task"],
+            point["filter"],
+            *(search_label(point) if key == "index" else point[key] for key in match),
+        )
         points.setdefault(values, []).append(point)
     return points
 
@@ -98,8 +103,10 @@ def shortened(names: Sequence[str]) -> str:
 
 
 def describe(match: Sequence[str], values: Sequence[Any]) -> str:
-    """``corpus=c dims=256`` of the task and the values of ``match``."""
-    return " ".join(f"{name}={value}" for name, value in zip(match, values[1:], strict=True))
+    """``corpus=c dims=256 filter lang=de`` of the task, the filter and the values of ``match``."""
+    _, passing, *rest = values
+    filters = [f"filter {passing}"] if passing and "filter" not in match else []
+    return " ".join([*(f"{name}={value}" for name, value in zip(match, rest, strict=True)), *filters])
 
 
 def other_differences(all_pairs: Sequence[Pair]) -> list[str]:
@@ -126,6 +133,12 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
         raise NotComparableError(
             f"corpus '{corpus}': {' and '.join(changed)} differ between the two runs.",
             "Evaluate both on the same files; a changed corpus needs a new baseline.",
+        )
+    passed = [point.get("proof", {}).get(FILTER) for point in (old, new)]
+    if passed[0] != passed[1]:
+        raise NotComparableError(
+            f"corpus '{corpus}': other documents pass {old['filter']} than did in the baseline.",
+            "Did their metadata change? Make the baseline anew.",
         )
     if old["top_k"] != new["top_k"]:
         raise NotComparableError(f"{corpus}: top_k was {old['top_k']} and is {new['top_k']}.", "Use the same top_k.")

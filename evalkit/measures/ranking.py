@@ -78,8 +78,10 @@ def without(ranking: Ranking, excluded: Rows, k: int) -> Ranking:
     ).first(k)
 
 
-def behind(served: Ranking, deeper: Ranking) -> Ranking:
+def behind(served: Ranking, deeper: Ranking, ends: bool = False) -> Ranking:
     """``served`` first, then what else ``deeper`` has, in its order; as long as ``deeper``.
+
+    Where less was served than was asked for, ``ends`` puts nothing behind: nobody was given what would fill the gap.
 
     A query whose ``deeper`` ranking begins with what is served keeps it, scores and all. For any other, scores behind
     count down from the lowest served one or from 0, whichever is lower: they keep an order and are no similarities.
@@ -87,7 +89,8 @@ def behind(served: Ranking, deeper: Ranking) -> Ranking:
     width = served.rows.shape[1]
     both = zip(deeper.rows, served.rows, strict=True)
     is_served = np.array([np.isin(rows, first) for rows, first in both]).reshape(deeper.rows.shape)
-    rest, _ = padded_last(np.where(is_served, -1, deeper.rows), deeper.scores)
+    is_over = (served.rows < 0).any(axis=1, keepdims=True) & ends
+    rest, _ = padded_last(np.where(is_served | is_over, -1, deeper.rows), deeper.scores)
     lowest = np.min(served.scores, axis=1, initial=0.0, where=served.rows >= 0)[:, None]
     step = np.maximum(1, 2 * np.spacing(np.abs(lowest)))  # beside the scores of some own quantizers, 1 is nothing
     countdown = np.where(rest >= 0, lowest - step * np.arange(1, rest.shape[1] + 1), -np.inf).astype(np.float32)

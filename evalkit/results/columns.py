@@ -17,6 +17,7 @@ NO_TOKENS = "the model does not tell how many tokens it read, or read images"
 SEARCHED = "the index had been searched at another operating point before"
 NO_PEAK = "the system does not tell a process's peak memory"
 NO_STAGE = "no stage re-orders this ranking by a model"
+NO_FILTER = "all documents are searched"
 NO_LAW = "no law of its growth was measured"
 NO_PRICE = "a figure or a price behind it is not known"
 
@@ -40,12 +41,30 @@ def cost(name: str, about: str, **facts: Any) -> Column:
     return Column(f"cost_{name}_usd", about, "$", of_workload=True, by_stage=AGAIN, why_null=NO_PRICE, **facts)
 
 
-SHARED = "share of the first {} of exact float32 search at the same dims that is found, too; equal scores are as good"
+SHARED = (
+    "share of the first {} of exact float32 search at the same dims, by the same filter, that is found, too; equal "
+    "scores are as good"
+)
 OF_OVERLAP: Mapping[str, Any] = {"higher_is_better": True, "by_stage": DROPPED}
 DECLARED = (
     *(
         Column(f"overlap@{depth}", SHARED.format(depth), why_null=f"top_k is below {depth}", **OF_OVERLAP)
         for depth in (10, 100)
+    ),
+    Column(
+        "returned@k",
+        "share of the serve_k results asked for under a filter, or of those that pass where these are fewer, that came "
+        "back",
+        higher_is_better=True,
+        of_search=True,
+        by_stage=AGAIN,
+        why_null=NO_FILTER,
+    ),
+    Column(
+        "selectivity",
+        "share of the documents that pass the filter",
+        higher_is_better=None,
+        why_null=NO_FILTER,
     ),
     Column(
         "overlap@10_at_size",

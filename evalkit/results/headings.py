@@ -41,6 +41,8 @@ NAMES = {
     "load_offered_ms_p50": "query at an offered rate, median",
     "load_offered_ms_p95": "query at an offered rate, p95",
     "load_offered_errors": "share of offered queries that failed",
+    "returned@k": "share of results that came back",
+    "selectivity": "share of documents that pass",
 }
 LATENCY = re.compile(r"(?P<what>\w+)_ms_(?P<statistic>mean|p\d+)(?P<size>_at_workload)?")
 LOAD = re.compile(r"load_(?P<what>queries_per_second|ms_p95)_(?P<clients>\d+)")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from evalkit.errors import UserError, did_you_mean, first_line, printable
 from evalkit.formats.json_shapes import parsed
 from evalkit.results.baselines import checked_sums, unrenewed
+from evalkit.results.before_filters import absent, with_filter_column, with_filters
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
 from evalkit.results.shape import defect
@@ -107,7 +108,8 @@ class StoredRun:
     ) -> pd.DataFrame:
         """A table in today's columns, whatever version wrote it."""
         if not self.is_version1:
-            return with_whole_dims(read_table(file, self.about, (), categories, columns, depth))
+            table = read_table(file, self.about, absent(self.about), categories, columns, depth)
+            return with_filter_column(with_whole_dims(table))
         stored = None if columns is None else stored_columns(columns)
         table = read_table(file, self.about, NEW_IN_TABLES, stored_columns(categories), stored, depth)
         return upgraded_table(table, self.stored_config)
@@ -155,7 +157,7 @@ def read_run(folder: Path) -> StoredRun:
         with unrenewed(folder, sums):
             stored = object_in(file)
         version = stored["schema_version"]
-        about = upgraded(stored) if version == 1 else stored
+        about = upgraded(stored) if version == 1 else with_filters(stored)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {described(error)}.") from None
     if not isinstance(version, int) or version < 1:

@@ -18,6 +18,7 @@ POINT_FACTS: Mapping[str, str] = {
     "engine_version": "the version of the engine that searched",
     "priced_as": "the machine or hosted model whose price the costs are worked out with",
 }
+FILTER = "filter"  # of a point's proof: the sha256 of the documents that passed
 BESIDE_FIGURES = ("unmeasured", "notes", "laws", "proof", "load")
 
 

@@ -18,8 +18,9 @@ class Setting:
 
     ``model_options`` are those that a kind of model has beside its weights (``b=0.75, k1=1.5``). ``dims`` is null where
     there are no vectors; ``quantization`` is then ``none``. ``operating_point`` says how one built index is searched
-    (``efSearch=64``), ``stages`` what happens to a ranking afterwards, in order (``bm25+minilm(depth=50)``); both are
-    empty where there is nothing to say. ``top_k`` is how deep rankings go, ``serve_k`` how many results are served.
+    (``efSearch=64``), ``stages`` what happens to a ranking afterwards, in order (``bm25+minilm(depth=50)``), ``filter``
+    which documents are searched (``lang=de``); each is empty where there is nothing to say. ``top_k`` is how deep
+    rankings go, ``serve_k`` how many results are served.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Setting:
     stages: str
     top_k: int
     serve_k: int
+    filter: str = ""
 
     @property
     def key(self) -> Key:
@@ -72,9 +74,10 @@ ABOUT: Mapping[str, str] = {
     "stages": "what happens to a ranking afterwards, in order (`bm25+minilm(depth=50)`)",
     "top_k": "how deep rankings go",
     "serve_k": "how many results a user is given",
+    "filter": "the documents that are searched (`lang=de`, `random<0.1`); empty for all",
 }
 COLUMNS = tuple(field.name for field in fields(Setting))
-KEY = ("task", "corpus", "dims", "quantization", "engine", "index", "operating_point", "stages")
+KEY = ("task", "corpus", "dims", "quantization", "engine", "index", "operating_point", "filter", "stages")
 
 
 def differences(point: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -101,12 +104,14 @@ def search_label(point: Mapping[str, Any]) -> str:
 
 
 def label_parts(point: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(part, text) of a point's label: corpus, dims and quantization where there are vectors, and the index."""
+    """(part, text) of a point's label: corpus, dims and quantization where there are vectors, index, and filter."""
     yield "corpus", str(point["corpus"])
     if point["dims"] is not None:
         yield "dims", str(point["dims"])
         yield "quantization", str(point["quantization"])
     yield "index", index_label(point)
+    if point.get("filter"):
+        yield "filter", str(point["filter"])
 
 
 def label_of(point: Mapping[str, Any]) -> str:

@@ -26,10 +26,12 @@ from evalkit.results.setting import WHOLE, Key, index_label
 UNTRAINED = "*"
 DEEPER = "†"
 MOST_ROWS, LEAST_ROWS = 20, 5
-SETTING, FOLDING = ("dims", "quantization", "index"), ("quantization", "index")
+SETTING, FOLDING = ("filter", "dims", "quantization", "index"), ("filter", "quantization", "index")
 JUSTIFIED: Mapping[str, JustifyMethod] = {"dims": "right"}
 VECTOR, CHUNKS = ("bytes_per_vector",), ("bytes_per_document", "chunks_per_document", "bytes_per_vector")
 HEADERS = {  # whose words may be wrapped
+    "returned@k": "returned @k",
+    "overlap@10": "overlap @10",
     "bytes_per_vector": "bytes/ vector",
     "bytes_per_document": "bytes/ doc",
     "chunks_per_document": "chunks/ doc",
@@ -72,24 +74,44 @@ def points_tables(
 ) -> list[Table]:
     """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
 
+    Points of filters are in a table of their own behind that of their corpus, those of each filter together: what comes
+    back has the room that bounds would take.
+
     ``intervals`` bound it, by the key of a point's setting. At most about ``rows`` points are shown of all corpora
     together; null shows all.
     """
-    corpora = dict.fromkeys(point.setting.corpus for point in points)
-    most = rows and max(LEAST_ROWS, rows // max(1, len(corpora)))
-    groups = [best_first([p for p in points if p.setting.corpus == corpus], measures[0]) for corpus in corpora]
-    shown = [point for group in groups for point in group[:most]]
-    layout = layout_of(shown, measures, width, intervals)
+    groups = [best_first(group, measures[0]) for group in of_tables(points)]
+    most = rows and max(LEAST_ROWS, rows // max(1, len(groups)))
+    shown: dict[bool, list[Point]] = {False: [], True: []}
+    for group in groups:
+        shown[is_filtered(group)] += group[:most]
+    bounds = {False: intervals, True: NO_INTERVALS}
+    layouts = {kind: layout_of(some, measures, width, bounds[kind]) for kind, some in shown.items() if some}
     captions = [more(group, most) for group in groups]
-    captions[-1] += caption(shown, layout, measures[0], intervals)
+    captions[-1] += caption([*shown[False], *shown[True]], list(layouts.values()), measures[0], intervals)
     return [
-        points_table(group[:most], group, measures[0], layout, intervals, Text("\n").join(lines))
-        for group, lines in zip(groups, captions, strict=True)
+        points_table(group[:most], group, measures[0], layouts[kind], bounds[kind], Text("\n").join(lines))
+        for group, kind, lines in zip(groups, map(is_filtered, groups), captions, strict=True)
     ]
 
 
+def of_tables(points: Sequence[Point]) -> list[list[Point]]:
+    """The points of each table: those of a corpus, and behind them those of its filters."""
+    corpora = list(dict.fromkeys(point.setting.corpus for point in points))
+    tables: dict[tuple[int, bool], list[Point]] = {}
+    for point in points:
+        tables.setdefault((corpora.index(point.setting.corpus), bool(point.setting.filter)), []).append(point)
+    return [tables[key] for key in sorted(tables)]
+
+
+def is_filtered(group: Sequence[Point]) -> bool:
+    return bool(group[0].setting.filter)
+
+
 def best_first(points: Sequence[Point], measure: str) -> list[Point]:
-    return sorted(points, key=lambda point: -(point.figures.get(measure) or 0))
+    """Those of each filter together, filters in the order given: quality is of other questions under each."""
+    filters = list(dict.fromkeys(point.setting.filter for point in points))
+    return sorted(points, key=lambda p: (filters.index(p.setting.filter), -(p.figures.get(measure) or 0)))
 
 
 def layout_of(
@@ -148,6 +170,8 @@ def figures_of(points: Sequence[Point], measures: Sequence[str]) -> list[str]:
     are_split = any(point.figures.get("chunks_per_document") not in (1, None) for point in points)
     size, *sizes = CHUNKS if are_split else VECTOR
     p95 = next((name for name in P95 if name in measured), P95[0])
+    if is_filtered(points):
+        size, p95, sizes = "returned@k", "overlap@10", ["search_ms_p95", "selectivity", size, *sizes]
     names = [size, p95, "cost_month_usd", *measures[1:], "overlap@10", *sizes, *LATER]
     return list(dict.fromkeys([measures[0], *(name for name in names if name in measured)]))
 
@@ -169,7 +193,7 @@ def points_table(
         header_style="bold",
         title_justify="left",
         caption_justify="left",
-        title=title(points[0]),
+        title=title(all_points),
         caption=caption if caption.plain else None,
         width=layout.width,  # also beyond the terminal's: better wrapped by that than cut
     )
@@ -177,10 +201,12 @@ def points_table(
         add_column(table, part, JUSTIFIED.get(part, "left"), width)
     for shown, header, width in zip(layout.figures, layout.figures.values(), layout.widths, strict=True):
         add_column(table, header, "left" if shown.name == measure else "right", width)
-    best = {shown.name: best_value(all_points, shown) for shown in layout.figures}
+    filters = dict.fromkeys(point.setting.filter for point in all_points)
+    rivals = {name: [point for point in all_points if point.setting.filter == name] for name in filters}
+    best = {(name, shown): best_value(rivals[name], shown) for name in filters for shown in layout.figures}
     for point in points:
-        cells = setting_cells(point)
-        figures = (cell(point, shown, measure, intervals, best[shown.name]) for shown in layout.figures)
+        cells, name = setting_cells(point), point.setting.filter
+        figures = (cell(point, shown, measure, intervals, best[name, shown]) for shown in layout.figures)
         table.add_row(*(cells[part] for part in layout.setting), *figures)
     return table
 
@@ -190,12 +216,13 @@ def add_column(table: Table, header: str, justify: JustifyMethod, width: int) ->
 
 
 def setting_cells(point: Point) -> dict[str, Text]:
-    """Each part of ``SETTING``; dims and quantization are empty where there are no vectors."""
+    """Each part of ``SETTING``; dims and quantization are empty where there are no vectors, filter where it is none."""
     setting = point.setting
     *_, index = setting_words(setting.index, setting.dims, setting.quantization, index_label(setting.columns()))
     trained = "" if point.dims_trained else UNTRAINED
     dims, quantization = ("", "") if setting.dims is None else (f"{setting.dims}{trained}", setting.quantization)
-    texts = (Text(printable(text, MOST_OF_NAME)) for text in (dims, quantization, index))
+    parts = (setting.filter, dims, quantization, index)
+    texts = (Text(printable(text, MOST_OF_NAME)) for text in parts)
     return dict(zip(SETTING, texts, strict=True))
 
 
@@ -236,12 +263,14 @@ def number(shown: Column, value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def title(point: Point) -> Text:
-    """What all points of one corpus share: model, corpus, how many queries, and how documents are split."""
-    setting = point.setting
+def title(points: Sequence[Point]) -> Text:
+    """What all ``points`` of one corpus share: model, corpus, how many queries, and how documents are split."""
+    setting = points[0].setting
     model = setting.model.rpartition("/")[2] or setting.model
     revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
-    facts = [f"{model}@{revision}", setting.corpus, f"{point.queries:,} queries"]
+    counts = sorted({point.queries for point in points})
+    queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} queries"
+    facts = [f"{model}@{revision}", setting.corpus, *(["by filter"] if setting.filter else []), queries]
     if setting.chunking != WHOLE:
         facts.append(f"chunks by {setting.chunking}")
     return Text(printable(SEPARATOR.join(facts)))  # a Text, since rich reads [ ] in a str
@@ -253,15 +282,17 @@ def more(points: Sequence[Point], most: int | None) -> list[Text]:
     return [Text(f"… {left_out:,} more: {printable(ALL_MORE)}")] if left_out else []
 
 
-def caption(points: Sequence[Point], layout: Layout, measure: str, intervals: Mapping[Key, Interval]) -> Iterator[Text]:
+def caption(
+    points: Sequence[Point], layouts: Sequence[Layout], measure: str, intervals: Mapping[Key, Interval]
+) -> Iterator[Text]:
     """A line for each thing that a reader must know of the tables."""
-    names = [shown.name for shown in layout.figures]
+    names = [shown.name for layout in layouts for shown in layout.figures]
     if any(point.setting.key in intervals for point in points):
         yield Text(f"Best first, {printable(measure)} with its 95% interval.")
     if P95[0] in names:
         yield Text("query p95 ms is modelled for workload.documents.")
     if not all(point.dims_trained for point in points):
         yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
-    if any(DEEPER in header for header in layout.figures.values()):
+    if any(DEEPER in header for layout in layouts for header in layout.figures.values()):
         served = points[0].setting.serve_k
         yield Text(f"{printable(DEEPER)} looks deeper than the {served:,} results that are served (serve_k).")

@@ -42,6 +42,9 @@ ON_DEVICE = "searches on a GPU are timed among the corpus's documents alone"
 OWN = "a quantizer of one's own is timed among the corpus's documents alone"
 THERE_ALREADY = "a table that was there already is never filled with made vectors"
 NOT_ALLOWED = "a server is filled with made vectors where its index has at_workload=true alone"
+UNDER_A_FILTER = AtSize(
+    why=dict.fromkeys((*TIMED, BUILD, SIZE, OVERLAP), "filtered searches are not modelled for more documents")
+)
 FEW = f"fewer than {LEAST_DOCUMENTS} vectors say too little of how others would lie"
 
 

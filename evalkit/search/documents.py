@@ -9,7 +9,8 @@ import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.measures.ranking import Ranking, behind, without
-from evalkit.search.engine import Built, Index
+from evalkit.search.engine import Built, Filter, Index
+from evalkit.search.filters import keep_chunks
 from evalkit.search.operating import OperatingPoint
 from evalkit.search.searcher import Searcher
 
@@ -36,6 +37,11 @@ class DocumentSearcher:
     def at(self, point: OperatingPoint) -> "DocumentSearcher":
         """The same chunks at another operating point."""
         return replace(self, chunks=self.chunks.at(point))
+
+    def filtered(self, keep: Filter | None) -> "DocumentSearcher":
+        """The same chunks, searched among those of the documents of ``keep`` alone."""
+        of_chunks = None if keep is None else keep_chunks(keep, self.document)
+        return replace(self, chunks=self.chunks.filtered(of_chunks))
 
     @property
     def index(self) -> Index:
@@ -77,7 +83,7 @@ class DocumentSearcher:
         codes = replace(self, chunks=replace(self.chunks, rescoring=None, candidates=None))
         first = self.ranked(Searcher.rank, queries, min(k, served))
         deeper = codes.ranked(Searcher.rank, queries, max(k, first.rows.shape[1]))
-        return behind(first, deeper).first(k)
+        return behind(first, deeper, ends=self.chunks.keep is not None).first(k)
 
     def ranked(self, search: Search, queries: FloatMatrix, k: int) -> Ranking:
         """The best ``k`` documents by what ``search`` gives of chunks; all that candidates are of where they are more.
@@ -92,10 +98,13 @@ class DocumentSearcher:
 
         def once(asked: FloatMatrix, depth: int) -> tuple[Ranking, Rows]:
             if self.chunks.rescoring is None:
-                return self.by_document(search(self.chunks, asked, depth), k, ties_count=search is Searcher.rank)
-            rescored = search(replace(self.chunks, candidates=depth), asked, depth)
-            by_document, _ = self.by_document(rescored, most, ties_count=False)
-            return by_document, np.flatnonzero(by_document.rows[:, k - 1] < 0)
+                found = search(self.chunks, asked, depth)
+                by_document, open_ = self.by_document(found, k, ties_count=search is Searcher.rank)
+            else:
+                found = search(replace(self.chunks, candidates=depth), asked, depth)
+                by_document, _ = self.by_document(found, most, ties_count=False)
+                open_ = np.flatnonzero(by_document.rows[:, k - 1] < 0)
+            return by_document, open_[found.rows[open_, -1] >= 0]  # a list that ends has all that pass
 
         result, unsettled = once(queries, depth)
         while self.chunks.exhaustive and depth < self.chunks.documents and len(unsettled):

@@ -72,7 +72,8 @@ class Plan:
 
     ``words`` is what will be built, in the engine's own language. ``metric`` is what scores are made from:
     ``inner_product``, ``l2`` (negated), ``hamming`` or ``own``. ``exhaustive`` says that every vector is compared.
-    ``held_bytes`` is about what it will take of this process's memory; 0 for a server's index.
+    ``held_bytes`` is about what it will take of this process's memory; 0 for a server's index. ``no_filter`` says why
+    just this index can't search among some of its documents, though its engine can; empty where it can.
     """
 
     engine: str
@@ -85,6 +86,7 @@ class Plan:
     exhaustive: bool
     resources: Resources = Resources()
     held_bytes: int = 0
+    no_filter: str = ""
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Raises UserError for a search parameter that was not planned; sets nothing."""

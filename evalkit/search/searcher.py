@@ -9,7 +9,7 @@ import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.measures.ranking import Ranking, behind, order, without
-from evalkit.search.engine import Built, Index, Rescoring
+from evalkit.search.engine import Built, Filter, Index, Rescoring
 from evalkit.search.operating import OperatingPoint
 
 TIE_MARGIN = 32
@@ -24,8 +24,9 @@ class Searcher:
     """Documents of one (dims, quantization, index), ready to be searched at one operating point.
 
     ``candidates`` is how many of the codes' best results are re-ordered, null without a rescoring store.
-    ``exhaustive`` says that every vector is compared. ``place`` orders ties (see ``ranking.tie_order``). ``close``
-    frees what the engine took; a searcher is also a context manager that calls it.
+    ``exhaustive`` says that every vector is compared. ``place`` orders ties (see ``ranking.tie_order``). ``keep`` are
+    the documents that are searched, null for all: the index is asked for as many results as without it. ``close`` frees
+    what the engine took; a searcher is also a context manager that calls it.
     """
 
     index: Index
@@ -35,6 +36,7 @@ class Searcher:
     documents: int
     place: Rows
     built: Built
+    keep: Filter | None = None
     close: Callable[[], None] = nothing
 
     def __enter__(self) -> Self:
@@ -55,6 +57,10 @@ class Searcher:
         self.index.set(point.parameters)
         return replace(self, candidates=point.candidates)
 
+    def filtered(self, keep: Filter | None) -> "Searcher":
+        """The same index, searched among the documents of ``keep`` alone."""
+        return replace(self, keep=keep)
+
     def find(self, queries: FloatMatrix, k: int) -> Ranking:
         """The best min(k, documents) as a server would find them, from at least ``candidates`` where they are rescored.
 
@@ -62,12 +68,12 @@ class Searcher:
         """
         k = min(k, self.documents)
         if self.rescoring is None:
-            return self.index.search(queries, k)
+            return self.index.search(queries, k, self.keep)
         candidates = self.asked(k)
-        refined = self.rescoring.search(queries, k, candidates)
+        refined = self.rescoring.search(queries, k, candidates, self.keep)
         if refined is not None:
             return refined
-        rows = self.index.search(queries, candidates).rows
+        rows = self.index.search(queries, candidates, self.keep).rows
         scores = self.rescoring.scores(queries, rows)
         best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1), axis=1)
@@ -92,7 +98,7 @@ class Searcher:
             first = order(first.rows, self.rescoring.scores(queries, first.rows), self.place)
         elif is_beginning:
             return deeper.first(k)
-        return behind(first, deeper).first(k)
+        return behind(first, deeper, ends=self.keep is not None).first(k)
 
     def asked(self, k: int) -> int:
         """How many results the index is asked for where ``k`` are wanted."""
@@ -105,14 +111,14 @@ class Searcher:
         """
         k = min(k, self.documents)
         if not self.exhaustive:
-            return self.in_order(self.index.search(queries, k))
+            return self.in_order(self.index.search(queries, k, self.keep))
         depth = min(k + TIE_MARGIN, self.documents)
-        best = self.in_order(self.index.search(queries, depth))
+        best = self.in_order(self.index.search(queries, depth, self.keep))
         result = best.first(k)
         open_ties = np.flatnonzero((best.scores[:, k - 1] == best.scores[:, -1]) & (best.rows[:, -1] >= 0))
         while depth < self.documents and len(open_ties):
             depth = min(depth * 4, self.documents)
-            deeper = self.in_order(self.index.search(queries[open_ties], depth))
+            deeper = self.in_order(self.index.search(queries[open_ties], depth, self.keep))
             result.rows[open_ties], result.scores[open_ties] = deeper.rows[:, :k], deeper.scores[:, :k]
             open_ties = open_ties[deeper.scores[:, k - 1] == deeper.scores[:, -1]]
         return result

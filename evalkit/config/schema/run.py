@@ -7,6 +7,7 @@ from omegaconf import MISSING
 
 from evalkit.config.schema.corpora import CorpusConfig
 from evalkit.config.schema.cost import PricingConfig, WorkloadConfig
+from evalkit.config.schema.filters import FilterConfig
 from evalkit.config.schema.models import HostedModel, ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
 from evalkit.config.schema.stages import AnyStage
@@ -82,6 +83,7 @@ class RunConfig:
     quantization: dict[str, QuantizationConfig] = field(default_factory=dict)
     index: dict[str, IndexConfig] = field(default_factory=dict)
     chunking: ChunkingConfig = field(default_factory=ChunkingConfig)
+    filter: FilterConfig = field(default_factory=FilterConfig)
     stages: dict[str, AnyStage] = field(default_factory=dict)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)

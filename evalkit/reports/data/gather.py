@@ -10,10 +10,11 @@ import pandas as pd
 
 from evalkit.config import ReportConfig
 from evalkit.errors import UserError, first_line
+from evalkit.formats.media import one_line
 from evalkit.measures.cost import costs, tariff
 from evalkit.measures.laws import SIZE, Law, at_workload, read, sizes
 from evalkit.reports.data.identity import MODEL_PARTS, index_meaning, named_by_meaning, quantization_meaning
-from evalkit.reports.data.labels import labels, short
+from evalkit.reports.data.labels import SEPARATOR, labels, short
 from evalkit.reports.data.same_vectors import same_vectors
 from evalkit.results.model_parts import model_parts
 from evalkit.results.reader import BASELINES, StoredRun, find_run, read_run, rows_by_point, stored_runs
@@ -75,14 +76,18 @@ def gather(config: ReportConfig) -> Gathered:
 
 
 def labelled(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:
-    """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart."""
+    """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart.
+
+    What a filter leaves of a corpus is one of its own: other questions are asked of other documents.
+    """
     models, parts = short_model_names(points["model_name"]), same_vectors(points, runs)
     unsplit = {part: words for part, words in MODEL_PARTS.items() if part != "chunking"}
+    corpora = labels(points["corpus_name"], points, {"corpus_fingerprint": short, "task": str})
     quantization = named_by_meaning(points["quantization_name"], points["quantization_meaning"])
     return points.assign(
         model=labels(models, parts, MODEL_PARTS, ORIGIN),
         unsplit_model=labels(models, parts, unsplit, ORIGIN),
-        corpus=labels(points["corpus_name"], points, {"corpus_fingerprint": short, "task": str}),
+        corpus=corpora.where(points["filter"] == "", corpora + SEPARATOR + points["filter"].map(one_line)),
         quantization=quantization.mask(points["dims"] == NO_DIMS, NO_VECTORS),
         index=named_by_meaning(points["index_label"], points["index_meaning"]),
     ).drop(columns=MEANINGS)

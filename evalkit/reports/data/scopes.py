@@ -46,18 +46,23 @@ class Scope:
 def scopes(gathered: Gathered, queries: Mapping[str, CorpusQueries], alpha: float) -> list[Scope]:
     """The scopes, the one that settings are ranked by first: a corpus, or the mean where a setting has several of them.
 
-    Those are the corpora that all models have.
+    Those are the corpora that all models have. What filters leave of corpora comes last, each alone.
     """
     points = gathered.points
     corpora = list(points["corpus"].unique())
     common, left_out = common_corpora(points)
     several = [tuple(common)] if len(common) > 1 and len(whole_settings(points, common)) else []
-    single = [(corpus,) for corpus in sorted(corpora, key=lambda corpus: corpus not in common)]
+    whole = set(unfiltered(points)["corpus"])
+    single = [(corpus,) for corpus in sorted(corpora, key=lambda corpus: (corpus not in whole, corpus not in common))]
     return [scope(points, queries, names, gathered.measures, alpha, left_out) for names in (*several, *single)]
 
 
 def common_corpora(points: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Corpora that all models have, in order; models with nothing in common with the others are left out, by name."""
+    """Corpora that all models have, in order; models with nothing in common with the others are left out, by name.
+
+    What a filter leaves of a corpus is none of them.
+    """
+    points = unfiltered(points)
     of_model = {str(model): set(group) for model, group in points.groupby("model", sort=False)["corpus"]}
     left_out = []
     while len(of_model) > 1 and not set.intersection(*of_model.values()):
@@ -66,6 +71,12 @@ def common_corpora(points: pd.DataFrame) -> tuple[list[str], list[str]]:
         del of_model[fewest]
     common = set.intersection(*of_model.values())
     return [str(corpus) for corpus in points["corpus"].unique() if corpus in common], left_out
+
+
+def unfiltered(points: pd.DataFrame) -> pd.DataFrame:
+    """The points of searches among all documents; all points where there are no such."""
+    whole = points[points["filter"] == ""]
+    return points if whole.empty else whole
 
 
 def places(points: pd.DataFrame, corpora: Sequence[str]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from evalkit.config import WorkloadConfig
 from evalkit.reports.data.gather import Gathered
 from evalkit.reports.data.quality import CorpusQueries
-from evalkit.reports.data.scopes import common_corpora
+from evalkit.reports.data.scopes import common_corpora, unfiltered
 from evalkit.results.busy import busy_timings
 from evalkit.results.provenance import hardware
 
@@ -30,8 +30,9 @@ def warnings(
     untrained = gathered.points.loc[~gathered.points["dims_trained"].astype(bool), "model"].unique()
     if len(untrained):
         yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
-    yield from dependence(queries)
-    yield from without_laws(gathered.points, workload.documents)
+    whole = unfiltered(gathered.points)
+    yield from dependence({corpus: queries[corpus] for corpus in whole["corpus"].unique()})
+    yield from without_laws(whole, workload.documents)
 
 
 def lint(gathered: Gathered) -> Iterator[str]:
@@ -46,7 +47,7 @@ def lint(gathered: Gathered) -> Iterator[str]:
 
 def missing_corpora(gathered: Gathered) -> Iterator[str]:
     """Corpora that some models lack, which no mean over models can count."""
-    points = gathered.points
+    points = unfiltered(gathered.points)
     common, _ = common_corpora(points)
     models = list(points["model"].unique())
     for corpus, group in points.groupby("corpus", sort=False):

@@ -20,6 +20,7 @@ from evalkit.results.setting import ABOUT
 NAMED = ("model", "dims", "quantization", "index", "corpus")
 FIRST = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload", "overlap@10")
 LATER = ("search_ms_p50", "documents_per_second", "index_bytes", "chunks_per_document")
+OF_FILTERS = ("selectivity", "returned@k")
 TABLE_ROWS = 5_000
 HEAT_STEPS = 8
 UNTRAINED = "*"
@@ -116,13 +117,14 @@ def table_headers(report: Report) -> Iterator[dict[str, Any]]:
         yield {
             "text": heading(name),
             "about": column(name).about,
-            "shown": name in (report.config.measure, report.config.cost, *FIRST),
+            "shown": name in (report.config.measure, report.config.cost, *FIRST, *OF_FILTERS),
         }
 
 
 def table_figures(report: Report) -> list[str]:
     config, gathered = report.config, report.gathered
-    names = (config.measure, config.cost, *FIRST, *gathered.measures, *LATER, *COSTS)
+    filtered = [name for name in OF_FILTERS if name in gathered.points and gathered.points[name].notna().any()]
+    names = (config.measure, config.cost, *FIRST, *filtered, *gathered.measures, *LATER, *COSTS)
     return [name for name in dict.fromkeys(names) if name in gathered.points]
 
 

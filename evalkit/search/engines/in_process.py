@@ -54,7 +54,7 @@ class InProcessIndex:
         self.main.set_parameters(parameters)
 
     def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
-        scores, rows = self.main.search(queries, k)
+        scores, rows = self.main.search(queries, k, keep)
         return Ranking(rows, scores)
 
     def facts(self) -> EngineFacts:

@@ -9,7 +9,7 @@ import numpy as np
 from evalkit.arrays import FloatMatrix, Rows, Scores
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError
-from evalkit.search.engine import OWN, Plan, Resources, no_parameter
+from evalkit.search.engine import OWN, Filter, Plan, Resources, no_parameter
 from evalkit.search.engines.footprint import FLOAT_BYTES
 from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.engines.vector_index import VectorIndex
@@ -65,7 +65,8 @@ class OwnIndex(VectorIndex):
         self.quantizer.train(np.concatenate(self.blocks))
         self.blocks.clear()
 
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
+        """Never with ``keep``: the engine says that it filters nothing."""
         scores, rows = self.quantizer.search(queries, k)
         return np.asarray(scores, dtype=np.float32), np.asarray(rows, dtype=np.int64)
 

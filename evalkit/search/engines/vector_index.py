@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows, Scores
-from evalkit.search.engine import Built, no_parameter
+from evalkit.search.engine import Built, Filter, no_parameter
 from evalkit.vectors.matrix import Vectors
 
 
@@ -30,8 +30,11 @@ class VectorIndex(ABC):
         """The last document has been added."""
 
     @abstractmethod
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        """(scores, rows), each queries × k; higher scores are better, rows are -1 where fewer were found."""
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
+        """(scores, rows), each queries × k; higher scores are better, rows are -1 where fewer were found.
+
+        With ``keep``, of those documents alone.
+        """
 
     def set_parameter(self, name: str, value: int) -> None:
         """Set ``efSearch``, ``nprobe`` or another; raises RuntimeError where this index has no such parameter."""

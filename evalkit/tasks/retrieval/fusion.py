@@ -17,7 +17,7 @@ from evalkit.measures.laws import read as read_laws
 from evalkit.measures.ranking import Ranking, order
 from evalkit.results.columns import LOAD, OVERLAPS
 from evalkit.results.record import PointRecord
-from evalkit.tasks.models import WARM_UP_TEXTS, index_words, refuse_images
+from evalkit.tasks.models import WARM_UP_TEXTS, IndexedCorpus, index_words, refuse_images
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
 from evalkit.tasks.retrieval.measuring import measure
 from evalkit.tasks.retrieval.points import StageResult, with_stage
@@ -41,7 +41,8 @@ class Fusion:
         self.label, self.depth, self.constant = name, config.top_k, stage.constant
         self.model = model_config(given, f"stages.{name}.model")
         load_retriever(self.model, WARM_UP_TEXTS)
-        self.lexical: tuple[str, PointRecord] | None = None
+        self.indexed: tuple[str, IndexedCorpus] | None = None
+        self.lexical: dict[str, PointRecord] = {}  # by the name of the filter, of the corpus that is indexed
 
     def check(self, model: str, corpora: Sequence[Corpus]) -> None:
         if model == self.model.name:
@@ -71,12 +72,15 @@ class Fusion:
         return with_stage(context, record, result)
 
     def lexical_point(self, context: PointContext) -> PointRecord:
-        """The point of the model without vectors on the corpus of ``context``, measured once."""
+        """The point of the model without vectors on the corpus of ``context`` by its filter, measured once."""
         corpus = context.corpus
-        if self.lexical is None or self.lexical[0] != corpus.fingerprint:
-            retriever = LexicalRetriever(context, index_words(corpus, self.model))
-            self.lexical = corpus.fingerprint, measure(context, retriever, context.config.top_k)
-        return self.lexical[1]
+        if self.indexed is None or self.indexed[0] != corpus.fingerprint:
+            self.indexed, self.lexical = (corpus.fingerprint, index_words(corpus, self.model)), {}
+        key = "" if context.filter is None else context.filter.name
+        if key not in self.lexical:
+            retriever = LexicalRetriever(context, self.indexed[1])
+            self.lexical[key] = measure(context, retriever, context.config.top_k)
+        return self.lexical[key]
 
 
 def of_both(search: Mapping[str, Any], lexical: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from functools import partial
 from itertools import product
 
 from evalkit.config import IndexConfig, QuantizationConfig, RunConfig
-from evalkit.errors import UserError
-from evalkit.search import Plan, check_breadth, chunks_for, operating_points, plan
+from evalkit.errors import UserError, abridged
+from evalkit.search import Plan, check_breadth, chunks_for, engine_of, operating_points, plan
 from evalkit.search.engine import Resources
 from evalkit.tasks.task import Data
 
+SHOWN = 80
 ALWAYS_HELD_BYTES = 1e8  # less is no question of memory_gb: the libraries alone take several times as much
 
 
@@ -27,6 +28,8 @@ def check_grid(config: RunConfig, dims: Sequence[int], data: Sequence[Data], sta
         plans[cell] = partial(planned_within, width, chunks, quantization, index, config.search_device)
         try:
             planned = plans[cell](config.memory_bytes)
+            if config.filter.is_set:
+                refuse_unfiltered(planned, engine_of(quantization, index).filters)
             for point in operating_points(index_name, index, quantization, config.served):
                 planned.set_parameters(point.parameters)
                 asked = max(point.candidates or config.served, stage_depth)
@@ -34,6 +37,15 @@ def check_grid(config: RunConfig, dims: Sequence[int], data: Sequence[Data], sta
         except UserError as error:
             raise UserError(f"{cell}: {error.problem}", error.hint) from None
     check_memory(plans, config.memory_bytes)
+
+
+def refuse_unfiltered(planned: Plan, engine_filters: bool) -> None:
+    """Raises UserError where what is ``planned`` can't be searched among some of its documents."""
+    table = planned.index.table
+    reason = planned.no_filter or ("" if engine_filters else f"the engine {planned.engine} takes no filter")
+    reason = reason or (f"the table {abridged(table, SHOWN)} was there already, without labels" if table else "")
+    if reason:
+        raise UserError(f"{reason}.", "Leave out this setting, or filter.")
 
 
 def planned_within(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.arrays import Floats
+from evalkit.arrays import Floats, Scores
 from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.chunking import WHOLE
 from evalkit.lexical.retriever import best
@@ -22,6 +22,7 @@ from evalkit.scaling.cache_size import last_level_cache
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.lexical import growing
 from evalkit.scaling.lexical import measure as measure_at_size
+from evalkit.scaling.vectors import UNDER_A_FILTER
 from evalkit.system.busy import Figures, worst
 from evalkit.tasks.models import IndexedCorpus
 from evalkit.tasks.retrieval.retriever import PointContext, options_text
@@ -59,6 +60,10 @@ class LexicalRetriever:
             operating_point="",
         )
         self.metric = model.kind
+        self.passes = np.ones(len(context.corpus.documents), dtype=bool)
+        if context.keep is not None:
+            self.passes[:] = False
+            self.passes[context.keep.passing] = True
         self.at_size: dict[int, AtSize] = {}
 
     @cached_property
@@ -74,12 +79,17 @@ class LexicalRetriever:
         def rank(block: slice) -> Ranking:
             nonlocal seconds
             started = time.perf_counter()
-            found = [best(self.retriever.scores(query), top_k + 1, place) for query in read[block]]
+            found = [best(self.scores(query), top_k + 1, place) for query in read[block]]
             seconds += time.perf_counter() - started
             rows, scores = (np.concatenate([getattr(each, name) for each in found]) for name in ("rows", "scores"))
             return without(Ranking(rows, scores), excluded[block], top_k)
 
         return by_block(len(read), QUERIES_AT_ONCE, rank), seconds * 1000
+
+    def scores(self, query: Any) -> Scores:
+        """One per document; 0, as where nothing matches, for those that don't pass the context's filter."""
+        scores = self.retriever.scores(query)
+        return scores if self.context.keep is None else np.where(self.passes, scores, np.float32(0))
 
     @property
     def engine_version(self) -> str:
@@ -94,7 +104,7 @@ class LexicalRetriever:
         return self.timed_ranking[0]
 
     def find(self, query: int, asked: int) -> object:
-        return best(self.retriever.scores(self.read_queries[query]), asked, self.context.place)
+        return best(self.scores(self.read_queries[query]), asked, self.context.place)
 
     def find_all_ms(self, asked: int) -> float:
         return self.timed_ranking[1]
@@ -132,11 +142,14 @@ class LexicalRetriever:
         return {}
 
     def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
+        if self.context.keep is not None:
+            return {}
         laws = {**self.at_workload(asked).laws, **growing(self.retriever, self.indexed.build_seconds)}
         return {name: [law] for name, law in laws.items()}
 
     def reasons(self) -> Mapping[str, str]:
-        return {**REASONS, **why_not_at_workload({name: w for a in self.at_size.values() for name, w in a.why.items()})}
+        at_sizes = [UNDER_A_FILTER] if self.context.keep is not None else self.at_size.values()
+        return {**REASONS, **why_not_at_workload({name: why for each in at_sizes for name, why in each.why.items()})}
 
     def load(self) -> Figures:
         return worst(at_size.load for at_size in self.at_size.values())

@@ -13,7 +13,7 @@ from evalkit.measures.latency import percentiles_ms
 from evalkit.measures.laws import Laws, as_json, at_workload
 from evalkit.measures.ranking import Ranking
 from evalkit.results.columns import OVERLAPS, behind_a_stage, why_null
-from evalkit.results.record import Point, PointRecord
+from evalkit.results.record import FILTER, Point, PointRecord
 from evalkit.results.setting import Setting
 from evalkit.tasks.retrieval.retriever import PointContext
 
@@ -54,6 +54,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     quality = context.judge.score(rankings)
     overlap = {name: None if values is None else float(values.mean()) for name, values in search.overlap.items()}
     figures = {**quality.mean, **dict.fromkeys(OVERLAPS), **search.figures, **overlap}
+    figures |= filter_figures(context, search.ranking)
     figures |= at_workload(search.laws, figures, config.workload.documents)
     figures |= cost_figures(figures, context)
     reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **search.reasons}
@@ -72,7 +73,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
         notes=deeper_than_served(figures, context),
         laws=as_json(search.laws),
-        proof=search.proof,
+        proof={**search.proof, **filter_proof(context)},
         load=search.load,
         engine_version=search.engine_version,
     )
@@ -86,6 +87,26 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         document_ids=tuple(corpus.documents.ids),
         clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),
     )
+
+
+def filter_figures(context: PointContext, ranking: Ranking) -> dict[str, float | None]:
+    """How many documents pass, and how many of the results asked for came back; null without a filter."""
+    if context.filter is None:
+        return {"selectivity": None, "returned@k": None}
+    most = np.minimum(possible(context.filter.keep.passing, context.excluded), context.config.served)
+    came_back = np.count_nonzero(ranking.rows[:, : context.config.served] >= 0, axis=1)
+    return {"selectivity": context.filter.selectivity, "returned@k": float((came_back / most).mean())}
+
+
+def possible(passing: Rows, excluded: Rows) -> Rows:
+    """Per query, how many of the ``passing`` rows it may find: not the one that it is itself (-1: none)."""
+    counts: Rows = len(passing) - np.isin(excluded, passing)
+    return np.maximum(counts, 1)
+
+
+def filter_proof(context: PointContext) -> dict[str, str]:
+    """Which documents passed: a filter of the same name may let others pass in another run."""
+    return {} if context.filter is None else {FILTER: f"sha256:{context.filter.digest}"}
 
 
 @dataclass(frozen=True)

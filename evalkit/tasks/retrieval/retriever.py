@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -17,17 +17,30 @@ from evalkit.measures.quality import Judge
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.results.model_parts import as_text
 from evalkit.results.setting import RETRIEVAL, Setting
+from evalkit.search.engine import Filter
+from evalkit.search.filters import NamedFilter
 from evalkit.system.busy import Figures
+from evalkit.tasks.retrieval.filtering import FilteredCorpus
 
 
 @dataclass(frozen=True)
 class PointContext:
-    """What every point of one corpus is judged and priced by."""
+    """What every point of one corpus, or of what a ``filter`` leaves of it, is judged and priced by."""
 
     config: RunConfig
     corpus: Corpus
     judge: Judge
     prices: Tariff
+    filter: NamedFilter | None = None
+
+    def filtered(self, left: FilteredCorpus, judge: Judge) -> "PointContext":
+        """The same of what a filter has ``left``, with the judge of that."""
+        return replace(self, corpus=left.corpus, judge=judge, filter=left.filter)
+
+    @property
+    def keep(self) -> Filter | None:
+        """The documents that are searched; null for all."""
+        return None if self.filter is None else self.filter.keep
 
     @cached_property
     def excluded(self) -> Rows:
@@ -47,6 +60,7 @@ class PointContext:
             task=RETRIEVAL,
             corpus=corpus.name,
             corpus_fingerprint=corpus.fingerprint,
+            filter="" if self.filter is None else self.filter.name,
             stages="",
             top_k=config.top_k,
             serve_k=config.served,
@@ -62,6 +76,9 @@ class Retriever(Protocol):
     whose cores nobody sees. ``unproven`` says why the index and codes can't be
     shown to be in use; empty where they can.
     """
+
+    @property
+    def context(self) -> PointContext: ...
 
     @property
     def setting(self) -> Setting: ...

@@ -15,6 +15,7 @@ from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, PointRecord
 from evalkit.search.devices import check_device
 from evalkit.tasks.models import EncodedCorpus, IndexedCorpus
+from evalkit.tasks.retrieval.filtering import FilteredCorpus, filtered_corpora
 from evalkit.tasks.retrieval.grid import check_grid
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever
@@ -32,6 +33,7 @@ class Retrieval:
         self.measures = parse_measures(config.measures, config.top_k)
         self.stages = load_stages(config, progress)
         self.dims: Sequence[int] = ()
+        self.filtered: dict[str, list[FilteredCorpus]] = {}
 
     def check(self, model: Model, data: Sequence[Data]) -> None:
         corpora = [each.corpus for each in data]
@@ -39,6 +41,7 @@ class Retrieval:
         for stage in self.stages:
             stage.check(self.config.model.name, corpora)
         self.dims = model.dims
+        self.filtered = {corpus.name: filtered_corpora(self.config, corpus) for corpus in corpora}
         check_grid(self.config, self.dims, data, max((stage.depth for stage in self.stages), default=0))
 
     def sides(self, data: Data) -> Mapping[Side, Texts]:
@@ -53,19 +56,25 @@ class Retrieval:
         config, corpus = self.config, data.corpus
         prices = tariff(config.pricing, config.workload, config.model.name, read.device, cpu())
         context = PointContext(config, corpus, Judge(self.measures, corpus.qrels), prices)
-        for retriever in RETRIEVERS[type(read)](self, context, read, progress):
-            yield from with_stages(context, retriever, self.stages)
+        filtered = (
+            context.filtered(left, Judge(self.measures, left.corpus.qrels)) for left in self.filtered[corpus.name]
+        )
+        for retriever in RETRIEVERS[type(read)](self, [context, *filtered], read, progress):
+            yield from with_stages(retriever.context, retriever, self.stages)
 
 
-def of_vectors(task: Retrieval, context: PointContext, read: Any, progress: Progress) -> Iterator[Retriever]:
-    yield from retrievers(context, read, list(task.dims), progress)
+Contexts = Sequence[PointContext]  # that of all documents, then that of each filter
 
 
-def of_words(task: Retrieval, context: PointContext, read: Any, progress: Progress) -> Iterator[Retriever]:
-    yield LexicalRetriever(context, read)
+def of_vectors(task: Retrieval, contexts: Contexts, read: Any, progress: Progress) -> Iterator[Retriever]:
+    yield from retrievers(contexts, read, list(task.dims), progress)
 
 
-RETRIEVERS: dict[type, Callable[[Retrieval, PointContext, Any, Progress], Iterator[Retriever]]] = {
+def of_words(task: Retrieval, contexts: Contexts, read: Any, progress: Progress) -> Iterator[Retriever]:
+    yield from (LexicalRetriever(context, read) for context in contexts)
+
+
+RETRIEVERS: dict[type, Callable[[Retrieval, Contexts, Any, Progress], Iterator[Retriever]]] = {
     EncodedCorpus: of_vectors,
     IndexedCorpus: of_words,
 }

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,66 +19,79 @@ from evalkit.embeddings.passes import Progress
 from evalkit.embeddings.record import revision
 from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
-from evalkit.measures.overlap import ExactSearch, PairScores, rounding
-from evalkit.measures.ranking import Ranking, by_block
+from evalkit.measures.overlap import ExactSearch
+from evalkit.measures.ranking import Ranking
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
-from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
+from evalkit.scaling.vectors import UNDER_A_FILTER, CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import (
     DocumentSearcher,
-    ExactDocumentScores,
-    ExactScores,
     Searcher,
-    Vectors,
-    build,
-    chunk_order,
     cut,
     operating_points,
 )
-from evalkit.search.engine import CPU, THERE_ALREADY, EngineFacts, Payload, engine_name, index_word, plan
+from evalkit.search.engine import THERE_ALREADY, EngineFacts, engine_name, index_word, plan
 from evalkit.search.engines.database import close_clients_of_thread
 from evalkit.search.engines.in_process import InProcessIndex
+from evalkit.search.filters import labels_of
 from evalkit.search.operating import OperatingPoint
-from evalkit.search.searcher import TIE_MARGIN
 from evalkit.system.busy import Figures
 from evalkit.tasks.models import EncodedCorpus
 from evalkit.tasks.retrieval.contracts import tell_differences
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
+from evalkit.tasks.retrieval.searchers import (
+    OVERLAP_DEPTHS,
+    build_searcher,
+    exact_searches,
+    queries_of,
+    ranked_by_block,
+)
 
-EXACT = (QuantizationConfig(faiss="Flat"), IndexConfig(faiss="{quantization}"))
-OVERLAP_DEPTHS = (10, 100)
 BATCH_REPEATS = 3
 ELSEWHERE = "another process searches, whose cores are not seen"
-LEAST_QUERIES = 256
-MOST_RANKED_BYTES = 125e6
-CANDIDATE_BYTES = 150  # at most, while rankings are put in order and joined: rows, scores, places and copies of them
 
 
-def retrievers(context: PointContext, read: EncodedCorpus, dims: list[int], progress: Progress) -> Iterator[Retriever]:
-    """One per cell of the grid, in order; each index is built when its first operating point is asked for."""
+def retrievers(
+    contexts: Sequence[PointContext], read: EncodedCorpus, dims: list[int], progress: Progress
+) -> Iterator[Retriever]:
+    """One per cell of the grid and context, in order; each index is built when its first operating point is asked for.
+
+    The first of ``contexts`` is that of all documents, each other that of a filter.
+    """
+    context = contexts[0]
     config = context.config
+    labels = labels_of([each.filter for each in contexts if each.filter], len(context.corpus.documents))
     laws = CorpusLaws(config, read.embeddings.documents.vectors, EmbeddingStore(config.store.path).path)
     told: set[str] = set()
     advance = progress(f"settings of {context.corpus.name}", len(dims) * len(config.quantization) * len(config.index))
     for width in dims:
         queries = cut(read.embeddings.queries.vectors, width)
-        exact = exact_search(context, read, width, queries)
+        exact = exact_searches(contexts, read, width, queries)
         settings = product(config.quantization.items(), config.index.items())
         for (quantization_name, quantization), (index_name, index) in settings:
-            with closing(build_searcher(context, read, width, quantization, index, config.search_device)) as searcher:
+            building = build_searcher(context, read, width, quantization, index, config.search_device, labels)
+            with closing(building) as searcher:
                 tell_differences(index_name, index, searcher, read, width, told)
                 points = list(operating_points(index_name, index, quantization, config.served))
                 first_ms = first_search_ms(searcher.at(points[0]), queries, config.served)
                 firsts = [first_ms, *[None] * (len(points) - 1)]
                 at_sizes = laws.of(quantization, index, searcher, points, queries)
                 for point, at_size, first in zip(points, at_sizes, firsts, strict=True):
-                    setting = setting_of(
-                        context, read, width, quantization_name, quantization, index_name, index, point
-                    )
-                    at_point = searcher.at(point)
-                    yield VectorRetriever(
-                        context, read, setting, at_point, queries, exact, at_size, quantization, index, first
-                    )
+                    for each, exact_of in zip(contexts, exact, strict=True):
+                        yield VectorRetriever(
+                            context=each,
+                            read=read,
+                            setting=setting_of(
+                                each, read, width, quantization_name, quantization, index_name, index, point
+                            ),
+                            searcher=searcher.at(point).filtered(each.keep),
+                            queries=queries_of(each, context, queries),
+                            exact=exact_of,
+                            at_size=UNDER_A_FILTER if each.filter else at_size,
+                            quantization=quantization,
+                            index=index,
+                            first_ms=None if each.filter else first,
+                        )
             advance(1)
 
 
@@ -87,37 +100,6 @@ def first_search_ms(searcher: Searcher | DocumentSearcher, queries: FloatMatrix,
     started = time.perf_counter()
     searcher.find(queries[:1], k)
     return (time.perf_counter() - started) * 1000
-
-
-def exact_search(context: PointContext, read: EncodedCorpus, dims: int, queries: FloatMatrix) -> ExactSearch:
-    """What exact float32 search at these ``dims`` finds, as deep as overlaps go, and how it scores any document."""
-    depth = min(max(OVERLAP_DEPTHS), context.config.top_k)
-    with closing(build_searcher(context, read, dims, *EXACT, CPU)) as exhaustive:
-        rows = ranked_by_block(exhaustive, context, queries, depth, depth).rows
-    chunks = read.embeddings.chunks
-    of_vectors = ExactScores(queries, Vectors(read.embeddings.documents.vectors, dims))
-    scores: PairScores = of_vectors
-    if chunks.document is not None:
-        scores = ExactDocumentScores(of_vectors, chunks.document, context.config.chunking.top_chunks)
-    return ExactSearch(rows, scores, rounding(dims))
-
-
-def ranked_by_block(
-    searcher: Searcher | DocumentSearcher, context: PointContext, queries: FloatMatrix, k: int, served: int
-) -> Ranking:
-    """``searcher.rank`` of all ``queries``, of as many at once as ``queries_at_once`` gives."""
-
-    def rank(block: slice) -> Ranking:
-        return searcher.rank(queries[block], k, context.excluded[block], served=served)
-
-    return by_block(len(queries), queries_at_once(searcher, k, context.config.memory_bytes), rank)
-
-
-def queries_at_once(searcher: Searcher | DocumentSearcher, k: int, memory_bytes: float) -> int:
-    """How many queries' candidates take an eighth of it, at most 0.125 GB, while they are ranked; some anyway."""
-    chunks = searcher.chunks.documents / len(searcher.place) if isinstance(searcher, DocumentSearcher) else 1.0
-    depth = chunks * max(k + TIE_MARGIN, searcher.candidates or 0)
-    return max(LEAST_QUERIES, int(min(memory_bytes / 8, MOST_RANKED_BYTES) / (depth * CANDIDATE_BYTES)))
 
 
 def setting_of(
@@ -143,26 +125,6 @@ def setting_of(
         index=index_word(index_name, engine),
         operating_point=point.name.removeprefix(index_name).removeprefix("(").removesuffix(")"),
     )
-
-
-def build_searcher(
-    context: PointContext,
-    read: EncodedCorpus,
-    dims: int,
-    quantization: QuantizationConfig,
-    index: IndexConfig,
-    device: str,
-) -> Searcher | DocumentSearcher:
-    """The documents of a corpus in one setting, searched by their chunks where they have several."""
-    config, chunks, place = context.config, read.embeddings.chunks, context.place
-    vectors = Vectors(read.embeddings.documents.vectors, dims)
-    memory_bytes = config.memory_bytes
-    ids = context.corpus.documents.ids
-    if chunks.document is None:
-        return build(vectors, place, quantization, index, memory_bytes, device, Payload(ids))
-    payload = Payload([ids[row] for row in chunks.document.tolist()])
-    searcher = build(vectors, chunk_order(chunks.document, place), quantization, index, memory_bytes, device, payload)
-    return DocumentSearcher(searcher, chunks.document, place, config.chunking.top_chunks)
 
 
 @dataclass(frozen=True)
@@ -278,6 +240,8 @@ class VectorRetriever:
         }
 
     def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
+        if self.context.filter is not None:
+            return {}
         return point_laws(self.at_size, self.searcher, self.index, self.queries, figures, asked)
 
     def reasons(self) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from evalkit.errors import UserError
 from evalkit.search.engine import Plan, Resources
 from evalkit.search.engines.faiss.devices import check_moves
 from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex
+from evalkit.search.engines.faiss.selection import why_unfiltered
 from evalkit.search.engines.footprint import held_bytes
 from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.vectors.faiss_strings import EXHAUSTIVE, FLAT, faiss_index, faiss_string
@@ -16,7 +17,7 @@ from evalkit.vectors.faiss_strings import EXHAUSTIVE, FLAT, faiss_index, faiss_s
 class FaissEngine:
     """Reads the FAISS fragments of both configs; ``kind`` and ``bits`` are not needed."""
 
-    filters = False
+    filters = True
 
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
@@ -35,7 +36,11 @@ class FaissEngine:
         is_exact = exhaustive and quantization.faiss == FLAT
         check_moves(is_exact, resources.device)
         held = held_bytes(empty.index, dims, documents, quantization.rescore, is_exact, resources)
-        return Plan("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources, held)
+        no_filter = why_unfiltered(empty.index)
+        return Plan(
+            *("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources, held),
+            no_filter=no_filter,
+        )
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator[InProcessIndex]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.search.engine import Filter
 from evalkit.search.engines.vector_index import VectorIndex
 from evalkit.vectors.matrix import Vectors
 
@@ -23,13 +24,19 @@ class StoredFlatIndex(VectorIndex):
         """Count only: the vectors are there already."""
         self.rows += len(documents)
 
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
         import faiss
 
         heap = faiss.ResultHeap(len(queries), k, keep_max=True)
         for first, block in self.documents.blocks():
-            scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-            heap.add_result(scores, rows + first)
+            passing = np.arange(first, first + len(block))
+            if keep is not None:
+                passing = keep.passing[np.searchsorted(keep.passing, first) :]
+                passing = passing[: np.searchsorted(passing, first + len(block))]
+                block = np.ascontiguousarray(block[passing - first])
+            if len(block):
+                scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
+                heap.add_result(scores, passing[rows])
         heap.finalize()
         return heap.D, heap.I
 
@@ -52,8 +59,8 @@ class TorchFlatIndex(VectorIndex):
 
         self.blocks.append(torch.from_numpy(documents.copy()).to(self.device))
 
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        """Block by block, so that no more than one block's scores are held."""
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
+        """Block by block, so that no more than one block's scores are held. Filters are searched on the CPU alone."""
         import torch
 
         on_device = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)

@@ -7,6 +7,7 @@ import numpy as np
 from evalkit.arrays import FloatMatrix, Rows, Scores
 from evalkit.config import RescoreConfig
 from evalkit.measures.ranking import Ranking
+from evalkit.search.engine import Filter
 from evalkit.search.engines.faiss.exact import StoredFlatIndex
 from evalkit.search.engines.faiss.indexes import FloatIndex, RefinedIndex
 from evalkit.search.engines.vector_index import VectorIndex
@@ -32,11 +33,11 @@ class FinerCopy:
         scores[rows < 0] = -np.inf
         return scores
 
-    def search(self, queries: FloatMatrix, k: int, candidates: int) -> Ranking | None:
+    def search(self, queries: FloatMatrix, k: int, candidates: int, keep: Filter | None = None) -> Ranking | None:
         """The best ``k`` of as many ``candidates`` by FAISS's own index; null where it has none."""
         if self.refined is None:
             return None
-        scores, rows = self.refined.search(queries, k, candidates)
+        scores, rows = self.refined.search(queries, k, candidates, keep)
         return Ranking(rows, scores)
 
 

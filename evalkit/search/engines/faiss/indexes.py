@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix, Rows, Scores
+from evalkit.search.engine import Filter
+from evalkit.search.engines.faiss.selection import Selection
 from evalkit.search.engines.vector_index import VectorIndex
 from evalkit.vectors.faiss_strings import parts
 from evalkit.vectors.sign_bits import sign_bits
@@ -28,6 +30,7 @@ class FloatIndex(VectorIndex):
         self.lower_is_better = index.metric_type == faiss.METRIC_L2
         if self.lower_is_better:
             self.metric = "hamming" if isinstance(faiss.downcast_index(index), faiss.IndexLSH) else "l2"
+        self.selection = Selection(index)
 
     def train(self, documents: FloatMatrix) -> None:
         self.index.train(self.as_stored(documents))
@@ -35,8 +38,8 @@ class FloatIndex(VectorIndex):
     def add(self, documents: FloatMatrix) -> None:
         self.index.add(self.as_stored(documents))
 
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        scores, rows = self.index.search(self.as_stored(queries), k)
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
+        scores, rows = self.index.search(self.as_stored(queries), k, params=self.selection.parameters(keep))
         return (-scores if self.lower_is_better else scores), rows
 
     def set_parameter(self, name: str, value: int) -> None:
@@ -72,10 +75,14 @@ class RefinedIndex:
         self.coarse = coarse
         self.index = faiss.IndexRefine(coarse.index, fine.index)
 
-    def search(self, queries: FloatMatrix, k: int, candidates: int) -> tuple[Scores, Rows]:
+    def search(self, queries: FloatMatrix, k: int, candidates: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
         """The best ``k`` of as many ``candidates``: (scores, rows), each queries × k."""
-        self.index.k_factor = (candidates + 0.5) / k  # FAISS cuts k × k_factor down to a whole number, in float32
-        scores, rows = self.index.search(self.coarse.as_stored(queries), k)
+        import faiss
+
+        k_factor = (candidates + 0.5) / k  # FAISS cuts k × k_factor down to a whole number, in float32
+        of_codes = self.coarse.selection.parameters(keep)
+        parameters = faiss.IndexRefineSearchParameters(k_factor=k_factor, base_index_params=of_codes)
+        scores, rows = self.index.search(self.coarse.as_stored(queries), k, params=parameters)
         return scores, rows
 
 
@@ -88,6 +95,7 @@ class BinaryIndex(VectorIndex):
         self.index = index
         self.dims = dims
         self.needs_training = not index.is_trained
+        self.selection = Selection(index)
 
     def train(self, documents: FloatMatrix) -> None:
         self.index.train(self.as_stored(documents))
@@ -95,8 +103,8 @@ class BinaryIndex(VectorIndex):
     def add(self, documents: FloatMatrix) -> None:
         self.index.add(self.as_stored(documents))
 
-    def search(self, queries: FloatMatrix, k: int) -> tuple[Scores, Rows]:
-        hamming, rows = self.index.search(self.as_stored(queries), k)
+    def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> tuple[Scores, Rows]:
+        hamming, rows = self.index.search(self.as_stored(queries), k, params=self.selection.parameters(keep))
         return hamming.astype(np.float32) * np.float32(-2 / self.dims) + np.float32(1), rows
 
     def as_stored(self, vectors: FloatMatrix) -> npt.NDArray[np.uint8]:
