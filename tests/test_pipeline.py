@@ -7,15 +7,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from evalkit.__main__ import main
+from evalkit.errors import UserError
 from evalkit.results.reader import StoredRun, read_run, stored_runs
 from evalkit.results.record import BESIDE_FIGURES
 from evalkit.results.setting import KEY
+from evalkit.search import Searcher
+from evalkit.tasks.retrieval import searchers
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2@8b3219a9"
 POINT_COLUMNS = """model revision corpus corpus_fingerprint dims quantization index top_k serve_k candidates
@@ -185,10 +189,36 @@ def test_secrets_stay_out_of_the_record(tiny_run: list[str], tmp_path: Path, mon
     assert "sk-very-secret" not in (only_run(tmp_path / "results").folder / "run.json").read_text()
 
 
+@pytest.mark.parametrize("error", [UserError("the server is gone.", "Start it."), OSError(110, "timed out")])
+def test_an_error_in_the_middle_keeps_finished_points_and_says_where(
+    error: Exception,
+    tiny_run: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build, built = searchers.build, []
+
+    def failing(*arguments: Any, **named: Any) -> Searcher:
+        built.append(1)
+        if len(built) == 3:  # exact search, the first setting, the second
+            raise error
+        return build(*arguments, **named)
+
+    monkeypatch.setattr(searchers, "build", failing)
+    assert main([*tiny_run, "quantization=[float32,int8]"]) == 2
+    run = only_run(tmp_path / "results")
+    assert (run.about["finished"], [point["quantization"] for point in run.about["points"]]) == (False, ["float32"])
+    captured = capsys.readouterr()
+    assert f"The points that were finished before are kept in {run.folder}." in captured.err
+    assert captured.out == ""
+
+
 INTERRUPTED = """
 import sys
 from evalkit.tasks.retrieval import searchers
 from evalkit.__main__ import main
+from evalkit.errors import UserError
 build, built = searchers.build, []
 def interrupting(*arguments, **named):
     built.append(1)

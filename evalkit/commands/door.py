@@ -47,7 +47,7 @@ def code_of(error: BaseException, arguments: Sequence[str]) -> int:
             from evalkit.config.typed_names import as_typed
 
             mistake = as_typed(error, arguments)
-            return fail(mistake.problem, BAD_INPUT, mistake.hint)
+            return fail(mistake.problem, BAD_INPUT, " ".join(filter(None, (mistake.hint, hint))))
         case SystemExit(code=int() | None as code):  # Hydra's, where it has printed all that was asked for
             return code or 0
         case MemoryError():

@@ -23,6 +23,7 @@ from evalkit.config.compose import check_overrides, register_schemas, typed
 from evalkit.config.files import conf_dir
 from evalkit.config.mistakes import readable_config_errors
 from evalkit.config.own_code import with_code_of
+from evalkit.errors import UserError
 
 if TYPE_CHECKING:
     from evalkit.embeddings.passes import Progress
@@ -107,7 +108,10 @@ def evaluate_config(config: RunConfig, words: Sequence[str] | None = None) -> tu
 def evaluate_and_keep(
     config: RunConfig, words: Sequence[str], progress: "Progress"
 ) -> tuple["RunWriter", Interrupt | None]:
-    """What wrote the run, and what interrupted it after some points were finished."""
+    """What wrote the run, and what interrupted it after some points were finished.
+
+    Raises the UserError, OSError or MemoryError that ended it, which then says where the points before it are kept.
+    """
     from evalkit.pipeline import evaluate
     from evalkit.results.writer import RunWriter
     from evalkit.tasks.plan import make_plan
@@ -116,7 +120,7 @@ def evaluate_and_keep(
         make_plan(config, progress)  # which stops there
     started = datetime.now(UTC)
     results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
-    interrupt = None
+    interrupt, failure = None, None
     with RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts) as writer:
         try:
             with closing(evaluate(config, progress)) as records:
@@ -126,10 +130,14 @@ def evaluate_and_keep(
                     interrupts.check()
         except BaseException as error:
             interrupt = interrupts.behind(error)
-            if interrupt is None or not writer.points:
+            if not writer.points or (interrupt is None and not isinstance(error, UserError | OSError | MemoryError)):
                 raise
+            failure = error if interrupt is None else None
         with interrupts.deferred():
-            writer.finish(about(config, words, started, interrupt is not None))
+            writer.finish(about(config, words, started, bool(interrupt or failure)))
+    if failure:
+        failure.add_note(f"The points that were finished before are kept in {writer.folder}.")
+        raise failure
     return writer, interrupt
 
 
