@@ -28,13 +28,17 @@ NAME = re.compile(r"(?P<name>\w*)(?P<parameters>.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Quality:
-    """``per_query``: measure → one value per query (float64, in the order of the queries); ``mean`` of each."""
+    """``per_query``: measure → one value per query (float64, in the order of the queries); ``mean`` of each.
+
+    NaN and null where nothing is judged.
+    """
 
     per_query: dict[str, npt.NDArray[np.float64]]
 
     @property
-    def mean(self) -> dict[str, float]:
-        return {name: float(values.mean()) for name, values in self.per_query.items()}
+    def mean(self) -> dict[str, float | None]:
+        means = {name: float(values.mean()) for name, values in self.per_query.items()}
+        return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
 
 
 def parse_measures(names: Sequence[str], top_k: int) -> dict[str, Any]:
@@ -93,6 +97,17 @@ def nearest_measure(text: str) -> str:
 
 def known(names: Sequence[str]) -> str:
     return f"Known: {', '.join(names)}."
+
+
+class NoJudge:
+    """Where nothing is judged: every value is NaN."""
+
+    def __init__(self, measures: Mapping[str, Any], query_ids: Sequence[str]) -> None:
+        self.names = {measure: name for name, measure in measures.items()}
+        self.query_ids = list(query_ids)
+
+    def score(self, rankings: Mapping[str, Sequence[str]]) -> "Quality":
+        return Quality({name: np.full(len(self.query_ids), np.nan) for name in self.names.values()})
 
 
 class Judge:

@@ -1,7 +1,6 @@
 """The filters of a run on each corpus: which documents pass, and which questions these still answer."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from evalkit.errors import UserError, abridged, did_you_mean, printable, say
 from evalkit.search.filters import NamedFilter, by_chance, by_value
 
 MOST_FILTERS, SHOWN = 32, 300
-FEWER = "Leave it out of filter.values."
 
 
 @dataclass(frozen=True)
@@ -27,19 +25,19 @@ class FilteredCorpus:
 def filtered_corpora(config: RunConfig, corpus: Corpus) -> list[FilteredCorpus]:
     """``corpus`` by each filter of ``config``; none where the run has none.
 
-    A value of a field that answers no question is left out, with a line on stderr, where nobody asked for just that.
-    Raises UserError for metadata that isn't there, for filters that nothing passes, and those that answer nothing.
+    One whose documents answer no question has no quality, and one that nothing passes is left out: each is told on
+    stderr. Raises UserError for metadata that isn't there, and where nothing passes any of the filters.
     """
     if not config.filter.is_set:
         return []
     filters = by_metadata(config.filter, corpus) if config.filter.field is not None else chances(config.filter, corpus)
     left = [FilteredCorpus(each, narrowed(corpus, passing_ids(each))) for each in filters]
-    unanswering = [each.filter for each in left if not len(each.corpus.queries)]
-    if unanswering and (config.filter.selectivity or config.filter.values or len(unanswering) == len(left)):
-        raise answers_nothing(corpus, config.filter, unanswering[0], left)
-    for each in unanswering:
-        say(f"evalkit: {corpus.name}: {printable(each.name)} is left out: it answers no question")
-    return [each for each in left if len(each.corpus.queries)]
+    for each in left:
+        if not each.corpus.is_judged:
+            passing = len(each.filter.keep.passing)
+            who = f"{corpus.name}: {printable(each.filter.name)}"
+            say(f"evalkit: {who} has no quality: none of the {passing:,} documents that pass is relevant to a question")
+    return left
 
 
 def by_metadata(config: FilterConfig, corpus: Corpus) -> list[NamedFilter]:
@@ -71,32 +69,18 @@ def written(value: Any) -> str:
 
 
 def chances(config: FilterConfig, corpus: Corpus) -> list[NamedFilter]:
-    """A filter for each share. Raises UserError for one that lets nothing pass."""
-    shares = list(dict.fromkeys(config.selectivity))
-    filters = by_chance(shares, config.seed, corpus.documents.ids)
+    """A filter for each share that lets a document pass. Raises UserError where none does."""
+    filters = by_chance(list(dict.fromkeys(config.selectivity)), config.seed, corpus.documents.ids)
+    passed = [each for each in filters if len(each.keep.passing)]
     for each in filters:
-        if not len(each.keep.passing):
-            problem = f"corpus '{corpus.name}': none of its {len(corpus.documents):,} documents passes {each.name}."
-            raise UserError(problem, "Give larger shares: filter.selectivity=[0.5,0.1].")
-    return filters
-
-
-def answers_nothing(
-    corpus: Corpus, config: FilterConfig, unanswering: NamedFilter, left: Sequence[FilteredCorpus]
-) -> UserError:
-    """For a filter whose documents answer no question."""
-    passing = len(unanswering.keep.passing)
-    problem = (
-        f"corpus '{corpus.name}': {abridged(unanswering.name, SHOWN)} lets {passing:,} of {len(corpus.documents):,} "
-        "documents pass, and none of these is relevant to a question."
-    )
-    answering = [each.filter.name for each in left if len(each.corpus.queries)]
-    if config.selectivity:
-        asked = zip(dict.fromkeys(config.selectivity), left, strict=True)
-        shares = [share for share, each in asked if len(each.corpus.queries)]
-        some = ",".join(f"{share:g}" for share in shares) or "0.5,0.1"
-        return UserError(problem, f"Give larger shares: filter.selectivity=[{some}].")
-    return UserError(problem, FEWER if answering else f"Filter by another field; {BY_CHANCE}")
+        if each not in passed:
+            problem = f"none of its {len(corpus.documents):,} documents passes {each.name}"
+            if not passed:
+                raise UserError(
+                    f"corpus '{corpus.name}': {problem}.", "Give larger shares: filter.selectivity=[0.5,0.1]."
+                )
+            say(f"evalkit: {corpus.name}: {each.name} is left out: {problem}")
+    return passed
 
 
 def passing_ids(each: NamedFilter) -> set[str]:

@@ -17,6 +17,7 @@ from evalkit.results.record import FILTER, Point, PointRecord
 from evalkit.results.setting import Setting
 from evalkit.tasks.retrieval.retriever import PointContext
 
+NOTHING_RELEVANT = "no document that passes the filter is relevant to a query"
 NO_FINER_COPY = "no finer copy re-orders what is found"
 
 
@@ -57,17 +58,19 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     figures |= filter_figures(context, search.ranking)
     figures |= at_workload(search.laws, figures, config.workload.documents)
     figures |= cost_figures(figures, context)
-    reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **search.reasons}
+    unjudged = dict.fromkeys(quality.mean, NOTHING_RELEVANT)
+    reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **unjudged, **search.reasons}
     per_query = {**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}}
     if search.unproven:
-        figures, per_query = dict.fromkeys(figures), {}
+        figures = dict.fromkeys(figures)
+        per_query = {name: np.full(len(values), np.nan) for name, values in per_query.items()}
         reasons = dict.fromkeys(figures, search.unproven)
     point = Point(
         setting=search.setting,
         dims_trained=search.dims_trained,
         metric=search.metric,
         candidates=search.candidates,
-        queries=len(corpus.queries),
+        queries=sum(map(bool, corpus.qrels.values())),
         priced_as=context.prices.priced_as,
         figures=figures,
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),

@@ -13,7 +13,7 @@ from evalkit.config import ModelConfig, RunConfig
 from evalkit.corpora import Corpus
 from evalkit.measures.cost import Tariff
 from evalkit.measures.laws import Laws
-from evalkit.measures.quality import Judge
+from evalkit.measures.quality import Judge, NoJudge
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.results.model_parts import as_text
 from evalkit.results.setting import RETRIEVAL, Setting
@@ -29,11 +29,11 @@ class PointContext:
 
     config: RunConfig
     corpus: Corpus
-    judge: Judge
+    judge: Judge | NoJudge
     prices: Tariff
     filter: NamedFilter | None = None
 
-    def filtered(self, left: FilteredCorpus, judge: Judge) -> "PointContext":
+    def filtered(self, left: FilteredCorpus, judge: Judge | NoJudge) -> "PointContext":
         """The same of what a filter has ``left``, with the judge of that."""
         return replace(self, corpus=left.corpus, judge=judge, filter=left.filter)
 

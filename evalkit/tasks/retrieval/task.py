@@ -6,11 +6,12 @@ from typing import Any
 
 from evalkit.config import RunConfig
 from evalkit.corpora import Texts
+from evalkit.corpora.narrowed import NarrowedCorpus
 from evalkit.embeddings.passes import Progress
 from evalkit.encoders import Side
 from evalkit.measures.cost import tariff
 from evalkit.measures.depth import check_relevant
-from evalkit.measures.quality import Judge, parse_measures
+from evalkit.measures.quality import Judge, NoJudge, parse_measures
 from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, PointRecord
 from evalkit.search.devices import check_device
@@ -56,11 +57,13 @@ class Retrieval:
         config, corpus = self.config, data.corpus
         prices = tariff(config.pricing, config.workload, config.model.name, read.device, cpu())
         context = PointContext(config, corpus, Judge(self.measures, corpus.qrels), prices)
-        filtered = (
-            context.filtered(left, Judge(self.measures, left.corpus.qrels)) for left in self.filtered[corpus.name]
-        )
+        filtered = (context.filtered(left, judge_of(self.measures, left.corpus)) for left in self.filtered[corpus.name])
         for retriever in RETRIEVERS[type(read)](self, [context, *filtered], read, progress):
             yield from with_stages(retriever.context, retriever, self.stages)
+
+
+def judge_of(measures: Mapping[str, Any], corpus: NarrowedCorpus) -> Judge | NoJudge:
+    return Judge(measures, corpus.qrels) if corpus.is_judged else NoJudge(measures, corpus.queries.ids)
 
 
 Contexts = Sequence[PointContext]  # that of all documents, then that of each filter

@@ -65,11 +65,14 @@ def by_filter(tmp_path: Path) -> dict[str, dict[str, Any]]:
 
 def test_each_value_is_a_filter_beside_all_documents(run: list[str], tmp_path: Path, capsys: Any) -> None:
     assert main([*run, "filter.field=lang"]) == 0
-    assert "labelled: lang=fr is left out: it answers no question" in capsys.readouterr().err
+    assert "labelled: lang=fr has no quality: none of the 8 documents that pass is" in capsys.readouterr().err
     points = by_filter(tmp_path)
-    assert list(points) == ["", "lang=en", "lang=de"]  # those of most documents first
-    assert [point["queries"] for point in points.values()] == [8, 8, 7]
-    assert [point["selectivity"] for point in points.values()] == [None, 8 / 24, 7 / 24]
+    assert list(points) == ["", "lang=en", "lang=fr", "lang=de"]  # those of most documents first
+    assert [point["queries"] for point in points.values()] == [8, 8, 0, 7]
+    assert [point["selectivity"] for point in points.values()] == [None, 8 / 24, 8 / 24, 7 / 24]
+    nowhere = points["lang=fr"]
+    assert (nowhere["nDCG@10"], nowhere["overlap@10"], nowhere["returned@k"]) == (None, 1.0, 1.0)
+    assert "relevant" in nowhere["unmeasured"]["nDCG@10"]
     assert points["lang=de"]["returned@k"] == 1.0  # seven of the seven that pass, though ten are asked for
     assert points["lang=de"]["overlap@10"] == 1.0
     assert points[""]["unmeasured"]["returned@k"] == "all documents are searched"
@@ -163,7 +166,6 @@ def test_a_graph_says_how_many_results_came_back(run: list[str], tmp_path: Path)
         (["filter.field=colour"], "no metadata 'colour'", "Known: is_new, lang, tags, year."),
         (["filter.field=tags"], "'tags' holds a list, no single value", "one value for each document"),
         (["filter.field=lang", "filter.values=[ed]"], "no document has lang=ed", "Known: de, en, fr."),
-        (["filter.field=lang", "filter.values=[fr]"], "none of these is relevant to a question", "field"),
         (["filter.selectivity=[0.001]"], "none of its 24 documents passes random<0.001", "Give larger shares"),
         (["filter.field=lang", "filter.selectivity=[0.1]"], "both field and selectivity", "Give one of them"),
         (["filter.values=[de]"], "filter.values are of no field", "filter.field="),
@@ -213,7 +215,8 @@ def test_a_report_ranks_by_all_documents_and_has_each_filter_as_a_corpus_of_its_
 ) -> None:
     assert main([*run, "filter.field=lang", "index=[flat,hnsw]"]) == 0
     report = report_of_run(stored(tmp_path))
-    assert [scope.name for scope in report.scopes] == ["labelled", "labelled · lang=en", "labelled · lang=de"]
+    names = [scope.name for scope in report.scopes]
+    assert names == ["labelled", "labelled · lang=en", "labelled · lang=fr", "labelled · lang=de"]
     assert len(report.queries["labelled · lang=de"].query_ids) == 7
     assert set(report.table["filter"]) == {""}
 
@@ -243,4 +246,4 @@ def test_the_terminal_has_filters_in_a_table_of_their_own_at_80_columns(run: lis
     headers = [str(column.header) for column in filtered.columns]
     assert headers[:4] == ["filter", "dims", "quantization", "index"]
     assert {"returned @k", "overlap @10"} <= set(headers)
-    assert str(filtered.title).endswith("labelled · by filter · 7 to 8 queries")
+    assert str(filtered.title).endswith("labelled · by filter · 0 to 8 queries")
