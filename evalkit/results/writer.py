@@ -144,10 +144,10 @@ def key_columns(point: Point, rows: int) -> dict[str, pa.Array]:
 
 
 def queries_table(record: PointRecord) -> pa.Table:
-    """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure."""
+    """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure; empty where nothing is judged."""
     count = len(record.query_ids)
     columns = key_columns(record.point, count)
-    return pa.table(
+    table = pa.table(
         {
             **columns,
             "query_id": pa.array(record.query_ids),
@@ -156,6 +156,7 @@ def queries_table(record: PointRecord) -> pa.Table:
             **{k: pa.array(v) for k, v in record.per_query.items()},
         }
     )
+    return table.slice(0, record.point.queries)
 
 
 def latencies_table(record: PointRecord) -> pa.Table:

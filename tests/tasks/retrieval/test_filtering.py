@@ -217,6 +217,7 @@ def test_a_report_ranks_by_all_documents_and_has_each_filter_as_a_corpus_of_its_
     report = report_of_run(stored(tmp_path))
     names = [scope.name for scope in report.scopes]
     assert names == ["labelled", "labelled · lang=en", "labelled · lang=fr", "labelled · lang=de"]
+    assert not report.gathered.problems
     assert len(report.queries["labelled · lang=de"].query_ids) == 7
     assert set(report.table["filter"]) == {""}
 
