@@ -144,7 +144,7 @@ def key_columns(point: Point, rows: int) -> dict[str, pa.Array]:
 
 
 def queries_table(record: PointRecord) -> pa.Table:
-    """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure; empty where nothing is judged."""
+    """Columns of ``KEY``, query_id, cluster, first_relevant_rank, one per measure; empty where nothing is judged."""
     count = len(record.query_ids)
     columns = key_columns(record.point, count)
     table = pa.table(
