@@ -62,6 +62,7 @@ class RunSettings(TypedDict, total=False):
     memory_gb: float | None
     search_device: str
     load: Mapping[str, Any]
+    filter: Mapping[str, Any]
     at_workload_seconds: float
     allow_code: Sequence[str]
     data_dir: Path_

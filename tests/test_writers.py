@@ -63,6 +63,7 @@ WRITES_FILES = {  # module → what keeps foreign words from being more than wor
     "embeddings/entries/entry.py": "JSON and bytes of vectors",
     "embeddings/timing.py": "JSON",
     "encoders/local/auto_runtime.py": "JSON",
+    "recipes/export.py": "SQL and Python whose texts are literals, JSON",
     "system/files.py": "what its callers give it",
     "gate/output.py": "Markdown by media.markdown, JSON by media.json_file, XML by junitparser of media.one_line",
     "hub/download.py": "the bytes that were asked for",

@@ -29,7 +29,7 @@ INSIDE = (
     *("corpus.*.qrels_query", "corpus.*.qrels_document", "corpus.*.qrels_score"),
     *("quantization.*.faiss", "quantization.*.transform", "quantization.*.kind"),
     *("quantization.*.rescore.store", "quantization.*.rescore.factor", "quantization.*.rescore.candidates"),
-    *("filter.field", "filter.values"),
+    "filter.field",
     *("index.*.faiss", "index.*.binary"),
     *("stages.*.kind", "stages.*.model", "stages.*.licence"),  # only models without vectors are fused with
     *("runtime.kind", "runtime.device", "runtime.precision"),

@@ -40,5 +40,5 @@ def recipe_of(about: Mapping[str, Any], point: Mapping[str, Any]) -> Recipe:
     setting = chosen(about, point)
     if setting.engine not in ENGINES:
         raise UserError(f"there is no text for the engine {setting.engine}.", did_you_mean(setting.engine, ENGINES))
-    write, language = ENGINES[setting.engine]
-    return Recipe(language, write(setting), as_json(setting.contract, indent=1) + "\n")
+    text_of, language = ENGINES[setting.engine]
+    return Recipe(language, text_of(setting), as_json(setting.contract, indent=1) + "\n")

@@ -15,7 +15,7 @@ from evalkit.measures.quality import Judge, parse_measures
 from evalkit.measures.ranking import Ranking
 from evalkit.results import writer
 from evalkit.results.reader import read_run, stored_runs
-from evalkit.tasks.retrieval import lexical, vectors
+from evalkit.tasks.retrieval import lexical, searchers
 from evalkit.tasks.retrieval.points import RankingsById
 
 GRIDS = {
@@ -34,8 +34,8 @@ def test_a_run_is_the_same_however_few_queries_are_looked_at_together(
     monkeypatch.setattr(rankings.blocks, "__defaults__", (2,))
     monkeypatch.setattr(lexical, "QUERIES_AT_ONCE", 2)
     monkeypatch.setattr(writer, "QUERIES_AT_ONCE", 2)
-    monkeypatch.setattr(vectors, "LEAST_QUERIES", 2)
-    monkeypatch.setattr(vectors, "CANDIDATE_BYTES", 1e12)
+    monkeypatch.setattr(searchers, "LEAST_QUERIES", 2)
+    monkeypatch.setattr(searchers, "CANDIDATE_BYTES", 1e12)
     assert main([*run, *GRIDS[grid], "at_workload_seconds=0"]) == 0
     together, in_blocks = (read_run(folder) for folder in stored_runs(tmp_path / "results"))
     pd.testing.assert_frame_equal(together.rankings(), in_blocks.rankings())
