@@ -1,16 +1,27 @@
 """Addresses as they are shown and kept: without user and password, and with no value of a query but harmless ones."""
 
 import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 REMOVED = "<removed>"  # what is written in the place of a secret
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>\\\\]+", re.IGNORECASE)
+# Of libpq, which takes `host=… password=…`; a value may be in quotes.
+PASSWORD = re.compile(r"(\b\w*password\s*=\s*)('(?:\\.|[^'\\])*(?:'|$)|(?:\\.|[^\s\\])+)", re.IGNORECASE)
 USER_ALONE = re.compile(r"(?<![\w/@])[^\s/@:\"'<>=]+:[^\s/@\"'<>]+(?=@[\w.-]+:\d)")
+USER_FIRST = re.compile(r"^(?:[^\s/@:=]*:[^\s]*|[^\s/@:=]+)@(?=[^\s@/]+)")  # of an address without a scheme
 HOST = re.compile(r"(\[[^\]]*\]|[^:@\[\]]*)(:\d*)?")
-HARMLESS = frozenset({"api-version", "format", "lang", "language", "limit", "page", "revision", "split", "version"})
+HARMLESS = frozenset(
+    {"api-version", "format", "lang", "language", "limit", "page", "revision", "split", "version"}
+    | {"application_name", "channel_binding", "connect_timeout", "sslmode", "target_session_attrs"}  # of libpq
+)
+STAYING = ("https", "unix")  # schemes of what is encrypted, or stays on this machine
 
 
 def shown(address: str) -> str:
     """``address`` without what may be a secret: user, password, fragment, values of a query that are not HARMLESS."""
+    if "://" not in address:
+        return PASSWORD.sub(rf"\1{REMOVED}", USER_FIRST.sub(f"{REMOVED}@", address))
     scheme, separator, rest = address.partition("://")
     path, question, query = without_user(rest).partition("#")[0].partition("?")
     queries = "&".join(map(shown_query, query.split("&")))
@@ -37,6 +48,17 @@ def shown_query(part: str) -> str:
 def is_shown_whole(address: str) -> bool:
     """Whether nothing of ``address`` may be a secret."""
     return shown(address) == address
+
+
+def is_sent_in_clear(address: str) -> bool:
+    """Whether what is sent to ``address`` (with its scheme) leaves this machine without encryption."""
+    parts = urlsplit(address)
+    if parts.scheme in STAYING or parts.hostname == "localhost":
+        return False
+    try:
+        return not ip_address(str(parts.hostname)).is_loopback
+    except ValueError:
+        return True
 
 
 def with_addresses_shown(text: str) -> str:

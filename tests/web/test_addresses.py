@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.web.addresses import is_shown_whole, shown, with_addresses_shown
+from evalkit.web.addresses import is_sent_in_clear, is_shown_whole, shown, with_addresses_shown
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ from evalkit.web.addresses import is_shown_whole, shown, with_addresses_shown
         ("https://host?sk-1", "https://host?<removed>"),
         ("https://host/v1#token=1", "https://host/v1"),
         ("no address", "no address"),
+        ("postgresql://host/db?sslmode=verify-full", "postgresql://host/db?sslmode=verify-full"),
     ],
 )
 def test_an_address_is_shown_without_what_may_be_a_secret(address: str, as_shown: str) -> None:
@@ -35,6 +36,39 @@ def test_an_address_is_shown_without_what_may_be_a_secret(address: str, as_shown
 
 def test_a_proxy_is_shown_without_its_password_where_it_has_no_scheme() -> None:
     assert with_addresses_shown("no route by me:pw@proxy:3128 to it") == "no route by <removed>@proxy:3128 to it"
+
+
+@pytest.mark.parametrize(
+    ("address", "as_shown"),
+    [
+        ("host:6333", "host:6333"),
+        ("me:p/w@1@host:6333", "<removed>@host:6333"),
+        ("token@host:6333", "<removed>@host:6333"),
+        ("host=a password=pw dbname=d", "host=a password=<removed> dbname=d"),
+        (r"password = 'p w\'x' host=a", "password = <removed> host=a"),
+        ("host=a sslpassword=pw", "host=a sslpassword=<removed>"),
+    ],
+)
+def test_an_address_without_a_scheme_shows_no_password(address: str, as_shown: str) -> None:
+    assert shown(address) == as_shown
+    assert is_shown_whole(address) == (address == as_shown)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://host", False),
+        ("http://127.0.0.2:80", False),
+        ("http://[::1]", False),
+        ("http://localhost", False),
+        ("unix:/run/a.sock", False),
+        ("http://host", True),
+        ("http://10.0.0.1", True),
+        ("tcp://localhost.example:1", True),
+    ],
+)
+def test_what_leaves_the_machine_unencrypted_is_sent_in_clear(address: str, expected: bool) -> None:
+    assert is_sent_in_clear(address) is expected
 
 
 WORD = st.from_regex(r"[a-zA-Z0-9%._~-]{1,12}", fullmatch=True)

@@ -116,6 +116,11 @@ def own_name() -> str:
     return f"{PREFIX}_{machine()}_{os.getpid()}_{started(os.getpid())}_{token_hex(4)}"
 
 
+def name_for(index: IndexConfig) -> str:
+    """A new name for what is made for ``index``: its ``own_name``, or one that no run takes for an orphan (keep)."""
+    return f"{PREFIX}_kept_{token_hex(8)}" if index.keep else own_name()
+
+
 def is_orphan(name: str) -> bool:
     """Whether ``name`` is one that ``own_name`` gave to a process of this machine that is gone."""
     parts = name.split("_")

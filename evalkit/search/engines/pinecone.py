@@ -17,15 +17,14 @@ from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, did_you_mean, require
 from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan, Resources, no_parameter
-from evalkit.search.engines.database import Clients, Hits, address_of, is_orphan, one_by_one, own_name
+from evalkit.search.engines.database import Clients, Hits, address_of, is_orphan, name_for, one_by_one
 from evalkit.search.engines.server_errors import Server, has_host
 from evalkit.search.engines.there_already import check_same_vectors, row_of_key, sampled_rows
 from evalkit.vectors.matrix import Vectors
-from evalkit.web.addresses import shown
+from evalkit.web.addresses import is_sent_in_clear, shown
 
 NAME = "pinecone"
 KEY_VARIABLE = "PINECONE_API_KEY"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MOST_DIMS = 20_000
 MOST_VECTORS = 1_000  # of a request, which also has
 MOST_BYTES = 2_000_000  # at most
@@ -87,7 +86,7 @@ def server_of(index: IndexConfig) -> Server:
     parts = urlsplit(given if "://" in given else f"https://{given}")
     if parts.scheme not in ("http", "https") or not has_host(parts) or parts.path not in ("", "/"):
         raise UserError(f"{shown(given)} is no address of an index.", "Its host is in Pinecone's console.")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if is_sent_in_clear(f"{parts.scheme}://{parts.netloc}"):
         raise UserError(f"{shown(given)} would be sent the key unencrypted.", "Use https://.")
     variable = index.key_variable or KEY_VARIABLE
     key = os.environ.get(variable)
@@ -107,7 +106,7 @@ class PineconeIndex:
     def __init__(self, plan: Plan, server: Server) -> None:
         self.plan, self.server = plan, server
         self.is_own = not plan.index.table
-        self.namespace = plan.index.table or own_name()
+        self.namespace = plan.index.table or name_for(plan.index)
         self.is_made = False
         self.labels: dict[str, str] = {}
         self.row_of: Mapping[str, int] = {}

@@ -12,6 +12,7 @@ from evalkit.errors import UserError, abridged, printable
 SAMPLE = 50  # vectors that are compared
 LEAST_COSINE = 0.99
 MOST_SHOWN = 60
+MOST_CONTRACT, MOST_BRACKETS = 65_536, 100  # characters of a contract, and those of them that open something
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -64,6 +65,8 @@ def check_same_vectors(there: Sequence[Sequence[float]], expected: FloatMatrix, 
 def contract_in(description: str | None) -> Mapping[str, Any] | None:
     """The JSON object that ``description`` is or has at its end; null where it has none."""
     text = description or ""
+    if len(text) > MOST_CONTRACT or text.count("{") + text.count("[") > MOST_BRACKETS:
+        return None
     try:
         contract = json.loads(text[text.index("{") :])
     except (ValueError, RecursionError):

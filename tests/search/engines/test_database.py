@@ -1,13 +1,15 @@
 """What databases share: a client for each thread, which is closed by its thread or with all others."""
 
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 
 import pytest
 
 from evalkit.config import IndexConfig
-from evalkit.search.engines.database import Clients, close_clients_of_thread, is_private
+from evalkit.search.engines.database import Clients, close_clients_of_thread, is_orphan, is_private, name_for
 
 
 class Connections:
@@ -67,6 +69,16 @@ def test_a_broken_client_counts_as_closed() -> None:
     clients.get()
     close_clients_of_thread()
     assert clients.opened == []
+
+
+def test_what_is_kept_is_no_orphan_when_its_process_is_gone() -> None:
+    naming = (
+        "from evalkit.config import IndexConfig; from evalkit.search.engines.database import name_for; "
+        "print(*(name_for(IndexConfig(engine='qdrant', keep=keep)) for keep in (False, True)))"
+    )
+    said = subprocess.run([sys.executable, "-c", naming], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert [is_orphan(name) for name in said.split()] == [True, False]
+    assert name_for(IndexConfig(engine="qdrant", keep=True)) != name_for(IndexConfig(engine="qdrant", keep=True))
 
 
 @pytest.mark.parametrize("is_left", [True, False])

@@ -80,7 +80,7 @@ def their_own(stub: PineconeStub, vectors: np.ndarray, ids: list[str]) -> None:
 def test_ids_and_labels_are_kept_as_they_are(stub: PineconeStub) -> None:
     searched(config(stub, keep=True))
     ((name, kept),) = stub.namespaces.items()
-    assert name.startswith("evalkit_")
+    assert name.startswith("evalkit_kept_")
     assert [kept[str(row)]["metadata"]["document_id"] for row in range(DOCUMENTS)] == IDS
     assert [kept[str(row)]["metadata"]["label_0"] for row in range(DOCUMENTS)] == LABELS["half"].tolist()
 

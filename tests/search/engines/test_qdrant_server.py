@@ -109,6 +109,7 @@ def test_a_collection_is_removed_at_the_end_unless_it_is_kept(stub: Stub) -> Non
     with filled(config(stub, keep=True)) as searcher:
         name = searcher.index.facts().proof["name"]
     assert list(stub.collections) == [name]
+    assert name.startswith("evalkit_kept_")
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(stub: Stub) -> None:

@@ -133,10 +133,21 @@ def test_ids_and_labels_are_kept_as_they_are(stub: WeaviateStub) -> None:
     with opened(config(stub, keep=True)):
         pass
     ((name, kept),) = stub.classes.items()
-    assert name.startswith("Evalkit_")
+    assert name.startswith("Evalkit_kept_")
     fields = [kept.objects[each][0] for each in sorted(kept.objects)]
     assert [each["document_id"] for each in fields] == IDS
     assert [each["label_0"] for each in fields] == LABELS["half"].tolist()
+
+
+def test_a_key_is_sent_to_no_other_machine_in_clear(stub: WeaviateStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEAVIATE_API_KEY", "k-3f9a")
+    index = config(stub, url="http://weaviate.example:8080")
+    with (
+        pytest.raises(UserError, match="would be sent the key in WEAVIATE_API_KEY unencrypted") as refusal,
+        opened(index),
+    ):
+        pass
+    assert "k-3f9a" not in str(refusal.value)
 
 
 def test_the_operating_point_is_a_setting_of_the_collection(stub: WeaviateStub) -> None:
@@ -258,7 +269,7 @@ def test_vectors_of_another_model_are_told(stub: WeaviateStub) -> None:
 
 def test_what_a_killed_run_left_is_removed_by_the_next(stub: WeaviateStub) -> None:
     machine = own_name().split("_")[1]
-    gone, living = f"Evalkit_{machine}_999999999_1700000000_abcd", new_name()
+    gone, living = f"Evalkit_{machine}_999999999_1700000000_abcd", new_name(config(stub))
     their_own(stub, MATRIX, IDS)
     stub.classes |= {gone: stub.classes["Theirs"], living: stub.classes["Theirs"]}
     with opened(config(stub)):

@@ -10,7 +10,7 @@ import numpy as np
 from evalkit.arrays import FloatMatrix
 from evalkit.errors import UserError
 from evalkit.search.engine import Payload, Plan
-from evalkit.search.engines.database import is_orphan, own_name
+from evalkit.search.engines.database import is_orphan, name_for
 from evalkit.search.engines.milvus.connection import Connection
 from evalkit.search.engines.milvus.index_types import BITS, HALF, IndexType, built_with
 from evalkit.vectors.matrix import Vectors
@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.2  # between two looks at what a server is building
 def own_collection(connection: Connection, plan: Plan, kind: IndexType) -> Iterator["OwnCollection"]:
     """Under a name of its own, dropped at the end unless it is kept; what killed runs left there is dropped first."""
     drop_orphans(connection)
-    collection = OwnCollection(connection, plan, kind, own_name())
+    collection = OwnCollection(connection, plan, kind, name_for(plan.index))
     try:
         yield collection
     finally:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -14,7 +13,7 @@ from evalkit.errors import UserError, abridged, first_line, printable
 from evalkit.search.engines.database import Clients, address_of
 from evalkit.search.engines.milvus.index_types import FIRST, IndexType
 from evalkit.search.engines.milvus.lite import ENDING, Lite, imported, opened_lite, private_lite
-from evalkit.web.addresses import shown, with_addresses_shown
+from evalkit.web.addresses import is_sent_in_clear, shown, with_addresses_shown
 
 SCHEMES = ("http", "https", "tcp", "unix")
 KEY_VARIABLE = "MILVUS_TOKEN"
@@ -39,7 +38,7 @@ class Connection:
         """A new client. Raises UserError for a key that would be sent in the clear."""
         from pymilvus import MilvusClient
 
-        if self.has_secret and not is_private(self.address):
+        if self.has_secret and is_sent_in_clear(self.address):
             raise UserError(f"{self.where} would be sent the key unencrypted.", "Give https://….")
         timeout = self.timeout_seconds
         return MilvusClient(self.address, token=self.key, timeout=timeout, dedicated=True)
@@ -167,14 +166,3 @@ def existing_folder(address: str, index: IndexConfig) -> Path:
 def is_new_enough(version: str, oldest: tuple[int, int]) -> bool:
     parts = version.removeprefix("v").split(".")[:2]
     return all(part.isdigit() for part in parts) and tuple(map(int, parts)) >= oldest
-
-
-def is_private(address: str) -> bool:
-    """Whether what is sent to ``address`` is encrypted, or stays on this machine."""
-    parts = urlsplit(address)
-    if parts.scheme in ("https", "unix"):
-        return True
-    try:
-        return parts.hostname == "localhost" or ip_address(str(parts.hostname)).is_loopback
-    except ValueError:
-        return False

@@ -5,15 +5,13 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 from evalkit.config import IndexConfig
 from evalkit.config.secrets import without
 from evalkit.errors import UserError, abridged, first_line, printable
 from evalkit.search.engines.database import Clients, address_of
-from evalkit.web.addresses import shown, with_addresses_shown
+from evalkit.web.addresses import is_sent_in_clear, shown, with_addresses_shown
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -40,7 +38,7 @@ class Connection:
         """Raises UserError for an address that can't be one, and for a key that would be sent in the clear."""
         from qdrant_client import QdrantClient
 
-        if self.key and not is_private(self.address):
+        if self.key and is_sent_in_clear(self.address):
             raise UserError(f"{self.where} would be sent the key in {self.key_variable} unencrypted.", "Give https://…")
         try:
             return QdrantClient(
@@ -151,14 +149,3 @@ def words_of(content: bytes) -> str:
 def is_new_enough(version: str) -> bool:
     parts = version.removeprefix("v").split(".")[:2]
     return all(part.isdigit() for part in parts) and tuple(map(int, parts)) >= OLDEST
-
-
-def is_private(address: str) -> bool:
-    """Whether what is sent to ``address`` is encrypted, or stays on this machine."""
-    parts = urlsplit(address)
-    if parts.scheme == "https":
-        return True
-    try:
-        return parts.hostname == "localhost" or ip_address(str(parts.hostname)).is_loopback
-    except ValueError:
-        return False

@@ -9,7 +9,7 @@ from evalkit.arrays import Floats
 from evalkit.config import IndexConfig
 from evalkit.errors import UserError, abridged
 from evalkit.search.engine import Payload
-from evalkit.search.engines.database import Hits, is_orphan, own_name
+from evalkit.search.engines.database import Hits, is_orphan, name_for
 from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Collection
 from evalkit.search.engines.qdrant.connection import MOST_SHOWN, Connection
 from evalkit.search.engines.qdrant.existing import ExistingCollection, described
@@ -41,7 +41,7 @@ def served(index: IndexConfig, collection: Collection) -> Iterator["ExistingColl
             yield ExistingCollection(connection, described(connection, index), collection)
             return
         remove_orphans(connection)
-        name = own_name()
+        name = name_for(index)
         try:
             create(connection, name, collection)
             yield OwnCollection(connection, name, index.keep)

@@ -30,7 +30,7 @@ class Collection:
         self.connection, self.index, self.quantizer = connection, index, quantizer
         self.server = connection.server
         self.is_own, self.is_made = not index.table, False
-        self.name = index.table or new_name()
+        self.name = index.table or new_name(index)
         self.vector: str | None = VECTOR
         self.labels: dict[str, str] = {}
         self.known: Kept | None = None

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from evalkit.config import IndexConfig
 from evalkit.errors import UserError
-from evalkit.search.engines.database import Clients, address_of, is_orphan, own_name
+from evalkit.search.engines.database import Clients, address_of, is_orphan, name_for
 from evalkit.search.engines.server_errors import Server, has_host
-from evalkit.web.addresses import shown
+from evalkit.web.addresses import is_sent_in_clear, shown
 
 KEY_VARIABLE = "WEAVIATE_API_KEY"
 GRPC_PORT = 50051
@@ -48,6 +48,8 @@ class Connection:
         variable = index.key_variable or KEY_VARIABLE
         self.index = index
         self.server = Server("Weaviate", address(index), variable, os.environ.get(variable))
+        if self.server.key and is_sent_in_clear(self.server.address):
+            raise UserError(f"{self.server} would be sent the key in {variable} unencrypted.", "Give https://….")
         self.clients: Clients[Any] = Clients(self.connect, lambda client: client.close())
 
     def connect(self) -> Any:
@@ -120,9 +122,9 @@ class Connection:
         self.clients.close()
 
 
-def new_name() -> str:
-    """As ``own_name``, with the capital letter that names of collections begin with."""
-    name = own_name()
+def new_name(index: IndexConfig) -> str:
+    """As ``name_for``, with the capital letter that names of collections begin with."""
+    name = name_for(index)
     return name[0].upper() + name[1:]
 
 

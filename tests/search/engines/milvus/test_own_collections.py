@@ -25,6 +25,7 @@ def test_ids_come_back_as_they_were_and_what_is_kept_is_named(tmp_path: Path) ->
     ids = ["007", "a b/c", "\t'\"\\", "日本語", "x" * 300, "é" * 300, *IDS[6:]]
     with opened(index_config("milvus_hnsw", url=str(folder), keep=True), ids=ids) as index:
         name = index.facts().proof["collection"]
+    assert name.startswith("evalkit_kept_")
     with client_of(folder) as client:
         client.load_collection(name)
         kept = client.query(name, filter="row >= 0", output_fields=["row", "document_id"], limit=DOCUMENTS)
