@@ -11,6 +11,10 @@ from evalkit.errors import UserError, abridged
 from evalkit.web.addresses import is_shown_whole
 
 IN_PROCESS = ("faiss", "own")  # engines that are no database
+NO_NLIST = {  # engines that read no nlist, and what to do
+    "pgvector": "Say it as options.lists.",
+    **dict.fromkeys(("qdrant", "weaviate", "pinecone"), "It makes no clusters: leave it out."),
+}
 OF_DATABASES = ("url", "url_variable", "key_variable", "table", "id_column", "vector_column", "keep", "at_workload")
 
 
@@ -41,6 +45,8 @@ def check_database(where: str, index: IndexConfig) -> None:
     given = [name for name in OF_DATABASES if getattr(index, name)]
     if given and index.engine in IN_PROCESS:
         raise UserError(f"the engine {index.engine} is no database.", f"Leave out {where}.{given[0]}.")
+    if index.nlist is not None and index.engine in NO_NLIST:
+        raise UserError(f"the engine {index.engine} reads no {where}.nlist.", NO_NLIST[index.engine])
     if index.url and index.url_variable:
         raise UserError(f"{where} has both url and url_variable.", "Give one of them.")
     if index.url and not is_shown_whole(index.url):

@@ -24,7 +24,8 @@ class Chosen:
     """``words`` name the setting. ``index_word`` is how its engine searches (``hnsw``), ``parameters`` its operating
     point, ``vectors`` how many were in the index, ``serve_k`` how many results a user is given.
 
-    ``candidates`` is how many a finer copy re-orders, null without one; ``metric`` is what scores were made from.
+    ``candidates`` is how many a finer copy re-orders, null without one; ``metric`` is what scores were made from,
+    ``proof`` what the engine said of the index that was searched.
     """
 
     words: str
@@ -43,6 +44,7 @@ class Chosen:
     index: IndexConfig
     parameters: Mapping[str, Any]
     contract: Mapping[str, Any]
+    proof: Mapping[str, str]
 
     @property
     def table(self) -> str:
@@ -94,6 +96,7 @@ def chosen(about: Mapping[str, Any], point: Mapping[str, Any]) -> Chosen:
         index=index,
         parameters=operating_point(index, point["operating_point"]),
         contract=contract_of(model, config.get("model", {}), point["dims"]),
+        proof=point.get("proof") or {},
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from evalkit.recipes.chosen import Chosen, Kind
 from evalkit.recipes.introduction import contract_literal, python_text
 from evalkit.recipes.literals import python
+from evalkit.results.contract import KEY
 
 FIELDS: dict[Kind, str] = {  # kind and bits: the type of the field
     ("float", 32): "FLOAT_VECTOR",
@@ -27,6 +28,7 @@ INDEXES: dict[tuple[str, Kind], tuple[str, dict[str, Any]]] = {
 NAMES = {"ivf_flat": "ivf", "ivf_sq8": "ivf", "hnsw_sq": "hnsw", "exact": "flat"}
 NAMED_BY = "index_type"  # an option that is none of the index itself
 LISTS, BREADTH = "nlist", "ef"
+MOST_LISTS = 65_536
 
 
 def text(chosen: Chosen) -> str:
@@ -61,17 +63,18 @@ def create(chosen: Chosen) -> str:
     name, of_codes = index_type(chosen)
     options = {key: value for key, value in chosen.index.options.items() if key != NAMED_BY} | of_codes
     if name.startswith("IVF"):
-        options[LISTS] = options.get(LISTS) or chosen.index.nlist or max(1, round(math.sqrt(chosen.vectors)))
+        options[LISTS] = min(chosen.index.nlist or max(1, round(math.sqrt(chosen.vectors))), MOST_LISTS)
     field = FIELDS.get(chosen.kind, "FLOAT_VECTOR")
     return f'''\
 def create(client: MilvusClient) -> None:
-    """The empty collection."""
-    schema = client.create_schema(auto_id=False, description=json.dumps(CONTRACT))
+    """The empty collection. The contract is one of its properties: Milvus Lite drops descriptions."""
+    schema = client.create_schema(auto_id=False)
     schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=512)
     schema.add_field("vector", DataType.{field}, dim={chosen.dims})
     index = client.prepare_index_params()
     index.add_index("vector", index_type={python(name)}, metric_type="IP", params={python({"params": options})})
-    client.create_collection(COLLECTION, schema=schema, index_params=index)
+    contract = {{{python(KEY)}: json.dumps(CONTRACT)}}
+    client.create_collection(COLLECTION, schema=schema, index_params=index, properties=contract)
 
 
 def fill(client: MilvusClient, ids: list[str], vectors: list[list[float]], batch: int = 1000) -> None:
@@ -85,7 +88,8 @@ def fill(client: MilvusClient, ids: list[str], vectors: list[list[float]], batch
 
 def search(chosen: Chosen) -> str:
     asked = {BREADTH: max(chosen.parameters[BREADTH], chosen.serve_k)} if BREADTH in chosen.parameters else {}
-    parameters = {"metric_type": "IP", "params": dict(chosen.parameters) | asked}
+    metric = {} if chosen.is_there else {"metric_type": "IP"}  # an index that is there has one of its own
+    parameters = metric | {"params": dict(chosen.parameters) | asked}
     id_field, vector_field = chosen.index.id_column or "id", chosen.index.vector_column or "vector"
     return f'''\
 def search(client: MilvusClient, vector: list[float], k: int = {chosen.serve_k}) -> list[tuple[str, float]]:

@@ -1,6 +1,7 @@
 """pgvector: SQL that makes the table with its index, sets the operating point, and asks."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +11,18 @@ from evalkit.recipes.literals import comment, identifier, sql_name, sql_text, sq
 from evalkit.results.contract import as_json
 
 TYPES: dict[Kind, str] = {("float", 32): "vector", ("float", 16): "halfvec", ("binary", 1): "bit"}
-CLASSES = {"vector": "vector_ip_ops", "halfvec": "halfvec_ip_ops", "bit": "bit_hamming_ops"}
+STORES = {"float32": "vector", "float16": "halfvec"}  # of what re-orders
+MADE_OF = {  # codes that the column itself is not
+    "halfvec": "({column}::halfvec({dims}))",
+    "bit": "(binary_quantize({column})::bit({dims}))",
+}
+OPERATORS = {"ip": "<#>", "cosine": "<=>", "l2": "<->", "hamming": "<~>"}  # by their word in operator classes
 EXACT, HNSW, IVFFLAT = "exact", "hnsw", "ivfflat"
 DEFAULTS: dict[str, dict[str, Any]] = {EXACT: {}, HNSW: {}, IVFFLAT: {"lists": None}}
 MEMORY = "maintenance_work_mem"
 OF_BUILD = ("method", MEMORY)  # options that are none of the index itself
 BREADTH = "ef_search"
-MOST_BREADTH = 1_000  # of hnsw.ef_search
+USUAL_BREADTH, MOST_BREADTH = 40, 1_000  # of hnsw.ef_search
 
 
 def text(chosen: Chosen) -> str:
@@ -25,6 +31,8 @@ def text(chosen: Chosen) -> str:
         raise chosen.refused(f"pgvector keeps no {chosen.quantization_name}")
     if method(chosen) not in DEFAULTS:
         raise chosen.refused(f"pgvector has no index {chosen.index_word}")
+    if is_re_ordered(chosen) and (codes(chosen) == "vector" or codes(chosen) == column_type(chosen)):
+        raise chosen.refused(f"pgvector re-orders no {chosen.quantization_name}")
     making = () if chosen.is_there else tuple(create(chosen))
     return "\n".join((introduction(chosen, "--"), *making, *settings(chosen), *ask(chosen))) + "\n"
 
@@ -46,7 +54,7 @@ def create(chosen: Chosen) -> Iterator[str]:
             yield f"SET {MEMORY} = {sql_value(chosen.index.options[MEMORY])};"
         options = ", ".join(f"{identifier(name)} = {sql_value(value)}" for name, value in index_options(chosen).items())
         built_with = f" WITH ({options})" if options else ""
-        searched = f"{indexed(chosen)} {CLASSES[TYPES[chosen.kind]]}"
+        searched = f"{indexed(chosen)} {codes(chosen)}_{distance(chosen)}_ops"
         yield f"CREATE INDEX ON {table} USING {method(chosen)} ({searched}){built_with};"
     yield f"ANALYZE {table};"
 
@@ -55,9 +63,32 @@ def column(chosen: Chosen) -> str:
     return sql_name(chosen.index.vector_column) if chosen.index.vector_column else "embedding"
 
 
+def codes(chosen: Chosen) -> str:
+    """The type of what is compared."""
+    return TYPES[chosen.kind]
+
+
 def column_type(chosen: Chosen) -> str:
-    """What the column holds: whole vectors where they re-order what the codes find."""
-    return "vector" if is_re_ordered(chosen) else TYPES[chosen.kind]
+    """What the column holds: finer vectors where they re-order what the codes find, or what was there already."""
+    there = chosen.proof.get("column", "").partition("(")[0]
+    if chosen.is_there and there in TYPES.values():
+        return there
+    rescore = chosen.quantization.rescore
+    if rescore is None:
+        return codes(chosen)
+    if rescore.store not in STORES:
+        raise chosen.refused(f"pgvector re-orders by no {rescore.store}")
+    return STORES[rescore.store]
+
+
+def distance(chosen: Chosen) -> str:
+    """By which the codes are compared: a table that was there is searched by that of its index, else by cosine."""
+    if codes(chosen) == "bit":
+        return "hamming"
+    if not chosen.is_there:
+        return "ip"
+    named = re.search(r"_(ip|cosine|l2)_ops\b", chosen.proof.get("index", ""))
+    return named[1] if named else "cosine"
 
 
 def is_re_ordered(chosen: Chosen) -> bool:
@@ -65,10 +96,15 @@ def is_re_ordered(chosen: Chosen) -> bool:
 
 
 def indexed(chosen: Chosen) -> str:
-    """The column, or its signs where it holds more."""
-    if not is_re_ordered(chosen):
+    """The column, or the codes that are made of it where it holds more."""
+    if codes(chosen) == column_type(chosen):
         return column(chosen)
-    return f"(binary_quantize({column(chosen)})::bit({chosen.dims}))"
+    return made_of(column(chosen), chosen)
+
+
+def made_of(vector: str, chosen: Chosen) -> str:
+    """The codes of a ``vector``, which is SQL."""
+    return MADE_OF[codes(chosen)].format(column=vector, dims=chosen.dims)
 
 
 def index_options(chosen: Chosen) -> dict[str, Any]:
@@ -76,14 +112,17 @@ def index_options(chosen: Chosen) -> dict[str, Any]:
     options = DEFAULTS[method(chosen)] | chosen.index.options
     options = {name: value for name, value in options.items() if name not in OF_BUILD}
     if options.get("lists", 0) is None:
-        options["lists"] = chosen.index.nlist or max(1, round(math.sqrt(chosen.vectors)))
+        options["lists"] = max(1, math.isqrt(chosen.vectors))
     return options
 
 
 def settings(chosen: Chosen) -> Iterator[str]:
     """The operating point. A graph looks at as many as it is asked for at least."""
     asked = chosen.candidates or chosen.serve_k
-    for name, value in chosen.parameters.items():
+    parameters = dict(chosen.parameters)
+    if method(chosen) == HNSW and asked > USUAL_BREADTH:
+        parameters.setdefault(BREADTH, USUAL_BREADTH)
+    for name, value in parameters.items():
         breadth = min(max(value, asked), MOST_BREADTH) if name == BREADTH else value
         yield f"SET {method(chosen)}.{identifier(name)} = {sql_value(breadth)};"
 
@@ -93,17 +132,16 @@ def ask(chosen: Chosen) -> Iterator[str]:
     id_column = sql_name(chosen.index.id_column) if chosen.index.id_column else "id"
     table, own, dims = sql_name(chosen.table), column(chosen), chosen.dims
     yield comment("--", [f"EXECUTE nearest('[…]') with a query's {dims} numbers gives the ids, best first."])
-    if TYPES[chosen.kind] != "bit":
-        asked = f"{TYPES[chosen.kind]}({dims})"
-        yield f"PREPARE nearest ({asked}) AS SELECT {id_column} FROM {table}"
-        yield f"ORDER BY {own} <#> $1 LIMIT {chosen.serve_k};"
-        return
-    codes = f"{indexed(chosen)} <~> binary_quantize($1)::bit({dims})"
+    held = column_type(chosen)
+    asked = "vector" if held == "bit" else held
+    query = "$1" if codes(chosen) == asked else made_of("$1", chosen)
+    by_codes = f"{indexed(chosen)} {OPERATORS[distance(chosen)]} {query}"
+    searched = "(" if is_re_ordered(chosen) else table
+    yield f"PREPARE nearest ({asked}({dims})) AS SELECT {id_column} FROM {searched}"
     if not is_re_ordered(chosen):
-        yield f"PREPARE nearest (vector({dims})) AS SELECT {id_column} FROM {table}"
-        yield f"ORDER BY {codes} LIMIT {chosen.serve_k};"
+        yield f"ORDER BY {by_codes} LIMIT {chosen.serve_k};"
         return
-    yield f"PREPARE nearest (vector({dims})) AS SELECT {id_column} FROM ("
     yield f"  SELECT {id_column}, {own} FROM {table}"
-    yield f"  ORDER BY {codes} LIMIT {chosen.candidates}"
-    yield f") AS candidates ORDER BY {own} <#> $1 LIMIT {chosen.serve_k};"
+    yield f"  ORDER BY {by_codes} LIMIT {chosen.candidates}"
+    finer = OPERATORS["cosine" if chosen.is_there else "ip"]
+    yield f") AS candidates ORDER BY {own} {finer} $1 LIMIT {chosen.serve_k};"

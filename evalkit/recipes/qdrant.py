@@ -1,5 +1,6 @@
 """Qdrant: calls of qdrant-client that make the collection with its index and codes, and ask it."""
 
+import math
 from collections.abc import Iterator
 
 from evalkit.recipes.chosen import Chosen
@@ -8,7 +9,8 @@ from evalkit.recipes.literals import arguments, python
 
 EXACT, HNSW = "exact", "hnsw"
 OF_GRAPH = ("m", "ef_construct", "full_scan_threshold", "max_indexing_threads", "on_disk", "payload_m")
-OF_OPTIMIZERS = {"segments": "default_segment_number", "indexing_threshold": "indexing_threshold"}
+SEGMENTS = "segments"
+INDEX_EVERYTHING = 1  # KB; by its default Qdrant leaves small collections without graph and codes
 COMPRESSIONS = (4, 8, 16, 32, 64)  # how many times smaller than float32 product quantization makes vectors
 ID = "document_id"
 RAM = "always_ram=True"
@@ -57,17 +59,20 @@ def fill(client: QdrantClient, ids: list[str], vectors: list[list[float]]) -> No
 def option_lines(chosen: Chosen) -> Iterator[str]:
     """What the collection is built with, beside its codes."""
     options = chosen.index.options
-    if unknown := set(options) - {*OF_GRAPH, *OF_OPTIMIZERS}:
+    if unknown := set(options) - {*OF_GRAPH, SEGMENTS}:
         raise chosen.refused(f"there is no text for Qdrant's option {min(unknown)}")
     if graph := {name: value for name, value in options.items() if name in OF_GRAPH}:
         yield f"hnsw_config=models.HnswConfigDiff({arguments(graph)})"
-    if optimizers := {OF_OPTIMIZERS[name]: value for name, value in options.items() if name in OF_OPTIMIZERS}:
-        yield f"optimizers_config=models.OptimizersConfigDiff({arguments(optimizers)})"
+    segments = {"default_segment_number": options[SEGMENTS]} if SEGMENTS in options else {}
+    optimizers = arguments({**segments, "indexing_threshold": INDEX_EVERYTHING})
+    yield f"optimizers_config=models.OptimizersConfigDiff({optimizers})"
 
 
 def stored(chosen: Chosen) -> str:
     """How the vectors themselves are kept, which re-order what codes find."""
-    return "FLOAT16" if chosen.kind == ("float", 16) else "FLOAT32"
+    rescore = chosen.quantization.rescore
+    is_half = chosen.kind == ("float", 16) or (rescore is not None and rescore.store == "float16")
+    return "FLOAT16" if is_half else "FLOAT32"
 
 
 def quantizer(chosen: Chosen) -> str:
@@ -89,7 +94,8 @@ def quantizer(chosen: Chosen) -> str:
 
 def search(chosen: Chosen) -> str:
     parameters = {"hnsw_ef" if name == "ef" else name: value for name, value in chosen.parameters.items()}
-    said = arguments({**parameters, "exact": chosen.index_word == EXACT})
+    is_exact = chosen.index_word == EXACT and not quantizer(chosen)  # an exact search passes over codes
+    said = arguments({**parameters, "exact": is_exact})
     using = f"\n        using={python(chosen.index.vector_column)}," if chosen.index.vector_column else ""
     return f'''\
 def search(client: QdrantClient, vector: list[float], k: int = {chosen.serve_k}) -> list[tuple[str, float]]:
@@ -117,5 +123,11 @@ def rescoring(chosen: Chosen) -> str:
         return ""
     said = "rescore=False"
     if chosen.quantization.rescore is not None and chosen.candidates:
-        said = f"rescore=True, oversampling={chosen.candidates / chosen.serve_k:g}"
+        said = f"rescore=True, oversampling={oversampling(chosen.serve_k, chosen.candidates)}"
     return f", quantization=models.QuantizationSearchParams({said})"
+
+
+def oversampling(k: int, candidates: int) -> float:
+    """The least factor whose product with ``k``, cut to a whole number as Qdrant cuts it, is ``candidates``."""
+    factor = candidates / k
+    return factor if int(factor * k) >= candidates else math.nextafter(factor, math.inf)

@@ -9,6 +9,7 @@ from evalkit.recipes.literals import arguments, python
 HNSW, FLAT = "hnsw", "flat"
 OF_CLIENT = ("index", "grpc_host", "grpc_port")  # options that are none of the graph
 RENAMED = {"m": "max_connections"}
+MOST_LEARNED = 100_000  # vectors that a quantizer learns from
 
 
 def text(chosen: Chosen) -> str:
@@ -71,9 +72,10 @@ def fill(client: weaviate.WeaviateClient, ids: list[str], vectors: list[list[flo
 def quantizer(chosen: Chosen) -> str:
     """The codes that the graph is walked by; empty without."""
     kind, bits = chosen.kind
-    rescored = {"rescore_limit": chosen.candidates} if chosen.quantization.rescore and chosen.candidates else {}
+    rescored = {"rescore_limit": chosen.candidates or 0}  # where nothing is said, Weaviate re-orders some
+    learned = {"training_limit": min(chosen.vectors, MOST_LEARNED)}  # with fewer objects than that, nothing is learned
     said: dict[Kind, tuple[str, dict[str, Any]]] = {
-        ("scalar", 8): ("sq", rescored),
+        ("scalar", 8): ("sq", {**rescored, **learned}),
         ("binary", 1): ("bq", rescored),
         ("rabitq", 1): ("rq", {"bits": 1, **rescored}),
         ("rabitq", 8): ("rq", {"bits": 8, **rescored}),
@@ -82,7 +84,7 @@ def quantizer(chosen: Chosen) -> str:
         return ""
     if (kind, bits) == ("product", 8) and chosen.quantization.subvector_dims:
         segments = -(-chosen.dims // chosen.quantization.subvector_dims)
-        return f"Configure.VectorIndex.Quantizer.pq(segments={segments}, centroids=256)"
+        return f"Configure.VectorIndex.Quantizer.pq(segments={segments}, centroids=256, {arguments(learned)})"
     if (kind, bits) not in said:
         raise chosen.refused(f"Weaviate keeps no {chosen.quantization_name}")
     name, options = said[kind, bits]

@@ -56,7 +56,8 @@ class EngineSetting(Setting):
         """By what a search grows (of ``laws.TERMS``). Raises NoLawError where that isn't known."""
         if self.searcher.exhaustive:
             return "vectors"
-        words = {word.lower() for word in (*self.index.search, *self.index.options)}
+        options = {word for word, value in self.index.options.items() if value is not None}
+        words = {word.lower() for word in (*self.index.search, *options)}
         if words & GRAPH_WORDS:
             return "log"
         if words & LIST_WORDS:

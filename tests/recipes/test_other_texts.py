@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,31 @@ def test_qdrants_own_contract_and_options_reach_the_request() -> None:
         size=DIMS, distance=models.Distance.DOT, datatype=models.Datatype.FLOAT32
     )
     assert said["hnsw_config"] == models.HnswConfigDiff(m=16, ef_construct=100, full_scan_threshold=10)
-    assert said["optimizers_config"] == models.OptimizersConfigDiff(default_segment_number=1)
+    assert said["optimizers_config"] == models.OptimizersConfigDiff(default_segment_number=1, indexing_threshold=1)
+
+
+@pytest.mark.parametrize(("quantization", "is_exact"), [("float32", True), ("int8", False), ("binary_rescore", False)])
+def test_qdrants_codes_are_compared_where_no_graph_is(quantization: str, is_exact: bool) -> None:
+    """Told to be exact, Qdrant passes over them."""
+    index = IndexConfig(engine="qdrant", options={"m": 0})
+    text = recipe_of(*run_of(quantization, index, "exact", candidates=40)).text
+    assert f"exact={is_exact}" in text
+
+
+def test_qdrant_re_orders_by_vectors_kept_as_halves() -> None:
+    changed = QuantizationConfig(kind="binary", bits=1, rescore=RescoreConfig(store="float16"))
+    assert (
+        "Datatype.FLOAT16" in recipe_of(*run_of("codes", QDRANT, "hnsw", changed=changed, operating_point="ef=64")).text
+    )
+
+
+@pytest.mark.parametrize("serve_k", [3, 7, 10, 30, 49, 100])
+def test_qdrant_re_orders_as_many_as_were_measured(serve_k: int) -> None:
+    """It cuts oversampling × limit to a whole number."""
+    point = {"operating_point": "ef=64", "candidates": 100, "serve_k": serve_k}
+    text = recipe_of(*run_of("binary_rescore", QDRANT, "hnsw", **point)).text
+    (factor,) = re.findall(r"oversampling=([\d.e]+)", text)
+    assert int(float(factor) * serve_k) == 100
 
 
 @pytest.mark.parametrize(
@@ -111,17 +137,26 @@ def test_milvus(
         assert np.mean([len(set(own) & set(best)) for own, best in zip(ids, EXACT, strict=True)]) > 9
 
 
-def test_milvus_keeps_the_contract_as_its_description() -> None:
-    """Milvus Lite drops descriptions, so what is sent is looked at."""
+def test_milvus_keeps_the_contract_where_its_engine_reads_it(tmp_path: Path) -> None:
+    from evalkit.search.engines.there_already import contract_in
+
     MilvusClient = pytest.importorskip("pymilvus").MilvusClient  # noqa: N806
 
     names = names_of(recipe_of(*run_of("float32", IndexConfig(engine="milvus"), "flat")).text)
-    client = Recorder(MilvusClient)
-    client.create_schema, client.prepare_index_params = MilvusClient.create_schema, MilvusClient.prepare_index_params
-    names["create"](client)
-    ((collection,), said) = client.calls["create_collection"]
-    assert (collection, json.loads(said["schema"].description)) == ("documents", names["CONTRACT"])
-    said["schema"].verify()
+    client = MilvusClient(str(tmp_path / "lite.db"))
+    try:
+        names["create"](client)
+        properties = client.describe_collection("documents")["properties"]
+    finally:
+        client.close()
+    assert contract_in(properties["evalkit_contract"]) == names["CONTRACT"]
+
+
+def test_a_collection_of_milvus_that_was_there_is_asked_by_its_own_metric() -> None:
+    """Milvus Lite takes any, and gives scores that are none."""
+    there = replace(MILVUS, url="http://h", table="theirs")
+    texts = [recipe_of(*run_of("float32", index, "hnsw", operating_point="ef=400")).text for index in (MILVUS, there)]
+    assert ["'metric_type': 'IP'" in text for text in texts] == [True, False]
 
 
 def test_a_graph_of_milvus_looks_at_what_it_is_asked_for() -> None:
@@ -153,9 +188,9 @@ class Namespace:
 RQ = QuantizationConfig(kind="rabitq", bits=8, rescore=RescoreConfig())
 WEAVIATES = {
     "float32": (None, {}, None),
-    "int8": (None, {"type": "sq"}, None),
+    "int8": (None, {"type": "sq", "rescoreLimit": 0, "trainingLimit": 400}, None),
     "binary_rescore": (None, {"type": "bq", "rescoreLimit": 40}, 40),
-    "pq": (None, {"type": "pq", "segments": 3, "centroids": 256}, None),
+    "pq": (None, {"type": "pq", "segments": 3, "centroids": 256, "trainingLimit": 400}, None),
     "rq8": (RQ, {"type": "rq", "bits": 8, "rescoreLimit": 40}, 40),
 }
 

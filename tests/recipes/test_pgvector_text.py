@@ -4,15 +4,17 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from evalkit.config import IndexConfig
+from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.errors import UserError
 from evalkit.recipes.recipe import recipe_of
+from evalkit.search.engines.pgvector.methods import built_with
 from tests.recipes.stored import DIMS, IDS, QUERIES, VECTORS, run_of
 
 EXACT = IndexConfig(engine="pgvector")
@@ -122,6 +124,61 @@ def test_signs_are_found_by_their_distance_and_re_ordered_by_the_vectors(connect
     assert run(connection, recipe.text, "vector") == exact(VECTORS, QUERIES)
     plan = "".join(line for (line,) in connection.execute(f"EXPLAIN EXECUTE nearest('{as_text(QUERIES[0])}')"))
     assert "Index Scan" in plan
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits", "store", "column", "codes"),
+    [
+        ("binary", 1, "float16", "halfvec", "binary_quantize"),
+        ("float", 16, "float32", "vector", "halfvec_ip_ops"),
+    ],
+)
+def test_codes_of_any_column_are_indexed_and_re_ordered_by_it(
+    connection: Any, kind: str, bits: int, store: str, column: str, codes: str
+) -> None:
+    changed = QuantizationConfig(kind=kind, bits=bits, rescore=RescoreConfig(store=store))
+    point = run_of("codes", HNSW, "hnsw", changed=changed, operating_point="ef_search=40", candidates=400)
+    text = recipe_of(*point).text
+    assert f"embedding {column}(24)" in text
+    kept = VECTORS.astype(np.float16 if column == "halfvec" else np.float32).astype(np.float32)
+    asked = QUERIES.astype(np.float16 if column == "halfvec" else np.float32).astype(np.float32)
+    assert run(connection, text, "vector") == exact(kept, asked)
+    plan = "".join(line for (line,) in connection.execute(f"EXPLAIN EXECUTE nearest('{as_text(QUERIES[0])}')"))
+    assert "Index Scan" in plan
+    (made,) = connection.execute(
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE NOT indisprimary AND indrelid = 'documents'::regclass"
+    ).fetchone()
+    assert codes in made
+
+
+def test_lists_are_as_many_as_the_engine_makes() -> None:
+    """The whole root: 399 documents are 19 lists and not 20."""
+    about, point = run_of("float32", IVFFLAT, "ivfflat", operating_point=LISTED)
+    about["embeddings"][0]["texts"] = 399
+    assert built_with(replace(IVFFLAT, options={"method": "ivfflat", "lists": None}), 399) == {"lists": 19}
+    assert "WITH (lists = 19)" in recipe_of(about, point).text
+
+
+@pytest.mark.parametrize(
+    ("operators", "operator"),
+    [("vector_cosine_ops", "<=>"), ("vector_l2_ops", "<->"), ("vector_ip_ops", "<#>")],
+)
+def test_a_table_that_was_there_is_asked_by_the_distance_of_its_index(
+    connection: Any, operators: str, operator: str
+) -> None:
+    """Asked by another, PostgreSQL compares every row."""
+    connection.execute(f"CREATE EXTENSION vector; CREATE TABLE theirs (id text, v vector({DIMS}))")
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO theirs VALUES (%s, %s)", list(zip(IDS, map(as_text, VECTORS), strict=True)))
+    connection.execute(f"CREATE INDEX ON theirs USING hnsw (v {operators}); SET enable_seqscan = off")
+    (made,) = connection.execute("SELECT pg_get_indexdef('theirs_v_idx'::regclass)").fetchone()
+    index = replace(HNSW, url="postgresql://h/d", table="theirs", id_column="id", vector_column="v")
+    proof = {"column": f"vector({DIMS})", "index": made}
+    text = recipe_of(*run_of("float32", index, "hnsw", operating_point="ef_search=40", proof=proof)).text
+    assert f'"v" {operator} $1' in text
+    connection.execute(text)
+    plan = "".join(line for (line,) in connection.execute(f"EXPLAIN EXECUTE nearest('{as_text(QUERIES[0])}')"))
+    assert "theirs_v_idx" in plan
 
 
 def test_signs_alone(connection: Any) -> None:

@@ -175,6 +175,7 @@ def test_a_graph_grows_by_the_logarithm_and_its_overlap_is_counted(
     ("index", "clock"),
     [
         (LISTS, lambda n: 0.1 + 0.01 * math.sqrt(n)),
+        (replace(LISTS, options={"lists": None}), lambda n: 0.1 + 0.01 * math.sqrt(n)),
         (replace(LISTS, options={"lists": 100}), lambda n: 0.1 + 1e-5 * n),
         (replace(LISTS, nlist=100), lambda n: 0.1 + 1e-5 * n),
     ],

@@ -107,8 +107,13 @@ def address_of(index: IndexConfig) -> str | None:
 
 
 def is_private(index: IndexConfig, held_bytes: int) -> bool:
-    """Whether what is filled is this run's alone: in its own process, or a server that it starts and stops itself."""
-    return held_bytes > 0 or (index.engine in STARTED and not (index.url or index.url_variable or index.key_variable))
+    """Whether what is filled is this run's alone: in its own process, or a server that it starts and stops itself.
+
+    What has an address is another's, also where it is a folder that this process opens.
+    """
+    if index.url or index.url_variable:
+        return False
+    return held_bytes > 0 or (index.engine in STARTED and not index.key_variable)
 
 
 def own_name() -> str:

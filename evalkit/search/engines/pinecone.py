@@ -16,10 +16,11 @@ from evalkit.arrays import FloatMatrix, Floats
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, did_you_mean, require
 from evalkit.measures.ranking import Ranking
+from evalkit.results.contract import KEY as CONTRACT
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan, Resources, no_parameter
 from evalkit.search.engines.database import Clients, Hits, address_of, is_orphan, name_for, one_by_one
 from evalkit.search.engines.server_errors import Server, has_host
-from evalkit.search.engines.there_already import check_same_vectors, row_of_key, sampled_rows
+from evalkit.search.engines.there_already import check_same_vectors, contract_in, row_of_key, sampled_rows
 from evalkit.vectors.matrix import Vectors
 from evalkit.web.addresses import is_sent_in_clear, shown
 
@@ -111,6 +112,7 @@ class PineconeIndex:
         self.labels: dict[str, str] = {}
         self.row_of: Mapping[str, int] = {}
         self.found: dict[str, str] = {}
+        self.contract: Mapping[str, Any] | None = None
         self.clients: Clients[Any] = Clients(self.connect, lambda client: client.close())
 
     def __str__(self) -> str:
@@ -200,9 +202,10 @@ class PineconeIndex:
         self.row_of = row_of_key(keys_by_id, payload.ids, str(self))
         rows = sampled_rows(len(documents))
         sample = [keys_by_id[payload.ids[row]] for row in rows]
-        there = self.fetched(sample)
+        there = self.fetched(sample, self.namespace)
         vectors = [there[key].values if key in there else [] for key in sample]
         self.found[CANARY] = f"{check_same_vectors(vectors, documents.take(rows), str(self)):.4f}"
+        self.contract = self.contract_there()
 
     def ids_of(self, keys: Sequence[str]) -> Iterator[str]:
         """The documents' ids: those of the vectors, or what they have in the metadata ``id_column``."""
@@ -212,7 +215,7 @@ class PineconeIndex:
             return
         for begin in range(0, len(keys), IDS_AT_ONCE):
             part = keys[begin : begin + IDS_AT_ONCE]
-            there = self.fetched(part)
+            there = self.fetched(part, self.namespace)
             for key in part:
                 metadata = (there[key].metadata if key in there else None) or {}
                 if column not in metadata:
@@ -220,9 +223,14 @@ class PineconeIndex:
                     raise UserError(f"{self}: a vector has no metadata '{column}'.", known or "Leave out id_column.")
                 yield str(metadata[column])
 
-    def fetched(self, keys: Sequence[str]) -> Mapping[str, Any]:
+    def contract_there(self) -> Mapping[str, Any] | None:
+        """A record in a namespace of its own: an index has no room for words."""
+        record = self.fetched([CONTRACT], CONTRACT).get(CONTRACT)
+        return contract_in(str((record.metadata or {}).get(CONTRACT, ""))) if record else None
+
+    def fetched(self, keys: Sequence[str], namespace: str) -> Mapping[str, Any]:
         with self.server.told("reading vectors"):
-            vectors: Mapping[str, Any] = self.clients.get().fetch(ids=list(keys), namespace=self.namespace).vectors
+            vectors: Mapping[str, Any] = self.clients.get().fetch(ids=list(keys), namespace=namespace).vectors
         return vectors
 
     # Searching
@@ -259,7 +267,9 @@ class PineconeIndex:
 
         proof = {**self.found, "namespace": f"{self.count():,} vectors counted"}
         reasons = {"index_bytes": NO_BYTES, "bytes_per_vector": NO_BYTES}
-        return EngineFacts(NAME, f"client {version('pinecone')}", None, None, proof, reasons=reasons)
+        return EngineFacts(
+            NAME, f"client {version('pinecone')}", None, None, proof, reasons=reasons, contract=self.contract
+        )
 
 
 def batches(entries: Iterator[Entry], dims: int) -> Iterator[list[Entry]]:

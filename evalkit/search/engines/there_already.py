@@ -8,6 +8,7 @@ import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.errors import UserError, abridged, printable
+from evalkit.results import contract
 
 SAMPLE = 50  # vectors that are compared
 LEAST_COSINE = 0.99
@@ -63,15 +64,19 @@ def check_same_vectors(there: Sequence[Sequence[float]], expected: FloatMatrix, 
 
 
 def contract_in(description: str | None) -> Mapping[str, Any] | None:
-    """The JSON object that ``description`` is or has at its end; null where it has none."""
+    """The contract that ``description`` is, as JSON, or has at its end; null where it has none."""
     text = description or ""
     if len(text) > MOST_CONTRACT or text.count("{") + text.count("[") > MOST_BRACKETS:
         return None
     try:
-        contract = json.loads(text[text.index("{") :])
+        return as_contract(json.loads(text[text.index("{") :]))
     except (ValueError, RecursionError):
         return None
-    return contract if isinstance(contract, dict) else None
+
+
+def as_contract(kept: Any) -> Mapping[str, Any] | None:
+    """``kept``, where it is a model's contract and not another program's words."""
+    return kept if isinstance(kept, dict) and contract.KEY in kept else None
 
 
 def said(foreign: str) -> str:

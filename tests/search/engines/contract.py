@@ -14,10 +14,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from evalkit.arrays import FloatMatrix
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.config.compose import compose
 from evalkit.config.files import group_choices
 from evalkit.errors import UserError
+from evalkit.measures.ranking import Ranking
 from evalkit.search import Vectors, build, cut, engine_of, operating_points, plan
 from evalkit.search.engine import Filter, Index, Payload
 from evalkit.search.searcher import Searcher
@@ -142,6 +144,42 @@ class EngineContract:
                 assert found.rows.tolist() == best_by_numpy(k, passing).tolist()
             rare = Filter("rare", 1, np.flatnonzero(LABELS["rare"] == 1))
             assert (index.search(ASKED, K, rare).rows >= 0).sum() == QUERIES * len(rare.passing)
+
+    def test_what_any_index_finds_under_a_filter_passes_it_once(self) -> None:
+        """It may find fewer than it is asked for, and nothing else instead, also where it re-orders."""
+        rare = Filter("rare", 1, np.flatnonzero(LABELS["rare"] == 1))
+        for name, quantizations in self.indexes.items():
+            quantization = next(
+                (each for each in quantizations if each.endswith("_rescore")), next(iter(quantizations))
+            )
+            if not engine_of(QUANTIZATIONS[quantization], self.index(name)).filters:
+                pytest.skip("it filters nothing")
+            with self.opened(name, QUANTIZATIONS[quantization]) as index:
+                rankings = [index.search(ASKED, K, rare)]
+                if index.rescoring is not None:
+                    rankings.append(index.rescoring.search(ASKED, K, 2 * K, rare))
+            for found in [ranking for ranking in rankings if ranking is not None]:
+                for rows in found.rows:
+                    known = rows[rows >= 0].tolist()
+                    assert set(known) <= set(rare.passing.tolist())
+                    assert len(set(known)) == len(known)
+
+    def test_filling_leaves_the_first_search_to_whoever_times_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        name = next(iter(self.indexes), self.exact)
+        with self.built(name) as searcher:
+            kind = type(searcher.index)
+        searched: list[int] = []
+        original = kind.search
+
+        def search(index: Index, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
+            searched.append(len(queries))
+            return original(index, queries, k, keep)
+
+        monkeypatch.setattr(kind, "search", search)
+        with self.built(name) as searcher:
+            assert searched == []
+            searcher.find(ASKED[:1], K)
+        assert searched == [1]
 
     def test_threads_search_at_once(self) -> None:
         expected = best_by_numpy(K).tolist()

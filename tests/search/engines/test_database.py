@@ -100,6 +100,7 @@ def test_a_thread_holds_no_index_that_is_gone(is_left: bool) -> None:
         (IndexConfig(engine="qdrant"), 5_000, True),
         (IndexConfig(engine="qdrant", url="http://127.0.0.1:6333"), 0, False),
         (IndexConfig(engine="milvus", url_variable="MILVUS"), 0, False),
+        (IndexConfig(engine="milvus", url="./mine.db"), 5_000, False),
         (IndexConfig(engine="pinecone"), 0, False),
         (IndexConfig(engine="weaviate", key_variable="WEAVIATE_API_KEY"), 0, False),
         (IndexConfig(engine="mine:InMemory"), 5_000, True),

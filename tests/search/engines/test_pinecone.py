@@ -95,12 +95,16 @@ def test_requests_stay_below_the_limits(stub: PineconeStub) -> None:
 
 def test_a_namespace_of_ones_own_is_searched_and_left_as_it_is(stub: PineconeStub) -> None:
     their_own(stub, MATRIX, IDS)
-    before = dict(stub.namespaces["theirs"])
+    record = {"id": "evalkit_contract", "values": [1.0] * DIMS}
+    kept = {**record, "metadata": {"evalkit_contract": '{"evalkit_contract": 1, "model": "minilm"}'}}
+    stub.namespaces["evalkit_contract"] = {"evalkit_contract": kept}
+    before = {name: dict(vectors) for name, vectors in stub.namespaces.items()}
     found, facts, built = searched(config(stub, table="theirs", id_column="source"))
     assert found.rows.tolist() == best_by_numpy(K).tolist()
     assert facts.proof[pinecone.CANARY] == "1.0000"
     assert np.isnan(built.seconds)
-    assert stub.namespaces == {"theirs": before}
+    assert facts.contract == {"evalkit_contract": 1, "model": "minilm"}
+    assert stub.namespaces == before
     assert not [what for what in stub.asked if "upsert" in what or "DELETE" in what]
 
 

@@ -11,7 +11,7 @@ from qdrant_client.models import Distance, VectorParams
 
 from evalkit.config import IndexConfig
 from evalkit.errors import UserError
-from evalkit.search import Vectors, build, plan
+from evalkit.search import Vectors, build, cut, plan
 from evalkit.search.engine import Filter, Payload
 from tests.search.engines import contract
 from tests.search.engines.contract import (
@@ -52,6 +52,7 @@ def made(stub: Stub, vector: str = "", matrix: np.ndarray = MATRIX, ids: Any = N
 
 
 GRAPH = models.HnswConfigDiff(full_scan_threshold=10)
+CONTRACT = {"evalkit_contract": 1, "model": "minilm"}
 
 
 def mine(stub: Stub, name: str = "qdrant_hnsw", **changed: Any) -> IndexConfig:
@@ -60,14 +61,14 @@ def mine(stub: Stub, name: str = "qdrant_hnsw", **changed: Any) -> IndexConfig:
 
 @pytest.mark.parametrize("vector", ["", "text"])
 def test_a_collection_that_is_there_is_searched_and_never_changed(stub: Stub, vector: str) -> None:
-    made(stub, vector, hnsw_config=GRAPH, metadata={"evalkit": {"model": "minilm"}, "team": "search"})
+    made(stub, vector, hnsw_config=GRAPH, metadata={**CONTRACT, "team": "search"})
     asked_before = len(stub.requests)
     with filled(mine(stub, vector_column=vector or None)) as searcher:
         found = searcher.find(ASKED, K)
         facts, built = searcher.index.facts(), searcher.built
     assert contract.overlap(found.rows, best_by_numpy(K)) > 0.98
     assert np.isnan(built.seconds)
-    assert facts.contract == {"model": "minilm"}
+    assert facts.contract == {**CONTRACT, "team": "search"}
     assert facts.unproven == ""
     changing = [(verb, path) for verb, path, *_ in stub.requests[asked_before:] if verb not in ("GET", "POST")]
     assert changing == []
@@ -78,6 +79,17 @@ def test_a_collection_that_is_there_is_searched_and_never_changed(stub: Stub, ve
         "/points/scroll",
     }
     assert list(stub.collections) == ["mine"]
+
+
+def test_vectors_that_are_much_like_the_models_are_measured_as_they_are(stub: Stub) -> None:
+    """Filled by another runtime, a collection has other last digits; what its graph is asks nobody about them."""
+    noise = 0.003 * np.random.default_rng(8).normal(size=MATRIX.shape)
+    made(stub, matrix=cut(MATRIX + noise, DIMS).astype(np.float32), hnsw_config=GRAPH)
+    with filled(mine(stub)) as searcher:
+        facts = searcher.index.facts()
+    assert facts.unproven == ""
+    assert "collection" not in facts.proof  # of which options it was built with, evalkit knows no more than its m
+    assert "hnsw, m=16" in facts.proof["index"]
 
 
 def test_exact_search_of_a_collection_that_is_there_is_numpys(stub: Stub) -> None:

@@ -29,7 +29,8 @@ class MilvusEngine:
         kind = index_type_of(dims, quantization, index)
         require("pymilvus", "milvus", "the engine milvus")
         address = address_of(index)
-        if address is None or is_path(address):
+        is_here = address is None or is_path(address)
+        if is_here:
             require("milvus_lite", "milvus", "Milvus Lite")
             check_lite(kind)
         if address is None:
@@ -42,7 +43,7 @@ class MilvusEngine:
             f"{name}={value}" for name, value in built_with(kind, dims, documents, quantization, index).items()
         )
         words = f"{kind.name}({parameters})" if parameters and not index.table else kind.name
-        held = documents * dims * FLOAT_BYTES * COPIES if address is None else 0
+        held = documents * dims * FLOAT_BYTES * COPIES if is_here else 0
         exhaustive = kind.name in ("FLAT", "BIN_FLAT")
         return Plan("milvus", words, dims, documents, quantization, index, metric, exhaustive, resources, held)
 

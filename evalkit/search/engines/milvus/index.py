@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ MOST_RESULTS = 16_384  # of one query, by Milvus's own limit
 QUERIES_AT_ONCE = 64
 SAMPLE, SAMPLE_K = 16, 10  # documents that are searched for, and how many of each answer are compared
 LEAST_DIFFERENCE = 2e-6  # of scores, beyond which they are not those of float32 vectors
+MOST_DIFFERENCE = 1e-4  # of those that are, with what computing them in another order adds
 NO_BYTES = "a Milvus server does not say how many bytes a collection takes"
 
 
@@ -36,7 +38,7 @@ class MilvusIndex:
         self.plan, self.kind, self.connection, self.collection = plan, kind, connection, collection
         self.parameters: Mapping[str, Any] = {}
         self.rows: dict[Any, int] | None = None  # of primary keys; null where they are rows
-        self.difference = math.nan
+        self.documents: Vectors | None = None
         self.built: Built | None = None
 
     @property
@@ -52,7 +54,7 @@ class MilvusIndex:
             self.collection.open()
             self.rows = self.collection.find(documents, payload)
             seconds, learned = math.nan, 0
-        self.difference = self.difference_of_scores(documents)
+        self.documents = documents
         index_bytes, table_bytes = self.bytes()
         total = None if index_bytes is None or table_bytes is None else index_bytes + table_bytes
         per_vector = None if total is None else total / len(documents)
@@ -128,8 +130,15 @@ class MilvusIndex:
             scores *= np.float32(-1)
         return scores
 
-    def difference_of_scores(self, documents: Vectors) -> float:
-        """The largest between scores of a sample and inner products of the vectors that were given."""
+    @cached_property
+    def difference(self) -> float:
+        """The largest between scores of a sample and inner products of the vectors that were given.
+
+        Searched when it is asked for: filling leaves the first search to whoever times it.
+        """
+        documents = self.documents
+        if documents is None:
+            raise RuntimeError("an index has no scores before it is filled")
         sampled = np.unique(np.linspace(0, len(documents) - 1, SAMPLE).astype(np.int64))
         queries = documents.take(sampled)
         found = self.search(queries, min(SAMPLE_K, len(documents)))
@@ -186,7 +195,9 @@ class MilvusIndex:
             proof["files"] = f"{indexes} of {self.kind.name} for {segments} segments"
             if indexes < segments:
                 unproven = f"Milvus Lite built no {self.kind.name} for {segments - indexes} of {segments} segments"
-        is_exact_there = self.difference <= LEAST_DIFFERENCE
-        if not self.kind.is_exact and is_exact_there:
+        if not self.kind.is_exact and self.difference <= LEAST_DIFFERENCE:
             unproven = f"scores of {self.kind.name} are those of float32 vectors: its codes are not in use"
+        is_own = isinstance(self.collection, OwnCollection)  # another's vectors are much like this model's
+        if is_own and self.kind.is_exact and self.difference > MOST_DIFFERENCE:
+            unproven = f"scores of {self.kind.name} are {self.difference:.2g} from those of float32 vectors"
         return proof, unproven

@@ -37,9 +37,10 @@ class QdrantEngine:
             held = 0
         metric = "hamming" if collection.codes == BINARY else "inner_product"
         is_exhaustive = collection.m == 0
+        words = f"the collection {index.table}" if index.table else collection.words
         return Plan(
             "qdrant",
-            collection.words,
+            words,
             dims,
             documents,
             quantization,

@@ -15,12 +15,12 @@ from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Co
 from evalkit.search.engines.qdrant.connection import Connection
 from evalkit.search.engines.qdrant.requests import PointId, searched
 from evalkit.search.engines.qdrant.store import SearchRequest, Stored
+from evalkit.search.engines.there_already import as_contract
 from evalkit.vectors.matrix import Vectors
 
 if TYPE_CHECKING:
     from qdrant_client.models import CollectionInfo, VectorParams
 
-CONTRACT = "evalkit"  # the key of a collection's metadata that holds the model's contract
 PAGE = 1_000  # points of one answer
 SAMPLE = 32  # vectors that are compared with the model's own
 LEAST_COSINE = 0.99
@@ -84,8 +84,6 @@ def described(connection: Connection, index: IndexConfig) -> Existing:
     vector = named_vector(info, index.vector_column, where)
     hnsw, own_hnsw = info.config.hnsw_config, vector.hnsw_config
     codes, compression = codes_of(vector.quantization_config or info.config.quantization_config)
-    metadata = info.config.metadata
-    contract = metadata.get(CONTRACT) if isinstance(metadata, dict) else None
     return Existing(
         where,
         name,
@@ -98,7 +96,7 @@ def described(connection: Connection, index: IndexConfig) -> Existing:
         compression,
         hnsw.m if own_hnsw is None or own_hnsw.m is None else own_hnsw.m,
         (own_hnsw and own_hnsw.full_scan_threshold) or hnsw.full_scan_threshold,
-        contract if isinstance(contract, dict) else None,
+        as_contract(info.config.metadata),
     )
 
 

@@ -19,7 +19,7 @@ from evalkit.search.engine import Index, Payload
 from evalkit.search.engines.milvus.lite import imported, opened_lite
 from tests.search.engines.contract import DIMS, DOCUMENTS, IDS, LABELS, MATRIX, QUANTIZATIONS
 
-CONTRACT = {"model": "minilm", "dims": DIMS}
+CONTRACT = {"evalkit_contract": 1, "model": "minilm", "dims": DIMS}
 
 
 def index_config(name: str, **settings: Any) -> IndexConfig:
@@ -50,7 +50,9 @@ def fill(client: Any, name: str, index_type: str = "HNSW", metric: str = "IP", m
     schema.add_field("name", DataType.VARCHAR, is_primary=True, max_length=2_000)
     schema.add_field("number", DataType.INT64)
     schema.add_field("embedding", DataType.FLOAT_VECTOR, dim=matrix.shape[1])
-    client.create_collection(name, schema=schema, properties={"evalkit": json.dumps(CONTRACT)})
+    client.create_collection(
+        name, schema=schema, properties={"a_policy": '{"owner": "search"}', "evalkit_contract": json.dumps(CONTRACT)}
+    )
     order = np.random.default_rng(5).permutation(len(matrix)).tolist()
     client.insert(name, [{"name": IDS[row], "number": row % 3, "embedding": matrix[row]} for row in order])
     client.flush(name)

@@ -83,6 +83,13 @@ def test_other_dims_are_refused_before_anything_is_encoded(database: Path) -> No
         plan(64, len(IDS), QUANTIZATIONS["float32"], config)
 
 
+def test_what_a_folder_holds_is_in_this_process(database: Path) -> None:
+    from evalkit.search import plan
+
+    config = index_config("milvus_hnsw", url=str(database), table="docs")
+    assert plan(DIMS, len(IDS), QUANTIZATIONS["float32"], config).held_bytes >= len(IDS) * DIMS * 4
+
+
 def test_it_has_no_labels_to_filter_by(database: Path) -> None:
     from evalkit.search.engine import Filter
 

@@ -94,6 +94,13 @@ def test_scores_of_float32_do_not_prove_codes() -> None:
         assert "its codes are not in use" in index.facts().unproven
 
 
+def test_whole_vectors_have_their_own_scores() -> None:
+    with opened(index_config("milvus_hnsw")) as index:
+        assert index.facts().unproven == ""
+        index.difference = 0.01  # type: ignore[attr-defined]
+        assert "scores of HNSW are 0.01 from those of float32 vectors" in index.facts().unproven
+
+
 def test_no_thread_of_milvus_is_left() -> None:
     def threads() -> set[str]:
         return {thread.name for thread in threading.enumerate() if "milvus" in thread.name}

@@ -49,7 +49,7 @@ KINDS: list[tuple[str, QuantizationConfig, dict[str, Any]]] = [
 def test_every_kind_is_asked_for_filled_searched_and_dropped(
     name: str, quantization: QuantizationConfig, expected: dict[str, Any]
 ) -> None:
-    server = StandIn(step=0.02)
+    server = StandIn(step=0.0 if quantization.bits == 32 else 0.02)
     with served(server) as (address, _), opened(index_config(name, url=address), quantization) as index:
         found = index.search(ASKED, K)
         facts, built = index.facts(), server.built

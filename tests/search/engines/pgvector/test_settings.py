@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from evalkit.config.index_checks import check_indexes
 from evalkit.errors import UserError
 from evalkit.search import Vectors, build, plan
 from evalkit.search.engine import Filter, Payload
@@ -47,6 +48,15 @@ def test_what_pgvector_does_not_have_is_refused(
     config.search = search
     with pytest.raises(UserError, match=expected):
         plan(DIMS, DOCUMENTS, FLOAT32, config)
+
+
+@pytest.mark.parametrize("index", ["pgvector_ivfflat", "qdrant_hnsw", "weaviate_hnsw", "pinecone"])
+def test_clusters_that_an_engine_does_not_read_are_refused(index: str) -> None:
+    config = of_conf_anew(index)
+    check_indexes({index: config})
+    config.nlist = 50
+    with pytest.raises(UserError, match=f"reads no index.{index}.nlist"):
+        check_indexes({index: config})
 
 
 def test_a_plan_says_what_is_made() -> None:

@@ -43,7 +43,7 @@ def table(server: psycopg.Connection) -> Iterator[psycopg.Connection]:
         rows = [(IDS[row], 3 * v, HalfVector(v), Bit(v > 0)) for row, v in zip(SHUFFLED, vectors, strict=True)]
         cursor.executemany(statement, rows)
     server.execute(f'create index "i %" on {TABLE} using hnsw ("v%" vector_cosine_ops)')
-    server.execute(f"comment on table {TABLE} is " + """'{"model": "mine", "dims": 48}'""")
+    server.execute(f"comment on table {TABLE} is " + """'Ours. {"evalkit_contract": 1, "model": "mine"}'""")
     yield server
     server.execute(f"drop table {TABLE}")
 
@@ -66,7 +66,7 @@ def test_exact_search_is_numpys_and_what_its_comment_says_is_told(table: psycopg
         assert schemas(table) == set()
     assert ranking.rows.tolist() == best_by_numpy(10).tolist()
     np.testing.assert_allclose(ranking.scores, np.take_along_axis(ASKED @ MATRIX.T, ranking.rows, axis=1), atol=2e-6)
-    assert facts.contract == {"model": "mine", "dims": 48}
+    assert facts.contract == {"evalkit_contract": 1, "model": "mine"}
     assert (facts.unproven, math.isnan(built.seconds)) == ("", True)
     assert "Seq Scan" in facts.proof["plan"]
     size = table.execute("select pg_table_size(%s::regclass)", [TABLE]).fetchone()[0]
