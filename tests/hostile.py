@@ -7,8 +7,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import ParseError
 
 from bs4 import BeautifulSoup, Comment
 from jinja2 import Environment
@@ -185,3 +186,14 @@ def check_documents(payload: str) -> None:
 
 
 CHECKS = (check_markdown, check_terminal, check_spreadsheet, check_documents)
+
+
+def wrongly_shown(check: Callable[[str], None], payloads: Iterable[str]) -> list[tuple[str, Exception]]:
+    """Those of ``payloads`` that ``check`` finds not shown, or acted on, each with what it found."""
+    found: list[tuple[str, Exception]] = []
+    for payload in payloads:
+        try:
+            check(payload)
+        except (AssertionError, ParseError, ValueError) as error:
+            found.append((ascii(payload), error))
+    return found

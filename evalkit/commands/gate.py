@@ -32,11 +32,9 @@ def main(arguments: list[str]) -> int:
     from evalkit.gate import Decision, Verdict, decide
     from evalkit.gate.answer import verdict_line
     from evalkit.gate.decision import check
-    from evalkit.gate.early import check_candidate
     from evalkit.gate.output import write_files
     from evalkit.gate.pairing import NotComparableError
     from evalkit.gate.terminal import show
-    from evalkit.results.reader import find_run
     from evalkit.results.writer import remove_unfinished
 
     words = split("gate", arguments)
@@ -47,24 +45,7 @@ def main(arguments: list[str]) -> int:
     results_dir = Path(config.results_dir)
     remove_unfinished(results_dir)
     baseline = finished(accepted(config.baseline, results_dir))
-    if config.candidate is not None and of_run:
-        raise UserError(f"{of_run[-1]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
-    if config.candidate is None and not of_run:
-        raise UserError("there is no candidate.", "Name a run: candidate=<run>, or evaluate one: model=bge dims=256.")
-    repeats: list[tuple[StoredRun, StoredRun]] = []
-    if config.candidate is None:
-        like_candidate = like(baseline, of_run)
-        check_candidate(config, baseline, like_candidate)
-        like_baseline = like(baseline, repeating(baseline, of_run)) if config.repeat > 1 else None
-        candidate = evaluated(like_candidate, results_dir)
-        repeats = repeated_pairs(config, (like_baseline, like_candidate)) if like_baseline else []
-    else:
-        candidate = finished(find_run(config.candidate, results_dir))
-        if config.repeat > 1:
-            raise UserError(
-                "repeat measures a candidate that is evaluated here; candidate= names a stored one.",
-                "Leave out candidate= and give its settings, as in model=bge dims=256.",
-            )
+    candidate, repeats = candidate_of(config, baseline, of_run)
     try:
         decision = decide(config, baseline, candidate, repeats)
     except NotComparableError as error:
@@ -76,6 +57,37 @@ def main(arguments: list[str]) -> int:
     say(f"evalkit: {verdict_line(decision)}")
     name_path(folder)
     return decision.exit_code
+
+
+def candidate_of(
+    config: GateConfig, baseline: "StoredRun", of_run: Sequence[str]
+) -> tuple["StoredRun", list[tuple["StoredRun", "StoredRun"]]]:
+    """The run that is judged, stored as ``config`` names it or evaluated here by ``of_run``, and its repeats.
+
+    Raises UserError for both, for neither, and where the config alone tells that it can't answer the baseline.
+    """
+    from evalkit.gate.early import check_candidate
+    from evalkit.results.reader import find_run
+
+    results_dir = Path(config.results_dir)
+    if config.candidate is None:
+        if not of_run:
+            hint = "Name a run: candidate=<run>, or evaluate one: model=bge dims=256."
+            raise UserError("there is no candidate.", hint)
+        like_candidate = like(baseline, of_run)
+        check_candidate(config, baseline, like_candidate)
+        like_baseline = like(baseline, repeating(baseline, of_run)) if config.repeat > 1 else None
+        candidate = evaluated(like_candidate, results_dir)
+        return candidate, repeated_pairs(config, (like_baseline, like_candidate)) if like_baseline else []
+    if of_run:
+        raise UserError(f"{of_run[-1]} sets up a run, but candidate={config.candidate} names one.", "Give one of them.")
+    candidate = finished(find_run(config.candidate, results_dir))
+    if config.repeat > 1:
+        raise UserError(
+            "repeat measures a candidate that is evaluated here; candidate= names a stored one.",
+            "Leave out candidate= and give its settings, as in model=bge dims=256.",
+        )
+    return candidate, []
 
 
 def accepted(name: str, results_dir: Path) -> "StoredRun":
