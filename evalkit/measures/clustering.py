@@ -1,0 +1,69 @@
+"""How well groups found in vectors agree with labels: by k-means as mteb does it, and by density where k isn't known.
+
+The algorithms and scores are scikit-learn's.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import HDBSCAN, MiniBatchKMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score, v_measure_score
+
+from evalkit.arrays import FloatMatrix, Rows
+
+SEED = 42  # mteb's, of every task
+BATCH = 512  # mteb's, of mini-batch k-means
+DIMS_BY_DENSITY = 50  # principal components that HDBSCAN reads: distances in more of them say little of density
+SMALLEST_GROUP = 5  # texts; scikit-learn's own
+
+Labels = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """``labels`` and found ``groups`` of the same texts; -1 is a text in no group, each one on its own when scored."""
+
+    labels: Labels
+    groups: Rows
+
+    @cached_property
+    def scored_groups(self) -> Rows:
+        alone = self.groups < 0
+        return np.where(alone, self.groups.max(initial=0) + np.cumsum(alone), self.groups)
+
+    @property
+    def v_measure(self) -> float:
+        return float(v_measure_score(self.labels, self.scored_groups))
+
+    @property
+    def adjusted_rand(self) -> float:
+        return float(adjusted_rand_score(self.labels, self.scored_groups))
+
+
+def draws(texts: int, size: int, count: int, seed: int = SEED) -> list[Rows]:
+    """``count`` times ``size`` rows of ``texts``, with replacement, as mteb draws them (abstasks/clustering.py)."""
+    generator = random.Random(seed)  # noqa: S311
+    return [np.array(generator.choices(range(texts), k=size)) for _ in range(count)]
+
+
+def by_k_means(vectors: FloatMatrix, labels: Labels, drawn: Sequence[Rows], seed: int = SEED) -> list[Grouping]:
+    """One for each of ``drawn``, by mini-batch k-means into as many groups as there are labels."""
+    model = MiniBatchKMeans(len(np.unique(labels)), batch_size=BATCH, init="k-means++", n_init=1, random_state=seed)
+    return [Grouping(labels[rows], model.fit_predict(vectors[rows]).astype(np.int64)) for rows in drawn]
+
+
+def by_density(vectors: FloatMatrix, labels: Labels, seed: int = SEED) -> Grouping:
+    """By HDBSCAN on the leading principal components: nobody says how many groups there are."""
+    shown = PCA(min(DIMS_BY_DENSITY, *vectors.shape), random_state=seed).fit_transform(vectors)
+    return Grouping(labels, HDBSCAN(SMALLEST_GROUP, copy=True).fit_predict(shown).astype(np.int64))
+
+
+def most_typical(vectors: FloatMatrix, rows: Rows, count: int) -> Rows:
+    """Those ``count`` of ``rows`` whose vectors are nearest to the mean of all, nearest first: what names a topic."""
+    nearness = vectors[rows] @ vectors[rows].mean(axis=0)
+    return rows[np.argsort(-nearness, kind="stable")[:count]]

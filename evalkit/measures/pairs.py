@@ -1,0 +1,59 @@
+"""How well the cosine of two texts agrees with what people say of them: a score, or a yes or no."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import pearsonr, rankdata, spearmanr
+from sklearn.metrics import average_precision_score
+
+from evalkit.arrays import Bools, Floats
+from evalkit.measures.thresholds import steps
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's of ``cosines`` and scores, or Spearman's of their ranks; ``per_pair`` has it as its mean.
+
+    Each pair's value is the correlation and the pair's influence on it (the infinitesimal jackknife), so that means of
+    differences between two settings vary as the correlations do.
+    """
+
+    value: float
+    per_pair: Floats
+
+
+def pearson(cosines: Floats, scores: Floats) -> Correlation:
+    value = float(pearsonr(cosines, scores).statistic)
+    a, b = standardized(cosines), standardized(scores)
+    return Correlation(value, value + a * b - value / 2 * (a**2 + b**2))
+
+
+def spearman(cosines: Floats, scores: Floats) -> Correlation:
+    """Of ranks, equal ones sharing their mean rank."""
+    value = float(spearmanr(cosines, scores).statistic)
+    return Correlation(value, pearson(rankdata(cosines), rankdata(scores)).per_pair)
+
+
+def standardized(values: Floats) -> Floats:
+    spread = values.std()
+    return (values - values.mean()) / (spread if spread else 1.0)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The lowest cosine that counts as a match, and the F1 of the pairs that it finds."""
+
+    cosine: float
+    f1: float
+
+
+def best_f1(cosines: Floats, is_match: Bools) -> Threshold:
+    """The threshold of the highest F1 among the cosines that occur; of equal ones the highest."""
+    found = steps(cosines, is_match)
+    f1 = 2 * found.right / (found.accepted + np.count_nonzero(is_match))
+    best = int(np.argmax(f1))
+    return Threshold(float(found.thresholds[best]), float(f1[best]))
+
+
+def average_precision(cosines: Floats, is_match: Bools) -> float:
+    return float(average_precision_score(is_match, cosines))
