@@ -18,7 +18,7 @@ import psutil
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.config import RunConfig
 from evalkit.config.compose import compose
-from evalkit.config.words import quoted
+from evalkit.config.input.words import quoted
 from evalkit.corpora import load_corpus
 from evalkit.embeddings import EmbeddingStore, chunks_of, embed
 from evalkit.encoders import load_encoder

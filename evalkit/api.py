@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from evalkit.config import CompareConfig, GateConfig, RecommendConfig, ReportConfig, RunConfig
-from evalkit.config.check import fitted
+from evalkit.config.checks.run import fitted
 from evalkit.config.compose import compose
-from evalkit.config.python_values import overrides as words_of
+from evalkit.config.input.python_values import overrides as words_of
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:

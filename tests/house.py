@@ -42,10 +42,12 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
-            "check compose corpus_paths depths files filter_checks index_checks kinds meant mistakes moved "
-            "outside own_code "
-            "python_values ranges request_fields secrets stored typed_names values words yaml_files",
-            schema="commands corpora cost filters models run search stages",
+            "compose",
+            checks="depths filters indexes requests run",
+            input="corpus_paths files python_values typed_names words yaml_files",
+            mistakes="composing meant moved",
+            schema="commands corpora cost filters kinds models ranges run search stages values",
+            trust="outside own_code secrets stored",
         ),
         room(
             "hub",

@@ -10,7 +10,7 @@ import pytest
 from evalkit.__main__ import COMMANDS, main
 from evalkit.config import GROUPS
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 
 ROOT = Path(__file__).resolve().parent.parent
 RESCORED = "quantization=int8_rescore quantization.int8_rescore.rescore"

@@ -7,7 +7,7 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.config import FileModel, HostedModel, ModelConfig
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.results.reader import read_run, stored_runs
 
 FROM_PYPI = {

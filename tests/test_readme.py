@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from evalkit.__main__ import COMMANDS, main
 from evalkit.commands.arguments import FLAGS, HYDRA_FLAGS, split
 from evalkit.commands.gate import by_config
-from evalkit.config.check import check
+from evalkit.config.checks.run import check
 from evalkit.config.compose import compose
 
 ROOT = Path(__file__).resolve().parent.parent

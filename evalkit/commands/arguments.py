@@ -8,12 +8,12 @@ from itertools import accumulate, takewhile
 from pathlib import Path
 
 from evalkit.config import GROUPS, SCHEMAS
-from evalkit.config.corpus_paths import with_corpus_paths
-from evalkit.config.files import group_choices, user_conf_dirs
-from evalkit.config.meant import places_of
-from evalkit.config.values import MOST_SHOWN
-from evalkit.config.words import ALSO_SET, is_there, readable, takes_several
-from evalkit.config.yaml_files import check_yaml
+from evalkit.config.input.corpus_paths import with_corpus_paths
+from evalkit.config.input.files import group_choices, user_conf_dirs
+from evalkit.config.input.words import ALSO_SET, is_there, readable, takes_several
+from evalkit.config.input.yaml_files import check_yaml
+from evalkit.config.mistakes.meant import places_of
+from evalkit.config.schema.values import MOST_SHOWN
 from evalkit.errors import UserError, abridged, did_you_mean
 
 # Each flag, and whether a value follows it.

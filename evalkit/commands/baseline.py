@@ -7,7 +7,7 @@ from evalkit.commands.gate import finished
 from evalkit.commands.streams import name_path
 from evalkit.config import BaselineConfig
 from evalkit.config.compose import compose
-from evalkit.config.words import quoted
+from evalkit.config.input.words import quoted
 from evalkit.errors import UserError, say
 
 ACCEPT = "accept"

@@ -44,7 +44,7 @@ def code_of(error: BaseException, arguments: Sequence[str]) -> int:
         case StoppedAsAskedError():
             return fail(str(error), 0)
         case UserError():
-            from evalkit.config.typed_names import as_typed
+            from evalkit.config.input.typed_names import as_typed
 
             mistake = as_typed(error, arguments)
             return fail(mistake.problem, BAD_INPUT, " ".join(filter(None, (mistake.hint, hint))))

@@ -16,9 +16,9 @@ from evalkit.commands.arguments import Arguments, refuse_names, split
 from evalkit.commands.streams import name_path
 from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.config.files import overrides_of
-from evalkit.config.outside import DATA_OF_CORPUS, value_at
-from evalkit.config.words import parse
+from evalkit.config.input.files import overrides_of
+from evalkit.config.input.words import parse
+from evalkit.config.trust.outside import DATA_OF_CORPUS, value_at
 from evalkit.errors import UserError, first_line, say
 
 if TYPE_CHECKING:

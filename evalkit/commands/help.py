@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from evalkit.commands.arguments import check_folder
 from evalkit.commands.json_output import COMMANDS as COMMANDS_WITH_JSON
 from evalkit.config import GROUPS
-from evalkit.config.files import conf_dir, group_choices, user_conf_dirs
+from evalkit.config.input.files import conf_dir, group_choices, user_conf_dirs
 from evalkit.errors import printable
 
 SLOGAN = "Embed once, score many: quality, bytes and latency of every dims × quantization × index."

@@ -6,7 +6,7 @@ from evalkit.commands.arguments import split
 from evalkit.commands.streams import name_path
 from evalkit.config import ReportConfig
 from evalkit.config.compose import compose
-from evalkit.config.words import quoted
+from evalkit.config.input.words import quoted
 from evalkit.errors import say
 
 

@@ -18,11 +18,11 @@ from evalkit.commands.interrupts import Interrupt, interrupts
 from evalkit.commands.streams import meanwhile, name_path, wipe
 from evalkit.commands.sweep import check_sweep
 from evalkit.config import RunConfig
-from evalkit.config.check import check, fitted
+from evalkit.config.checks.run import check, fitted
 from evalkit.config.compose import check_overrides, register_schemas, typed
-from evalkit.config.files import conf_dir
-from evalkit.config.mistakes import readable_config_errors
-from evalkit.config.own_code import with_code_of
+from evalkit.config.input.files import conf_dir
+from evalkit.config.mistakes.composing import readable_config_errors
+from evalkit.config.trust.own_code import with_code_of
 from evalkit.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from evalkit.commands.json_output import FLAGS, taken, write_json
 from evalkit.commands.streams import name_path
 from evalkit.config import ShowConfig
 from evalkit.config.compose import compose
-from evalkit.config.words import quoted
+from evalkit.config.input.words import quoted
 from evalkit.errors import UserError, printable
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.commands.arguments import Arguments
-from evalkit.config.check import check
+from evalkit.config.checks.run import check
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices, user_conf_dirs
-from evalkit.config.words import parse
+from evalkit.config.input.files import group_choices, user_conf_dirs
+from evalkit.config.input.words import parse
 from evalkit.errors import UserError
 
 MOST_RUNS = 1_000

@@ -1,4 +1,4 @@
-"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in check.py."""
+"""The typed schema of conf/: which keys exist, and of which type. Which values can work is in checks/."""
 
 from evalkit.config.schema.commands import (
     BaselineConfig,

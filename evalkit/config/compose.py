@@ -1,6 +1,6 @@
 """From conf/ and the command line to typed configs: Hydra composes ``conf/<command>.yaml`` with the command line.
 
-Every error of composing leaves this module as a :class:`UserError`, by mistakes.py.
+Every error of composing leaves this module as a :class:`UserError`, by mistakes/.
 """
 
 import re
@@ -12,23 +12,23 @@ from typing import Any, TypeVar, get_args, get_origin
 from omegaconf import DictConfig, OmegaConf
 
 from evalkit.config import CORPUS_SOURCES, GROUPS, MODEL_KINDS, MULTI_GROUPS, SCHEMAS, RunConfig
-from evalkit.config.check import fitted
-from evalkit.config.files import choices_hint, conf_dir, group_choices, overrides_of, user_conf_dirs
-from evalkit.config.kinds import (
+from evalkit.config.checks.run import fitted
+from evalkit.config.input.files import choices_hint, conf_dir, group_choices, overrides_of, user_conf_dirs
+from evalkit.config.input.words import ALSO_SET, hints_of, parse, quoted, takes_several
+from evalkit.config.mistakes.composing import readable_config_errors
+from evalkit.config.mistakes.meant import meant
+from evalkit.config.mistakes.moved import check_moved, renamed
+from evalkit.config.schema.kinds import (
     composed_run,
     hint_at,
     known_of_stored,
     literal,
     narrowed,
 )
-from evalkit.config.meant import meant
-from evalkit.config.mistakes import readable_config_errors
-from evalkit.config.moved import check_moved, renamed
-from evalkit.config.outside import put, value_at
-from evalkit.config.own_code import with_code_of
-from evalkit.config.stored import KEYED, Local, WhyNot, choices_like, confirmed, nearest_model
-from evalkit.config.values import MOST_SHOWN, check_values, expected
-from evalkit.config.words import ALSO_SET, hints_of, parse, quoted, takes_several
+from evalkit.config.schema.values import MOST_SHOWN, check_values, expected
+from evalkit.config.trust.outside import put, value_at
+from evalkit.config.trust.own_code import with_code_of
+from evalkit.config.trust.stored import KEYED, Local, WhyNot, choices_like, confirmed, nearest_model
 from evalkit.errors import UserError, abridged
 
 TAKEN_OVER = (

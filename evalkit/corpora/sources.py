@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evalkit.config import CorpusConfig
-from evalkit.config.kinds import corpus_config
+from evalkit.config.schema.kinds import corpus_config
 from evalkit.corpora import beir, mteb, pydoc, table
 from evalkit.corpora.corpus import Corpus
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.config import CompareConfig, GateConfig
-from evalkit.config.values import check_values
+from evalkit.config.schema.values import check_values
 from evalkit.gate.pairing import NotComparableError, Pair, other_differences, pairs
 from evalkit.gate.quality import compare_quality
 from evalkit.gate.resources import ResourceResult, compare_resources

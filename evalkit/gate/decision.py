@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evalkit.config import GateConfig
-from evalkit.config.values import check_values
+from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.changes import changes
 from evalkit.gate.pairing import check_match, other_differences, pairs

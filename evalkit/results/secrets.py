@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.config.secrets import KEPT_FIELDS, LOOKS_RANDOM, hashed, kept_fields, sounds_secret, without
+from evalkit.config.trust.secrets import KEPT_FIELDS, LOOKS_RANDOM, hashed, kept_fields, sounds_secret, without
 from evalkit.web.addresses import REMOVED, with_addresses_shown
 
 SHORTEST = 4  # characters of a value that is told apart from a word

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from evalkit.config import HostedModel, ModelConfig, PricingConfig, RunConfig, VectorModel
-from evalkit.config.check import dims_list
+from evalkit.config.checks.run import dims_list
 from evalkit.corpora import Corpus, Texts
 from evalkit.corpora.lint import Finding, finding
 from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load_executor

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psutil
 
 from evalkit.config import RunConfig
-from evalkit.config.check import check
+from evalkit.config.checks.run import check
 from evalkit.corpora import Corpus, load_corpus
 from evalkit.embeddings.executors import load_executor
 from evalkit.embeddings.passes import Progress

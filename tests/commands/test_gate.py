@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config.outside import put
+from evalkit.config.trust.outside import put
 from evalkit.results.reader import stored_runs
 from tests.conftest import WriteBeir
 

@@ -8,9 +8,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from evalkit.config import GROUPS, MULTI_GROUPS, HostedModel, IndexConfig, RunConfig
-from evalkit.config.check import check, dims_list
+from evalkit.config.checks.run import check, dims_list
 from evalkit.config.compose import compose, like_run
-from evalkit.config.files import GLOBAL, conf_dir, group_choices
+from evalkit.config.input.files import GLOBAL, conf_dir, group_choices
 from evalkit.corpora.sources import LOADERS
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from evalkit.config import MODEL_KINDS, RunConfig, RuntimeConfig
-from evalkit.config.check import check_model, check_runtime, fitted
-from evalkit.config.kinds import model_config
+from evalkit.config.checks.run import check_model, check_runtime, fitted
+from evalkit.config.schema.kinds import model_config
 from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL

@@ -16,8 +16,8 @@ from evalkit.config import (
     QuantizationConfig,
     WordLlamaModel,
 )
-from evalkit.config.kinds import dataclass_of
-from evalkit.config.ranges import Range, range_of
+from evalkit.config.schema.kinds import dataclass_of
+from evalkit.config.schema.ranges import Range, range_of
 
 TEXT = object()  # a junk word that is nothing but a text
 REFUSED = object()  # one that no setting may take

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evalkit.config import PricingConfig, ReportConfig, WorkloadConfig
-from evalkit.config.check import check_cost
+from evalkit.config.checks.run import check_cost
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.measures.cost import FIGURES, Tariff, costs, crossing, tariff, why_no_cost

@@ -7,7 +7,7 @@ import numpy as np
 
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.search import cut
 
 DIMS, DOCUMENTS = 24, 400

@@ -8,7 +8,7 @@ import pytest
 import pytrec_eval
 
 from evalkit.__main__ import main
-from evalkit.config.secrets import REMOVED
+from evalkit.config.trust.secrets import REMOVED
 from evalkit.errors import UserError
 from evalkit.results.exports import file_name, mteb_name
 from evalkit.results.reader import find_run, read_run, stored_runs

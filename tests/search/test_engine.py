@@ -11,7 +11,7 @@ import pytest
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking, tie_order
 from evalkit.scaling.vectors import CorpusLaws, why_not_at_size

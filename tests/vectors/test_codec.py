@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig
-from evalkit.config.check import RESCORE_STORES
+from evalkit.config.checks.run import RESCORE_STORES
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.errors import UserError
 from evalkit.search import Searcher, Vectors, build, cut
 from evalkit.vectors.codec import Codec, check_decodable, decoded, trained_codec

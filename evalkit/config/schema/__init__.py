@@ -1,1 +1,1 @@
-"""The typed schema of conf/: which keys exist, and of which type."""
+"""Which settings exist: one dataclass per kind, with the types and ranges of their values."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from evalkit.arrays import FloatMatrix, unit_vectors
 from evalkit.config import HostedModel
-from evalkit.config.secrets import kept_fields
+from evalkit.config.trust.secrets import kept_fields
 from evalkit.encoders.capabilities import Sent, ToSend
 from evalkit.encoders.encoder import Advance, Encoded, Side
 from evalkit.encoders.hosted.refusals import Refusal, fewest_refused

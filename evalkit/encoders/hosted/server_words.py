@@ -11,7 +11,7 @@ from html import unescape
 from http.client import responses
 from typing import Any
 
-from evalkit.config.secrets import without
+from evalkit.config.trust.secrets import without
 from evalkit.errors import abridged, printable
 from evalkit.web.addresses import with_addresses_shown
 

@@ -7,10 +7,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from evalkit.config import PricingConfig, ReportConfig, WorkloadConfig
-from evalkit.config.check import check_cost
+from evalkit.config.checks.run import check_cost
 from evalkit.config.compose import compose
-from evalkit.config.kinds import literal
-from evalkit.config.values import check_values
+from evalkit.config.schema.kinds import literal
+from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError
 from evalkit.reports.data.intervals import intervals
 from evalkit.reports.data.report import Report, make_report

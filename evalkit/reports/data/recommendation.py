@@ -11,7 +11,7 @@ import pandas as pd
 
 from evalkit.arrays import Bools, Floats
 from evalkit.config import MODEL_KINDS, HostedModel, RecommendConfig, ReportConfig
-from evalkit.config.values import check_values
+from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.reports.data.constraints import DIMS, Constraint, column_of, parse
 from evalkit.reports.data.gather import NO_DIMS, Gathered, gather

@@ -7,8 +7,8 @@ import pandas as pd
 
 from evalkit.arrays import Bools
 from evalkit.config import ReportConfig
-from evalkit.config.check import check_cost
-from evalkit.config.values import check_values
+from evalkit.config.checks.run import check_cost
+from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.recipes.recipe import Recipe, recipe_of
 from evalkit.reports.data.answers import Answer, Words, answers, cards, chart_labels, pareto_front, words

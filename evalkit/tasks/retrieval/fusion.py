@@ -7,7 +7,7 @@ import numpy as np
 
 from evalkit.arrays import Rows
 from evalkit.config import FusionConfig, RunConfig
-from evalkit.config.kinds import model_config
+from evalkit.config.schema.kinds import model_config
 from evalkit.corpora import Corpus
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import UserError

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from evalkit.config import RunConfig, StageConfig
-from evalkit.config.check import stages_of
+from evalkit.config.checks.run import stages_of
 from evalkit.corpora import Corpus
 from evalkit.embeddings.passes import Progress
 from evalkit.results.record import PointRecord

@@ -15,7 +15,7 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import ExecutorConfig
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.corpora.corpus import Corpus
 from evalkit.embeddings import EmbeddingStore, Executor, embed, load_executor
 from evalkit.embeddings.executors import encode_shard

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.config.secrets import REMOVED
+from evalkit.config.trust.secrets import REMOVED
 from evalkit.encoders.hosted.server_words import LONGEST, one_line, words_in
 
 JSON = st.recursive(

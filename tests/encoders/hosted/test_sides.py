@@ -110,7 +110,7 @@ def test_a_run_with_other_fields_encodes_that_side_again_and_is_another_setting(
         ("model.url=localhost:8080/v1", "model.url='localhost:8080/v1' is no address."),
         ("model.url=http://", "Give it with its scheme: http://localhost:8080/v1."),
         ("model.url=http://a:b:c/v1", "is no address"),
-        ("model.url=me:sk-1234@localhost:8080/v1", "model.url='localhost:8080/v1' is no address."),
+        ("model.url=me:sk-1234@localhost:8080/v1", "model.url has a password or a key in it"),
         ("model.url=http://me:sk-1234@localhost:8080/v1", "model.url has a password or a key in it"),
         ("model.url=http://localhost:8080/v1?api_key=sk-1234", "model.url has a password or a key in it"),
     ],

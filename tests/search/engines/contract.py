@@ -17,7 +17,7 @@ import pytest
 from evalkit.arrays import FloatMatrix
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking
 from evalkit.search import Vectors, build, cut, engine_of, operating_points, plan

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalkit.config import IndexConfig, QuantizationConfig, RescoreConfig, RunConfig
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.errors import UserError
 from evalkit.measures.ranking import tie_order
 from evalkit.search import OperatingPoint, Searcher, Vectors, build, cut, operating_points, plan

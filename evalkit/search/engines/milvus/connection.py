@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from evalkit.config import IndexConfig
-from evalkit.config.secrets import without
+from evalkit.config.trust.secrets import without
 from evalkit.errors import UserError, abridged, first_line, printable
 from evalkit.search.engines.database import Clients, address_of
 from evalkit.search.engines.milvus.index_types import FIRST, IndexType

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalkit.config import IndexConfig
-from evalkit.config.secrets import without
+from evalkit.config.trust.secrets import without
 from evalkit.errors import UserError, printable
 from evalkit.search.engines.database import address_of
 from evalkit.search.engines.pgvector.private_server import private_address

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from evalkit.config import IndexConfig
-from evalkit.config.secrets import without
+from evalkit.config.trust.secrets import without
 from evalkit.errors import UserError, abridged, first_line, printable
 from evalkit.search.engines.database import Clients, address_of
 from evalkit.web.addresses import is_sent_in_clear, shown, with_addresses_shown

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evalkit.config.index_checks import check_indexes
+from evalkit.config.checks.indexes import check_indexes
 from evalkit.errors import UserError
 from evalkit.search import Vectors, build, plan
 from evalkit.search.engine import Filter, Payload

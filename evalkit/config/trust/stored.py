@@ -15,11 +15,11 @@ from typing import Any
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from evalkit.config.files import content, group_choices
-from evalkit.config.kinds import MODEL_SCHEMAS
-from evalkit.config.outside import DATA_OF_CORPUS, Place, outside, put, value_at
-from evalkit.config.own_code import ENGINE, TARGET, is_allowed, module_of, names_code
-from evalkit.config.words import quoted
+from evalkit.config.input.files import content, group_choices
+from evalkit.config.input.words import quoted
+from evalkit.config.schema.kinds import MODEL_SCHEMAS
+from evalkit.config.trust.outside import DATA_OF_CORPUS, Place, outside, put, value_at
+from evalkit.config.trust.own_code import ENGINE, TARGET, is_allowed, module_of, names_code
 from evalkit.errors import UserError, printable
 
 Settings = dict[str, Any]

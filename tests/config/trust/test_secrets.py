@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evalkit.config import MODEL_KINDS, RunConfig
 from evalkit.config.compose import compose
-from evalkit.config.secrets import KEPT_FIELDS, kept_fields, sounds_secret, without
+from evalkit.config.trust.secrets import KEPT_FIELDS, kept_fields, sounds_secret, without
 from evalkit.encoders import load_encoder
 from evalkit.results.secrets import command_without_secrets, without_secrets
 from evalkit.web.addresses import REMOVED

@@ -8,12 +8,12 @@ from traceback import walk_tb
 from typing import Any, get_origin
 
 from evalkit.config import CORPUS_SOURCES, GROUPS, SCHEMAS
-from evalkit.config.files import group_choices, kinds_in_files, names_in_files, overrides_of, user_conf_dirs
-from evalkit.config.kinds import MODEL_SCHEMAS, dataclass_of, keys_below, takes_any_field, unknown_setting
-from evalkit.config.meant import CALLED, places_of, where_it_is
-from evalkit.config.values import MOST_SHOWN, expected
-from evalkit.config.words import hints_of, takes_several
-from evalkit.config.yaml_files import problem_of
+from evalkit.config.input.files import group_choices, kinds_in_files, names_in_files, overrides_of, user_conf_dirs
+from evalkit.config.input.words import hints_of, takes_several
+from evalkit.config.input.yaml_files import problem_of
+from evalkit.config.mistakes.meant import CALLED, places_of, where_it_is
+from evalkit.config.schema.kinds import MODEL_SCHEMAS, dataclass_of, keys_below, takes_any_field, unknown_setting
+from evalkit.config.schema.values import MOST_SHOWN, expected
 from evalkit.errors import UserError, abridged, did_you_mean, first_line
 
 WORDS_HINT = """Write key=value, and quotes around what has ( or = in it: 'measures=["P(rel=2)@10"]'."""

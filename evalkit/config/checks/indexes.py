@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 
-from evalkit.config.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
+from evalkit.config.schema.ranges import NUMBERS_OF_FAISS, OTHER_NUMBERS
 from evalkit.config.schema.search import IndexConfig
-from evalkit.config.values import MOST_SHOWN
+from evalkit.config.schema.values import MOST_SHOWN
 from evalkit.errors import UserError, abridged
 from evalkit.web.addresses import is_shown_whole
 

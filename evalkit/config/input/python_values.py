@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from evalkit.config import GROUPS, MULTI_GROUPS
-from evalkit.config.corpus_paths import is_path, with_corpus_paths
-from evalkit.config.files import group_choices
-from evalkit.config.kinds import dataclass_of, literal
-from evalkit.config.values import MOST_SHOWN, item_of
-from evalkit.config.words import hints_of, quoted, readable
+from evalkit.config.input.corpus_paths import is_path, with_corpus_paths
+from evalkit.config.input.files import group_choices
+from evalkit.config.input.words import hints_of, quoted, readable
+from evalkit.config.schema.kinds import dataclass_of, literal
+from evalkit.config.schema.values import MOST_SHOWN, item_of
 from evalkit.errors import UserError, abridged
 
 KEYED = (*MULTI_GROUPS, "stages")  # groups whose settings lie below the name of each choice

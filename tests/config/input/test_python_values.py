@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from evalkit.config.compose import compose
-from evalkit.config.python_values import overrides
-from evalkit.config.words import parse
+from evalkit.config.input.python_values import overrides
+from evalkit.config.input.words import parse
 from evalkit.errors import UserError
 
 TEXTS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=20)

@@ -10,9 +10,9 @@ from evalkit.__main__ import COMMANDS, main
 from evalkit.commands.arguments import HYDRA_FLAGS, split
 from evalkit.commands.sweep import check_sweep
 from evalkit.config import SCHEMAS
-from evalkit.config.check import check
+from evalkit.config.checks.run import check
 from evalkit.config.compose import compose
-from evalkit.config.files import group_choices
+from evalkit.config.input.files import group_choices
 from evalkit.errors import UserError
 from evalkit.measures.quality import parse_measures
 

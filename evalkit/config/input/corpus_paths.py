@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path
 
-from evalkit.config.files import conf_dir, group_choices
-from evalkit.config.values import MOST_SHOWN
-from evalkit.config.words import is_there
+from evalkit.config.input.files import conf_dir, group_choices
+from evalkit.config.input.words import is_there
+from evalkit.config.schema.values import MOST_SHOWN
 from evalkit.errors import UserError, abridged, did_you_mean
 
 PATH = re.compile(r"\.{1,2}$|~|.*/", re.DOTALL)

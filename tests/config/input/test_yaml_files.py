@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from evalkit.__main__ import main
-from evalkit.config.files import conf_dir
-from evalkit.config.yaml_files import check_yaml
+from evalkit.config.input.files import conf_dir
+from evalkit.config.input.yaml_files import check_yaml
 from evalkit.errors import UserError
 
 LEVELS = "\n".join(f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True))

@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 
 from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, LoadConfig, ModelConfig, RunConfig
 from evalkit.config.compose import compose, like_run
-from evalkit.config.kinds import dataclass_of, literal
-from evalkit.config.outside import INSIDE, OUTSIDE, is_at, outside, put, value_at
+from evalkit.config.schema.kinds import dataclass_of, literal
+from evalkit.config.trust.outside import INSIDE, OUTSIDE, is_at, outside, put, value_at
 from evalkit.errors import UserError
 
 SECRET = "only-the-environment-knows"  # noqa: S105

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from evalkit.config.files import content, overrides_of, user_conf_dirs
+from evalkit.config.input.files import content, overrides_of, user_conf_dirs
 from evalkit.errors import UserError
 
 

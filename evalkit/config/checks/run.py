@@ -24,16 +24,16 @@ from evalkit.config import (
     VectorsModel,
     WorkloadConfig,
 )
-from evalkit.config.depths import check_depths
-from evalkit.config.files import choices_hint
-from evalkit.config.filter_checks import check_filter
-from evalkit.config.index_checks import check_fragment, check_indexes
-from evalkit.config.own_code import check_code
-from evalkit.config.request_fields import check_requests
+from evalkit.config.checks.depths import check_depths
+from evalkit.config.checks.filters import check_filter
+from evalkit.config.checks.indexes import check_fragment, check_indexes
+from evalkit.config.checks.requests import check_requests
+from evalkit.config.input.files import choices_hint
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.run import CLIENTS
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.config.values import check_values
+from evalkit.config.schema.values import check_values
+from evalkit.config.trust.own_code import check_code
 from evalkit.errors import UserError, did_you_mean, say
 
 RESCORE_STORES = ("float32", "float16", "int8")

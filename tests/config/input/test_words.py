@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evalkit.__main__ import main
 from evalkit.commands.arguments import HYDRA_FLAGS, split
 from evalkit.config.compose import compose
-from evalkit.config.words import quoted, readable, takes_text
+from evalkit.config.input.words import quoted, readable, takes_text
 from evalkit.results.reader import find_run
 
 PATHS = [

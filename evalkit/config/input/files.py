@@ -6,14 +6,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from evalkit.config.yaml_files import check_yaml
+from evalkit.config.input.yaml_files import check_yaml
 
 GLOBAL = "# @package _global_\n"  # the first line of a config that sets what belongs to other groups
 
 
 def conf_dir() -> Path:
     """The folder of shipped configs: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     return next(d for d in (package / "conf", package.parent / "conf") if (d / "run.yaml").is_file())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evalkit.config.schema.models import HostedModel
-from evalkit.config.secrets import sounds_secret
+from evalkit.config.trust.secrets import sounds_secret
 from evalkit.errors import UserError
 from evalkit.web.addresses import HARMLESS, is_shown_whole
 

@@ -12,7 +12,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 from evalkit.config import CORPUS_SOURCES, MULTI_GROUPS, SCHEMAS
-from evalkit.config.kinds import MODEL_SCHEMAS, hint_at
+from evalkit.config.schema.kinds import MODEL_SCHEMAS, hint_at
 from evalkit.errors import say
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./:@+-]*", re.ASCII)  # reads the same with quotes and without

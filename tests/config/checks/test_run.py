@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import RuntimeConfig
-from evalkit.config.check import DEVICES, PRECISIONS, check, fitted
+from evalkit.config.checks.run import DEVICES, PRECISIONS, check, fitted
 from evalkit.config.compose import compose, like_run
 from evalkit.encoders.local.torch_device import DTYPES
 from evalkit.errors import UserError, first_line, require

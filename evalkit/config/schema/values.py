@@ -9,8 +9,8 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from evalkit.config.kinds import dataclass_of, unknown_setting
-from evalkit.config.ranges import Range, range_of
+from evalkit.config.schema.kinds import dataclass_of, unknown_setting
+from evalkit.config.schema.ranges import Range, range_of
 from evalkit.errors import UserError, abridged
 
 TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}

@@ -10,7 +10,7 @@ import pytest
 
 from evalkit.config import MODEL_KINDS, Bm25Options, ModelConfig, RandomModel, RunConfig, VectorModel
 from evalkit.config.compose import compose, like_run
-from evalkit.config.kinds import keys_below, model_config
+from evalkit.config.schema.kinds import keys_below, model_config
 from evalkit.corpora.sources import LOADERS
 from evalkit.encoders.registry import KINDS as ENCODERS
 from evalkit.errors import UserError

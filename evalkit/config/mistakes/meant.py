@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Any, get_args, get_origin, get_type_hints
 
 from evalkit.config import CORPUS_SOURCES, SCHEMAS
-from evalkit.config.kinds import MODEL_SCHEMAS, dataclass_of
+from evalkit.config.schema.kinds import MODEL_SCHEMAS, dataclass_of
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.config.values import MOST_SHOWN
+from evalkit.config.schema.values import MOST_SHOWN
 from evalkit.errors import abridged, did_you_mean
 
 CALLED = {  # elsewhere, and here

@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import QuantizationConfig
-from evalkit.config.check import check
+from evalkit.config.checks.run import check
 from evalkit.config.compose import compose
 from evalkit.errors import UserError
 from evalkit.vectors.own_quantizers import own_quantizer

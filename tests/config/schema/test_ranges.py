@@ -8,10 +8,10 @@ import pytest
 
 from evalkit.config import CORPUS_SOURCES, SCHEMAS, ReportConfig, RunConfig, RuntimeConfig
 from evalkit.config.compose import compose
-from evalkit.config.kinds import MODEL_SCHEMAS
-from evalkit.config.ranges import RANGES, SIGNED_64, range_of
+from evalkit.config.schema.kinds import MODEL_SCHEMAS
+from evalkit.config.schema.ranges import RANGES, SIGNED_64, range_of
 from evalkit.config.schema.stages import STAGE_KINDS
-from evalkit.config.values import check_values
+from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError
 
 

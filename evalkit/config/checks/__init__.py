@@ -1,0 +1,1 @@
+"""What a config alone can tell: which values can work, alone and together."""
