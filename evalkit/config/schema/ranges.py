@@ -24,6 +24,7 @@ from evalkit.config.schema.models import (
 from evalkit.config.schema.run import LoadConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig
+from evalkit.config.schema.tasks import ClassificationTask, ClusteringTask
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ PER_MINUTE = Range(1, 1_000_000_000, "so many a minute")
 A_MONTH = Range(0, 10**15, "so many a month")
 SHARE = Range(0.000001, 0.999999, "a share between 0 and 1")
 ALPHA = Range(0.000001, 0.5, "the share of false alarms")
+DRAWS = Range(1, 1_000, "draws, each with a classifier or clusters of its own")
 RESAMPLES = Range(100, 1_000_000, "resamples of every test")
 OF_FUSION = {"constant": Range(0, 1_000_000, "k of 1 / (k + rank)")}
 OF_RERANKERS = {"depth": DEPTH, "max_length": TOKENS}
@@ -103,6 +105,17 @@ RANGES: dict[type, dict[str, Range]] = {
         "search": OPERATING_POINT,
         "build_threads": THREADS,
         "timeout_seconds": Range(0.001, 86_400, SECONDS.of),
+    },
+    ClassificationTask: {
+        "per_label": Range(1, 100_000, "texts of each label"),
+        "draws": DRAWS,
+        "neighbours": Range(1, 100_000, "nearest texts"),
+        "shots": Range(1, 100_000, "texts of each label"),
+    },
+    ClusteringTask: {
+        "draws": DRAWS,
+        "draw_texts": Range(2, 10_000_000, "texts of a draw"),
+        "density_texts": Range(0, 100_000, "texts, all compared with all; 0 leaves that out"),
     },
     ChunkingConfig: {
         "size": TOKENS,

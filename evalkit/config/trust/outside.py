@@ -21,7 +21,7 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
     *("executor.kind", "store.path", "allow_code", "data_dir", "results_dir"),
 )
 INSIDE = (
-    *("task.kind", "dims", "measures", "search_device", "chunking.kind", "store.dtype"),
+    *("task.*.kind", "dims", "measures", "search_device", "chunking.kind", "store.dtype"),
     *("model.licence", "model.prompts.query", "model.prompts.document", "model.pooling", "model.options.language"),
     *("corpus.*.source", "corpus.*.name", "corpus.*.split", "corpus.*.subset"),
     *("corpus.*.document_id", "corpus.*.document_title", "corpus.*.document_text", "corpus.*.document_image"),

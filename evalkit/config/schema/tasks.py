@@ -1,0 +1,61 @@
+"""The schemas of conf/task/, one per kind: what embeddings are used for, and how that is judged."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+RETRIEVAL = "retrieval"
+
+
+@dataclass
+class TaskConfig:
+    """What every task has: its kind."""
+
+    kind: str = MISSING
+
+
+@dataclass
+class RetrievalTask(TaskConfig):
+    """Documents ranked for each query."""
+
+    kind: str = RETRIEVAL
+
+
+@dataclass
+class ClassificationTask(TaskConfig):
+    """Labels told from vectors. The logistic regression learns from ``per_label`` texts of each label, ``draws`` times;
+    it does so for each number of ``shots``, too. ``neighbours`` vote in the nearest-neighbour classifier.
+    """
+
+    kind: str = "classification"
+    per_label: int = 8
+    draws: int = 10
+    neighbours: int = 5
+    shots: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16, 32])
+
+
+@dataclass
+class ClusteringTask(TaskConfig):
+    """Groups found in vectors: k-means on ``draws`` samples of ``draw_texts`` texts, with replacement, and HDBSCAN on
+    at most ``density_texts``.
+    """
+
+    kind: str = "clustering"
+    draws: int = 10
+    draw_texts: int = 16_384
+    density_texts: int = 5_000
+
+
+@dataclass
+class PairsTask(TaskConfig):
+    """The cosine of two texts beside what people say of them."""
+
+    kind: str = "pairs"
+
+
+TASK_KINDS: dict[str, type[TaskConfig]] = {
+    RETRIEVAL: RetrievalTask,
+    "classification": ClassificationTask,
+    "clustering": ClusteringTask,
+    "pairs": PairsTask,
+}
