@@ -29,8 +29,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("arrays", "array types, unit vectors, cosines"),
         room(
             "system",
-            "files that are whole or not there, the sha256 of what things are, memory, other work of the machine",
-            "accelerators busy digests files memory plain_files",
+            "files that are whole or not there, digests, memory, other work of the machine, what ends with a process",
+            "accelerators busy digests endings files memory plain_files",
         ),
         room(
             "web",

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, did_you_mean, require
 from evalkit.search.engine import Plan, Resources, no_parameter
+from evalkit.search.engines.database import say_kept
 from evalkit.search.engines.weaviate.collection import Collection
 from evalkit.search.engines.weaviate.connection import Connection, check_port
 from evalkit.search.engines.weaviate.index import WeaviateIndex
@@ -55,7 +56,9 @@ class WeaviateEngine:
             try:
                 yield WeaviateIndex(plan, collection)
             finally:
-                if collection.is_made and not plan.index.keep:
+                if plan.index.keep and collection.is_filled:
+                    say_kept(f"the collection {collection.name}", str(collection.server))
+                elif collection.is_made:
                     with suppress(UserError):  # the next run removes what a lost server keeps
                         connection.remove(collection.name)
         finally:

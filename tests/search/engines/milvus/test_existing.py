@@ -62,7 +62,7 @@ def test_cosine_scores_are_inner_products_and_codes_are_proven(database: Path) -
         ("milvus_hnsw", {"table": "dcos"}, "Did you mean 'docs'?"),
         ("milvus_hnsw", {"table": "docs", "id_column": "nane"}, "Did you mean 'name'?"),
         ("milvus_hnsw", {"table": "docs", "vector_column": "embeding"}, "Did you mean 'embedding'?"),
-        ("milvus_hnsw", {"table": "docs", "id_column": "number"}, "twice in number"),
+        ("milvus_hnsw", {"table": "docs", "id_column": "number"}, "more than once"),
         ("milvus_flat", {"table": "docs"}, "is searched by HNSW, not by FLAT"),
         ("milvus_hnsw", {"table": "other_model"}, "vectors of another model"),
         ("milvus_hnsw", {"table": "fewer"}, "lacks 100 of 700 documents"),
