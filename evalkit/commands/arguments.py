@@ -12,7 +12,7 @@ from evalkit.config.input.corpus_paths import with_corpus_paths
 from evalkit.config.input.files import group_choices, user_conf_dirs
 from evalkit.config.input.words import ALSO_SET, is_there, readable, takes_several
 from evalkit.config.input.yaml_files import check_yaml
-from evalkit.config.mistakes.composing.meant import places_of
+from evalkit.config.mistakes.meant import places_of
 from evalkit.config.schema.values import MOST_SHOWN
 from evalkit.errors import UserError, abridged, did_you_mean
 

@@ -21,7 +21,7 @@ from evalkit.config import RunConfig
 from evalkit.config.checks.run import check, fitted
 from evalkit.config.compose import check_overrides, register_schemas, typed
 from evalkit.config.input.files import conf_dir
-from evalkit.config.mistakes.composing.composing import readable_config_errors
+from evalkit.config.mistakes.composing import readable_config_errors
 from evalkit.config.trust.own_code import with_code_of
 from evalkit.errors import UserError
 

@@ -15,9 +15,9 @@ from evalkit.config import CORPUS_SOURCES, GROUPS, MODEL_KINDS, MULTI_GROUPS, SC
 from evalkit.config.checks.run import fitted
 from evalkit.config.input.files import choices_hint, conf_dir, group_choices, overrides_of, user_conf_dirs
 from evalkit.config.input.words import ALSO_SET, hints_of, parse, quoted, takes_several
-from evalkit.config.mistakes.composing.composing import readable_config_errors
-from evalkit.config.mistakes.composing.meant import meant
-from evalkit.config.mistakes.composing.moved import check_moved, renamed
+from evalkit.config.mistakes.composing import readable_config_errors
+from evalkit.config.mistakes.meant import meant
+from evalkit.config.mistakes.moved import check_moved, renamed
 from evalkit.config.schema.kinds import (
     composed_run,
     hint_at,

@@ -11,7 +11,7 @@ from evalkit.config import CORPUS_SOURCES, GROUPS, SCHEMAS
 from evalkit.config.input.files import group_choices, kinds_in_files, names_in_files, overrides_of, user_conf_dirs
 from evalkit.config.input.words import hints_of, takes_several
 from evalkit.config.input.yaml_files import problem_of
-from evalkit.config.mistakes.composing.meant import CALLED, places_of, where_it_is
+from evalkit.config.mistakes.meant import CALLED, places_of, where_it_is
 from evalkit.config.schema.kinds import MODEL_SCHEMAS, dataclass_of, keys_below, takes_any_field, unknown_setting
 from evalkit.config.schema.values import MOST_SHOWN, expected
 from evalkit.errors import UserError, abridged, did_you_mean, first_line
