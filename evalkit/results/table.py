@@ -268,7 +268,7 @@ def title(points: Sequence[Point]) -> Text:
     setting = points[0].setting
     model = setting.model.rpartition("/")[2] or setting.model
     revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
-    counts = sorted({point.queries for point in points})
+    counts = sorted({point.queries for point in points if point.queries}) or [0]
     queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} queries"
     facts = [f"{model}@{revision}", setting.corpus, *(["by filter"] if setting.filter else []), queries]
     if setting.chunking != WHOLE:
@@ -282,6 +282,17 @@ def more(points: Sequence[Point], most: int | None) -> list[Text]:
     return [Text(f"… {left_out:,} more: {printable(ALL_MORE)}")] if left_out else []
 
 
+def without_quality(points: Sequence[Point], measure: str) -> Iterator[Text]:
+    """A line for each reason why points have no quality, with the first of them and how many more there are."""
+    by_reason: dict[str, list[str]] = {}
+    for point in points:
+        if point.figures.get(measure) is None:
+            by_reason.setdefault(point.unmeasured.get(measure, ""), []).append(point.setting.label)
+    for reason, labels in by_reason.items():
+        more = f" and {len(labels) - 1:,} more" if len(labels) > 1 else ""
+        yield Text(printable(f"{labels[0]}{more}: no {measure}: {reason or 'not measured'}"))
+
+
 def caption(
     points: Sequence[Point], layouts: Sequence[Layout], measure: str, intervals: Mapping[Key, Interval]
 ) -> Iterator[Text]:
@@ -291,6 +302,7 @@ def caption(
         yield Text(f"Best first, {printable(measure)} with its 95% interval.")
     if P95[0] in names:
         yield Text("query p95 ms is modelled for workload.documents.")
+    yield from without_quality(points, measure)
     if not all(point.dims_trained for point in points):
         yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
     if any(DEEPER in header for layout in layouts for header in layout.figures.values()):

@@ -138,9 +138,12 @@ class Cell:
 
 
 def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
-    """(position in the table of points, cells) of the best 5,000 points, best first."""
+    """(position in the table of points, cells) of the best 5,000 points, best first, those of each filter together."""
     points = report.gathered.points
-    best = points.sort_values(report.config.measure, ascending=False, kind="stable").head(TABLE_ROWS)
+    filters = sorted(points["filter"].unique(), key=bool)  # that of all documents first
+    order = points["filter"].map(filters.index).rename("order")
+    by = ["order", report.config.measure]
+    best = points.assign(order=order).sort_values(by, ascending=[True, False], kind="stable").head(TABLE_ROWS)
     has_vectors = (best["dims"] != NO_DIMS).tolist()
     marks = np.where(best["dims_trained"].astype(bool), "", UNTRAINED)
     words = {"model": named, "index": index_words}

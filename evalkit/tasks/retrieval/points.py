@@ -27,7 +27,7 @@ class Search:
 
     ``overlap`` has one value per query, or null, for each column. ``laws`` say what figures are at the workload's size,
     ``reasons`` why figures of this kind of search are null, ``proof`` what searched, ``unproven`` why that can't be
-    shown (then no figure is given), ``load`` what else the machine did.
+    shown (then no figure is given, and no query is scored), ``load`` what else the machine did.
     """
 
     setting: Setting
@@ -63,19 +63,18 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     per_query = {**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}}
     if search.unproven:
         figures = dict.fromkeys(figures)
-        per_query = {name: np.full(len(values), np.nan) for name, values in per_query.items()}
         reasons = dict.fromkeys(figures, search.unproven)
     point = Point(
         setting=search.setting,
         dims_trained=search.dims_trained,
         metric=search.metric,
         candidates=search.candidates,
-        queries=sum(map(bool, corpus.qrels.values())),
+        queries=0 if search.unproven else sum(map(bool, corpus.qrels.values())),
         priced_as=context.prices.priced_as,
         figures=figures,
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
         notes=deeper_than_served(figures, context),
-        laws=as_json(search.laws),
+        laws={} if search.unproven else as_json(search.laws),
         proof={**search.proof, **filter_proof(context)},
         load=search.load,
         engine_version=search.engine_version,
@@ -89,6 +88,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         ranking=search.ranking,
         document_ids=tuple(corpus.documents.ids),
         clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),
+        unproven=search.unproven,
     )
 
 
@@ -153,6 +153,7 @@ def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -
         proof=point.proof,
         load=point.load,
         engine_version=point.engine_version,
+        unproven=record.unproven,
     )
     return make_point(context, search)
 

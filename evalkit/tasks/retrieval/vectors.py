@@ -21,6 +21,7 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
 from evalkit.measures.overlap import ExactSearch
 from evalkit.measures.ranking import Ranking
+from evalkit.results.index_config import index_word
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import UNDER_A_FILTER, CorpusLaws, point_laws, why_not_at_size
@@ -30,7 +31,7 @@ from evalkit.search import (
     cut,
     operating_points,
 )
-from evalkit.search.engine import THERE_ALREADY, EngineFacts, engine_name, index_word, plan
+from evalkit.search.engine import THERE_ALREADY, EngineFacts, engine_name, plan
 from evalkit.search.engines.database import close_clients_of_thread
 from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.filters import labels_of
