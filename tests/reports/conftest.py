@@ -68,7 +68,11 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_run(results: Path) -> WriteRun:
-    """Write ``results/<name>`` with these per-query scores: corpus → (dims, quantization) → scores."""
+    return run_writer(results)
+
+
+def run_writer(results: Path) -> WriteRun:
+    """What writes ``results/<name>`` with these per-query scores: corpus → (dims, quantization) → scores."""
 
     def write(
         name: str,
@@ -179,8 +183,12 @@ def laws(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def config(results: Path, tmp_path: Path) -> Callable[..., ReportConfig]:
+    return config_maker(results, tmp_path / "reports")
+
+
+def config_maker(results: Path, reports: Path) -> Callable[..., ReportConfig]:
     def make(*overrides: str) -> ReportConfig:
-        return compose("report", [f"results_dir={results}", f"reports_dir={tmp_path / 'reports'}", *overrides])
+        return compose("report", [f"results_dir={results}", f"reports_dir={reports}", *overrides])
 
     return make
 
