@@ -17,6 +17,7 @@ OPTIONS = {"index", "grpc_host", "grpc_port"}
 OPTIONS_OF = {HNSW: {"m", "ef_construction"}, FLAT: set[str]()}
 PARAMETERS = {HNSW: ["ef"], FLAT: list[str]()}
 CHOSEN_BY_SERVER = -1  # an ef
+LEAST_BUILT_WITH = 4  # of m and ef_construction, as servers have it
 
 
 class WeaviateEngine:
@@ -29,9 +30,11 @@ class WeaviateEngine:
     ) -> Plan:
         kind = index_type(index)
         known = OPTIONS | OPTIONS_OF[kind]
-        for option in index.options:
+        for option, value in index.options.items():
             if option not in known:
                 raise UserError(f"Weaviate's {kind} has no option '{option}'.", did_you_mean(option, known))
+            if option in OPTIONS_OF[kind]:
+                check_option(option, value)
         for name, values in index.search.items():
             if name not in PARAMETERS[kind]:
                 raise no_parameter(name, PARAMETERS[kind])
@@ -63,6 +66,15 @@ class WeaviateEngine:
                         connection.remove(collection.name)
         finally:
             connection.close()
+
+
+def check_option(name: str, value: object) -> None:
+    """Raises UserError for what no server builds a graph with; null leaves it to the server."""
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < LEAST_BUILT_WITH:
+        hint = f"Give a whole number of at least {LEAST_BUILT_WITH}."
+        raise UserError(f"options.{name}={value} is not possible.", hint)
 
 
 def check_efs(values: list[object]) -> None:
