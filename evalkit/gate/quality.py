@@ -69,7 +69,10 @@ class QualityResult:
 def compare_quality(
     config: GateConfig, pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun
 ) -> list[QualityResult]:
-    """One result per pair and measure, in order. Raises NotComparableError for missing queries or scores."""
+    """One result per pair that is judged and measure, in order.
+
+    Raises NotComparableError for missing queries or scores.
+    """
     corpora = list(corpus_scores(pairs, baseline, candidate, config.measures))
     texts = {scores.corpus: texts_of_queries(scores.corpus, (candidate, baseline)) for scores in corpora}
     compared = [comparisons(config, scores) for scores in corpora]
@@ -84,7 +87,8 @@ def compare_quality(
             detailed += in_detail
             judged = result(config, scores, case, tolerance, of_case, in_detail)
             results[id(scores.pairs[case[0]]), case[1]] = with_texts(judged, texts[scores.corpus])
-    return [results[id(pair), measure] for pair in pairs for measure in config.measures]
+    in_order = [(id(pair), measure) for pair in pairs for measure in config.measures]
+    return [results[key] for key in in_order if key in results]
 
 
 def texts_of_queries(corpus: str, runs: Sequence[StoredRun]) -> "pd.Series[str] | None":

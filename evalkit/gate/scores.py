@@ -48,6 +48,7 @@ class QueryTable:
     """queries.parquet of one run, by point."""
 
     def __init__(self, which: str, run: StoredRun, measures: Sequence[str]) -> None:
+        self.which = which
         columns = run.columns("queries")
         known = [name for name in run.about["config"]["measures"] if name in columns]
         for measure in measures:
@@ -82,11 +83,15 @@ class QueryTable:
 def corpus_scores(
     pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str]
 ) -> Iterator[CorpusScores]:
-    """One for each corpus, in the order of ``pairs``. Raises NotComparableError where scores or queries are missing."""
+    """One for each corpus and filter of it, in the order of ``pairs``: other questions are judged by each filter.
+
+    Pairs that no question is judged by are left out. Raises NotComparableError where scores or queries are missing.
+    """
     before = QueryTable("baseline", baseline, measures)
     after = QueryTable("candidate", candidate, measures)
-    for corpus in dict.fromkeys(str(pair.baseline["corpus"]) for pair in pairs):
-        own = tuple(pair for pair in pairs if pair.baseline["corpus"] == corpus)
+    judged = [pair for pair in pairs if not pair.baseline.get("queries") == pair.candidate.get("queries") == 0]
+    for corpus, passing in dict.fromkeys(map(asked_of, judged)):
+        own = tuple(pair for pair in judged if asked_of(pair) == (corpus, passing))
         rows_before = [before.in_order(pair.baseline) for pair in own]
         rows_after = [after.in_order(pair.candidate) for pair in own]
         ids = before.ids[before.codes[rows_before[0]]]
@@ -102,11 +107,19 @@ def corpus_scores(
         )
 
 
+def asked_of(pair: Pair) -> tuple[str, str]:
+    """The corpus and the filter whose questions both points answer."""
+    return str(pair.baseline["corpus"]), str(pair.baseline["filter"])
+
+
 def check_queries(
     pairs: Sequence[Pair], ids: npt.NDArray[np.str_], table: QueryTable, rows: Sequence[npt.NDArray[np.int64]]
 ) -> None:
     for pair, own in zip(pairs, rows, strict=True):
-        if not len(own) or not np.array_equal(table.ids[table.codes[own]], ids):
+        if not len(own):
+            which = f"the {table.which} has no scores"
+            raise NotComparableError(f"{pair.name}: {which}.", "Its point in run.json says why (unmeasured).")
+        if not np.array_equal(table.ids[table.codes[own]], ids):
             raise NotComparableError(f"{pair.name}: the two runs hold scores of different queries.", "One is damaged.")
 
 
