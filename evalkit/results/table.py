@@ -74,8 +74,8 @@ def points_tables(
 ) -> list[Table]:
     """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
 
-    Points of filters are in a table of their own behind that of their corpus, those of each filter together: what comes
-    back has the room that bounds would take.
+    Points of filters are in a table of their own behind that of their corpus, those of each filter together; bounds
+    leave the room to what comes back.
 
     ``intervals`` bound it, by the key of a point's setting. At most about ``rows`` points are shown of all corpora
     together; null shows all.
@@ -85,8 +85,10 @@ def points_tables(
     shown: dict[bool, list[Point]] = {False: [], True: []}
     for group in groups:
         shown[is_filtered(group)] += group[:most]
-    bounds = {False: intervals, True: NO_INTERVALS}
-    layouts = {kind: layout_of(some, measures, width, bounds[kind]) for kind, some in shown.items() if some}
+    layouts = {kind: layout_of(some, measures, width, intervals) for kind, some in shown.items() if some}
+    bounds = {False: intervals, True: intervals}
+    if True in layouts and not {"returned@k", "overlap@10"} <= {figure.name for figure in layouts[True].figures}:
+        bounds[True], layouts[True] = NO_INTERVALS, layout_of(shown[True], measures, width, NO_INTERVALS)
     captions = [more(group, most) for group in groups]
     captions[-1] += caption([*shown[False], *shown[True]], list(layouts.values()), measures[0], intervals)
     return [

@@ -61,8 +61,10 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     unjudged = dict.fromkeys(quality.mean, NOTHING_RELEVANT)
     reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **unjudged, **search.reasons}
     per_query = {**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}}
+    latencies_ms, laws = search.latencies_ms, search.laws
     if search.unproven:
         figures = dict.fromkeys(figures)
+        latencies_ms, laws = {name: np.empty(0) for name in latencies_ms}, {}
         reasons = dict.fromkeys(figures, search.unproven)
     point = Point(
         setting=search.setting,
@@ -74,7 +76,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         figures=figures,
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
         notes=deeper_than_served(figures, context),
-        laws={} if search.unproven else as_json(search.laws),
+        laws=as_json(laws),
         proof={**search.proof, **filter_proof(context)},
         load=search.load,
         engine_version=search.engine_version,
@@ -84,7 +86,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         query_ids=tuple(corpus.queries.ids),
         per_query=per_query,
         first_relevant_rank=first_relevant_rank(rankings, corpus),
-        latencies_ms=search.latencies_ms,
+        latencies_ms=latencies_ms,
         ranking=search.ranking,
         document_ids=tuple(corpus.documents.ids),
         clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),

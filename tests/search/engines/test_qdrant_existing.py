@@ -25,6 +25,7 @@ from tests.search.engines.contract import (
     K,
     best_by_numpy,
 )
+from tests.search.engines.qdrant_answers import ANSWERS
 from tests.search.engines.qdrant_stub import Fault, Stub, running
 from tests.search.engines.test_qdrant_server import config, filled, refusal
 
@@ -119,6 +120,46 @@ def test_codes_of_a_collection_that_is_there_are_searched_and_re_ordered(stub: S
     )
     assert "quantization=int8" in told.hint
     assert "passes over the codes" in refusal(mine(stub, "qdrant_exact"), "int8").problem
+
+
+@pytest.mark.parametrize("is_in_use", [True, False])
+def test_codes_are_proven_by_the_vectors_that_the_collection_has_itself(
+    is_in_use: bool, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are much like this model's, not the same: that alone makes other scores, whatever is searched."""
+    noise = 0.003 * np.random.default_rng(8).normal(size=MATRIX.shape)
+    quantization = models.ScalarQuantization(scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8))
+    made(
+        stub, "text", cut(MATRIX + noise, DIMS).astype(np.float32), hnsw_config=GRAPH, quantization_config=quantization
+    )
+    asked = "POST", "points/query"
+    answer = ANSWERS[asked]
+
+    def exactly(held: Any, body: Any) -> Any:
+        return answer(held, {**body, "params": {**body["params"], "exact": True}})
+
+    if not is_in_use:
+        monkeypatch.setitem(ANSWERS, asked, exactly)
+    with filled(mine(stub, vector_column="text"), "int8") as searcher:
+        facts = searcher.index.facts()
+    assert (facts.unproven == "") is is_in_use
+    assert facts.unproven.startswith("" if is_in_use else "its scores are those of float32 vectors")
+    assert facts.proof["scores"].endswith("from inner products of its own vectors")
+
+
+def test_whole_vectors_of_a_collection_that_is_there_have_their_own_scores(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(stub, hnsw_config=GRAPH)
+    answer = ANSWERS["POST", "points/query"]
+
+    def rounded(held: Any, body: Any) -> Any:
+        found = answer(held, body)
+        return {"points": [{**point, "score": round(point["score"], 2)} for point in found["points"]]}
+
+    monkeypatch.setitem(ANSWERS, ("POST", "points/query"), rounded)
+    with filled(mine(stub)) as searcher:
+        assert "from inner products, as those of float32 vectors are not" in searcher.index.facts().unproven
 
 
 def test_vectors_of_another_model_are_refused_with_the_cosine(stub: Stub) -> None:

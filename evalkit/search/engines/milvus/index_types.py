@@ -45,6 +45,10 @@ class IndexType:
         return self.name not in ("FLAT", "BIN_FLAT", "HNSW")
 
     @property
+    def compares_all(self) -> bool:
+        return self.name in ("FLAT", "BIN_FLAT")
+
+    @property
     def is_exact(self) -> bool:
         """Whether scores are inner products of float32 vectors."""
         return self.name in ("FLAT", "HNSW", "IVF_FLAT") and self.vector_type == FLOAT

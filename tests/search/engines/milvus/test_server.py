@@ -85,6 +85,24 @@ def test_a_server_that_accepts_codes_and_compares_floats_is_not_believed() -> No
         assert index.facts().unproven == "scores of IVF_PQ are those of float32 vectors: its codes are not in use"
 
 
+@pytest.mark.parametrize(
+    ("name", "segments", "indexed"),
+    [
+        ("milvus_hnsw", [700], "0 of 700"),
+        ("milvus_hnsw", [], "0 of 0"),
+        ("milvus_ivf", [5_000, 1_023], "5,000 of 6,023"),
+        ("milvus_ivf", [500_000, 1_023], ""),
+        ("milvus_hnsw", [1_024], ""),
+        ("milvus_flat", [700], ""),
+    ],
+)
+def test_segments_that_are_too_small_for_an_index_prove_none(name: str, segments: list[int], indexed: str) -> None:
+    """A server says Finished of these, too, and compares all of their vectors."""
+    with served(StandIn(segments=segments)) as (address, _), opened(index_config(name, url=address)) as index:
+        unproven = index.facts().unproven
+    assert (f"only {indexed} are in others" in unproven) if indexed else unproven == ""
+
+
 def test_a_graph_looks_at_as_many_as_are_asked_for_and_a_filter_is_an_expression() -> None:
     server = StandIn()
     with served(server) as (address, _), opened(index_config("milvus_hnsw", url=address)) as index:
