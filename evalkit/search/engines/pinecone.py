@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,6 +65,7 @@ class PineconeEngine:
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
     ) -> Plan:
+        """Asks the service which vectors the index takes; changes nothing."""
         for name in index.search:
             raise no_parameter(name, [])
         for option in index.options:
@@ -75,26 +76,28 @@ class PineconeEngine:
             raise UserError(
                 f"Pinecone keeps vectors of at most {MOST_DIMS:,} dims, not {dims:,}.", "Choose fewer dims."
             )
-        server_of(index)
+        server = server_of(index)
         require("pinecone", "pinecone", "Pinecone")
-        return Plan(NAME, "as it comes", dims, documents, quantization, index, "inner_product", False, resources)
+        plan = Plan(NAME, "as it comes", dims, documents, quantization, index, "inner_product", False, resources)
+        with closing(PineconeIndex(plan, server)) as asked:
+            asked.check_index()
+        return plan
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator["PineconeIndex"]:
         """A namespace of its own is removed at the end, and what killed runs left there at the beginning."""
-        opened = PineconeIndex(plan, server_of(plan.index))
-        try:
+        with closing(PineconeIndex(plan, server_of(plan.index))) as opened:
             opened.check_index()
             if opened.is_own:
                 opened.remove_orphans()
-            yield opened
-        finally:
-            if plan.index.keep and opened.is_filled:
-                say_kept(f"the namespace {opened.namespace}", str(opened.server))
-            elif opened.is_made:
-                with suppress(UserError):  # the next run removes what a lost server keeps
-                    opened.remove(opened.namespace)
-            opened.clients.close()
+            try:
+                yield opened
+            finally:
+                if plan.index.keep and opened.is_filled:
+                    say_kept(f"the namespace {opened.namespace}", str(opened.server))
+                elif opened.is_made:
+                    with suppress(UserError):  # the next run removes what a lost server keeps
+                        opened.remove(opened.namespace)
 
 
 def server_of(index: IndexConfig) -> Server:
@@ -142,6 +145,9 @@ class PineconeIndex:
         with self.server.told("connecting"):
             service = Pinecone(api_key=self.server.key, timeout=self.plan.index.timeout_seconds)
             return service.index(host=self.server.address)
+
+    def close(self) -> None:
+        self.clients.close()
 
     def statistics(self) -> Any:
         with self.server.told("asking for its statistics"):

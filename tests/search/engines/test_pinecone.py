@@ -179,9 +179,9 @@ def test_a_lost_connection_is_one_line(stub: PineconeStub) -> None:
             index.search(ASKED, K)
 
 
-def test_nobody_there_is_one_line(stub: PineconeStub) -> None:
-    index = config(stub, url="http://127.0.0.1:9")
-    assert "can't be reached" in refusal(index)
+def test_nobody_there_is_told_before_anything_is_encoded(stub: PineconeStub) -> None:
+    with pytest.raises(UserError, match="can't be reached"):
+        plan(DIMS, DOCUMENTS, FLOAT32, config(stub, url="http://127.0.0.1:9"))
 
 
 def test_counts_that_never_come_are_told(stub: PineconeStub) -> None:
@@ -219,7 +219,8 @@ def test_what_can_not_be_is_told_before_anything_is_sent(
 
 def test_an_index_of_other_dims_or_distances_is_told(stub: PineconeStub) -> None:
     stub.dims = 32
-    assert "keeps vectors of 32 dims, not 48" in refusal(config(stub))
+    with pytest.raises(UserError, match="keeps vectors of 32 dims, not 48"):
+        plan(DIMS, DOCUMENTS, FLOAT32, config(stub))
     stub.dims, stub.metric = DIMS, "euclidean"
     assert "compares by euclidean" in refusal(config(stub))
 

@@ -344,8 +344,18 @@ def test_objects_that_are_refused_are_told(stub: WeaviateStub, capfd: pytest.Cap
     assert capfd.readouterr().err == ""
 
 
-def test_nobody_there_is_one_line(stub: WeaviateStub) -> None:
-    assert "can't be reached" in refusal(config(stub, url="http://127.0.0.1:9"))
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"url": "http://127.0.0.1:9"}, "can't be reached"),
+        ({"table": "Nothing"}, "does not have what is asked for"),
+    ],
+)
+def test_what_a_server_has_not_is_told_before_anything_is_encoded(
+    stub: WeaviateStub, settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], config(stub, **settings))
 
 
 def test_a_server_that_is_too_old_is_told(stub: WeaviateStub) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from evalkit.__main__ import main
 from evalkit.reports.data.one_run import report_of_run
 from evalkit.results.reader import read_run, rows_by_point, stored_runs
-from evalkit.results.setting import label_of
+from evalkit.results.setting import KEY, label_of
 
 REASON = "full_scan_threshold"
 
@@ -24,7 +24,12 @@ def test_an_index_that_is_not_used_has_no_quality_behind_a_stage_either(tiny_run
         assert {*measures, "search_ms_p95", "index_bytes", "cost_month_usd"} <= set(figures)
         assert (point["queries"], point["laws"]) == (0, {})
         assert REASON in point["unmeasured"][measures[0]]
-    assert {row[-1] for row in rows_by_point(run.table("queries"))} == {"", "bm25"}
+    for table in (run.table("queries"), run.rankings()):
+        assert {row[-1] for row in rows_by_point(table)} == {"", "bm25"}
+        assert {row[KEY.index("engine")] for row in rows_by_point(table)} == {"faiss"}
+    assert main(["export", f"results_dir={tmp_path / 'results'}", f"output_dir={tmp_path / 'exports'}"]) == 0
+    assert len(list((tmp_path / "exports").rglob("*.run"))) == 2
+    assert len([file for file in (tmp_path / "exports").rglob("*.json") if "model_meta" not in file.name]) == 2
     assert set(map(label_of, of_engine["faiss"])) == {
         label_of(point) for point in run.about["points"] if point[measures[0]] is not None
     }

@@ -1,7 +1,7 @@
-"""Weaviate: what it can keep and search is told before anything is asked of a server."""
+"""Weaviate: what it can keep and search is told before a server is asked, and what that can before it is filled."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError, did_you_mean, require
@@ -28,6 +28,7 @@ class WeaviateEngine:
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
     ) -> Plan:
+        """Asks the server for its version, and of a collection that is there already what it is; changes nothing."""
         kind = index_type(index)
         known = OPTIONS | OPTIONS_OF[kind]
         for option, value in index.options.items():
@@ -42,6 +43,10 @@ class WeaviateEngine:
         quantizer = quantizer_of(quantization, kind, dims, documents)
         check_port(index)
         require("weaviate", "weaviate", "Weaviate")
+        with closing(Connection(index)) as connection:
+            connection.check_version(quantizer.version, quantizer.name)
+            if index.table:
+                Collection(connection, index, quantizer).read()
         words = f"{kind}, {quantizer.name}"
         is_exhaustive = kind == FLAT
         return Plan(NAME, words, dims, documents, quantization, index, "inner_product", is_exhaustive, resources)
@@ -50,9 +55,7 @@ class WeaviateEngine:
     def open(self, plan: Plan) -> Iterator[WeaviateIndex]:
         """A collection of its own is removed at the end, and what killed runs left there at the beginning."""
         quantizer = quantizer_of(plan.quantization, index_type(plan.index), plan.dims, plan.documents)
-        connection = Connection(plan.index)
-        try:
-            connection.check_version(quantizer.version, quantizer.name)
+        with closing(Connection(plan.index)) as connection:
             collection = Collection(connection, plan.index, quantizer)
             if collection.is_own:
                 connection.remove_orphans()
@@ -64,8 +67,6 @@ class WeaviateEngine:
                 elif collection.is_made:
                     with suppress(UserError):  # the next run removes what a lost server keeps
                         connection.remove(collection.name)
-        finally:
-            connection.close()
 
 
 def check_option(name: str, value: object) -> None:
