@@ -7,8 +7,9 @@ import faiss
 import pytest
 
 from evalkit.errors import UserError
+from evalkit.search.engine import plan
 from evalkit.search.engines.database import machine, own_name
-from tests.search.engines.contract import DOCUMENTS, IDS, QUANTIZATIONS
+from tests.search.engines.contract import DIMS, DOCUMENTS, IDS, QUANTIZATIONS
 from tests.search.engines.milvus.collections import client_of, fill, index_config, opened
 
 
@@ -120,3 +121,10 @@ def test_a_folder_that_is_in_use_or_not_there_is_told(tmp_path: Path) -> None:
     old = index_config("milvus_flat", url=str(tmp_path / "old.db"))
     with pytest.raises(UserError, match="of a Milvus Lite before 3"), opened(old):
         pass
+
+
+@pytest.mark.parametrize(("nlist", "most"), [(DOCUMENTS + 1, f"{DOCUMENTS:,}"), (1_000_000, f"{DOCUMENTS:,}")])
+def test_more_lists_than_there_can_be_are_refused(nlist: int, most: str) -> None:
+    with pytest.raises(UserError, match=f"nlist={nlist} is not possible") as refused:
+        plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], index_config("milvus_ivf", nlist=nlist))
+    assert f"at most {most} lists" in refused.value.hint
