@@ -20,11 +20,8 @@ def what_few_can_show(corpus: Corpus) -> str:
     smallest, needed = resolution.smallest_shown(), about(resolution.queries_for(WORTH_SHOWING))
     groups = "" if independent == questions else f" in {independent:,} groups that depend on each other"
     who = "it" if questions == 1 else "they"
-    can = (
-        "no difference at all"
-        if smallest is None or smallest > LARGEST
-        else f"only differences above about {smallest:.2g}"
-    )
+    shows_any = smallest is not None and smallest <= LARGEST
+    can = f"only differences above about {smallest:.2g}" if shows_any else "no difference at all"
     return (
         f"{corpus.name} has {questions:,} judged question{'s' * (questions != 1)}{groups}: {who} can show {can} "
         f"in nDCG@10; about {needed} would show {WORTH_SHOWING}"

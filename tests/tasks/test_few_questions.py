@@ -28,7 +28,8 @@ def corpus(questions: int, documents: int) -> Corpus:
         ),
         (
             3,
-            "cranfield has 3 judged questions: they can show no difference at all in nDCG@10; about 790 would show 0.02",
+            "cranfield has 3 judged questions: they can show no difference at all in nDCG@10; "
+            "about 790 would show 0.02",
         ),
         (50, ""),
     ],
