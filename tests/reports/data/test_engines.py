@@ -12,6 +12,7 @@ from evalkit.reports.data.gather import gather
 from evalkit.reports.data.quality import certainty
 from evalkit.reports.data.report import make_report
 from evalkit.reports.views.files import write_files
+from evalkit.reports.views.tables import heats
 from tests.reports.conftest import Cell, WriteRun, noisy
 
 Config = Callable[..., ReportConfig]
@@ -51,6 +52,22 @@ def test_every_view_names_the_engines(write_run: WriteRun, config: Config, tmp_p
     for name, text in texts.items():
         assert "qdrant flat" in text, name
         assert "pgvector flat" in text or name.endswith(".md"), name  # which has what is worth its cost alone
+
+
+def test_one_heat_map_has_every_engine(write_run: WriteRun, config: Config) -> None:
+    """One that lacks a cell has a dash there."""
+    write_run("faiss", {"c": {CELL: noisy(0.7, 200), (32, "int8"): noisy(0.5, 200)}})
+    write_run("qdrant", SCORES, engine="qdrant")
+    (heat,) = heats(make_report(config()))
+    assert heat["columns"] == ["float32", "int8"]
+    cells = {
+        (index["name"], row["dims"]): [cell and cell["text"] for cell in row["cells"]]
+        for index in heat["indexes"]
+        for row in index["rows"]
+    }
+    assert list(cells) == [("exact", 32), ("exact", 64), ("qdrant flat", 64)]
+    assert cells["exact", 32][0] is None and cells["exact", 64][1] is None
+    assert cells["qdrant flat", 64] == [cells["exact", 64][0], None]
 
 
 def test_two_versions_of_an_engine_are_one_setting_and_options_tell_two(write_run: WriteRun, config: Config) -> None:
