@@ -6,7 +6,6 @@ from evalkit.arrays import Rows
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.config.schema.run import SERVE_K
 from evalkit.search.engine import CPU, NOTHING, Payload, Resources, engine_of, plan
-from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.operating import ladder
 from evalkit.search.searcher import Searcher
 from evalkit.vectors.matrix import Vectors
@@ -39,6 +38,6 @@ def build(
             documents=len(documents),
             place=place,
             built=built,
-            is_in_process=planned.held_bytes > 0 or isinstance(opened, InProcessIndex),
+            is_in_process=planned.held_bytes > 0 or built.on_disk,
             close=opening.pop_all().close,
         )

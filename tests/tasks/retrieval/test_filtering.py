@@ -249,7 +249,7 @@ def test_the_terminal_has_filters_in_a_table_of_their_own_at_80_columns(run: lis
     headers = [str(column.header) for column in filtered.columns]
     assert headers[:4] == ["filter", "dims", "quantization", "index"]
     assert {"returned @k", "overlap @10"} <= set(headers)
-    assert str(filtered.title).endswith("labelled · by filter · 0 to 8 queries")
+    assert str(filtered.title).endswith("labelled · by filter · 7 to 8 queries")
     _, wide = points_tables(points, ["nDCG@10", "R@10"], 160, intervals(report))
     qualities = [cell for column in wide.columns if str(column.header) == "nDCG@10" for cell in column.cells]
     judged = [bool(point.queries) for point in points if point.setting.filter]
