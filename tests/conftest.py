@@ -1,5 +1,6 @@
 """What several rooms' tests share: the real collections, one store for the whole session, and a tiny random model."""
 
+import gc
 import json
 import os
 import subprocess
@@ -17,6 +18,18 @@ from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads of one worker don't spin where another's could run
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs come first: what takes longest isn't left to one worker at the end."""
+    items.sort(key=lambda item: item.path.parent != ROOT / "tests")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the garbage collector, which every composed config sets off, passes it by."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,8 +29,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room("arrays", "array types, unit vectors, cosines"),
         room(
             "system",
-            "files that are whole or not there, the sha256 of what things are, memory, other work of the machine",
-            "accelerators busy digests files memory plain_files",
+            "files that are whole or not there, digests, memory, other work of the machine, what ends with a process",
+            "accelerators busy digests endings files memory plain_files",
         ),
         room(
             "web",
@@ -93,8 +93,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
             "baselines before_filters busy canaries column columns config_shape contract exports headings in_words "
-            "listing markdown model_parts percent provenance reader readme record secrets setting shape speed_columns "
-            "stored_points table table_shape version1 writer",
+            "index_config listing markdown model_parts percent provenance reader readme record secrets setting shape "
+            "speed_columns stored_points table table_shape version1 writer",
         ),
     ),
     (
@@ -110,7 +110,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "search",
             "vectors to rankings: the engine protocol, searchers, chunked documents; knows no texts and no models",
             "building devices documents engine exact_scores filters operating searcher",
-            engines="database footprint in_process own pinecone server_errors there_already vector_index whole_vectors",
+            engines="database footprint in_process own pinecone score_differences server_errors there_already "
+            "vector_index whole_vectors",
             engines__faiss="devices engine exact finer_copy indexes selection",
             engines__milvus="collection connection engine existing index index_types lite",
             engines__pgvector="codes connection engine index methods own_table private_server proof table table_there",

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
+from evalkit.system.endings import end
+
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 INTERRUPTED = [128 + number for number in SIGNALS]
 
@@ -87,7 +89,13 @@ def before() -> dict[int, Any]:
 
 
 def leave(code: int) -> NoReturn:
-    """End this process now: requests that other threads still wait for are not waited for."""
+    """End this process now: requests that other threads still wait for are not waited for.
+
+    What it has started itself is stopped first, which nothing interrupts.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    end()
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

@@ -245,9 +245,10 @@ def names_of(parsed: Any) -> list[Any]:
 
 
 def register_schemas() -> None:
-    """Tell Hydra the schemas under the names that conf/<command>.yaml puts first in its defaults."""
+    """Tell Hydra once the schemas under the names that conf/<command>.yaml puts first in its defaults."""
     from hydra.core.config_store import ConfigStore
 
+    store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
-        node = composed_run() if schema is RunConfig else schema
-        ConfigStore.instance().store(name=f"{name}_schema", node=node)
+        if f"{name}_schema.yaml" not in store.repo:
+            store.store(name=f"{name}_schema", node=composed_run() if schema is RunConfig else schema)

@@ -85,9 +85,14 @@ def to_build(spaces: Sequence[SpaceResult]) -> Iterator[str]:
     elif any(space.index_must_be_rebuilt is None for space in spaces):
         yield "whether the index can stay is not known"
     elif any(space.space == QUERIES_CHANGED for space in spaces):
-        yield "queries changed, index stays"
+        yield f"queries changed, index stays{if_it_is_read(spaces)}"
     elif spaces:
-        yield "the index stays"
+        yield f"the index stays{if_it_is_read(spaces)}"
+
+
+def if_it_is_read(spaces: Sequence[SpaceResult]) -> str:
+    """What was measured is an index that the candidate's version of the engine built, not the one that would stay."""
+    return ", if the new version of the engine reads it" if any(space.version_changes for space in spaces) else ""
 
 
 Effort = tuple[float | None, float | None, int | None]  # seconds, dollars, documents

@@ -41,6 +41,11 @@ def changes_of(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> Iterato
             yield in_words(name, *(f"'{part[name]}'" if "prompt" in name else part[name] for part in (before, after)))
 
 
+def version_changes(pairs: Sequence[Pair]) -> list[str]:
+    """``engine version …`` of every pair that was searched by two versions of one engine, each once."""
+    return list(dict.fromkeys(change for pair in pairs if (change := version_change(pair))))
+
+
 def version_change(pair: Pair) -> str:
     """``engine version 1.14.0 → 1.15.1`` where the same engine searched vectors in another one; empty elsewhere."""
     versions = [point.get("engine_version") for point in (pair.baseline, pair.candidate)]

@@ -7,7 +7,8 @@ from typing import Any
 
 from evalkit.config import CompareConfig, GateConfig
 from evalkit.config.schema.values import check_values
-from evalkit.gate.pairing import NotComparableError, Pair, other_differences, pairs
+from evalkit.gate.changes import version_changes
+from evalkit.gate.pairing import NotComparableError, Pair, other_differences, pairs, with_quality
 from evalkit.gate.quality import compare_quality
 from evalkit.gate.resources import ResourceResult, compare_resources
 from evalkit.results.reader import StoredRun
@@ -43,10 +44,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``first`` and ``second`` are names of runs. ``alone`` names points without a partner.
+    """``first`` and ``second`` are names of runs. ``alone`` names points without a partner or without quality.
 
     ``config`` and ``machine`` map each key in which the two differ to both values; null is not set. ``settings`` are
-    what pairs differ in beside what their names show.
+    what pairs differ in beside what their names show, versions of an engine among it.
     """
 
     first: str
@@ -73,14 +74,15 @@ def compare(config: CompareConfig, first: StoredRun, second: StoredRun) -> Compa
         resamples=config.resamples,
         limits=dict.fromkeys(FIGURES, math.inf),
     )
+    judged, without_quality = with_quality(matched, gate.measures, allow_missing=True, names=("first", "second"))
     return Comparison(
         first=first.name,
         second=second.name,
         alpha=config.alpha,
-        quality=tuple(differences(gate, matched, first, second)),
+        quality=tuple(differences(gate, judged, first, second)),
         figures=tuple(compare_resources(gate, matched, [first], [second])),
-        settings=tuple(other_differences(matched)),
-        alone=tuple(name_of_alone(name) for name in alone),
+        settings=(*other_differences(matched), *version_changes(matched)),
+        alone=(*map(name_of_alone, alone), *without_quality),
         config=what_differs(first.stored_config, second.stored_config),
         machine=what_differs(*(machine_of(run) for run in (first, second))),
     )

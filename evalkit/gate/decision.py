@@ -8,7 +8,7 @@ from evalkit.config import GateConfig
 from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.gate.changes import changes
-from evalkit.gate.pairing import check_match, other_differences, pairs
+from evalkit.gate.pairing import check_match, other_differences, pairs, with_quality
 from evalkit.gate.quality import QualityResult, compare_quality
 from evalkit.gate.resources import ResourceResult, check_limits, compare_resources
 from evalkit.gate.space import SpaceResult, compare_spaces
@@ -33,8 +33,9 @@ POLICIES = (NO_REGRESSION, NON_INFERIOR)
 class Decision:
     """A verdict with its reasons and everything that it was made from.
 
-    ``unpaired`` names points without a partner, ``changes`` is all that differs in any pair (``dims 256 → 64``),
-    ``differences`` what pairs differ in beside what their names show.
+    ``unpaired`` names points without a partner, ``without_quality`` those that have no quality, with the reason.
+    ``changes`` is all that differs in any pair (``dims 256 → 64``), ``differences`` what pairs differ in beside what
+    their names show.
     """
 
     verdict: Verdict
@@ -48,6 +49,7 @@ class Decision:
     resources: tuple[ResourceResult, ...] = ()
     spaces: tuple[SpaceResult, ...] = ()
     unpaired: tuple[str, ...] = ()
+    without_quality: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     require_same_space: bool = False
@@ -71,7 +73,8 @@ def decide(
     """
     check(config)
     all_pairs, alone = pairs(baseline, candidate, config.match, config.allow_missing)
-    quality = compare_quality(config, all_pairs, baseline, candidate)
+    judged, without_quality = with_quality(all_pairs, config.measures, config.allow_missing)
+    quality = compare_quality(config, judged, baseline, candidate)
     timed = repeats or [(baseline, candidate)]
     resources = compare_resources(config, all_pairs, [before for before, _ in timed], [after for _, after in timed])
     spaces = compare_spaces(all_pairs, baseline, candidate)
@@ -94,6 +97,7 @@ def decide(
         resources=tuple(resources),
         spaces=tuple(spaces),
         unpaired=tuple(alone),
+        without_quality=tuple(without_quality),
         differences=tuple(other_differences(all_pairs)),
         changes=tuple(changes(all_pairs, baseline, candidate)),
         require_same_space=config.require_same_space,

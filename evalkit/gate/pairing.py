@@ -7,7 +7,7 @@ from typing import Any
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.reader import StoredRun
 from evalkit.results.record import FILTER
-from evalkit.results.setting import COLUMNS, KEY, differences, label_parts, search_label
+from evalkit.results.setting import COLUMNS, KEY, differences, label_of, label_parts, search_label
 
 NAMED = 6
 NAMED_COLUMNS = (*KEY, "corpus_fingerprint")  # which the name of a pair shows, and what must agree
@@ -63,6 +63,46 @@ def pairs(
     for pair in all_pairs:
         check_pair(pair, baseline, candidate)
     return all_pairs, alone
+
+
+def with_quality(
+    all_pairs: Sequence[Pair],
+    measures: Sequence[str],
+    allow_missing: bool = False,
+    names: tuple[str, str] = ("baseline", "candidate"),
+) -> tuple[list[Pair], list[str]]:
+    """Those of ``all_pairs`` of which both points have all ``measures``, and a line with the reason for each other one.
+
+    ``names`` are what the lines call the two runs.
+
+    Raises NotComparableError where none has, and where the candidate lacks what the baseline has unless
+    ``allow_missing``.
+    """
+    judged, lacking, lost = [], [], []
+    for pair in all_pairs:
+        points = (pair.baseline, pair.candidate)
+        reasons = [why_no_quality(point, measures) for point in points]
+        if not any(reasons):
+            judged.append(pair)
+            continue
+        told = zip(names, points, reasons, strict=True)
+        lacking.append("; ".join(f"{name} {label_of(point)}: {why}" for name, point, why in told if why))
+        lost += [] if reasons[0] else [lacking[-1]]
+    if lost and not allow_missing:
+        raise NotComparableError(
+            f"the candidate has no quality at {len(lost)} of the baseline's points: {shortened(lost)}.",
+            "Mend that, or set allow_missing=true to compare the rest.",
+        )
+    if not judged:
+        raise NotComparableError(f"no pair of points has quality in both runs: {shortened(lacking)}.")
+    return judged, lacking
+
+
+def why_no_quality(point: Mapping[str, Any], measures: Sequence[str]) -> str:
+    """Why one of ``measures`` is null at ``point``; empty where none is."""
+    lacking = next((name for name in measures if name in point and point[name] is None), None)
+    reasons: Mapping[str, str] = point.get("unmeasured") or {}
+    return "" if lacking is None else reasons.get(lacking) or f"{lacking} was not measured"
 
 
 def check_match(match: Sequence[str]) -> None:

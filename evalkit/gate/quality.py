@@ -133,7 +133,7 @@ def result(
     worst, best = order[change[order] < 0][:EXTREMES], order[change[order] > 0][::-1][:EXTREMES]
     return QualityResult(
         pair=scores.pairs[pair].name,
-        corpus=scores.corpus,
+        corpus=scores.name,
         measure=measure,
         queries=len(before),
         clusters=int(scores.clusters.max()) + 1 if scores.are_modelled else None,

@@ -5,11 +5,12 @@ from typing import Any
 
 from evalkit.gate.pairing import Pair
 from evalkit.results.columns import column
+from evalkit.results.index_config import build_settings
 from evalkit.results.reader import StoredRun
 from evalkit.results.setting import differences
 
 OF_INDEX = ("dims", "quantization", "engine", "index")  # columns of a setting that decide what an index holds
-NOT_BUILT = {"quantization": ("kind", "bits"), "index": ("search", "build_threads")}  # settings that build nothing
+SAID_OTHERWISE = ("kind", "bits")  # of a quantization, whose FAISS string says it
 NO_PRICE = "no machine of pricing.machines has this price; give pricing.usd_per_hour"
 NO_WORKLOAD = "the run has no workload"
 
@@ -28,20 +29,25 @@ def changes_of(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> Iterato
         if name in changed:
             before, after = ("none" if value is None else value for value in changed[name])
             yield f"{name} {before} → {after}"
-        elif name in NOT_BUILT:
-            key = pair.baseline[name]
-            before, after = (built_by(run, name, key) for run in (baseline, candidate))
+        elif name in SETTINGS_OF and not (name == "index" and "engine" in changed):
+            before, after = (
+                SETTINGS_OF[name](run.about["config"], point)
+                for run, point in ((baseline, pair.baseline), (candidate, pair.candidate))
+            )
             if any(before[setting] != after[setting] for setting in before.keys() & after.keys()):
-                yield f"settings of {name} {key}"
+                yield f"settings of {name} {pair.baseline[name]}"
 
 
-def built_by(run: StoredRun, group: str, key: str) -> Mapping[str, Any]:
-    """What the config of ``run`` says of how the index is built, for ``key`` of ``group``."""
-    settings = (run.about["config"].get(group) or {}).get(key) or {}
-    kept = {name: value for name, value in settings.items() if name not in NOT_BUILT[group]}
+def quantization_settings(config: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``config``, a run's, says of how the vectors of ``point`` are kept; how many are re-ordered is no part."""
+    settings = (config.get("quantization") or {}).get(point["quantization"]) or {}
+    kept = {name: value for name, value in settings.items() if name not in SAID_OTHERWISE}
     if isinstance(rescore := kept.get("rescore"), Mapping):
         kept["rescore"] = rescore.get("store")
     return kept
+
+
+SETTINGS_OF = {"quantization": quantization_settings, "index": build_settings}
 
 
 def rebuilding(pairs: Sequence[Pair], candidate: StoredRun) -> dict[str, Any]:

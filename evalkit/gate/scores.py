@@ -12,6 +12,7 @@ from evalkit.arrays import Floats
 from evalkit.errors import did_you_mean
 from evalkit.gate.pairing import NotComparableError, Pair
 from evalkit.measures.resampling import Codes
+from evalkit.results.in_words import SEPARATOR
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, key_of
 
@@ -29,19 +30,25 @@ class Side:
 
 @dataclass(frozen=True)
 class CorpusScores:
-    """Both runs' scores of the ``pairs`` of one corpus.
+    """Both runs' scores of the ``pairs`` of one corpus, or of what one filter leaves of it.
 
     ``clusters`` numbers the cluster of each query, from 0 without gaps. ``are_modelled`` is false where nothing tells
     which queries depend on each other: then each is a cluster of its own.
     """
 
     corpus: str
+    filter: str
     pairs: tuple[Pair, ...]
     query_ids: tuple[str, ...]
     clusters: Codes
     are_modelled: bool
     baseline: Side
     candidate: Side
+
+    @property
+    def name(self) -> str:
+        """``cranfield``, or ``cranfield · lang=de``."""
+        return f"{self.corpus}{SEPARATOR}{self.filter}" if self.filter else self.corpus
 
 
 class QueryTable:
@@ -82,11 +89,17 @@ class QueryTable:
 def corpus_scores(
     pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str]
 ) -> Iterator[CorpusScores]:
-    """One for each corpus, in the order of ``pairs``. Raises NotComparableError where scores or queries are missing."""
+    """One for each corpus and filter, in the order of ``pairs``.
+
+    Raises NotComparableError where scores or queries are missing.
+    """
     before = QueryTable("baseline", baseline, measures)
     after = QueryTable("candidate", candidate, measures)
-    for corpus in dict.fromkeys(str(pair.baseline["corpus"]) for pair in pairs):
-        own = tuple(pair for pair in pairs if pair.baseline["corpus"] == corpus)
+    groups: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault((str(pair.baseline["corpus"]), str(pair.baseline["filter"])), []).append(pair)
+    for (corpus, filter_name), of_group in groups.items():
+        own = tuple(of_group)
         rows_before = [before.in_order(pair.baseline) for pair in own]
         rows_after = [after.in_order(pair.candidate) for pair in own]
         ids = before.ids[before.codes[rows_before[0]]]
@@ -94,6 +107,7 @@ def corpus_scores(
         check_queries(own, ids, after, rows_after)
         yield CorpusScores(
             corpus,
+            filter_name,
             own,
             tuple(ids.tolist()),
             *numbered(before.clusters(rows_before[0]), after.clusters(rows_after[0]), len(ids)),

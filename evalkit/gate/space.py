@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import FloatMatrix
+from evalkit.gate.changes import version_changes
 from evalkit.gate.pairing import Pair, corpus_record
 from evalkit.gate.rebuilding import index_changes, rebuilding
 from evalkit.measures.overlap import ExactSearch, rounding
@@ -39,7 +40,8 @@ class SpaceResult:
     """What the canaries of one corpus say, and what it means for its index and documents.
 
     ``vectors_comparable``, ``index_must_be_rebuilt`` and ``documents_must_be_reembedded`` are null where the runs
-    share no text to tell by. ``index_changes`` say what makes another index of the same vectors (``dims 256 → 64``).
+    share no text to tell by. ``index_changes`` say what makes another index of the same vectors (``dims 256 → 64``),
+    ``version_changes`` which engines searched in another version.
     ``rebuild_…`` and ``reembed_…`` are what that takes for the documents of the candidate's workload; where one is
     null, ``not_known`` says why. ``texts`` are those that both runs kept, ``query_texts`` the queries among them.
     ``smallest_cosine`` and ``mean_cosine`` are between the two runs' vectors of the same documents,
@@ -65,6 +67,7 @@ class SpaceResult:
     not_checked_since: str = ""
     vectors_comparable: bool | None = None
     index_changes: tuple[str, ...] = ()
+    version_changes: tuple[str, ...] = ()
     index_must_be_rebuilt: bool | None = None
     documents_must_be_reembedded: bool | None = None
     workload_documents: int | None = None
@@ -133,6 +136,7 @@ def compare_space(
         not_checked_since=not_checked_since(candidate, corpus),
         vectors_comparable=comparable,
         index_changes=tuple(changes),
+        version_changes=tuple(version_changes(pairs)),
         index_must_be_rebuilt=True if changes else must_reembed,
         documents_must_be_reembedded=must_reembed,
         **rebuilding(pairs, candidate),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from evalkit.gate.answer import building, reembedding, takes
+from evalkit.gate.answer import building, if_it_is_read, reembedding, takes
 from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
@@ -85,6 +85,8 @@ def notes(decision: Decision) -> Iterator[str]:
         yield f"{decision.candidate} differs from {decision.baseline} in {listed(decision.changes)}"
     if decision.unpaired:
         yield f"not compared, no partner: {listed(decision.unpaired)}"
+    if decision.without_quality:
+        yield f"quality not compared: {listed(decision.without_quality)}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -144,7 +146,8 @@ def index_words(s: SpaceResult) -> str:
     if s.index_must_be_rebuilt is None:
         return "whether the index can stay is not known"
     if not s.index_must_be_rebuilt:
-        return "queries changed, index stays" if s.space == QUERIES_CHANGED else "the old index can stay"
+        stays = "queries changed, index stays" if s.space == QUERIES_CHANGED else "the old index can stay"
+        return f"{stays}{if_it_is_read([s])}"
     why = ", ".join(s.index_changes) or "it holds other vectors"
     return f"the index must be rebuilt{takes(building([s]))}: {why}"
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from evalkit.recipes.chosen import Chosen, Kind
 from evalkit.recipes.introduction import contract_literal, python_text
-from evalkit.recipes.literals import arguments, python
+from evalkit.recipes.literals import python
 
 HNSW, FLAT = "hnsw", "flat"
 OF_CLIENT = ("index", "grpc_host", "grpc_port")  # options that are none of the graph
-RENAMED = {"m": "max_connections"}
+NAMES = {"m": "maxConnections", "ef_construction": "efConstruction"}  # of options, in Weaviate's API
 MOST_LEARNED = 100_000  # vectors that a quantizer learns from
 
 
@@ -25,7 +25,6 @@ def head(chosen: Chosen) -> str:
 import json
 
 import weaviate
-from weaviate.classes.config import Configure, DataType, Property, VectorDistances
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import MetadataQuery
 
@@ -44,22 +43,27 @@ def class_name(chosen: Chosen) -> str:
 
 
 def create(chosen: Chosen) -> str:
-    graph = {RENAMED.get(name, name): value for name, value in chosen.index.options.items() if name not in OF_CLIENT}
-    settings = graph | dict(chosen.parameters)
-    options = f", {arguments(settings)}" if settings else ""
-    codes = f", quantizer={quantizer(chosen)}" if quantizer(chosen) else ""
+    lines = "".join(
+        f"\n                {python(key)}: {python(value)}," for key, value in index_settings(chosen).items()
+    )
     return f'''\
 def create(client: weaviate.WeaviateClient) -> None:
-    """The empty collection; the operating point is a setting of its graph."""
-    client.collections.create(
-        COLLECTION,
-        description=json.dumps(CONTRACT),
-        properties=[Property(name="document_id", data_type=DataType.TEXT)],
-        vector_config=Configure.Vectors.self_provided(
-            vector_index_config=Configure.VectorIndex.{index_of(chosen)}(
-                distance_metric=VectorDistances.DOT{options}{codes}
-            ),
-        ),
+    """The empty collection, as Weaviate's REST API has it; the operating point is a setting of its index."""
+    vectors = {{
+        "default": {{
+            "vectorizer": {{"none": {{}}}},
+            "vectorIndexType": {python(index_of(chosen))},
+            "vectorIndexConfig": {{{lines}
+            }},
+        }}
+    }}
+    client.collections.create_from_dict(
+        {{
+            "class": COLLECTION,
+            "description": json.dumps(CONTRACT),
+            "vectorConfig": vectors,
+            "properties": [{{"name": "document_id", "dataType": ["text"]}}],
+        }}
     )
 
 
@@ -69,11 +73,22 @@ def fill(client: weaviate.WeaviateClient, ids: list[str], vectors: list[list[flo
     client.collections.get(COLLECTION).data.insert_many(objects)'''
 
 
-def quantizer(chosen: Chosen) -> str:
-    """The codes that the graph is walked by; empty without."""
+def index_settings(chosen: Chosen) -> dict[str, Any]:
+    """Of the index: how it compares, its graph with its operating point, and its codes.
+
+    Without codes it says so: a server may compress what does not (DEFAULT_QUANTIZATION).
+    """
+    graph = {name: value for name, value in chosen.index.options.items() if name not in OF_CLIENT}
+    graph = {NAMES.get(name, name): value for name, value in (graph | dict(chosen.parameters)).items()}
+    codes = quantizer(chosen) or {"skipDefaultQuantization": True}
+    return {"distance": "dot", **{name: value for name, value in graph.items() if value is not None}, **codes}
+
+
+def quantizer(chosen: Chosen) -> dict[str, Any]:
+    """The codes that the index is searched by; empty without."""
     kind, bits = chosen.kind
-    rescored = {"rescore_limit": chosen.candidates or 0}  # where nothing is said, Weaviate re-orders some
-    learned = {"training_limit": min(chosen.vectors, MOST_LEARNED)}  # with fewer objects than that, nothing is learned
+    rescored = {"rescoreLimit": chosen.candidates or 0}  # where nothing is said, Weaviate re-orders some
+    learned = {"trainingLimit": min(chosen.vectors, MOST_LEARNED)}  # with fewer objects than that, nothing is learned
     said: dict[Kind, tuple[str, dict[str, Any]]] = {
         ("scalar", 8): ("sq", {**rescored, **learned}),
         ("binary", 1): ("bq", rescored),
@@ -81,14 +96,14 @@ def quantizer(chosen: Chosen) -> str:
         ("rabitq", 8): ("rq", {"bits": 8, **rescored}),
     }
     if (kind, bits) == ("float", 32):
-        return ""
+        return {}
     if (kind, bits) == ("product", 8) and chosen.quantization.subvector_dims:
         segments = -(-chosen.dims // chosen.quantization.subvector_dims)
-        return f"Configure.VectorIndex.Quantizer.pq(segments={segments}, centroids=256, {arguments(learned)})"
+        return {"pq": {"enabled": True, "segments": segments, "centroids": 256, **learned}}
     if (kind, bits) not in said:
         raise chosen.refused(f"Weaviate keeps no {chosen.quantization_name}")
     name, options = said[kind, bits]
-    return f"Configure.VectorIndex.Quantizer.{name}({arguments(options)})"
+    return {name: {"enabled": True, **options}}
 
 
 def search(chosen: Chosen) -> str:

@@ -130,7 +130,7 @@ DECLARED = (
     *latencies("search", "searching for one query", ("search_ms",), of_search=True, why_null=ON_DISK),
     Column(
         "search_ms_first",
-        "the first search for one query after the index was built or opened, connecting included",
+        "the first search for one query of a filled index; a database's on a new connection, with the opening of it",
         "ms",
         of_machine=True,
         of_search=True,

@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.errors import UserError
 from evalkit.formats.media import is_trec_field
 from evalkit.results.reader import StoredRun, rows_by_point
-from evalkit.results.setting import KEY, RETRIEVAL, Key, label_parts
+from evalkit.results.setting import KEY, RETRIEVAL, Key, key_of, label_parts
 from evalkit.system.files import write_text, writing
 
 MTEB_NAMES = {
@@ -66,8 +66,12 @@ def setting_parts(point: Mapping[str, Any]) -> dict[str, str]:
 
 
 def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
-    """One TaskResult JSON per point: ``<dims>.<quantization>.<index>/<model>/<revision>/<corpus>.json``."""
-    points = {tuple(point[name] for name in KEY): point for point in run.about["points"]}
+    """One TaskResult JSON per point: ``<dims>.<quantization>.<index>/<model>/<revision>/<corpus>.json``.
+
+    None of a point without quality: mteb has no word for that.
+    """
+    first = run.about["config"]["measures"][0]
+    points = {key_of(point): point for point in run.about["points"] if point[first] is not None}
     names = different({key: mteb_path(point) for key, point in points.items()})
     for key, point in points.items():
         *folders, corpus = names[key]

@@ -63,5 +63,6 @@ def entry_of(run: StoredRun, is_baseline: bool = False) -> Listed:
 
 
 def best_of(points: list[dict[str, Any]], corpus: str, measure: str) -> float | None:
-    means = [point.get(measure) for point in points if point["corpus"] == corpus]
+    """The best mean among all documents of a corpus: what a filter leaves of them is easier, or harder."""
+    means = [point.get(measure) for point in points if point["corpus"] == corpus and not point.get("filter")]
     return max((mean for mean in means if mean is not None), default=None)

@@ -74,8 +74,8 @@ def points_tables(
 ) -> list[Table]:
     """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
 
-    Points of filters are in a table of their own behind that of their corpus, those of each filter together: what comes
-    back has the room that bounds would take.
+    Points of filters are in a table of their own behind that of their corpus, those of each filter together; bounds
+    leave the room to what comes back.
 
     ``intervals`` bound it, by the key of a point's setting. At most about ``rows`` points are shown of all corpora
     together; null shows all.
@@ -85,8 +85,10 @@ def points_tables(
     shown: dict[bool, list[Point]] = {False: [], True: []}
     for group in groups:
         shown[is_filtered(group)] += group[:most]
-    bounds = {False: intervals, True: NO_INTERVALS}
-    layouts = {kind: layout_of(some, measures, width, bounds[kind]) for kind, some in shown.items() if some}
+    layouts = {kind: layout_of(some, measures, width, intervals) for kind, some in shown.items() if some}
+    bounds = {False: intervals, True: intervals}
+    if True in layouts and not {"returned@k", "overlap@10"} <= {figure.name for figure in layouts[True].figures}:
+        bounds[True], layouts[True] = NO_INTERVALS, layout_of(shown[True], measures, width, NO_INTERVALS)
     captions = [more(group, most) for group in groups]
     captions[-1] += caption([*shown[False], *shown[True]], list(layouts.values()), measures[0], intervals)
     return [
@@ -268,7 +270,7 @@ def title(points: Sequence[Point]) -> Text:
     setting = points[0].setting
     model = setting.model.rpartition("/")[2] or setting.model
     revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
-    counts = sorted({point.queries for point in points})
+    counts = sorted({point.queries for point in points if point.queries}) or [0]
     queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} queries"
     facts = [f"{model}@{revision}", setting.corpus, *(["by filter"] if setting.filter else []), queries]
     if setting.chunking != WHOLE:
@@ -282,6 +284,17 @@ def more(points: Sequence[Point], most: int | None) -> list[Text]:
     return [Text(f"… {left_out:,} more: {printable(ALL_MORE)}")] if left_out else []
 
 
+def without_quality(points: Sequence[Point], measure: str) -> Iterator[Text]:
+    """A line for each reason why points have no quality, with the first of them and how many more there are."""
+    by_reason: dict[str, list[str]] = {}
+    for point in points:
+        if point.figures.get(measure) is None:
+            by_reason.setdefault(point.unmeasured.get(measure, ""), []).append(point.setting.label)
+    for reason, labels in by_reason.items():
+        more = f" and {len(labels) - 1:,} more" if len(labels) > 1 else ""
+        yield Text(printable(f"{labels[0]}{more}: no {measure}: {reason or 'not measured'}"))
+
+
 def caption(
     points: Sequence[Point], layouts: Sequence[Layout], measure: str, intervals: Mapping[Key, Interval]
 ) -> Iterator[Text]:
@@ -291,6 +304,7 @@ def caption(
         yield Text(f"Best first, {printable(measure)} with its 95% interval.")
     if P95[0] in names:
         yield Text("query p95 ms is modelled for workload.documents.")
+    yield from without_quality(points, measure)
     if not all(point.dims_trained for point in points):
         yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
     if any(DEEPER in header for layout in layouts for header in layout.figures.values()):

@@ -202,12 +202,15 @@ def judgments_table(record: CorpusRecord) -> pa.Table:
 
 
 def rankings_tables(record: PointRecord) -> Iterator[pa.Table]:
-    """Columns of ``KEY``, query_id, rank (from 1), document_id, score; a table for each block of queries."""
+    """Columns of ``KEY``, query_id, rank (from 1), document_id, score; a table for each block of queries.
+
+    Without rows where what was searched can't be shown to be what was asked for.
+    """
     document_ids = pa.array(record.document_ids)
     for first in range(0, len(record.query_ids), QUERIES_AT_ONCE):
         block = slice(first, first + QUERIES_AT_ONCE)
         rows, scores = record.ranking.rows[block], record.ranking.scores[block]
-        kept = rows >= 0
+        kept = (rows >= 0) & (not record.unproven)
         query_index, rank = np.nonzero(kept)
         columns = {
             "query_id": pa.array(record.query_ids[block]).take(pa.array(query_index)),

@@ -2,8 +2,9 @@
 
 The same engine is filled with filler at three sizes that don't fit into the processor's cache, as it was with the
 documents, and searched as it is there, re-ordering included. The law of how it searches is fitted to the first two
-sizes and must hold at the third: a + b × vectors where it compares all of them, or those of a fixed number of lists;
-a + b × log(vectors) for a walk over a graph; a + b × root(vectors) for as many lists as the root of the vectors.
+sizes and must hold at the third, each figure for itself: a + b × vectors where it compares all of them, or those of a
+fixed number of lists; a + b × log(vectors) for a walk over a graph; a + b × root(vectors) for as many lists as the root
+of the vectors. That of building is fitted to the smaller sizes, and must hold at the largest, too.
 """
 
 import math
@@ -18,7 +19,7 @@ from evalkit.measures.latency import percentiles_ms, steady_mean, time_within_ms
 from evalkit.measures.laws import BATCH, BUILD, SEARCH, TERMS, Law, fitted, law_of
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.larger import Setting
-from evalkit.scaling.question import LEAST_ROWS, OVERLAP, TIMED, NoLawError, Question, overlap, too_slow
+from evalkit.scaling.question import LEAST_ROWS, OVERLAP, TIMED, NoLawError, Question, overlap, too_slow, why_no_law
 from evalkit.search.building import build
 from evalkit.search.engine import Payload
 from evalkit.search.operating import OperatingPoint
@@ -39,7 +40,7 @@ COMPARES_ALL = "it compares every vector"
 UNKNOWN = "neither its options nor its search parameters say how it searches, so no law of its growth is known"
 
 Figures = dict[str, float]
-BUILDING = {"vectors": ("one", "vectors"), "log": ("vectors_log",), "root": ("one", "vectors_root")}
+BUILDING = {"vectors": ("one", "vectors"), "log": ("one", "vectors_log"), "root": ("one", "vectors_root")}
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,9 @@ def engine_laws(question: Question) -> Iterator[AtSize]:
     check_affordable(question, term, sizes, LEAST_ROWS, measured.seconds[LEAST_ROWS])
     for size in sizes:
         measured.add(size, is_timed=True)
-    build = building_law(term, measured.seconds)
+    build, why_no_build = building_law(term, measured.seconds)
     for point in question.points:
-        at_size = AtSize({BUILD: build}, own[point.name], *measured.overlap_of(point))
+        at_size = AtSize(build, own[point.name], *measured.overlap_of(point), why_no_build)
         yield with_laws(at_size, term, measured.of_point[point.name], question.documents)
 
 
@@ -145,18 +146,17 @@ def check_affordable(question: Question, term: str, sizes: Sequence[int], rows: 
 
 
 def with_laws(at_size: AtSize, term: str, measured: Mapping[int, Figures], documents: int) -> AtSize:
-    """``at_size`` with a law of every timed figure, or with the reason why it doesn't hold at the largest size."""
+    """``at_size`` with a law of every timed figure that holds at the largest size, and why others have none."""
     sizes = sorted(measured)
-    laws, why = dict(at_size.laws), {OVERLAP: COMPARES_ALL} if at_size.overlap is None else {}
+    laws, why = dict(at_size.laws), dict(at_size.why)
+    if at_size.overlap is None:
+        why[OVERLAP] = COMPARES_ALL
     for name in TIMED:
         values, own = [measured[n][name] for n in sizes], at_size.own[name]
         modelled = sum_at(sizes[-1], term, fit(term, sizes[:-1], values[:-1], own))
-        if name == SEARCH[0] and abs(modelled / values[-1] - 1) > LAW_ERROR:
-            reason = (
-                f"its law doesn't hold: {modelled:.3g} ms instead of the measured {values[-1]:.3g} ms among "
-                f"{sizes[-1]:,} vectors"
-            )
-            return replace(at_size, why={**why, **dict.fromkeys(TIMED, reason)})
+        if reason := why_no_law(modelled, values[-1], "ms", sizes[-1], LAW_ERROR):
+            why[name] = reason
+            continue
         fixed, growing = fit(term, sizes, values, own)
         laws[name] = law_of({"one": fixed, term: growing}, sizes, sizes[0], documents, own)
     return replace(at_size, laws=laws, why=why)
@@ -174,10 +174,14 @@ def sum_at(vectors: int, term: str, coefficients: Sequence[float]) -> float:
     return coefficients[0] + coefficients[1] * TERMS[term](vectors)
 
 
-def building_law(term: str, seconds: Mapping[int, float]) -> Law:
+def building_law(term: str, seconds: Mapping[int, float]) -> tuple[dict[str, Law], dict[str, str]]:
+    """The law of building where it holds at the largest size, or why there is none."""
     terms, sizes = BUILDING[term], sorted(seconds)
-    coefficients = fitted([[TERMS[name](size) for name in terms] for size in sizes], [seconds[size] for size in sizes])
-    return Law(dict(zip(terms, coefficients, strict=True)), sizes=sizes)
+    rows, values = [[TERMS[name](size) for name in terms] for size in sizes], [seconds[size] for size in sizes]
+    modelled = float(np.dot(fitted(rows[:-1], values[:-1]), rows[-1]))
+    if reason := why_no_law(modelled, values[-1], "s", sizes[-1], LAW_ERROR):
+        return {}, {BUILD: reason}
+    return {BUILD: Law(dict(zip(terms, fitted(rows, values), strict=True)), sizes=sizes)}, {}
 
 
 def timed(searcher: Searcher, question: Question, point: OperatingPoint) -> Figures:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evalkit.measures.laws import BUILD, SEARCH, Law, fitted
+from evalkit.measures.laws import BUILD, Law, fitted
 from evalkit.scaling.kept import AtSize
-from evalkit.scaling.question import MOST_ROWS, TIMED, Question, affordable_rows, overlap, too_slow
+from evalkit.scaling.question import MOST_ROWS, TIMED, Question, affordable_rows, overlap, too_slow, why_no_law
 from evalkit.scaling.timing import Timings
 from evalkit.search.operating import OperatingPoint
 
@@ -91,19 +91,17 @@ def building_law(question: Question, seconds: Mapping[int, float]) -> Law:
 
 
 def with_graph_laws(untimed: AtSize, timings: Timings, point: OperatingPoint, sizes: list[int]) -> AtSize:
-    """``untimed`` with a law of every timed figure, or with the reason why the law doesn't hold."""
-    terms = {}
+    """``untimed`` with a law of every timed figure that holds at the largest size, and why others have none."""
+    terms: dict[str, dict[str, float]] = {}
+    why: dict[str, str] = {}
+    rows = [(1, math.log(n)) for n in sizes]
     for name in TIMED:
         measured = [timings.of(point)[n][name] for n in sizes]
-        rows = [(1, math.log(n)) for n in sizes]
         fixed, by_log = fitted(rows[:-1], measured[:-1], lower=-np.inf)
         modelled = fixed + by_log * rows[-1][1]
-        if name == SEARCH[0] and abs(modelled / measured[-1] - 1) > GRAPH_ERROR:
-            reason = (
-                f"the law of a graph doesn't hold: {modelled:.3g} ms instead of the measured {measured[-1]:.3g} ms "
-                f"among {sizes[-1]:,} vectors"
-            )
-            return replace(untimed, why=dict.fromkeys(TIMED, reason))
+        if reason := why_no_law(modelled, measured[-1], "ms", sizes[-1], GRAPH_ERROR):
+            why[name] = reason
+            continue
         fixed, by_log = fitted(rows, measured, lower=-np.inf)
         terms[name] = {"one": fixed, "log": by_log}
-    return replace(untimed, laws={**untimed.laws, **timings.laws(point, terms, sizes[0])}, why={})
+    return replace(untimed, laws={**untimed.laws, **timings.laws(point, terms, sizes[0])}, why=why)

@@ -72,6 +72,15 @@ def too_slow(what: str, seconds: float, question: Question) -> str:
     return f"building {what} takes too long; at_workload_seconds={needed} allows for it"
 
 
+def why_no_law(modelled: float, measured: float, unit: str, vectors: int, most_error: float) -> str:
+    """Why a law is none that says ``modelled`` of what was ``measured`` among so many; empty where it is right."""
+    if abs(modelled / measured - 1) <= most_error:
+        return ""
+    return (
+        f"its law doesn't hold: {modelled:.3g} {unit} instead of the measured {measured:.3g} among {vectors:,} vectors"
+    )
+
+
 def overlap(question: Question, searcher: Searcher, point: OperatingPoint) -> float:
     """The share of exact search's first 10 that ``searcher`` finds, both among the same filler vectors."""
     import faiss

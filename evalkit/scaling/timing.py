@@ -10,7 +10,7 @@ import numpy as np
 from evalkit.measures.latency import percentiles_ms, steady_mean, time_within_ms
 from evalkit.measures.laws import BATCH, SEARCH, Law, law_of
 from evalkit.scaling.larger import Kind, double, of_faiss
-from evalkit.scaling.question import TIMED, Question
+from evalkit.scaling.question import Question
 from evalkit.search.engines.vector_index import VectorIndex
 from evalkit.search.operating import OperatingPoint
 
@@ -41,9 +41,9 @@ class Timings:
         return self.of(point)[self.question.documents]
 
     def laws(self, point: OperatingPoint, terms: Mapping[str, Mapping[str, float]], holds_from: int) -> dict[str, Law]:
-        """Of every timed figure by its ``terms``."""
+        """Of every timed figure that has ``terms``, by these."""
         documents, sizes = self.question.documents, sorted(self.of(point))
-        return {name: law_of(terms[name], sizes, holds_from, documents, self.own(point)[name]) for name in TIMED}
+        return {name: law_of(terms[name], sizes, holds_from, documents, self.own(point)[name]) for name in terms}
 
 
 def double_and_time(timings: Timings, index: VectorIndex, rows: int, first: int) -> list[int]:

@@ -143,10 +143,11 @@ def point_laws(
     laws = {name: [law] for name, law in at_size.laws.items() if name == BUILD}
     if (bytes_law := size_law(vectors, index)) is not None:
         laws[SIZE] = [bytes_law]
-    if BATCH in at_size.laws and figures["search_queries_per_second"] is not None:
+    timed = [name for name in TIMED if name in at_size.laws]
+    if timed and figures["search_queries_per_second"] is not None:
         searches = searches_per_query(searcher, queries, asked)
         on_corpus = {**figures, BATCH: 1000 / figures["search_queries_per_second"]}
-        for name in TIMED:
+        for name in timed:
             on_top = on_corpus[name] - searches * at_size.own[name]
             laws[name] = [at_size.laws[name].times(searches), Law({"one": max(0.0, on_top)})]
     per_document = figures["chunks_per_document"]

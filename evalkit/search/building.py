@@ -38,5 +38,6 @@ def build(
             documents=len(documents),
             place=place,
             built=built,
+            is_in_process=planned.held_bytes > 0 or built.on_disk,
             close=opening.pop_all().close,
         )

@@ -59,6 +59,10 @@ class DocumentSearcher:
     def on_disk(self) -> bool:
         return self.chunks.on_disk
 
+    @property
+    def is_in_process(self) -> bool:
+        return self.chunks.is_in_process
+
     def close(self) -> None:
         self.chunks.close()
 

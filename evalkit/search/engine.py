@@ -233,11 +233,6 @@ def engine_of(quantization: QuantizationConfig, index: IndexConfig) -> Engine:
     return engine
 
 
-def index_word(name: str, engine: str) -> str:
-    """What results call the index of the config key ``name``: ``hnsw`` of ``pgvector_hnsw``, beside its engine."""
-    return name.removeprefix(f"{engine}_")
-
-
 def engine_name(quantization: QuantizationConfig, index: IndexConfig) -> str:
     """A class of one's own searches by itself, unless another engine than FAISS is asked for, which will refuse it."""
     return OWN if quantization._target_ and index.engine in READ_FRAGMENTS else index.engine

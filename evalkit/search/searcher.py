@@ -25,8 +25,9 @@ class Searcher:
 
     ``candidates`` is how many of the codes' best results are re-ordered, null without a rescoring store.
     ``exhaustive`` says that every vector is compared. ``place`` orders ties (see ``ranking.tie_order``). ``keep`` are
-    the documents that are searched, null for all: the index is asked for as many results as without it. ``close`` frees
-    what the engine took; a searcher is also a context manager that calls it.
+    the documents that are searched, null for all: the index is asked for as many results as without it.
+    ``is_in_process`` says that this process searches, whose cores are seen. ``close`` frees what the engine took; a
+    searcher is also a context manager that calls it.
     """
 
     index: Index
@@ -37,6 +38,7 @@ class Searcher:
     place: Rows
     built: Built
     keep: Filter | None = None
+    is_in_process: bool = True
     close: Callable[[], None] = nothing
 
     def __enter__(self) -> Self:

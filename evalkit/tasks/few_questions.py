@@ -4,7 +4,7 @@ from evalkit.corpora import Corpus
 from evalkit.measures.enough_queries import FEW_QUERIES, TYPICAL_SPREAD, Resolution
 from evalkit.results.in_words import about
 
-WORTH_SHOWING = 0.02  # in nDCG@10, the measure that TYPICAL_SPREAD is of
+WORTH_SHOWING, LARGEST = 0.02, 1.0  # in nDCG@10, the measure that TYPICAL_SPREAD is of
 
 
 def what_few_can_show(corpus: Corpus) -> str:
@@ -20,7 +20,8 @@ def what_few_can_show(corpus: Corpus) -> str:
     smallest, needed = resolution.smallest_shown(), about(resolution.queries_for(WORTH_SHOWING))
     groups = "" if independent == questions else f" in {independent:,} groups that depend on each other"
     who = "it" if questions == 1 else "they"
-    can = "no difference at all" if smallest is None else f"only differences above about {smallest:.2g}"
+    shows_any = smallest is not None and smallest <= LARGEST
+    can = f"only differences above about {smallest:.2g}" if shows_any else "no difference at all"
     return (
         f"{corpus.name} has {questions:,} judged question{'s' * (questions != 1)}{groups}: {who} can show {can} "
         f"in nDCG@10; about {needed} would show {WORTH_SHOWING}"

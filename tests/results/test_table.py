@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice, pairwise, product
 from typing import Any
 
@@ -81,6 +82,15 @@ def test_a_figure_that_nobody_measured_takes_no_column() -> None:
     assert "$/month" not in words
     assert "queries/s" not in words
     assert "nDCG@10" in header(shown([point(8, "int8", None)]))
+
+
+def test_why_points_have_no_quality_is_said_once() -> None:
+    reason = "searches without the index: Seq Scan"
+    lacking = [point(dims, "int8", None, engine="pgvector") for dims in (8, 16)]
+    unproven = [replace(each, queries=0, unmeasured={"nDCG@10": reason}) for each in lacking]
+    lines = shown([point(8, "int8", 0.4), *unproven])
+    assert f"cranfield 8 int8 pgvector flat and 1 more: no nDCG@10: {reason}" in " ".join(" ".join(lines).split())
+    assert lines[0].endswith("cranfield · 225 queries")
 
 
 def test_the_best_point_is_first_and_marks_are_explained() -> None:

@@ -48,7 +48,9 @@ class GrowingIndex(NumpyIndex):
         self.filled.append(rows)
         if rows > options.get("most_rows", math.inf):
             raise UserError("the disk is full.", "Make room.")
-        return replace(super().fill(documents, payload), seconds=0.05 + options.get("seconds_each", 1e-6) * rows)
+        more = 1.5 if rows >= options.get("more_seconds_from", math.inf) else 1.0
+        seconds = more * (0.05 + options.get("seconds_each", 1e-6) * rows)
+        return replace(super().fill(documents, payload), seconds=seconds)
 
     def set(self, parameters: Mapping[str, Any]) -> None:
         self.share = next(iter(parameters.values()), 100)
@@ -167,7 +169,7 @@ def test_a_graph_grows_by_the_logarithm_and_its_overlap_is_counted(
     for each, share in zip(found, shares, strict=True):
         assert each.laws["search_ms_mean"].at(10**8) == pytest.approx(-0.3 + 0.08 * math.log(10**8), rel=1e-6)
         assert (each.overlap, each.overlap_size) == (pytest.approx(share), SIZES[-1])
-        assert each.laws[BUILD].terms.keys() == {"vectors_log"}
+        assert each.laws[BUILD].terms.keys() == {"one", "vectors_log"}
         assert each.why == {}
 
 
@@ -197,6 +199,31 @@ def test_a_graph_that_grows_as_a_scan_does_has_no_law(
         assert "its law doesn't hold" in each.why["search_ms_mean"]
         assert each.laws.keys() == {BUILD}
         assert each.overlap is not None
+
+
+@pytest.mark.parametrize("broken", [*TIMED, BUILD])
+def test_every_figure_must_hold_for_itself_at_the_largest_size(
+    broken: str, documents: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is half as much again there as its law says: it has none, and all others have theirs."""
+
+    def timed(searcher: Searcher, question: Question, point: OperatingPoint) -> dict[str, float]:
+        more = 1.5 if searcher.documents == SIZES[-1] else 1.0
+        return {name: scan(searcher.documents) * (more if name == broken else 1.0) for name in TIMED}
+
+    monkeypatch.setattr(engines_module, "timed", timed)
+    slow = {"more_seconds_from": SIZES[-1]} if broken == BUILD else {}
+    (found,), searcher, _ = laws_of(documents, tmp_path, replace(SCAN, options=slow))
+    assert found.laws.keys() == {*TIMED, BUILD} - {broken}
+    assert found.why[broken].startswith("its law doesn't hold: ")
+    figures = {name: found.own[name] for name in SEARCH} | {"chunks_per_document": 1.0}
+    figures["search_queries_per_second"] = 1000 / found.own[BATCH]
+    columns = at_workload(point_laws(found, searcher, SCAN, documents[:20], figures, 10), figures, 10**6)
+    missing = {name for name in why_not_at_size(found) if name.endswith("_at_workload")}
+    assert missing
+    assert {name for name in missing if columns[name] is not None} == set()
+    timed_columns = {f"{name}_at_workload" for name in (*SEARCH, BUILD)} | {"search_queries_per_second_at_workload"}
+    assert {name for name in timed_columns if columns[name] is None} == missing & timed_columns
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ def corpus(questions: int, documents: int) -> Corpus:
             1,
             "cranfield has 1 judged question: it can show no difference at all in nDCG@10; about 790 would show 0.02",
         ),
+        (
+            3,
+            "cranfield has 3 judged questions: they can show no difference at all in nDCG@10; "
+            "about 790 would show 0.02",
+        ),
         (50, ""),
     ],
 )

@@ -266,6 +266,8 @@ def check_load(load: LoadConfig) -> None:
     if unknown := [clients for clients in load.clients if clients not in CLIENTS]:
         known = ", ".join(map(str, CLIENTS))
         raise UserError(f"load.clients={unknown[0]} has no column.", f"Give some of {known}, as in load.clients=[1,8].")
+    if load.seconds and not load.clients and load.queries_per_second is None:
+        raise UserError("load.clients=[] leaves nothing to measure.", "Give some, as in load.clients=[1,8].")
     if load.queries_per_second is not None and not load.seconds:
         raise UserError(
             f"load.queries_per_second={load.queries_per_second:g} is offered for load.seconds=0, so for no time.",

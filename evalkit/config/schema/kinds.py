@@ -48,7 +48,7 @@ def narrowed(composed: DictConfig) -> DictConfig:
         target.task[name] = OmegaConf.structured(task_schema(name, settings))
     for name, settings in values.get("corpus", {}).items():
         target.corpus[name] = OmegaConf.structured(corpus_schema(name, settings))
-    merged = OmegaConf.merge(target, literal(values))
+    merged = OmegaConf.unsafe_merge(target, literal(values))  # neither is used again, so neither is copied
     assert isinstance(merged, DictConfig)  # noqa: S101
     return merged
 

@@ -44,6 +44,7 @@ DEPTH = Range(1, 100_000, "documents of a ranking, kept in memory for every quer
 WIDTH = Range(1, 65_536, "dimensions of a vector")
 TOKENS = Range(1, INT32, "tokens")
 OPERATING_POINT = Range(1, 1_000_000, "what an index keeps or visits for each query")
+OF_ANY_SERVER = Range(-1, OPERATING_POINT.highest, "what an index keeps or visits for each query; some choose at -1")
 THREADS = Range(1, 1_024, "threads of one machine")
 PRICE = Range(0, 1_000_000, "dollars")
 GIGABYTES = Range(0, 1_000_000_000, "GB of 10⁹ bytes")
@@ -102,7 +103,7 @@ RANGES: dict[type, dict[str, Range]] = {
     },
     IndexConfig: {
         "nlist": Range(1, 100_000_000, "clusters"),
-        "search": OPERATING_POINT,
+        "search": OF_ANY_SERVER,
         "build_threads": THREADS,
         "timeout_seconds": Range(0.001, 86_400, SECONDS.of),
     },

@@ -70,9 +70,20 @@ def gather(config: ReportConfig) -> Gathered:
         problems.append(
             f"{(~newest).sum()} settings were measured again later; the newest run counts, not {', '.join(older)}."
         )
+        problems.extend(versions_since(points, newest))
     points = points[newest].reset_index(drop=True)
     measures = tuple(dict.fromkeys(name for run in runs for name in run.about["config"]["measures"] if name in points))
     return Gathered(points, tuple(runs), measures, tuple(problems))
+
+
+def versions_since(points: pd.DataFrame, newest: "pd.Series[bool]") -> list[str]:
+    """Engines of which the newest points of settings are from another version than the older ones."""
+    before, after = points[~newest], points[newest]
+    pairs = before.merge(after, on=["corpus", *SETTING], suffixes=("", "_after"))
+    searched = pairs[(pairs["dims"] != NO_DIMS) & (pairs["engine_version"] != pairs["engine_version_after"])]
+    columns = ["engine", "engine_version", "engine_version_after"]
+    changes = searched[columns].drop_duplicates().itertuples(index=False, name=None)
+    return [f"{engine} searched in {old} then, and in {new} now." for engine, old, new in changes if old and new]
 
 
 def labelled(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:
@@ -131,6 +142,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
         quantization_meaning=[quantization_meaning(about, p["quantization"], str(p["serve_k"])) for p in stored],
         index_meaning=[index_meaning(about, point) for point in stored],
         index_label=[index_label(point) for point in stored],
+        engine_version=[point.get("engine_version") or "" for point in stored],
         **of_models,
     )
     return priced(with_laws(points, [p.get("laws") for p in stored], config.workload.documents), about, config)

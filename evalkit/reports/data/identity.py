@@ -13,17 +13,13 @@ import pandas as pd
 
 from evalkit.config.schema.search import RESCORE_FACTOR
 from evalkit.reports.data.labels import Words, labels, quoted, short
+from evalkit.results.index_config import build_settings
 from evalkit.results.setting import WHOLE
 
 SOURCE = ["runtime", "weights", "kind"]
-NOT_OF_RANKINGS = (
-    *("search", "build_threads", "url", "url_variable", "key_variable", "id_column", "vector_column", "keep"),
-    *("timeout_seconds", "at_workload"),
-)
 NOT_OF_SCORES = ("kind", "path", "depth", "trust_remote_code", "licence")
 OF_FUSED_MODEL = ("kind", "name", "revision", "options", "prompts")
 SAID_BY_FAISS = ("kind", "bits")  # older runs have the fragment alone
-FIRST_ENGINE = "faiss"  # older runs name none
 
 MODEL_PARTS: dict[str, Words] = {
     "revision": short,
@@ -76,19 +72,10 @@ def index_meaning(about: Mapping[str, Any], point: Mapping[str, Any]) -> str:
     """
     config = about["config"]
     stages = config.get("stages") or {}
-    settings = dict(flat(without(index_settings(config.get("index") or {}, point), NOT_OF_RANKINGS)))
-    if settings.get("engine") == FIRST_ENGINE:
-        del settings["engine"]
+    settings = dict(flat(build_settings(config, point)))
     for key in stage_keys(point["stages"], stages):
         settings |= flat(stage_scores(stages[key]), f"{key} ")
     return json.dumps(settings)
-
-
-def index_settings(indexes: Mapping[str, Any], point: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Those of a point's index: its key has the engine before it, as in ``pgvector_hnsw``, but for FAISS's own."""
-    of_engine = indexes.get(f"{point.get('engine')}_{point['index']}")
-    settings: Mapping[str, Any] = of_engine or indexes.get(point["index"]) or {}
-    return settings
 
 
 def stage_keys(stages: str, config: Mapping[str, Any]) -> Iterator[str]:

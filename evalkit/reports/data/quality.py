@@ -225,7 +225,8 @@ def certainty(
     spread = standard_error(samples, drawn)
     margin = special.stdtrit(spread.freedom, 1 - alpha / 2) * spread.error
     low, high = mean - margin, mean + margin
-    all_shares = np.all([((values == 0) | (values == 1)).all(axis=1) for values in samples], axis=0)
+    are_judged = all(values.shape[1] for values in samples)
+    all_shares = np.all([((values == 0) | (values == 1)).all(axis=1) & are_judged for values in samples], axis=0)
     of_shares = all_shares | (spread.error == 0)
     counts = [independent(values, codes) for values, codes in zip(samples, drawn, strict=True)]
     queries = len(samples) ** 2 / sum(1 / count for count in counts)
@@ -251,7 +252,8 @@ def independent(values: Floats, clusters: Codes) -> Floats:
 
 def all_pairs(samples: Sequence[Floats], clusters: Sequence[Codes], alpha: float) -> Pairs:
     """Tests of all pairs of those settings whose values are known on every corpus."""
-    rows = np.flatnonzero(np.isfinite(np.sum([values.sum(axis=1) for values in samples], axis=0)))
+    means = [values.sum(axis=1) / np.float64(values.shape[1] or np.nan) for values in samples]
+    rows = np.flatnonzero(np.isfinite(np.sum(means, axis=0)))
     sums = weighted_sums([values[rows] for values in samples], clusters)
     return Pairs(sums, rows, largest_difference(sums, alpha))
 

@@ -48,14 +48,17 @@ def has_few_queries(quality: Certainty) -> bool:
 
 
 def recommended(table: pd.DataFrame, quality: Certainty, within: float, alpha: float) -> int:
-    """The row of the cheapest that measured at most ``within`` below the best and isn't shown to be worse by more."""
+    """The row of the cheapest that measured at most ``within`` below the best and isn't shown to be worse by more.
+
+    What has no cost is recommended only where nothing as good has one.
+    """
     is_best = np.arange(len(table)) == quality.best
     with np.errstate(invalid="ignore"):
         may_be = (quality.p_as_good > alpha) | (quality.loss_at_most <= within)
         good = is_best | (may_be & (quality.mean >= (1 - within) * quality.mean[quality.best]))
     costs = costs_of(table)
     fitting = np.flatnonzero(good & ~np.isnan(costs))
-    if np.isnan(costs[quality.best]) or not len(fitting):
+    if not len(fitting):
         return quality.best
     return int(fitting[np.lexsort((-quality.mean[fitting], costs[fitting]))[0]])
 
@@ -80,6 +83,8 @@ def its_cost(table: pd.DataFrame, row: int, config: ReportConfig) -> str:
 
 def share_of_cost(table: pd.DataFrame, row: int, best: int, config: ReportConfig) -> str:
     costs = costs_of(table)
+    if np.isnan(costs[best]):
+        return f"{its_cost(table, row, config)}; what the best costs is not known"
     share = f" for {percent(costs[row] / costs[best])} of its cost" if costs[best] > 0 else ""
     return f"{share} (${costs[row]:,.2f} instead of ${costs[best]:,.2f} a month {for_workload(config)})"
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from evalkit.config import WorkloadConfig
-from evalkit.reports.data.gather import Gathered
+from evalkit.reports.data.gather import NO_DIMS, SETTING, Gathered
 from evalkit.reports.data.quality import CorpusQueries
-from evalkit.reports.data.scopes import common_corpora, unfiltered
+from evalkit.reports.data.scopes import common_corpora, setting_name, unfiltered
 from evalkit.results.busy import busy_timings
 from evalkit.results.provenance import hardware
+from evalkit.results.setting import key_of
 
 SHOWN = 5
 
@@ -24,9 +25,8 @@ def warnings(
     yield from different_hardware(gathered)
     yield from busy_machines(gathered)
     yield from notes(gathered)
-    lacking = gathered.points.loc[gathered.points[measure].isna(), "model"].unique()
-    if len(lacking):
-        yield f"{', '.join(lacking)}: settings without {measure} are not ranked."
+    yield from engine_versions(gathered.points)
+    yield from unranked(gathered, measure)
     untrained = gathered.points.loc[~gathered.points["dims_trained"].astype(bool), "model"].unique()
     if len(untrained):
         yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
@@ -73,6 +73,31 @@ def busy_machines(gathered: Gathered) -> Iterator[str]:
         if busy := busy_timings(run.about):
             more = f" and {len(busy) - 1:,} more" if len(busy) > 1 else ""
             yield f"{run.name}: its machine was busy with other work ({busy[0]}{more}): speed and costs say little."
+
+
+def engine_versions(points: pd.DataFrame) -> Iterator[str]:
+    """Engines whose points are from several of their versions."""
+    searched = points[(points["dims"] != NO_DIMS) & (points["engine_version"] != "")]
+    for engine, versions in searched.groupby("engine", sort=False)["engine_version"]:
+        named = [str(version) for version in versions.unique()]
+        if len(named) > 1:
+            more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+            yield f"{engine}: points are from {len(named)} versions: {'; '.join(named[:SHOWN])}{more}."
+
+
+def unranked(gathered: Gathered, measure: str) -> Iterator[str]:
+    """Settings without ``measure``, one line for each reason."""
+    lacking = gathered.points[gathered.points[measure].isna()]
+    by_reason: dict[str, list[str]] = {}
+    for number in lacking["run"].unique():
+        reasons = {key_of(p): (p.get("unmeasured") or {}).get(measure) for p in gathered.runs[number].about["points"]}
+        for _, point in lacking[lacking["run"] == number].iterrows():
+            setting = setting_name(*point[SETTING])
+            reason = reasons.get(point["key"]) or "it was not measured"
+            by_reason.setdefault(reason, []).append(f"{setting} on {point['corpus']}")
+    for reason, named in by_reason.items():
+        more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+        yield f"Not ranked, as without {measure}: {'; '.join(named[:SHOWN])}{more}: {reason}."
 
 
 def notes(gathered: Gathered) -> Iterator[str]:

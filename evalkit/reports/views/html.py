@@ -12,6 +12,7 @@ from evalkit.formats.media import script_json
 from evalkit.reports.data.answers import nothing_shown
 from evalkit.reports.data.provenance import assumptions, provenance
 from evalkit.reports.data.report import Report
+from evalkit.reports.data.scopes import unfiltered
 from evalkit.reports.data.sentence import advice_of
 from evalkit.reports.views.controls import filters, what_if_fields
 from evalkit.reports.views.marks import palette_css
@@ -98,11 +99,15 @@ def policy(scripts: list[str]) -> str:
 
 
 def counts(report: Report) -> str:
+    """``1 model, 2 corpora, 12 points.``; what filters leave of corpora are no corpora of their own."""
     points = report.gathered.points
-    kinds = ((points["model"].nunique(), "model"), (points["corpus"].nunique(), "corpus"), (len(points), "point"))
-    plural = {"corpus": "corpora"}
+    corpora = unfiltered(points)["corpus"].nunique()
+    left_by_filters = points["corpus"].nunique() - corpora
+    filtered = [(left_by_filters, "filtered corpus")] if left_by_filters else []
+    kinds = [(points["model"].nunique(), "model"), (corpora, "corpus"), *filtered, (len(points), "point")]
+    plural = {"corpus": "corpora", "filtered corpus": "filtered corpora"}
     words = [f"{count:,} {name if count == 1 else plural.get(name, name + 's')}" for count, name in kinds]
-    return f"{words[0]}, {words[1]}, {words[2]}."
+    return f"{', '.join(words)}."
 
 
 def caption(report: Report) -> str:

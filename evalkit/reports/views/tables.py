@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from evalkit.formats.media import shown
 from evalkit.measures.cost import crossing
@@ -50,23 +51,32 @@ def rankings(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def heats(report: Report) -> Iterator[dict[str, Any]]:
-    """dims × quantization of every model and scope, coloured from the lowest to the highest value of that scope."""
+    """Index × dims × quantization of every model and scope, coloured from the lowest to the highest of that scope."""
     measure = report.config.measure
     for position, scope in enumerate(report.scopes):
         table = scope.table(report.gathered.points).assign(quality=scope.certainty[measure].mean)
         low, high = table["quality"].min(), table["quality"].max()
-        for (model, index), group in table[table["dims"] != NO_DIMS].groupby(["model", "index"], sort=False):
-            cells = group.pivot_table("quality", "dims", "quantization", sort=False, dropna=False).sort_index()
+        for model, group in table[table["dims"] != NO_DIMS].groupby("model", sort=False):
+            quantizations = list(group["quantization"].unique())
             yield {
                 "scope": position,
                 "shown": position == 0,
-                "title": f"{model}, {index_words(str(index))}, {scope.name}",
-                "columns": list(cells.columns),
-                "rows": [
-                    {"dims": dims, "cells": [heat_cell(value, low, high) for value in row]}
-                    for dims, row in zip(cells.index, cells.to_numpy(), strict=True)
+                "title": f"{model}, {scope.name}",
+                "columns": quantizations,
+                "indexes": [
+                    {"name": index_words(str(index)), "rows": list(heat_rows(own, quantizations, low, high))}
+                    for index, own in group.groupby("index", sort=False)
                 ],
             }
+
+
+def heat_rows(
+    points: pd.DataFrame, quantizations: list[str], low: float, high: float
+) -> Iterator[dict[str, Any]]:
+    """A row for each width of the ``points`` of one index."""
+    cells = points.pivot_table("quality", "dims", "quantization", sort=False, dropna=False).sort_index()
+    for dims, row in zip(cells.index, cells.reindex(columns=quantizations).to_numpy(), strict=True):
+        yield {"dims": dims, "cells": [heat_cell(value, low, high) for value in row]}
 
 
 def heat_cell(value: float, low: float, high: float) -> dict[str, Any] | None:
@@ -138,9 +148,12 @@ class Cell:
 
 
 def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
-    """(position in the table of points, cells) of the best 5,000 points, best first."""
+    """(position in the table of points, cells) of the best 5,000 points, best first, those of each filter together."""
     points = report.gathered.points
-    best = points.sort_values(report.config.measure, ascending=False, kind="stable").head(TABLE_ROWS)
+    filters = sorted(points["filter"].unique(), key=bool)  # that of all documents first
+    order = points["filter"].map(filters.index).rename("order")
+    by = ["order", report.config.measure]
+    best = points.assign(order=order).sort_values(by, ascending=[True, False], kind="stable").head(TABLE_ROWS)
     has_vectors = (best["dims"] != NO_DIMS).tolist()
     marks = np.where(best["dims_trained"].astype(bool), "", UNTRAINED)
     words = {"model": named, "index": index_words}

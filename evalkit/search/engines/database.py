@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,12 +23,13 @@ import psutil
 
 from evalkit.arrays import FloatMatrix, Floats
 from evalkit.config import IndexConfig
+from evalkit.errors import UserError, printable, say
 from evalkit.measures.ranking import Ranking
 from evalkit.system.digests import digest
 from evalkit.system.files import begun_folder, close, is_at, lock
 
 PREFIX = "evalkit"
-PRIVATE = f"{PREFIX}-database-"
+PRIVATE = PREFIX + "-{engine}-{token}"  # a private folder; short, as the path of a socket in it must be
 STARTED = ("pgvector", "qdrant", "milvus")  # engines that start a private one where no address is given
 CLOCK_DRIFT = 60  # seconds by which a process's start may seem to move while a clock is set
 Client = TypeVar("Client")
@@ -116,6 +118,30 @@ def is_private(index: IndexConfig, held_bytes: int) -> bool:
     return held_bytes > 0 or (index.engine in STARTED and not index.key_variable)
 
 
+def wait_until(look: Callable[[], tuple[bool, object]], seconds: float, doing: str, pause: float) -> None:
+    """Call ``look`` every ``pause`` seconds until it says so; the second that it gives is how far things are.
+
+    Raises UserError where that stays the same for ``seconds`` (timeout_seconds): ``doing`` says who is doing what.
+    """
+    before, since = None, time.monotonic()
+    while True:
+        is_done, state = look()
+        if is_done:
+            return
+        if state != before:
+            before, since = state, time.monotonic()
+        elif time.monotonic() - since > seconds:
+            raise UserError(
+                f"{doing}, and nothing has moved for {seconds:g} s ({state}).", "Give it longer: timeout_seconds."
+            )
+        time.sleep(pause)
+
+
+def say_kept(what: str, where: str) -> None:
+    """Name what ``keep`` leaves behind, on stderr."""
+    say(f"evalkit: kept: {what} in {where}")
+
+
 def own_name() -> str:
     """A new name for what this process makes in a server: at most 63 letters, digits and ``_``; see ``is_orphan``."""
     return f"{PREFIX}_{machine()}_{os.getpid()}_{started(os.getpid())}_{token_hex(4)}"
@@ -153,11 +179,15 @@ def private_folder(engine: str, stop: Callable[[Path], None] = lambda folder: No
     What kills left of others is stopped by ``stop`` and removed first.
     """
     above = Path(tempfile.gettempdir())
-    for left in above.glob(f"{PRIVATE}{engine}-*"):
+    for left in above.glob(PRIVATE.format(engine=engine, token="[0-9a-f]" * 8)):
         with suppress(OSError):
             remove_left(left, stop)
-    folder = above / f"{PRIVATE}{engine}-{os.getpid()}-{token_hex(4)}"
-    descriptor = begun_folder(folder)
+    folder = above / PRIVATE.format(engine=engine, token=token_hex(4))
+    try:
+        descriptor = begun_folder(folder)
+    except OSError as error:
+        problem = f"a private {engine} can't have a folder in {printable(str(above))}: {error.strerror}."
+        raise UserError(problem, "Set TMPDIR to a folder that can be written and has room.") from None
     try:
         folder.chmod(0o700)
         yield folder

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,9 +18,25 @@ from evalkit.errors import UserError, did_you_mean, require
 from evalkit.measures.ranking import Ranking
 from evalkit.results.contract import KEY as CONTRACT
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan, Resources, no_parameter
-from evalkit.search.engines.database import Clients, Hits, address_of, is_orphan, name_for, one_by_one
+from evalkit.search.engines.database import (
+    Clients,
+    Hits,
+    address_of,
+    is_orphan,
+    name_for,
+    one_by_one,
+    say_kept,
+    wait_until,
+)
 from evalkit.search.engines.server_errors import Server, has_host
-from evalkit.search.engines.there_already import check_same_vectors, contract_in, row_of_key, sampled_rows
+from evalkit.search.engines.there_already import (
+    check_count,
+    check_same_vectors,
+    contract_in,
+    key_of_id,
+    row_of_key,
+    sampled_rows,
+)
 from evalkit.vectors.matrix import Vectors
 from evalkit.web.addresses import is_sent_in_clear, shown
 
@@ -49,6 +65,7 @@ class PineconeEngine:
     def plan(
         self, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig, resources: Resources
     ) -> Plan:
+        """Asks the service which vectors the index takes; changes nothing."""
         for name in index.search:
             raise no_parameter(name, [])
         for option in index.options:
@@ -59,24 +76,28 @@ class PineconeEngine:
             raise UserError(
                 f"Pinecone keeps vectors of at most {MOST_DIMS:,} dims, not {dims:,}.", "Choose fewer dims."
             )
-        server_of(index)
+        server = server_of(index)
         require("pinecone", "pinecone", "Pinecone")
-        return Plan(NAME, "as it comes", dims, documents, quantization, index, "inner_product", False, resources)
+        plan = Plan(NAME, "as it comes", dims, documents, quantization, index, "inner_product", False, resources)
+        with closing(PineconeIndex(plan, server)) as asked:
+            asked.check_index()
+        return plan
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator["PineconeIndex"]:
         """A namespace of its own is removed at the end, and what killed runs left there at the beginning."""
-        opened = PineconeIndex(plan, server_of(plan.index))
-        try:
+        with closing(PineconeIndex(plan, server_of(plan.index))) as opened:
             opened.check_index()
             if opened.is_own:
                 opened.remove_orphans()
-            yield opened
-        finally:
-            if opened.is_made and not plan.index.keep:
-                with suppress(UserError):  # the next run removes what a lost server keeps
-                    opened.remove(opened.namespace)
-            opened.clients.close()
+            try:
+                yield opened
+            finally:
+                if plan.index.keep and opened.is_filled:
+                    say_kept(f"the namespace {opened.namespace}", str(opened.server))
+                elif opened.is_made:
+                    with suppress(UserError):  # the next run removes what a lost server keeps
+                        opened.remove(opened.namespace)
 
 
 def server_of(index: IndexConfig) -> Server:
@@ -108,7 +129,7 @@ class PineconeIndex:
         self.plan, self.server = plan, server
         self.is_own = not plan.index.table
         self.namespace = plan.index.table or name_for(plan.index)
-        self.is_made = False
+        self.is_made = self.is_filled = False
         self.labels: dict[str, str] = {}
         self.row_of: Mapping[str, int] = {}
         self.found: dict[str, str] = {}
@@ -124,6 +145,9 @@ class PineconeIndex:
         with self.server.told("connecting"):
             service = Pinecone(api_key=self.server.key, timeout=self.plan.index.timeout_seconds)
             return service.index(host=self.server.address)
+
+    def close(self) -> None:
+        self.clients.close()
 
     def statistics(self) -> Any:
         with self.server.told("asking for its statistics"):
@@ -166,6 +190,7 @@ class PineconeIndex:
                 with self.server.told("filling a namespace"):
                     self.clients.get().upsert(vectors=batch, namespace=self.namespace)
         self.wait_until_counted(len(documents))
+        self.is_filled = True
         return Built(time.perf_counter() - started, 0.0, 0, None, None)
 
     def entries(self, first: int, block: FloatMatrix, payload: Payload) -> Iterator[Entry]:
@@ -176,14 +201,13 @@ class PineconeIndex:
             yield str(row), vector.tolist(), metadata
 
     def wait_until_counted(self, documents: int) -> None:
-        """Writes are seen a little later. Raises UserError where they aren't in ``timeout_seconds``."""
-        seconds = self.plan.index.timeout_seconds
-        deadline = time.monotonic() + seconds
-        while (counted := self.count()) != documents:
-            if time.monotonic() > deadline:
-                problem = f"{self.server} counts {counted:,} of {documents:,} vectors after {seconds:g} s."
-                raise UserError(problem, "Give it longer by timeout_seconds.")
-            time.sleep(PAUSE_SECONDS)
+        """Writes are seen a little later. Raises UserError where no more are in ``timeout_seconds``."""
+
+        def look() -> tuple[bool, str]:
+            counted = self.count()
+            return counted == documents, f"{counted:,} of {documents:,}"
+
+        wait_until(look, self.plan.index.timeout_seconds, f"{self.server} is counting vectors", PAUSE_SECONDS)
 
     def count(self) -> int:
         summary = self.statistics().namespaces.get(self.namespace)
@@ -193,12 +217,9 @@ class PineconeIndex:
 
     def find(self, documents: Vectors, payload: Payload) -> None:
         """Match its vectors with ``documents``. Raises UserError where they are not theirs."""
+        check_count(self.count(), payload.ids, str(self))
         with self.server.told("reading ids"):
-            pages = self.clients.get().list(namespace=self.namespace, limit=IDS_AT_ONCE)
-            keys = [each.id for page in pages for each in page.vectors]
-        keys_by_id = {identifier: key for key, identifier in zip(keys, self.ids_of(keys), strict=True)}
-        if len(keys_by_id) < len(keys):
-            raise UserError(f"{self} has several vectors of one id.", "Name the metadata with ids: id_column.")
+            keys_by_id = key_of_id(self.pairs(), len(documents), str(self))
         self.row_of = row_of_key(keys_by_id, payload.ids, str(self))
         rows = sampled_rows(len(documents))
         sample = [keys_by_id[payload.ids[row]] for row in rows]
@@ -207,21 +228,22 @@ class PineconeIndex:
         self.found[CANARY] = f"{check_same_vectors(vectors, documents.take(rows), str(self)):.4f}"
         self.contract = self.contract_there()
 
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """The id of each vector, and of its document, read in pages."""
+        for page in self.clients.get().list(namespace=self.namespace, limit=IDS_AT_ONCE):
+            keys = [each.id for each in page.vectors]
+            yield from zip(keys, self.ids_of(keys), strict=True)
+
     def ids_of(self, keys: Sequence[str]) -> Iterator[str]:
         """The documents' ids: those of the vectors, or what they have in the metadata ``id_column``."""
         column = self.plan.index.id_column
-        if not column:
-            yield from keys
-            return
-        for begin in range(0, len(keys), IDS_AT_ONCE):
-            part = keys[begin : begin + IDS_AT_ONCE]
-            there = self.fetched(part, self.namespace)
-            for key in part:
-                metadata = (there[key].metadata if key in there else None) or {}
-                if column not in metadata:
-                    known = did_you_mean(column, metadata)
-                    raise UserError(f"{self}: a vector has no metadata '{column}'.", known or "Leave out id_column.")
-                yield str(metadata[column])
+        there = self.fetched(keys, self.namespace) if column else {}
+        for key in keys:
+            metadata = (there[key].metadata if key in there else None) or {}
+            if column and column not in metadata:
+                known = did_you_mean(column, metadata)
+                raise UserError(f"{self}: a vector has no metadata '{column}'.", known or "Leave out id_column.")
+            yield str(metadata[column]) if column else key
 
     def contract_there(self) -> Mapping[str, Any] | None:
         """A record in a namespace of its own: an index has no room for words."""

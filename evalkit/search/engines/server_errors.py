@@ -1,16 +1,19 @@
 """What went wrong between this process and a database's server, as one clear line without keys."""
 
+import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import SplitResult
+from urllib.parse import SplitResult, unquote
 
+from evalkit.config.trust.secrets import SHORTEST_PART, sounds_secret, without
 from evalkit.encoders.hosted.http_errors import is_transient, status_of
-from evalkit.encoders.hosted.server_words import one_line, said_by
-from evalkit.errors import UserError
-from evalkit.web.addresses import shown
+from evalkit.encoders.hosted.server_words import MOST_READ, one_line, said_by
+from evalkit.errors import UserError, abridged
+from evalkit.web.addresses import PASSWORD, REMOVED, shown, without_user
 
 T = TypeVar("T")
 WAITS = (1.0, 2.0, 4.0)  # seconds, where a server is asked too often
@@ -22,6 +25,7 @@ HTTP_STATUS = {  # of gRPC's codes
     "NOT_FOUND": 404,
     "RESOURCE_EXHAUSTED": 429,
 }
+KEY_VARIABLES = ("PGPASSWORD", "QDRANT_API_KEY", "MILVUS_TOKEN", "WEAVIATE_API_KEY", "PINECONE_API_KEY")
 TOO_OFTEN = 429
 MOVED = "wants to be asked at another address"
 MEANINGS = {  # status: what it means, and what helps
@@ -78,8 +82,42 @@ class Server:
         return UserError(f"{self} {problem} (while {doing}): {words}.", hint)
 
     def words(self, said: str) -> str:
-        """What the server ``said``, in one line without its key."""
-        return one_line(said, self.key).rstrip(".")
+        """What the server ``said``, in one line without a secret."""
+        return foreign_words(said, secrets_of(self.address, self.key))
+
+
+def foreign_words(said: str, secrets: Iterable[str]) -> str:
+    """What a server or a client library ``said``, on one line, without ``secrets`` and what addresses hide."""
+    words, known = abridged(said, MOST_READ), list(secrets)
+    for secret in known:  # whole ones first: of two that are alike, a part of one would be left
+        words = words.replace(secret, REMOVED)
+    for secret in known:
+        words = without(secret, words)
+    return one_line(words).rstrip(".")
+
+
+def secrets_of(address: str | None, key: str | None = None) -> list[str]:
+    """All that opens a server at ``address``, the longest first: its ``key``, what the address has, keys around.
+
+    A key of the form ``user:password`` is one, and so is its password alone.
+    """
+    keys = [key or "", *(os.environ.get(variable, "") for variable in KEY_VARIABLES)]
+    secrets = {*keys, *(each.partition(":")[2] for each in keys), *secrets_in(address or "")}
+    return sorted(filter(None, secrets), key=len, reverse=True)
+
+
+def secrets_in(address: str) -> list[str]:
+    """Passwords and keys in an address, or in libpq's ``host=… password=…``, as they are written and as they are."""
+    secrets = [re.sub(r"\\(.)", r"\1", found[2].strip("'")) for found in PASSWORD.finditer(address)]
+    rest = address.partition("://")[2] or address
+    hidden = without_user(rest)
+    if hidden != rest:
+        user, _, password = rest[: len(rest) - len(hidden) + len(REMOVED)].partition(":")
+        secrets.append(password or (user if len(user) >= SHORTEST_PART and address.startswith("http") else ""))
+    for part in rest.partition("#")[0].partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        secrets.append(value if sounds_secret(name) else "")
+    return [spelled for secret in secrets if secret for spelled in (secret, unquote(secret))]
 
 
 def has_host(parts: SplitResult) -> bool:

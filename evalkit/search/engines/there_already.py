@@ -1,7 +1,7 @@
 """A table that was there already: which of its keys are which documents, and whether this model made its vectors."""
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,18 +12,54 @@ from evalkit.results import contract
 
 SAMPLE = 50  # vectors that are compared
 LEAST_COSINE = 0.99
+FAR = 0.5  # of the documents: a table of so many more or fewer vectors is another corpus's
+UP_TO = 2  # times the documents: more vectors need not be counted
 MOST_SHOWN = 60
 MOST_CONTRACT, MOST_BRACKETS = 65_536, 100  # characters of a contract, and those of them that open something
 Key = TypeVar("Key", bound=Hashable)
 
 
+def check_count(there: int, ids: Sequence[str], table: str) -> None:
+    """Raises UserError where ``there`` vectors in ``table`` are far from one for each of the corpus's ``ids``."""
+    check_unchunked(ids, table)
+    check_close(there, len(ids), table)
+
+
+def check_unchunked(ids: Sequence[str], table: str) -> None:
+    if len(set(ids)) < len(ids):
+        problem = f"{table} has one vector for each document, and documents are in chunks."
+        raise UserError(problem, "Leave out chunking.")
+
+
+def check_close(there: int, documents: int, table: str) -> None:
+    if abs(there - documents) > FAR * documents:
+        more = " or more" if there >= UP_TO * documents else ""
+        problem = f"{table} has {there:,} vectors{more}, and the corpus has {documents:,} documents."
+        raise UserError(problem, "Judge it by the corpus that is in it, whole.")
+
+
+def key_of_id(pairs: Iterable[tuple[Key, str | None]], documents: int, table: str) -> dict[str, Key]:
+    """The key of each id, of ``pairs`` of both, which are read one after the other.
+
+    Raises UserError for a row without an id, an id that is there twice, and many more than ``documents``.
+    """
+    keys: dict[str, Key] = {}
+    for key, identifier in pairs:
+        if identifier is None:
+            raise UserError(f"{table} has rows without an id.", "Name a column that each row has as id_column.")
+        if identifier in keys:
+            hint = "Name a column that says which document a row is as id_column."
+            raise UserError(f"{table} has the id '{said(identifier)}' more than once.", hint)
+        keys[identifier] = key
+        if len(keys) > documents:
+            check_close(len(keys), documents, table)
+    return keys
+
+
 def row_of_key(key_of_id: Mapping[str, Key], ids: Sequence[str], table: str) -> dict[Key, int]:
     """The row of each key of ``table``, by the ids that both have. Raises UserError where they aren't the same ids."""
+    check_unchunked(ids, table)
     row_of_id = {identifier: row for row, identifier in enumerate(ids)}
-    if len(row_of_id) < len(ids):
-        raise UserError(
-            f"{table} has one vector for each document, and documents are in chunks.", "Leave out chunking."
-        )
     missing = [identifier for identifier in ids if identifier not in key_of_id]
     if missing:
         problem = f"{table} lacks {len(missing):,} of {len(ids):,} documents, '{said(missing[0])}' among them."
@@ -63,19 +99,18 @@ def check_same_vectors(there: Sequence[Sequence[float]], expected: FloatMatrix, 
     return lowest
 
 
-def contract_in(description: str | None) -> Mapping[str, Any] | None:
-    """The contract that ``description`` is, as JSON, or has at its end; null where it has none."""
-    text = description or ""
-    if len(text) > MOST_CONTRACT or text.count("{") + text.count("[") > MOST_BRACKETS:
-        return None
+def contract_in(description: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The contract that ``description`` is, as fields or as JSON, or has at its end; null where it has none.
+
+    What is longer than MOST_CONTRACT, or has more than MOST_BRACKETS, is another program's.
+    """
     try:
-        return as_contract(json.loads(text[text.index("{") :]))
-    except (ValueError, RecursionError):
+        text = json.dumps(description, ensure_ascii=False) if isinstance(description, Mapping) else description or ""
+        if len(text) > MOST_CONTRACT or text.count("{") + text.count("[") > MOST_BRACKETS:
+            return None
+        kept = json.loads(text[text.index("{") :])
+    except (ValueError, TypeError, RecursionError):
         return None
-
-
-def as_contract(kept: Any) -> Mapping[str, Any] | None:
-    """``kept``, where it is a model's contract and not another program's words."""
     return kept if isinstance(kept, dict) and contract.KEY in kept else None
 
 

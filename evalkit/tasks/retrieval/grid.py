@@ -12,6 +12,7 @@ from evalkit.search.engine import Resources
 from evalkit.tasks.task import Data
 
 SHOWN = 80
+APART = "Or leave this pair to a run of its own: a report puts runs together."
 ALWAYS_HELD_BYTES = 1e8  # less is no question of memory_gb: the libraries alone take several times as much
 
 
@@ -35,7 +36,8 @@ def check_grid(config: RunConfig, dims: Sequence[int], data: Sequence[Data], sta
                 asked = max(point.candidates or config.served, stage_depth)
                 check_breadth(point, chunks_for(asked, chunks, documents))
         except UserError as error:
-            raise UserError(f"{cell}: {error.problem}", error.hint) from None
+            is_alone = len(config.quantization) == len(config.index) == 1
+            raise UserError(f"{cell}: {error.problem}", error.hint if is_alone else f"{error.hint} {APART}") from None
     check_memory(plans, config.memory_bytes)
 
 

@@ -25,7 +25,7 @@ from evalkit.scaling.lexical import measure as measure_at_size
 from evalkit.scaling.vectors import UNDER_A_FILTER
 from evalkit.system.busy import Figures, worst
 from evalkit.tasks.models import IndexedCorpus
-from evalkit.tasks.retrieval.retriever import PointContext, options_text
+from evalkit.tasks.retrieval.retriever import Evidence, PointContext, options_text
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "there are no vectors"),
@@ -91,12 +91,6 @@ class LexicalRetriever:
         scores = self.retriever.scores(query)
         return scores if self.context.keep is None else np.where(self.passes, scores, np.float32(0))
 
-    @property
-    def engine_version(self) -> str:
-        return self.retriever.revision()
-
-    unproven = ""
-
     def candidates(self, asked: int) -> None:
         return None
 
@@ -147,15 +141,14 @@ class LexicalRetriever:
         laws = {**self.at_workload(asked).laws, **growing(self.retriever, self.indexed.build_seconds)}
         return {name: [law] for name, law in laws.items()}
 
-    def reasons(self) -> Mapping[str, str]:
+    def evidence(self) -> Evidence:
+        revision = self.retriever.revision()
         at_sizes = [UNDER_A_FILTER] if self.context.keep is not None else self.at_size.values()
-        return {**REASONS, **why_not_at_workload({name: why for each in at_sizes for name, why in each.why.items()})}
+        why = why_not_at_workload({name: why for each in at_sizes for name, why in each.why.items()})
+        return Evidence(revision, {"engine": revision}, {**REASONS, **why})
 
     def load(self) -> Figures:
         return worst(at_size.load for at_size in self.at_size.values())
-
-    def proof(self) -> Mapping[str, str]:
-        return {"engine": self.retriever.revision()}
 
     def at_workload(self, asked: int) -> AtSize:
         """The laws of searching for ``asked`` that the store has of this retriever and corpus, else measured now."""

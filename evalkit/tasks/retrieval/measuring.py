@@ -30,6 +30,7 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         ranking = retriever.rank(asked)
         speed, latencies_ms, load = search_speed(context, retriever, asked)
     figures = {**retriever.figures(), **speed, "search_peak_rss_bytes": memory.peak_rss_bytes}
+    evidence = retriever.evidence()  # of all that was searched above
     search = Search(
         setting=retriever.setting,
         metric=retriever.metric,
@@ -40,11 +41,11 @@ def measure(context: PointContext, retriever: Retriever, asked: int) -> PointRec
         figures=figures,
         latencies_ms=latencies_ms,
         laws=retriever.laws(figures, asked),
-        reasons={**why_no_load(figures, context.config, asked), **retriever.reasons()},
-        proof=retriever.proof(),
+        reasons={**why_no_load(figures, context.config, asked), **evidence.reasons},
+        proof=evidence.proof,
         load={**worst([load, retriever.load()]), **spread(latencies_ms["search_ms"])},
-        engine_version=retriever.engine_version,
-        unproven=retriever.unproven,
+        engine_version=evidence.engine_version,
+        unproven=evidence.unproven,
     )
     return make_point(context, search)
 

@@ -27,7 +27,7 @@ class Search:
 
     ``overlap`` has one value per query, or null, for each column. ``laws`` say what figures are at the workload's size,
     ``reasons`` why figures of this kind of search are null, ``proof`` what searched, ``unproven`` why that can't be
-    shown (then no figure is given), ``load`` what else the machine did.
+    shown (then no figure is given, and no query is scored), ``load`` what else the machine did.
     """
 
     setting: Setting
@@ -61,21 +61,22 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
     unjudged = dict.fromkeys(quality.mean, NOTHING_RELEVANT)
     reasons = {"candidates": NO_FINER_COPY, **why_no_cost(figures), **unjudged, **search.reasons}
     per_query = {**quality.per_query, **{name: v for name, v in search.overlap.items() if v is not None}}
+    latencies_ms, laws = search.latencies_ms, search.laws
     if search.unproven:
         figures = dict.fromkeys(figures)
-        per_query = {name: np.full(len(values), np.nan) for name, values in per_query.items()}
+        latencies_ms, laws = {name: np.empty(0) for name in latencies_ms}, {}
         reasons = dict.fromkeys(figures, search.unproven)
     point = Point(
         setting=search.setting,
         dims_trained=search.dims_trained,
         metric=search.metric,
         candidates=search.candidates,
-        queries=sum(map(bool, corpus.qrels.values())),
+        queries=0 if search.unproven else sum(map(bool, corpus.qrels.values())),
         priced_as=context.prices.priced_as,
         figures=figures,
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
         notes=deeper_than_served(figures, context),
-        laws=as_json(search.laws),
+        laws=as_json(laws),
         proof={**search.proof, **filter_proof(context)},
         load=search.load,
         engine_version=search.engine_version,
@@ -85,10 +86,11 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         query_ids=tuple(corpus.queries.ids),
         per_query=per_query,
         first_relevant_rank=first_relevant_rank(rankings, corpus),
-        latencies_ms=search.latencies_ms,
+        latencies_ms=latencies_ms,
         ranking=search.ranking,
         document_ids=tuple(corpus.documents.ids),
         clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),
+        unproven=search.unproven,
     )
 
 
@@ -153,6 +155,7 @@ def with_stage(context: PointContext, record: PointRecord, stage: StageResult) -
         proof=point.proof,
         load=point.load,
         engine_version=point.engine_version,
+        unproven=record.unproven,
     )
     return make_point(context, search)
 

@@ -68,13 +68,26 @@ class PointContext:
         )
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """``proof`` is the program that searched, and what shows which index and codes were in use.
+
+    ``unproven`` says why they can't be shown to be in use; empty where they can. ``reasons`` say why figures of this
+    kind of retriever are null.
+    """
+
+    engine_version: str
+    proof: Mapping[str, str]
+    reasons: Mapping[str, str]
+    unproven: str = ""
+
+
 class Retriever(Protocol):
     """Documents of one corpus, ready to be ranked.
 
     ``metric`` is what scores are made from, ``dims_trained`` false for a width that the model was not trained for.
     ``can_be_timed`` is false where no server would search like this, ``is_in_process`` where another process searches,
-    whose cores nobody sees. ``unproven`` says why the index and codes can't be
-    shown to be in use; empty where they can.
+    whose cores nobody sees.
     """
 
     @property
@@ -94,12 +107,6 @@ class Retriever(Protocol):
 
     @property
     def is_in_process(self) -> bool: ...
-
-    @property
-    def engine_version(self) -> str: ...
-
-    @property
-    def unproven(self) -> str: ...
 
     def candidates(self, asked: int) -> int | None:
         """How many results a finer copy re-orders in a search for ``asked``; null without one."""
@@ -137,16 +144,12 @@ class Retriever(Protocol):
         """How figures of a search for ``asked`` grow with the documents."""
         ...
 
-    def reasons(self) -> Mapping[str, str]:
-        """Why figures of this kind of retriever are null."""
-        ...
-
     def load(self) -> Figures:
         """What else the machine did while what it is at the workload's size was timed; empty where that isn't known."""
         ...
 
-    def proof(self) -> Mapping[str, str]:
-        """The program that searched and its version, and what shows which index and codes were in use."""
+    def evidence(self) -> Evidence:
+        """Of the searches that were made since it was opened: asked for once they are."""
         ...
 
 

@@ -21,6 +21,7 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws
 from evalkit.measures.overlap import ExactSearch
 from evalkit.measures.ranking import Ranking
+from evalkit.results.index_config import index_word
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
 from evalkit.scaling.vectors import UNDER_A_FILTER, CorpusLaws, point_laws, why_not_at_size
@@ -30,15 +31,14 @@ from evalkit.search import (
     cut,
     operating_points,
 )
-from evalkit.search.engine import THERE_ALREADY, EngineFacts, engine_name, index_word, plan
+from evalkit.search.engine import THERE_ALREADY, engine_name
 from evalkit.search.engines.database import close_clients_of_thread
-from evalkit.search.engines.in_process import InProcessIndex
 from evalkit.search.filters import labels_of
 from evalkit.search.operating import OperatingPoint
 from evalkit.system.busy import Figures
 from evalkit.tasks.models import EncodedCorpus
 from evalkit.tasks.retrieval.contracts import tell_differences
-from evalkit.tasks.retrieval.retriever import PointContext, Retriever, options_text
+from evalkit.tasks.retrieval.retriever import Evidence, PointContext, Retriever, options_text
 from evalkit.tasks.retrieval.searchers import (
     OVERLAP_DEPTHS,
     build_searcher,
@@ -88,7 +88,6 @@ def retrievers(
                             queries=queries_of(each, context, queries),
                             exact=exact_of,
                             at_size=UNDER_A_FILTER if each.filter else at_size,
-                            quantization=quantization,
                             index=index,
                             first_ms=None if each.filter else first,
                         )
@@ -96,7 +95,8 @@ def retrievers(
 
 
 def first_search_ms(searcher: Searcher | DocumentSearcher, queries: FloatMatrix, k: int) -> float:
-    """Milliseconds of one query that nothing was searched before."""
+    """Milliseconds of one query that nothing was searched before; a database's with the opening of a new connection."""
+    close_clients_of_thread()  # what it was filled by
     started = time.perf_counter()
     searcher.find(queries[:1], k)
     return (time.perf_counter() - started) * 1000
@@ -142,7 +142,6 @@ class VectorRetriever:
     queries: FloatMatrix
     exact: ExactSearch
     at_size: AtSize
-    quantization: QuantizationConfig
     index: IndexConfig
     first_ms: float | None
 
@@ -161,22 +160,7 @@ class VectorRetriever:
 
     @property
     def is_in_process(self) -> bool:
-        chunks = self.searcher.chunks if isinstance(self.searcher, DocumentSearcher) else self.searcher
-        if isinstance(chunks.index, InProcessIndex):
-            return True
-        return plan(self.queries.shape[1], chunks.documents, self.quantization, self.index).held_bytes > 0
-
-    @property
-    def engine_version(self) -> str:
-        return self.facts.version
-
-    @property
-    def unproven(self) -> str:
-        return self.facts.unproven
-
-    @cached_property
-    def facts(self) -> EngineFacts:
-        return self.searcher.index.facts()
+        return self.searcher.is_in_process
 
     @cached_property
     def single_queries(self) -> list[FloatMatrix]:
@@ -244,14 +228,14 @@ class VectorRetriever:
             return {}
         return point_laws(self.at_size, self.searcher, self.index, self.queries, figures, asked)
 
-    def reasons(self) -> Mapping[str, str]:
+    def evidence(self) -> Evidence:
+        facts = self.searcher.index.facts()
         missing = {"build_seconds": THERE_ALREADY} if math.isnan(self.searcher.built.seconds) else {}
         if not self.is_in_process:
             missing["search_cores"] = ELSEWHERE
-        return {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size), **missing, **self.facts.reasons}
+        reasons = {**why_untimed(self.read.embeddings), **why_not_at_size(self.at_size), **missing, **facts.reasons}
+        proof = {"engine": f"{facts.name} {facts.version}", **facts.proof}
+        return Evidence(facts.version, proof, reasons, facts.unproven)
 
     def load(self) -> Figures:
         return self.at_size.load
-
-    def proof(self) -> Mapping[str, str]:
-        return {"engine": f"{self.facts.name} {self.facts.version}", **self.facts.proof}

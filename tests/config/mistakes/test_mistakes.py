@@ -177,6 +177,8 @@ SLIPS = [
      "Write load.seconds=1 (docs/quantization.md).", "load.seconds=1"),
     ("load.clients=[1,3]", "load.clients=3 has no column.",
      "Give some of 1, 2, 4, 8, 16, 32, as in load.clients=[1,8].", "load.clients=[1,8]"),
+    ("load.clients=[] load.seconds=1", "load.clients=[] leaves nothing to measure.",
+     "Give some, as in load.clients=[1,8].", "load.clients=[1,8] load.seconds=1"),
     ("load.queries_per_second=50", "load.queries_per_second=50 is offered for load.seconds=0, so for no time.",
      "Say for how long: load.seconds=10.", "load.queries_per_second=50 load.seconds=10"),
     ("load.queries_per_second=5 load.seconds=1",

@@ -212,6 +212,7 @@ def run_arguments(colours: Path, tmp_path: Path) -> Callable[..., list[str]]:
             f"results_dir={tmp_path / 'results'}",
             f"store.path={tmp_path / 'store'}",
             "runtime.latency_calls=3",
+            "at_workload_seconds=0",
             "top_k=10",
             "measures=[nDCG@10]",
             *more,

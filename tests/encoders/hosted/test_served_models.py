@@ -80,7 +80,8 @@ def test_stored_vectors_of_a_server_are_checked_too(colours: Path, tmp_path: Pat
             f"results_dir={tmp_path / 'results'}",
             f"store.path={tmp_path / 'store'}",
         ]
-        quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=3", "model.api.batch_texts=4"]
+        quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=3", "at_workload_seconds=0"]
+        quick += ["model.api.batch_texts=4"]
         for _ in range(2):
             server.requests.clear()
             assert main([*arguments, *places, *quick]) == 0
@@ -96,7 +97,7 @@ def test_a_server_whose_width_changed_is_said(
     with serve() as server:
         arguments = ["model=openai_compatible", f"model.url={server.url}/v1", "model.name=x", "corpus=beir"]
         places = [f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path}/store"]
-        quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=3"]
+        quick = ["top_k=10", "measures=[nDCG@10]", "runtime.latency_calls=3", "at_workload_seconds=0"]
         assert main([*arguments, *places, *quick]) == 0
         server.faults += [Fault(change=lambda vectors: [vector[:4] for vector in vectors])] * 9
         assert main([*arguments, *places, *quick]) == 2

@@ -34,7 +34,7 @@ def test_the_registrys_random_encoder_runs_as_mteb_runs_it(colours: Path, tmp_pa
 def test_a_run_of_a_model_that_counts_no_tokens(colours: Path, tmp_path: Path) -> None:
     places = [f"corpus.beir.path={colours}", f"results_dir={tmp_path / 'r'}", f"store.path={tmp_path / 's'}"]
     run = ["model=mteb", f"model.name={RANDOM}", "corpus=beir", *places, "top_k=10", "measures=[nDCG@10]"]
-    assert main([*run, "runtime.latency_calls=3"]) == 0
+    assert main([*run, "runtime.latency_calls=3", "at_workload_seconds=0"]) == 0
     (point,) = read_run(stored_runs(tmp_path / "r")[0]).about["points"]
     assert point["documents_per_second"] > 0
     assert point["tokens_per_second"] is None

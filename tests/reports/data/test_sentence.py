@@ -37,6 +37,26 @@ def test_the_cheaper_of_two_that_are_alike_is_to_be_used_with_its_share_of_quali
     assert re.fullmatch(r"It is shown to lose at most [1-4]\.\d% \(95% confidence\)\.", how_sure)
 
 
+def test_what_has_no_cost_is_not_advised_where_something_as_good_has_one(
+    write_run: WriteRun, config: Config
+) -> None:
+    """A database whose growth was not measured, say."""
+    dear = noisy(0.7, 400)
+    cheap = np.where(np.arange(400) % 50, dear, dear - 0.1)
+    unpriced = {"tokens_per_second": None, "documents_per_second": None}
+
+    def figures(corpus: str, cell: Cell) -> Mapping[str, Any]:
+        return {**bytes_of(corpus, cell), **(unpriced if cell == DEAR else {})}
+
+    write_run("a", {"c": {CHEAP: cheap, DEAR: dear}}, figures=figures)
+    sentence = make_report(config("within=0.05")).sentence
+    assert re.fullmatch(
+        r"Use m at 64 dims, int8: 99\.7% of the best quality, for \$[\d.]+ a month for 1 M documents and 1 M queries; "
+        r"what the best costs is not known\.",
+        sentence.answer,
+    )
+
+
 def test_one_that_measured_as_good_is_recommended_and_said_to_be_no_more_than_that(
     write_run: WriteRun, config: Config
 ) -> None:

@@ -18,7 +18,7 @@ from evalkit.reports.data.quality import to_the_best
 from evalkit.reports.data.report import Report, make_report
 from evalkit.reports.views.files import write_files
 from evalkit.reports.views.page_data import law_data
-from tests.reports.conftest import WriteRun, noisy
+from tests.reports.conftest import WriteRun, config_maker, noisy, run_writer
 
 Config = Callable[..., ReportConfig]
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -37,9 +37,11 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def report(write_run: WriteRun, config: Config, tmp_path: Path) -> Report:
-    """Two models on two corpora: m is better and slow, n is nearly as good and quick."""
+@pytest.fixture(scope="module")
+def config_of_two(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """A report's config over two models on two corpora: m is better and slow, n is nearly as good and quick."""
+    folder = tmp_path_factory.mktemp("two")
+    write_run = run_writer(folder / "results")
     for model, worse, tokens_per_second in (("m", 0.0, 500.0), ("n", 0.003, 50_000.0)):
         write_run(
             model,
@@ -64,12 +66,17 @@ def report(write_run: WriteRun, config: Config, tmp_path: Path) -> Report:
                 "overlap_size": 16_384 if setting[1] == "int8" else None,
             },
         )
-    return make_report(config())
+    return config_maker(folder / "results", folder / "reports")
 
 
-@pytest.fixture
-def page_file(report: Report, tmp_path: Path) -> Path:
-    return write_files(report, tmp_path / "reports")
+@pytest.fixture(scope="module")
+def report(config_of_two: Config) -> Report:
+    return make_report(config_of_two())
+
+
+@pytest.fixture(scope="module")
+def page_file(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_files(report, tmp_path_factory.mktemp("page"))
 
 
 @pytest.fixture
@@ -88,11 +95,11 @@ def opened(chromium: Any, page_file: Path) -> Iterator[Any]:
 
 def said(page: Any) -> dict[str, dict[str, str]]:
     """question → part → text of the answers."""
-    cards = {}
-    for card in page.locator("[data-question]").all():
-        parts = card.locator("[data-part]").all()
-        cards[card.get_attribute("data-question")] = {p.get_attribute("data-part"): p.text_content() for p in parts}
-    return cards
+    parts = "card => [...card.querySelectorAll('[data-part]')].map(part => [part.dataset.part, part.textContent])"
+    cards = page.locator("[data-question]").evaluate_all(
+        f"cards => cards.map(card => [card.dataset.question, ({parts})(card)])"
+    )
+    return {question: dict(of_card) for question, of_card in cards}
 
 
 def assert_twins_agree(page: Any, report: Report) -> None:
@@ -146,10 +153,10 @@ def test_the_scripts_say_what_python_said(opened: Any, report: Report) -> None:
         {"tokens_per_document": 17.5, "tokens_per_query": 3, "reembeddings_per_year": 4},
     ],
 )
-def test_a_what_if_costs_what_python_says(workload: dict[str, float], opened: Any, config: Config) -> None:
+def test_a_what_if_costs_what_python_says(workload: dict[str, float], opened: Any, config_of_two: Config) -> None:
     for name, value in workload.items():
         opened.locator(f"#workload-{name}").fill(str(value))
-    elsewhere = make_report(config(*(f"workload.{name}={value}" for name, value in workload.items())))
+    elsewhere = make_report(config_of_two(*(f"workload.{name}={value}" for name, value in workload.items())))
     assert_twins_agree(opened, elsewhere)
     points = elsewhere.gathered.points
     place = headers(opened).index("cost per month, $")
@@ -172,10 +179,10 @@ def test_every_term_of_a_law_is_the_same_in_both(documents: int, opened: Any) ->
         assert found == pytest.approx(law.at(documents), rel=1e-6)
 
 
-def test_prices_can_be_changed_and_reset(opened: Any, config: Config, report: Report) -> None:
+def test_prices_can_be_changed_and_reset(opened: Any, config_of_two: Config, report: Report) -> None:
     opened.get_by_label("$ per hour of AWS c7a.large").fill("5")
     opened.get_by_label("$ per GB and month").fill("0.5")
-    elsewhere = make_report(config("pricing.usd_per_hour=5", "pricing.storage.ram.usd_per_gb_month=0.5"))
+    elsewhere = make_report(config_of_two("pricing.usd_per_hour=5", "pricing.storage.ram.usd_per_gb_month=0.5"))
     assert said(opened) == expected(elsewhere)
     opened.get_by_role("button", name="Reset").click()
     opened.wait_for_timeout(50)
@@ -278,7 +285,7 @@ def test_the_table_finds_words(opened: Any) -> None:
     assert shown_rows(opened) == []
 
 
-def test_another_corpus_and_axis_redraw_the_chart(opened: Any, config: Config) -> None:
+def test_another_corpus_and_axis_redraw_the_chart(opened: Any) -> None:
     opened.locator("#scope").select_option("y")
     assert {row[4] for row in shown_rows(opened)} == {"y"}
     assert opened.locator("[data-ranking]:visible").count() == 1

@@ -27,6 +27,7 @@ class Held:
     labels: list[str] = field(default_factory=list)
     is_stuck: bool = False  # its optimizer never indexes anything
     optimizer_error: str = ""
+    status: str = "green"
 
 
 def made(created: Any) -> Held:
@@ -81,7 +82,7 @@ def read(held: Held, _body: None) -> dict[str, Any]:
     params = {"vectors": TypeAdapter(models.VectorsConfig).dump_python(created.vectors, mode="json")}
     quantization = created.quantization_config
     return {
-        "status": "green",
+        "status": held.status,
         "optimizer_status": {"error": held.optimizer_error} if held.optimizer_error else "ok",
         "indexed_vectors_count": info.points_count if is_indexed else 0,
         "points_count": info.points_count,

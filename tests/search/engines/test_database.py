@@ -1,15 +1,28 @@
 """What databases share: a client for each thread, which is closed by its thread or with all others."""
 
+import fcntl
 import gc
+import os
 import subprocess
 import sys
 import threading
 import weakref
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from evalkit.config import IndexConfig
-from evalkit.search.engines.database import Clients, close_clients_of_thread, is_orphan, is_private, name_for
+from evalkit.errors import UserError
+from evalkit.search.engines.database import (
+    Clients,
+    close_clients_of_thread,
+    is_orphan,
+    is_private,
+    name_for,
+    private_folder,
+    wait_until,
+)
 
 
 class Connections:
@@ -76,7 +89,9 @@ def test_what_is_kept_is_no_orphan_when_its_process_is_gone() -> None:
         "from evalkit.config import IndexConfig; from evalkit.search.engines.database import name_for; "
         "print(*(name_for(IndexConfig(engine='qdrant', keep=keep)) for keep in (False, True)))"
     )
-    said = subprocess.run([sys.executable, "-c", naming], stdout=subprocess.PIPE, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", naming], stdout=subprocess.PIPE, text=True, check=True, timeout=300
+    ).stdout
     assert [is_orphan(name) for name in said.split()] == [True, False]
     assert name_for(IndexConfig(engine="qdrant", keep=True)) != name_for(IndexConfig(engine="qdrant", keep=True))
 
@@ -109,3 +124,40 @@ def test_a_thread_holds_no_index_that_is_gone(is_left: bool) -> None:
 )
 def test_private_is_what_a_run_starts_itself(index: IndexConfig, held_bytes: int, expected: bool) -> None:
     assert is_private(index, held_bytes) is expected
+
+
+def test_what_moves_is_waited_for_and_what_stands_still_is_told() -> None:
+    steps = count()
+    wait_until(lambda: ((step := next(steps)) == 20, step), 0, "a server is counting", 0)
+    assert next(steps) == 21
+    with pytest.raises(UserError, match=r"^a server is counting, and nothing has moved for 0 s \(3 of 4\)\.\n"):
+        wait_until(lambda: (False, "3 of 4"), 0, "a server is counting", 0)
+
+
+def test_what_kills_left_goes_with_the_next_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names = [
+        "evalkit-milvus-0a1b2c3d",
+        "evalkit-milvus-notes",
+        "evalkit-milvus-0a1b2c3d-mine",
+        "evalkit-qdrant-0a1b2c3d",
+    ]
+    for name in [*names, "evalkit-milvus-11111111"]:
+        (tmp_path / name).mkdir()
+    in_use = os.open(tmp_path / "evalkit-milvus-11111111", os.O_RDONLY)
+    fcntl.flock(in_use, fcntl.LOCK_EX)
+    stopped: list[str] = []
+    with private_folder("milvus", lambda folder: stopped.append(folder.name)) as folder:
+        assert folder.parent == tmp_path
+    os.close(in_use)
+    assert stopped == names[:1]
+    assert {left.name for left in tmp_path.iterdir()} == {*names[1:], "evalkit-milvus-11111111"}
+
+
+def test_a_place_where_no_folder_can_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    with pytest.raises(
+        UserError, match=r"a private qdrant can't have a folder in .*/file: Not a directory\.\n.*TMPDIR"
+    ):
+        private_folder("qdrant").__enter__()

@@ -77,10 +77,11 @@ def their_own(stub: PineconeStub, vectors: np.ndarray, ids: list[str]) -> None:
     stub.namespaces["theirs"] = {each["id"]: each for each in entries[::-1]}
 
 
-def test_ids_and_labels_are_kept_as_they_are(stub: PineconeStub) -> None:
+def test_ids_and_labels_are_kept_as_they_are(stub: PineconeStub, capsys: pytest.CaptureFixture[str]) -> None:
     searched(config(stub, keep=True))
     ((name, kept),) = stub.namespaces.items()
     assert name.startswith("evalkit_kept_")
+    assert capsys.readouterr().err == f"evalkit: kept: the namespace {name} in Pinecone at {stub.url}\n"
     assert [kept[str(row)]["metadata"]["document_id"] for row in range(DOCUMENTS)] == IDS
     assert [kept[str(row)]["metadata"]["label_0"] for row in range(DOCUMENTS)] == LABELS["half"].tolist()
 
@@ -122,7 +123,7 @@ def test_vectors_of_another_model_are_told(stub: PineconeStub) -> None:
         (IDS, None, "lacks 700 of 700 documents, '00000' among them"),
         (IDS, "sourcs", "no metadata 'sourcs'"),
         ([*IDS[:-1], "other"], "source", "lacks 1 of 700 documents"),
-        ([*IDS[:-1], IDS[0]], "source", "several vectors of one id"),
+        ([*IDS[:-1], IDS[0]], "source", "more than once"),
     ],
 )
 def test_ids_that_do_not_match_are_told(stub: PineconeStub, ids: list[str], column: str | None, told: str) -> None:
@@ -165,7 +166,8 @@ def test_too_many_requests_are_waited_for_and_then_told(stub: PineconeStub) -> N
     found, _, _ = searched(config(stub))
     assert found.rows.tolist() == best_by_numpy(K).tolist()
     stub.refusals = [busy] * 20
-    assert "asked too often, also after waiting (while filling a namespace): too fast" in refusal(config(stub))
+    index = config(stub, keep=True)
+    assert "asked too often, also after waiting (while filling a namespace): too fast" in refusal(index)
     assert stub.namespaces == {}
 
 
@@ -177,14 +179,23 @@ def test_a_lost_connection_is_one_line(stub: PineconeStub) -> None:
             index.search(ASKED, K)
 
 
-def test_nobody_there_is_one_line(stub: PineconeStub) -> None:
-    index = config(stub, url="http://127.0.0.1:9")
-    assert "can't be reached" in refusal(index)
+def test_nobody_there_is_told_before_anything_is_encoded(stub: PineconeStub) -> None:
+    with pytest.raises(UserError, match="can't be reached"):
+        plan(DIMS, DOCUMENTS, FLOAT32, config(stub, url="http://127.0.0.1:9"))
 
 
 def test_counts_that_never_come_are_told(stub: PineconeStub) -> None:
     stub.lag = 10**9
-    assert "counts 0 of 700 vectors after 0.2 s" in refusal(config(stub, timeout_seconds=0.2))
+    told = refusal(config(stub, timeout_seconds=0.2, keep=True))
+    assert "is counting vectors, and nothing has moved for 0.2 s (0 of 700)" in told
+    assert stub.namespaces == {}
+
+
+def test_a_namespace_of_another_size_is_told_before_its_ids_are_read(stub: PineconeStub) -> None:
+    their_own(stub, MATRIX[:300], IDS[:300])
+    told = refusal(config(stub, table="theirs", id_column="source"))
+    assert "has 300 vectors, and the corpus has 700 documents" in told
+    assert not [what for what in stub.asked if "/vectors/list" in what]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +219,8 @@ def test_what_can_not_be_is_told_before_anything_is_sent(
 
 def test_an_index_of_other_dims_or_distances_is_told(stub: PineconeStub) -> None:
     stub.dims = 32
-    assert "keeps vectors of 32 dims, not 48" in refusal(config(stub))
+    with pytest.raises(UserError, match="keeps vectors of 32 dims, not 48"):
+        plan(DIMS, DOCUMENTS, FLOAT32, config(stub))
     stub.dims, stub.metric = DIMS, "euclidean"
     assert "compares by euclidean" in refusal(config(stub))
 

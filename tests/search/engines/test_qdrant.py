@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -240,3 +241,15 @@ def test_exact_search_agrees_with_numpy_to_the_last_rank() -> None:
     assert (np.sort(rows, axis=1) == np.arange(DOCUMENTS)).all()
     exact = ASKED.astype(np.float64) @ MATRIX.astype(np.float64).T
     np.testing.assert_allclose(np.take_along_axis(exact, rows, axis=1), -np.sort(-exact, axis=1), atol=1e-6)
+
+
+def test_a_disk_without_room_is_told_before_it_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are mapped into memory: where the disk is full, the process would be killed."""
+    needed = 2.5 * DOCUMENTS * DIMS * 4
+    for free, is_enough in ((needed, True), (needed - 1, False)):
+        monkeypatch.setattr("shutil.disk_usage", lambda folder, free=free: SimpleNamespace(free=free))
+        if is_enough:
+            filled("qdrant_exact", "float32").close()
+            continue
+        with pytest.raises(UserError, match=r"needs about 0 MB, and 0 are free in .*\n.*TMPDIR"):
+            filled("qdrant_exact", "float32")

@@ -1,6 +1,5 @@
 """A collection that is there already, in a stub of Qdrant's server: searched as it is, and never changed."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from evalkit.config import IndexConfig
 from evalkit.errors import UserError
 from evalkit.search import Vectors, build, cut, plan
 from evalkit.search.engine import Filter, Payload
+from evalkit.search.engines.there_already import MOST_CONTRACT, sampled_rows
 from tests.search.engines import contract
 from tests.search.engines.contract import (
     ASKED,
@@ -25,7 +25,8 @@ from tests.search.engines.contract import (
     K,
     best_by_numpy,
 )
-from tests.search.engines.qdrant_stub import Stub, running
+from tests.search.engines.qdrant_answers import ANSWERS
+from tests.search.engines.qdrant_stub import Fault, Stub, running
 from tests.search.engines.test_qdrant_server import config, filled, refusal
 
 
@@ -121,18 +122,79 @@ def test_codes_of_a_collection_that_is_there_are_searched_and_re_ordered(stub: S
     assert "passes over the codes" in refusal(mine(stub, "qdrant_exact"), "int8").problem
 
 
+@pytest.mark.parametrize("is_in_use", [True, False])
+def test_codes_are_proven_by_the_vectors_that_the_collection_has_itself(
+    is_in_use: bool, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are much like this model's, not the same: that alone makes other scores, whatever is searched."""
+    noise = 0.003 * np.random.default_rng(8).normal(size=MATRIX.shape)
+    quantization = models.ScalarQuantization(scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8))
+    made(
+        stub, "text", cut(MATRIX + noise, DIMS).astype(np.float32), hnsw_config=GRAPH, quantization_config=quantization
+    )
+    asked = "POST", "points/query"
+    answer = ANSWERS[asked]
+
+    def exactly(held: Any, body: Any) -> Any:
+        return answer(held, {**body, "params": {**body["params"], "exact": True}})
+
+    if not is_in_use:
+        monkeypatch.setitem(ANSWERS, asked, exactly)
+    with filled(mine(stub, vector_column="text"), "int8") as searcher:
+        facts = searcher.index.facts()
+    assert (facts.unproven == "") is is_in_use
+    assert facts.unproven.startswith("" if is_in_use else "its scores are those of float32 vectors")
+    assert facts.proof["scores"].endswith("from inner products of its own vectors")
+
+
+def test_whole_vectors_of_a_collection_that_is_there_have_their_own_scores(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(stub, hnsw_config=GRAPH)
+    answer = ANSWERS["POST", "points/query"]
+
+    def rounded(held: Any, body: Any) -> Any:
+        found = answer(held, body)
+        return {"points": [{**point, "score": round(point["score"], 2)} for point in found["points"]]}
+
+    monkeypatch.setitem(ANSWERS, ("POST", "points/query"), rounded)
+    with filled(mine(stub)) as searcher:
+        assert "from inner products, as those of float32 vectors are not" in searcher.index.facts().unproven
+
+
 def test_vectors_of_another_model_are_refused_with_the_cosine(stub: Stub) -> None:
-    other = contract.clustered(DOCUMENTS, 7).astype(np.float32)
-    made(stub, matrix=np.concatenate([MATRIX[:-1], other[-1:]]), hnsw_config=GRAPH)
-    expected = float(MATRIX[-1] @ other[-1])
-    told = re.search(r"document (.+) has a cosine of (-?[\d.]+) with", refusal(mine(stub)).problem)
-    assert float(told[2]) == pytest.approx(expected, abs=6e-4)
+    row = int(sampled_rows(DOCUMENTS)[-1])
+    others = MATRIX.copy()
+    others[row] = contract.clustered(DOCUMENTS, 7)[row]
+    made(stub, matrix=others, hnsw_config=GRAPH)
+    lowest = float(MATRIX[row] @ others[row])
+    told = refusal(mine(stub)).problem
+    assert f"1 of 50 compared have a cosine below 0.99 with this model's, the lowest {lowest:.3f}" in told
+
+
+def test_a_vector_that_is_gone_since_is_told(stub: Stub) -> None:
+    made(stub, hnsw_config=GRAPH)
+    stub.faults["/collections/mine/points"] = Fault(200, body=b'{"result": [], "status": "ok", "time": 0.0}')
+    assert "has vectors of 0 dims" in refusal(mine(stub)).problem
 
 
 def test_documents_of_another_corpus_are_refused_with_their_count(stub: Stub) -> None:
     made(stub, matrix=MATRIX[:-2], hnsw_config=GRAPH)
-    assert f"2 missing (first: {IDS[-2]}), 0 not of it" in refusal(mine(stub)).problem
-    assert f"{DOCUMENTS} missing" in refusal(mine(stub, id_column="no_such_key")).problem
+    assert "the collection mine lacks 2 of 700 documents" in refusal(mine(stub)).problem
+    assert "the collection mine has rows without an id" in refusal(mine(stub, id_column="no_such_key")).problem
+    assert "lacks 700 of 700 documents" in refusal(mine(stub, id_column=None)).problem
+
+
+def test_a_collection_of_another_size_is_told_before_its_ids_are_read(stub: Stub) -> None:
+    made(stub, matrix=MATRIX[:300], hnsw_config=GRAPH)
+    assert "the collection mine has 300 vectors, and the corpus has 700 documents" in refusal(mine(stub)).problem
+    assert stub.asked("POST", "/points/scroll") == []
+
+
+def test_a_contract_without_end_is_not_read(stub: Stub) -> None:
+    made(stub, hnsw_config=GRAPH, metadata={**CONTRACT, "more": "x" * MOST_CONTRACT})
+    with filled(mine(stub)) as searcher:
+        assert searcher.index.facts().contract is None
 
 
 def test_chunks_are_not_matched(stub: Stub) -> None:

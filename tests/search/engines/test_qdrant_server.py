@@ -102,7 +102,7 @@ def test_a_run_asks_for_nothing_but_codes_without_rescoring(stub: Stub) -> None:
     assert params["quantization"]["rescore"] is False
 
 
-def test_a_collection_is_removed_at_the_end_unless_it_is_kept(stub: Stub) -> None:
+def test_a_collection_is_removed_at_the_end_unless_it_is_kept(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:
     with filled(config(stub)):
         assert [name.startswith("evalkit_") for name in stub.collections] == [True]
     assert stub.collections == {}
@@ -110,6 +110,7 @@ def test_a_collection_is_removed_at_the_end_unless_it_is_kept(stub: Stub) -> Non
         name = searcher.index.facts().proof["name"]
     assert list(stub.collections) == [name]
     assert name.startswith("evalkit_kept_")
+    assert capsys.readouterr().err == f"evalkit: kept: the collection {name} in Qdrant at {stub.address}\n"
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(stub: Stub) -> None:
@@ -182,7 +183,7 @@ def test_a_connection_dropped_while_filling_is_told_and_nothing_is_left(
 ) -> None:
     monkeypatch.setattr("evalkit.search.engines.qdrant.store.BATCH_COMPONENTS", 100 * DIMS)
     stub.faults["/points"] = Fault(after=2)
-    told = refusal(config(stub)).problem
+    told = refusal(config(stub, keep=True)).problem
     assert "dropped the connection while it was filled (200 of 700 vectors are in)" in told
     assert stub.collections == {}
 
@@ -202,6 +203,23 @@ def test_an_optimizer_that_fails_is_told(stub: Stub, monkeypatch: pytest.MonkeyP
         next(iter(stub.collections.values())).optimizer_error = "no space left"
         with pytest.raises(UserError, match=r"could not index the collection: no space left\."):
             index.fill(Vectors(MATRIX, DIMS), Payload(IDS, LABELS))
+
+
+def test_a_server_that_goes_on_indexing_and_gets_no_further_is_told(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evalkit.search.engines.qdrant.server.IDLE_SECONDS", 0.1)
+    index = config(stub, timeout_seconds=0.3)
+    with engine_of(QUANTIZATIONS["float32"], index).open(
+        plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], index)
+    ) as opened:
+        held = next(iter(stub.collections.values()))
+        held.is_stuck, held.status = True, "yellow"
+        with pytest.raises(
+            UserError, match=r"is indexing a collection, and nothing has moved for 1 s \(yellow, 0 of 700"
+        ):
+            opened.fill(Vectors(MATRIX, DIMS), Payload(IDS, LABELS))
+    assert stub.collections == {}
 
 
 def test_what_is_never_indexed_is_unproven(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,11 +129,12 @@ def their_own(stub: WeaviateStub, vectors: np.ndarray, ids: list[str], **setting
     return kept
 
 
-def test_ids_and_labels_are_kept_as_they_are(stub: WeaviateStub) -> None:
+def test_ids_and_labels_are_kept_as_they_are(stub: WeaviateStub, capsys: pytest.CaptureFixture[str]) -> None:
     with opened(config(stub, keep=True)):
         pass
     ((name, kept),) = stub.classes.items()
     assert name.startswith("Evalkit_kept_")
+    assert capsys.readouterr().err == f"evalkit: kept: the collection {name} in Weaviate at {stub.url}\n"
     fields = [kept.objects[each][0] for each in sorted(kept.objects)]
     assert [each["document_id"] for each in fields] == IDS
     assert [each["label_0"] for each in fields] == LABELS["half"].tolist()
@@ -330,14 +331,31 @@ def test_a_kind_of_index_that_the_client_does_not_know_is_told(stub: WeaviateStu
     assert "can't be reached" not in told
 
 
+def test_a_collection_of_another_size_is_told(stub: WeaviateStub) -> None:
+    their_own(stub, MATRIX[:300], IDS[:300])
+    told = refusal(config(stub, table="Theirs", id_column="source"))
+    assert "has 300 vectors, and the corpus has 700 documents" in told
+
+
 def test_objects_that_are_refused_are_told(stub: WeaviateStub, capfd: pytest.CaptureFixture[str]) -> None:
     stub.refused_rows = {3}
-    assert "refused 1 of 500 objects from row 0: no room" in refusal(config(stub))
+    assert "refused 1 of 500 objects from row 0: no room" in refusal(config(stub, keep=True))
+    assert stub.classes == {}
     assert capfd.readouterr().err == ""
 
 
-def test_nobody_there_is_one_line(stub: WeaviateStub) -> None:
-    assert "can't be reached" in refusal(config(stub, url="http://127.0.0.1:9"))
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"url": "http://127.0.0.1:9"}, "can't be reached"),
+        ({"table": "Nothing"}, "does not have what is asked for"),
+    ],
+)
+def test_what_a_server_has_not_is_told_before_anything_is_encoded(
+    stub: WeaviateStub, settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], config(stub, **settings))
 
 
 def test_a_server_that_is_too_old_is_told(stub: WeaviateStub) -> None:

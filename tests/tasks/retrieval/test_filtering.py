@@ -10,9 +10,10 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.gate.pairing import NotComparableError, pairs
+from evalkit.reports.data.intervals import intervals
 from evalkit.reports.data.one_run import report_of_run
 from evalkit.results.reader import StoredRun, read_run, rows_by_point, stored_runs
-from evalkit.results.setting import label_of
+from evalkit.results.setting import KEY, label_of
 from evalkit.results.stored_points import points_of
 from evalkit.results.table import points_tables
 
@@ -242,9 +243,48 @@ def test_a_run_from_before_filters_reads_as_one_of_all_documents(run: list[str],
 def test_the_terminal_has_filters_in_a_table_of_their_own_at_80_columns(run: list[str], tmp_path: Path) -> None:
     assert main([*run, "filter.field=lang", "index=[flat,hnsw]"]) == 0
     points = points_of(stored(tmp_path))
-    whole, filtered = points_tables(points, ["nDCG@10", "R@10"], 80)
+    report = report_of_run(stored(tmp_path))
+    whole, filtered = points_tables(points, ["nDCG@10", "R@10"], 80, intervals(report))
     assert [str(column.header) for column in whole.columns][:4] == ["dims", "quantization", "index", "nDCG@10"]
     headers = [str(column.header) for column in filtered.columns]
     assert headers[:4] == ["filter", "dims", "quantization", "index"]
     assert {"returned @k", "overlap @10"} <= set(headers)
-    assert str(filtered.title).endswith("labelled · by filter · 0 to 8 queries")
+    assert str(filtered.title).endswith("labelled · by filter · 7 to 8 queries")
+    _, wide = points_tables(points, ["nDCG@10", "R@10"], 160, intervals(report))
+    qualities = [cell for column in wide.columns if str(column.header) == "nDCG@10" for cell in column.cells]
+    judged = [bool(point.queries) for point in points if point.setting.filter]
+    assert sorted("±" in str(cell) or "[" in str(cell) for cell in qualities) == sorted(judged)
+
+
+def test_intervals_and_comparisons_are_of_the_questions_of_one_filter(run: list[str], tmp_path: Path) -> None:
+    """Each interval is that of the point's own questions alone, and no p-value is of settings of two filters."""
+    assert main([*run, "filter.field=lang", "index=[flat,hnsw]", "stages=bm25"]) == 0
+    report = report_of_run(stored(tmp_path))
+    queries = stored(tmp_path).queries()
+    values = rows_by_point(queries)
+    bounds = intervals(report)
+    for scope in report.scopes:
+        filters = {report.gathered.points["filter"][row] for rows in scope.members for row in rows}
+        assert len(filters) == 1
+        assert len(scope.corpora) == 1
+    for point in points_of(stored(tmp_path)):
+        low, high = bounds[point.setting.key]
+        if not point.queries:
+            continue
+        own = queries["nDCG@10"].to_numpy()[values[point.setting.key]]
+        assert len(own) == point.queries
+        assert low <= own.mean() <= high
+    assert {key[KEY.index("filter")] for key in bounds} == {"", "lang=de", "lang=en", "lang=fr"}
+
+
+def test_compare_holds_no_filter_against_another(run: list[str], tmp_path: Path, capsys: Any) -> None:
+    words = [*run, "filter.field=lang", "filter.values=[de,en]", "index=[flat,hnsw]"]
+    assert main(words) == 0
+    assert main(words) == 0
+    capsys.readouterr()
+    first, second = (folder.name for folder in stored_runs(tmp_path / "results"))
+    assert main(["compare", first, second, f"results_dir={tmp_path / 'results'}", "--json"]) == 0
+    compared = json.loads(capsys.readouterr().out)
+    names = [each["setting"] for each in compared["quality"] if each["measure"] == "nDCG@10"]
+    assert len(names) == len(set(names))
+    assert sum("lang=de" in name for name in names) == sum("lang=en" in name for name in names) > 0

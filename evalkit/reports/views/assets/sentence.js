@@ -18,7 +18,7 @@ function recommended(left, best) {
   const { within } = DATA;
   const isGood = (row) => row.i === best.i || ((row.alike || (row.loss !== null && row.loss <= within)) && row.quality >= (1 - within) * best.quality);
   const fitting = left.filter((row) => isGood(row) && !Number.isNaN(row.mean(COST)));
-  if (Number.isNaN(best.mean(COST)) || !fitting.length) return left.find((row) => row.i === best.i);
+  if (!fitting.length) return left.find((row) => row.i === best.i);
   fitting.sort((a, b) => a.mean(COST) - b.mean(COST) || b.quality - a.quality);
   return fitting[0];
 }
@@ -30,6 +30,7 @@ function itsCost(row) {
 
 function shareOfCost(row, best) {
   const [cost, ofBest] = [row.mean(COST), best.mean(COST)];
+  if (Number.isNaN(ofBest)) return `${itsCost(row)}; what the best costs is not known`;
   const share = ofBest > 0 ? ` for ${percent(cost / ofBest)} of its cost` : "";
   return `${share} (${dollars(cost)} instead of ${dollars(ofBest)} a month ${forWorkload()})`;
 }

@@ -1,7 +1,6 @@
 """A collection of a run's own: made, filled by batches, built and loaded, and dropped at the end."""
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from evalkit.arrays import FloatMatrix
 from evalkit.errors import UserError
 from evalkit.search.engine import Payload, Plan
-from evalkit.search.engines.database import is_orphan, name_for
+from evalkit.search.engines.database import is_orphan, name_for, say_kept, wait_until
 from evalkit.search.engines.milvus.connection import Connection
 from evalkit.search.engines.milvus.index_types import BITS, HALF, IndexType, built_with
 from evalkit.vectors.matrix import Vectors
@@ -30,7 +29,9 @@ def own_collection(connection: Connection, plan: Plan, kind: IndexType) -> Itera
     try:
         yield collection
     finally:
-        if not plan.index.keep:
+        if plan.index.keep and collection.is_filled:
+            say_kept(f"the collection {collection.name}", connection.where)
+        else:
             drop(connection, collection.name)
 
 
@@ -54,6 +55,7 @@ class OwnCollection:
     def __init__(self, connection: Connection, plan: Plan, kind: IndexType, name: str) -> None:
         self.connection, self.plan, self.kind, self.name = connection, plan, kind, name
         self.labels: dict[str, str] = {}
+        self.is_filled = False
         parameters = built_with(kind, plan.dims, plan.documents, plan.quantization, plan.index)
         self.parameters: Mapping[str, Any] = parameters
 
@@ -63,15 +65,16 @@ class OwnCollection:
         self.create(payload)
         for first, block in documents.blocks():
             self.insert(first, stored(block, self.kind), payload)
-        connection, patience = self.connection, self.connection.patience
-        connection.ask("keeping vectors", lambda client: client.flush(self.name, timeout=patience))
+        connection = self.connection
+        connection.ask("keeping vectors", lambda client: client.flush(self.name), is_building=True)
         if connection.lite:
             connection.lite.finish(self.name)
         self.build()
-        count = self.count()
+        count = counted(connection, self.name)
         if count != len(documents):
             problem = f"{connection.where} has {count:,} of {len(documents):,} vectors after filling."
             raise UserError(problem, "Is another program changing it?")
+        self.is_filled = True
 
     def create(self, payload: Payload) -> None:
         from pymilvus import DataType, MilvusClient
@@ -86,10 +89,7 @@ class OwnCollection:
         for field in self.labels.values():
             schema.add_field(field, DataType.INT64)
         schema.add_field(VECTOR, DataType[self.kind.vector_type], dim=self.plan.dims)
-        timeout = self.connection.timeout_seconds
-        self.connection.ask(
-            "making a collection", lambda client: client.create_collection(self.name, schema=schema, timeout=timeout)
-        )
+        self.connection.ask("making a collection", lambda client: client.create_collection(self.name, schema=schema))
 
     def insert(self, first: int, vectors: Any, payload: Payload) -> None:
         """Those of rows from ``first``."""
@@ -106,14 +106,14 @@ class OwnCollection:
             self.send(batch)
 
     def send(self, batch: list[dict[str, Any]]) -> None:
-        timeout = self.connection.timeout_seconds
-        self.connection.ask("filling it", lambda client: client.insert(self.name, batch, timeout=timeout))
+        self.connection.ask("filling it", lambda client: client.insert(self.name, batch))
 
     def build(self) -> None:
-        """Build the index and load it, waiting for as long as a server goes on building."""
-        connection, timeout = self.connection, self.connection.patience
-        parameters = dict(self.parameters)
-        index = connection.ask("naming its index", lambda client: client.prepare_index_params())
+        """Build the index and load it. Raises UserError where a server gets no further with either."""
+        from pymilvus import MilvusClient
+
+        connection, parameters = self.connection, dict(self.parameters)
+        index = MilvusClient.prepare_index_params()
         index.add_index(
             VECTOR,
             index_type=self.kind.name,
@@ -121,29 +121,38 @@ class OwnCollection:
             params={"params": parameters} if connection.is_lite else parameters,  # elsewhere Lite reads none of them
         )
         connection.ask(
-            "building the index", lambda client: client.create_index(self.name, index, timeout=timeout, sync=False)
+            "building the index",
+            lambda client: client.create_index(self.name, index, sync=False),
+            is_building=True,
         )
-        while self.description().get("state") == "InProgress":
-            time.sleep(PAUSE_SECONDS)
+        self.wait(self.built, "is building the index")
         connection.ask(
             "loading it",
-            lambda client: client.load_collection(self.name, timeout=timeout, _async=connection.lite is None),
+            lambda client: client.load_collection(self.name, _async=connection.lite is None),
+            is_building=True,
         )
-        while not is_loaded(connection, self.name):
-            time.sleep(PAUSE_SECONDS)
+        self.wait(self.loaded, "is loading the collection")
         if connection.lite:
             connection.lite.finish(self.name)
+
+    def wait(self, look: Callable[[], tuple[bool, object]], doing: str) -> None:
+        connection = self.connection
+        wait_until(look, connection.timeout_seconds, f"{connection.where} {doing}", PAUSE_SECONDS)
+
+    def built(self) -> tuple[bool, str]:
+        """Whether the index is, and how far it is."""
+        described = self.description()
+        indexed = f"{described.get('indexed_rows')} of {described.get('total_rows')} rows"
+        return described.get("state") != "InProgress", indexed
+
+    def loaded(self) -> tuple[bool, str]:
+        """Whether it is, and how far it is."""
+        state = load_state(self.connection, self.name)
+        return is_loaded(state), f"{state.get('progress', 0)} %"
 
     def description(self) -> dict[str, Any]:
         """Of the index, as Milvus gives it; empty where there is none."""
         return describe_index(self.connection, self.name, VECTOR)
-
-    def count(self) -> int:
-        found = self.connection.ask(
-            "counting",
-            lambda client: client.query(self.name, output_fields=["count(*)"], consistency_level="Strong"),
-        )
-        return int(found[0]["count(*)"])
 
 
 def stored(block: FloatMatrix, kind: IndexType) -> Any:
@@ -165,6 +174,21 @@ def describe_index(connection: Connection, collection: str, field: str) -> dict[
     return connection.ask("describing the index", named)
 
 
-def is_loaded(connection: Connection, collection: str) -> bool:
-    state = connection.ask("asking whether it is loaded", lambda client: client.get_load_state(collection))
+def counted(connection: Connection, collection: str) -> int:
+    """How many rows it has."""
+    found = connection.ask(
+        "counting",
+        lambda client: client.query(collection, output_fields=["count(*)"], consistency_level="Strong"),
+    )
+    return int(found[0]["count(*)"])
+
+
+def load_state(connection: Connection, collection: str) -> dict[str, Any]:
+    state: dict[str, Any] = connection.ask(
+        "asking whether it is loaded", lambda client: client.get_load_state(collection)
+    )
+    return state
+
+
+def is_loaded(state: Mapping[str, Any]) -> bool:
     return str(getattr(state["state"], "name", state["state"])) == "Loaded"

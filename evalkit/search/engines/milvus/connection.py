@@ -3,24 +3,36 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from evalkit.config import IndexConfig
-from evalkit.config.trust.secrets import without
 from evalkit.errors import UserError, abridged, first_line, printable
 from evalkit.search.engines.database import Clients, address_of
 from evalkit.search.engines.milvus.index_types import FIRST, IndexType
 from evalkit.search.engines.milvus.lite import ENDING, Lite, imported, opened_lite, private_lite
-from evalkit.web.addresses import is_sent_in_clear, shown, with_addresses_shown
+from evalkit.search.engines.server_errors import foreign_words, secrets_of
+from evalkit.web.addresses import is_sent_in_clear, shown
 
 SCHEMES = ("http", "https", "tcp", "unix")
 KEY_VARIABLE = "MILVUS_TOKEN"
 LITE = "milvus_lite"  # what its version begins with
-MOST_SHOWN = 200  # characters of what a server says
 NOT_ALLOWED = ("auth check", "unauthenticated", "permission", "privilege", "password")  # of a server that refuses a key
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A ``client`` whose every call ends after ``seconds``; null for as long as it takes."""
+
+    client: Any
+    seconds: float | None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(getattr(self.client, name), timeout=self.seconds)
 
 
 class Connection:
@@ -40,8 +52,7 @@ class Connection:
 
         if self.has_secret and is_sent_in_clear(self.address):
             raise UserError(f"{self.where} would be sent the key unencrypted.", "Give https://….")
-        timeout = self.timeout_seconds
-        return MilvusClient(self.address, token=self.key, timeout=timeout, dedicated=True)
+        return MilvusClient(self.address, token=self.key, timeout=self.timeout_seconds, dedicated=True)
 
     @property
     def has_secret(self) -> bool:
@@ -52,12 +63,15 @@ class Connection:
         """Whether it is Milvus Lite, in this process or served by another."""
         return self.version.startswith(LITE)
 
-    def ask(self, doing: str, call: Callable[[Any], Answer]) -> Answer:
-        """What ``call`` gets from this thread's client. Raises UserError for whatever fails; ``doing`` says when."""
+    def ask(self, doing: str, call: Callable[[Any], Answer], is_building: bool = False) -> Answer:
+        """What ``call`` gets from this thread's client. Raises UserError for whatever fails; ``doing`` says when.
+
+        Each of its calls ends after ``timeout_seconds``; what builds in this process takes as long as it takes.
+        """
         from pymilvus import MilvusException
 
         try:
-            return call(self.clients.get())
+            return call(Timed(self.clients.get(), None if is_building and self.lite else self.timeout_seconds))
         except MilvusException as error:
             raise self.told(words_of(error), doing) from None
         except (OSError, ValueError) as error:  # gRPC's, too, where the address can't be one
@@ -77,11 +91,8 @@ class Connection:
         return UserError(f"{self.where} failed, {doing}: {self.safe(said)}", "See its log.")
 
     def safe(self, text: str) -> str:
-        """``text`` without keys, passwords and secrets in addresses, on one line, cut."""
-        text = with_addresses_shown(text)
-        for secret in (self.key, self.key.partition(":")[2], unquote(urlsplit(self.address).password or "")):
-            text = without(secret, text)
-        return abridged(printable(text), MOST_SHOWN).rstrip(".") + "."
+        """``text`` of a server or a library as a sentence without secrets."""
+        return f"{foreign_words(text, secrets_of(self.address, self.key))}."
 
     def check(self, kind: IndexType) -> None:
         """Raises UserError for a Milvus that can't be reached, and one that doesn't build ``kind``."""
@@ -92,11 +103,6 @@ class Connection:
             oldest = ".".join(map(str, max(kind.since, FIRST)))
             problem = f"{self.where} is of version {abridged(printable(self.version), 40)}, too old for {kind.name}."
             raise UserError(problem, f"It needs {oldest} or newer.")
-
-    @property
-    def patience(self) -> float | None:
-        """Seconds that building may take in one call: what runs in this process takes as long as it takes."""
-        return None if self.lite else self.timeout_seconds
 
 
 def words_of(error: Exception) -> str:

@@ -44,8 +44,7 @@ class MilvusEngine:
         )
         words = f"{kind.name}({parameters})" if parameters and not index.table else kind.name
         held = documents * dims * FLOAT_BYTES * COPIES if is_here else 0
-        exhaustive = kind.name in ("FLAT", "BIN_FLAT")
-        return Plan("milvus", words, dims, documents, quantization, index, metric, exhaustive, resources, held)
+        return Plan("milvus", words, dims, documents, quantization, index, metric, kind.compares_all, resources, held)
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator[MilvusIndex]:

@@ -1,6 +1,6 @@
 """A collection that was there already: read, never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,17 @@ from evalkit.arrays import FloatMatrix
 from evalkit.config import IndexConfig
 from evalkit.errors import UserError, did_you_mean, printable
 from evalkit.search.engine import Payload
-from evalkit.search.engines.milvus.collection import describe_index, is_loaded
+from evalkit.search.engines.milvus.collection import counted, describe_index, is_loaded, load_state
 from evalkit.search.engines.milvus.connection import Connection
 from evalkit.search.engines.milvus.index_types import BITS, HALF, IndexType
-from evalkit.search.engines.there_already import check_same_vectors, contract_in, row_of_key, sampled_rows
+from evalkit.search.engines.there_already import (
+    check_count,
+    check_same_vectors,
+    contract_in,
+    key_of_id,
+    row_of_key,
+    sampled_rows,
+)
 from evalkit.vectors.matrix import Vectors
 from evalkit.vectors.sign_bits import signs
 
@@ -67,13 +74,14 @@ class ExistingCollection:
     def open(self) -> None:
         """Raises UserError for a server's that is not loaded; a Milvus Lite in this process loads it for itself."""
         if self.connection.lite:
-            self.connection.ask("loading it", lambda client: client.load_collection(self.name))
-        elif not is_loaded(self.connection, self.name):
+            self.connection.ask("loading it", lambda client: client.load_collection(self.name), is_building=True)
+        elif not is_loaded(load_state(self.connection, self.name)):
             raise UserError(f"{self.where} is not loaded.", "Load it there: it is not changed from here.")
 
     def find(self, documents: Vectors, payload: Payload) -> dict[Any, int]:
         """The row of every primary key. Raises UserError for other ids, and for vectors of another model."""
-        keys = self.keys()
+        check_count(counted(self.connection, self.name), payload.ids, self.where)
+        keys = self.keys(len(documents))
         rows = row_of_key(keys, payload.ids, self.where)
         sampled = sampled_rows(len(documents))
         expected = documents.take(sampled)
@@ -83,23 +91,18 @@ class ExistingCollection:
         self.lowest = check_same_vectors(there, expected, self.where)
         return rows
 
-    def keys(self) -> dict[str, Any]:
-        """The primary key of each id. Raises UserError for an id that is there twice."""
-        keys: dict[str, Any] = {}
+    def keys(self, documents: int) -> dict[str, Any]:
+        """The primary key of each id, read in pages."""
 
-        def read(client: Any) -> None:
+        def pairs(client: Any) -> Iterator[tuple[Any, str | None]]:
             pages = client.query_iterator(self.name, batch_size=PAGE, output_fields=[self.key, self.id])
             while entities := pages.next():
                 for entity in entities:
-                    identifier = str(entity[self.id])
-                    if identifier in keys:
-                        problem = f"{self.where} has '{printable(identifier)}' twice in {printable(self.id)}."
-                        raise UserError(problem, "Name the field with the ids of documents (id_column).")
-                    keys[identifier] = entity[self.key]
+                    identifier = entity[self.id]
+                    yield entity[self.key], None if identifier is None else str(identifier)
             pages.close()
 
-        self.connection.ask("reading its ids", read)
-        return keys
+        return self.connection.ask("reading its ids", lambda client: key_of_id(pairs(client), documents, self.where))
 
     def vectors(self, keys: list[Any]) -> list[list[float]]:
         """Those of ``keys``, in their order; fewer where some are gone."""

@@ -8,22 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from evalkit.arrays import FloatMatrix, Scores
+from evalkit.arrays import FloatMatrix, Rows, Scores
 from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import THERE_ALREADY, Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.milvus.collection import OwnCollection, stored
 from evalkit.search.engines.milvus.connection import Connection
 from evalkit.search.engines.milvus.existing import ExistingCollection
-from evalkit.search.engines.milvus.index_types import BITS, IndexType
+from evalkit.search.engines.milvus.index_types import BITS, FLOAT, IndexType
 from evalkit.search.engines.milvus.lite import size
+from evalkit.search.engines.score_differences import (
+    LEAST_DIFFERENCE,
+    MOST_DIFFERENCE,
+    cosines,
+    inner_products,
+    largest_difference,
+    squared_distances,
+)
 from evalkit.vectors.matrix import Vectors
 
 MOST_RESULTS = 16_384  # of one query, by Milvus's own limit
 QUERIES_AT_ONCE = 64
-SAMPLE, SAMPLE_K = 16, 10  # documents that are searched for, and how many of each answer are compared
-LEAST_DIFFERENCE = 2e-6  # of scores, beyond which they are not those of float32 vectors
-MOST_DIFFERENCE = 1e-4  # of those that are, with what computing them in another order adds
+LEAST_ROWS = 1_024  # of a server's segment that has an index: of fewer it compares all (minSegmentNumRowsToEnableIndex)
+INDEXED_SHARE = 0.99  # of vectors, that a search of an index is one of
+SCORERS = {"COSINE": cosines, "L2": squared_distances}  # of metrics other than inner products
 NO_BYTES = "a Milvus server does not say how many bytes a collection takes"
 
 
@@ -132,22 +140,29 @@ class MilvusIndex:
 
     @cached_property
     def difference(self) -> float:
-        """The largest between scores of a sample and inner products of the vectors that were given.
+        """The largest between scores of a sample and those of the whole vectors: see score_differences.
 
         Searched when it is asked for: filling leaves the first search to whoever times it.
         """
-        documents = self.documents
-        if documents is None:
+        if self.documents is None:
             raise RuntimeError("an index has no scores before it is filled")
-        sampled = np.unique(np.linspace(0, len(documents) - 1, SAMPLE).astype(np.int64))
-        queries = documents.take(sampled)
-        found = self.search(queries, min(SAMPLE_K, len(documents)))
-        is_found = found.rows >= 0
-        vectors = documents.take(np.where(is_found, found.rows, 0))
-        exact = np.einsum("qd,qkd->qk", queries, vectors)
-        if self.asked_metric == "L2":
-            exact = 2 * exact - 2
-        return float(np.abs(exact - found.scores)[is_found].max(initial=0.0))
+        take = self.documents.take if isinstance(self.collection, OwnCollection) else self.kept_vectors
+        score = SCORERS.get(self.asked_metric, inner_products)
+        return largest_difference(self.documents, self.search, take, score)
+
+    def kept_vectors(self, rows: Rows) -> FloatMatrix:
+        """Those of ``rows`` as a collection has them that was there already; fewer where some are gone."""
+        if not isinstance(self.collection, ExistingCollection):
+            raise TypeError("a collection of a run's own has the vectors that it was given")
+        key_of = {row: key for key, row in (self.rows or {}).items()}
+        return np.array(self.collection.vectors([key_of[row] for row in rows.tolist()]), dtype=np.float32)
+
+    def segments(self) -> list[int]:
+        """How many vectors each segment of a server's collection has, as it is loaded."""
+        loaded = self.connection.ask(
+            "listing segments", lambda client: client.list_loaded_segments(self.collection.name)
+        )
+        return [int(segment.num_rows) for segment in loaded]
 
     def facts(self) -> EngineFacts:
         if self.built is None:
@@ -177,10 +192,12 @@ class MilvusIndex:
             self.collection.description() if isinstance(self.collection, OwnCollection) else self.collection.described
         )
         built, indexed = described.get("index_type"), described.get("indexed_rows")
+        is_own = isinstance(self.collection, OwnCollection)
+        whole = "float32 vectors" if is_own else "its own vectors"
         proof = {
             "index": f"{built} {described.get('metric_type')}, {indexed} of {described.get('total_rows')} rows, "
             f"{described.get('state')}",
-            "scores": f"differ by up to {self.difference:.2g} from those of float32 vectors",
+            "scores": f"differ by up to {self.difference:.2g} from those of {whole}",
         }
         unproven = ""
         if isinstance(self.collection, ExistingCollection):
@@ -189,15 +206,34 @@ class MilvusIndex:
             proof["collection"] = self.collection.name
         if built != self.kind.name or described.get("state") not in (None, "Finished"):
             unproven = f"Milvus tells of {built} ({described.get('state')}), not of {self.kind.name}"
-        if self.connection.lite:
-            files = self.connection.lite.files(self.collection.name)
-            segments, indexes = len(files.segments()), len(files.indexes(self.kind.name))
-            proof["files"] = f"{indexes} of {self.kind.name} for {segments} segments"
-            if indexes < segments:
-                unproven = f"Milvus Lite built no {self.kind.name} for {segments - indexes} of {segments} segments"
-        if not self.kind.is_exact and self.difference <= LEAST_DIFFERENCE:
+        more, why = self.parts_with_an_index()
+        proof, unproven = proof | more, why or unproven
+        is_seen = is_own or self.kind.vector_type == FLOAT  # a collection's field says itself what else it holds
+        if is_seen and not self.kind.is_exact and not self.difference > LEAST_DIFFERENCE:
             unproven = f"scores of {self.kind.name} are those of float32 vectors: its codes are not in use"
-        is_own = isinstance(self.collection, OwnCollection)  # another's vectors are much like this model's
-        if is_own and self.kind.is_exact and self.difference > MOST_DIFFERENCE:
+        if self.kind.is_exact and not self.difference <= MOST_DIFFERENCE:
             unproven = f"scores of {self.kind.name} are {self.difference:.2g} from those of float32 vectors"
         return proof, unproven
+
+    def parts_with_an_index(self) -> tuple[dict[str, str], str]:
+        """The evidence that the index was built of the parts that Milvus divides its vectors into, and why it is none.
+
+        Of a Milvus Lite that another process has there is no more than its word.
+        """
+        name, lite = self.kind.name, self.connection.lite
+        if lite:
+            files = lite.files(self.collection.name)
+            parts, indexes = len(files.segments()), len(files.indexes(name))
+            lacking = f"Milvus Lite built no {name} for {parts - indexes} of {parts} segments"
+            return {"files": f"{indexes} of {name} for {parts} segments"}, lacking if indexes < parts else ""
+        if self.connection.is_lite or self.kind.compares_all:
+            return {}, ""
+        segments = self.segments()
+        indexed, every = sum(rows for rows in segments if rows >= LEAST_ROWS), sum(segments)
+        proof = {"segments": f"{len(segments)}; {indexed:,} vectors in those of {LEAST_ROWS:,} and more"}
+        if segments and indexed >= INDEXED_SHARE * every:
+            return proof, ""
+        return proof, (
+            f"Milvus compares all vectors of segments of fewer than {LEAST_ROWS:,}, and only {indexed:,} of {every:,} "
+            f"are in others: its {name} is not in use"
+        )

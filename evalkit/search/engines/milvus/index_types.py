@@ -45,6 +45,10 @@ class IndexType:
         return self.name not in ("FLAT", "BIN_FLAT", "HNSW")
 
     @property
+    def compares_all(self) -> bool:
+        return self.name in ("FLAT", "BIN_FLAT")
+
+    @property
     def is_exact(self) -> bool:
         """Whether scores are inner products of float32 vectors."""
         return self.name in ("FLAT", "HNSW", "IVF_FLAT") and self.vector_type == FLOAT
@@ -134,10 +138,16 @@ def check_number(where: str, name: str, value: Any) -> None:
 def built_with(
     chosen: IndexType, dims: int, documents: int, quantization: QuantizationConfig, index: IndexConfig
 ) -> dict[str, Any]:
-    """The parameters of the index in Milvus: those of ``options``, of the codes, and how many lists."""
+    """The parameters of the index in Milvus: those of ``options``, of the codes, and how many lists.
+
+    Raises UserError for more lists than there can be.
+    """
     parameters = {name: value for name, value in index.options.items() if name != TYPE} | dict(chosen.codes)
     if chosen.name in ("HNSW_PQ", "IVF_PQ"):
         parameters["m"] = dims // (quantization.subvector_dims or dims)
     if name_of(index) == "IVF":
-        parameters["nlist"] = min(index.nlist or max(1, round(math.sqrt(documents))), MOST_LISTS)
+        most = min(documents, MOST_LISTS)
+        if index.nlist and index.nlist > most and not index.table:
+            raise UserError(f"nlist={index.nlist} is not possible.", f"Milvus has at most {most:,} lists here.")
+        parameters["nlist"] = index.nlist or min(max(1, round(math.sqrt(documents))), MOST_LISTS)
     return parameters

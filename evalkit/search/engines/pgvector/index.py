@@ -15,11 +15,12 @@ from evalkit.search.engines.pgvector.codes import DISTANCES, as_parameter
 from evalkit.search.engines.pgvector.connection import Session, closed, one_session, opened, told
 from evalkit.search.engines.pgvector.methods import EXACT, built_with, method_of, session_settings, trained_on
 from evalkit.search.engines.pgvector.own_table import dropped, made, own_table
-from evalkit.search.engines.pgvector.proof import explained, proof_of, sizes, unproven
+from evalkit.search.engines.pgvector.proof import Asked, Way, explained, nearest, proof_of, rescored, sizes, unproven
 from evalkit.search.engines.pgvector.table import Table
 from evalkit.search.engines.pgvector.table_there import READ_ONLY, found_table, matched, vectors_of
 from evalkit.vectors.matrix import Vectors
 
+USUAL_K = 10  # results of a search that is explained where none was made
 SCORED_AT_ONCE = 64  # queries whose candidates' finer copies are read together
 
 
@@ -31,6 +32,7 @@ class PgvectorIndex:
         self.method = method_of(plan.index)
         self.sessions: Clients[Session] = Clients(self.connected, closed)
         self.parameters: Mapping[str, Any] = {}
+        self.asked: dict[Asked, None] = {}  # what was searched at this operating point
         self.schema: str | None = None
         self.table: Table | None = None
         self.contract: Mapping[str, Any] | None = None
@@ -85,17 +87,21 @@ class PgvectorIndex:
 
     def set(self, parameters: Mapping[str, Any]) -> None:
         self.plan.set_parameters(parameters)
-        self.parameters = dict(parameters)
+        self.parameters, self.asked = dict(parameters), {}
 
     def search(self, queries: FloatMatrix, k: int, keep: Filter | None = None) -> Ranking:
         table = self.searched
-        distance = DISTANCES[table.distance]
-        session, statement = self.ready(k), table.nearest(k, keep)
+        return self.found(nearest(table, k, keep), queries, k, DISTANCES[table.distance].score)
 
-        def nearest(query: Floats) -> Hits:
-            return self.hits(session, statement, [as_parameter(table.kept.codes, query)], distance.score)
+    def found(self, asked: Asked, queries: FloatMatrix, k: int, score: Any) -> Ranking:
+        """What is ``asked`` of each of ``queries``, with distances as ``score`` has them."""
+        session = self.ready(asked.results)
+        self.asked[asked] = None
 
-        return one_by_one(nearest, queries, k)
+        def hits(query: Floats) -> Hits:
+            return self.hits(session, asked.statement, [as_parameter(kind, query) for kind in asked.kinds], score)
+
+        return one_by_one(hits, queries, k)
 
     def ready(self, asked: int) -> Session:
         """This thread's session at the operating point, for as many results as are asked for."""
@@ -115,11 +121,12 @@ class PgvectorIndex:
         return [rows[place] for place in order], scores[order].tolist()
 
     def facts(self) -> EngineFacts:
-        """By the plan of a search at the operating point."""
-        table, session = self.searched, self.ready(10)
+        """By the plans of all that was searched at the operating point, or else of a search for ten."""
+        table = self.searched
+        ways = [self.way(asked) for asked in self.asked or (self.usual(),)]
+        session = self.sessions.get()
         with told(self.plan.index, "explaining a search"):
-            way = explained(session, table, self.plan)
-            proof = proof_of(session, table, way)
+            proof = proof_of(session, table, ways)
         _, index_bytes = self.bytes()
         return EngineFacts(
             name=self.plan.engine,
@@ -127,9 +134,20 @@ class PgvectorIndex:
             index_bytes=index_bytes,
             bytes_per_vector=index_bytes / self.plan.documents,
             proof={**proof, **self.evidence},
-            unproven=unproven(way, table),
+            unproven=unproven(ways, table),
             contract=self.contract,
         )
+
+    def usual(self) -> Asked:
+        """A search that nobody has made yet."""
+        table = self.searched
+        return rescored(table, USUAL_K, USUAL_K, None) if self.rescoring else nearest(table, USUAL_K, None)
+
+    def way(self, asked: Asked) -> Way:
+        """How PostgreSQL goes about what is ``asked``, at the settings that it is asked at."""
+        session = self.ready(asked.results)
+        with told(self.plan.index, "explaining a search"):
+            return explained(session, asked, self.plan.dims)
 
     def close(self) -> None:
         self.sessions.close()
@@ -145,14 +163,8 @@ class FinerColumn:
 
     def search(self, queries: FloatMatrix, k: int, candidates: int, keep: Filter | None = None) -> Ranking:
         index, table = self.index, self.index.searched
-        session, statement = index.ready(candidates), table.rescored(k, candidates, keep)
         score = DISTANCES["cosine" if table.keys else "ip"].score
-
-        def nearest(query: Floats) -> Hits:
-            both = [as_parameter(kind, query) for kind in (table.kept.column, table.kept.codes)]
-            return index.hits(session, statement, both, score)
-
-        return one_by_one(nearest, queries, k)
+        return index.found(rescored(table, k, candidates, keep), queries, k, score)
 
     def scores(self, queries: FloatMatrix, rows: Rows) -> Scores:
         """Inner products of ``queries`` with the vectors that the table has."""

@@ -8,7 +8,7 @@ from typing import Any
 from evalkit.search.engine import Payload, Plan
 from evalkit.search.engines.database import PREFIX, is_orphan, own_name
 from evalkit.search.engines.pgvector.codes import as_parameter, kept
-from evalkit.search.engines.pgvector.connection import Session, one_session, told
+from evalkit.search.engines.pgvector.connection import UNLIMITED, Session, one_session, told
 from evalkit.search.engines.pgvector.methods import EXACT, MEMORY, built_with, method_of
 from evalkit.search.engines.pgvector.table import Table, quoted
 from evalkit.vectors.matrix import Vectors
@@ -36,7 +36,7 @@ def made(plan: Plan, documents: Vectors, payload: Payload) -> str:
     """Make the table, fill and index it; the name of its schema, which is removed where anything goes wrong."""
     schema = own_name()
     try:
-        with one_session(plan.index) as session, told(plan.index, "filling a table"):
+        with one_session(plan.index, UNLIMITED) as session, told(plan.index, "filling a table"):
             drop_orphans(session)
             table = own_table(plan, payload, schema)
             create(session, plan, table, schema)

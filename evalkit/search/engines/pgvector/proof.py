@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from evalkit.errors import printable
-from evalkit.search.engine import Plan
+from evalkit.search.engine import Filter
 from evalkit.search.engines.pgvector.codes import as_parameter
 from evalkit.search.engines.pgvector.connection import Session
 from evalkit.search.engines.pgvector.table import Table
 
-EXPLAINED_K = 10
 SIZES = """select pg_table_size(c.oid) + coalesce(sum(pg_relation_size(i.indexrelid)) filter (where i.indisprimary), 0),
   coalesce(sum(pg_relation_size(i.indexrelid)) filter (where x.relname = any(%s)), 0)
   from pg_class c left join pg_index i on i.indrelid = c.oid left join pg_class x on x.oid = i.indexrelid
@@ -32,42 +31,65 @@ class Step:
         return f"{self.kind} using {self.index}" if self.index else self.kind
 
 
-def explained(session: Session, table: Table, plan: Plan) -> list[Step]:
-    """The plan of a search at the session's settings, the outermost step first."""
-    query = np.full(plan.dims, plan.dims**-0.5)
-    statement, kinds = table.nearest(EXPLAINED_K), [table.kept.codes]
-    if plan.quantization.rescore:
-        statement, kinds = table.rescored(EXPLAINED_K, EXPLAINED_K), [table.kept.column, table.kept.codes]
-    parameters = [as_parameter(kind, query) for kind in kinds]
-    row = session.connection.execute(f"explain (format json, costs off) {statement}", parameters).fetchone()
-    return list(steps(row[0][0]["Plan"])) if row else []
+@dataclass(frozen=True)
+class Asked:
+    """A ``statement`` that searches, the types of its parameters, and how many results its index is asked for."""
+
+    statement: str
+    kinds: tuple[str, ...]
+    results: int
 
 
-def unproven(way: Sequence[Step], table: Table) -> str:
-    """Why it does not go as asked; empty where it does."""
-    used = {step.index for step in way if step.index}
-    if table.indexes and not used.intersection(table.indexes):
-        return f"PostgreSQL searches without the index: {in_words(way)}"
-    if not table.indexes and used:
-        return f"PostgreSQL searches by an index: {in_words(way)}"
+def nearest(table: Table, k: int, keep: Filter | None) -> Asked:
+    return Asked(table.nearest(k, keep), (table.kept.codes,), k)
+
+
+def rescored(table: Table, k: int, candidates: int, keep: Filter | None) -> Asked:
+    return Asked(table.rescored(k, candidates, keep), (table.kept.column, table.kept.codes), candidates)
+
+
+@dataclass(frozen=True)
+class Way:
+    """The ``steps`` of a search, the outermost first, and the ``settings`` of pgvector that it was planned at."""
+
+    steps: Sequence[Step]
+    settings: str
+
+    def __str__(self) -> str:
+        return printable(" > ".join(map(str, self.steps)), 500)
+
+
+def explained(session: Session, asked: Asked, dims: int) -> Way:
+    """How PostgreSQL goes about what is ``asked``, at the session's settings."""
+    query = np.full(dims, dims**-0.5)
+    parameters = [as_parameter(kind, query) for kind in asked.kinds]
+    row = session.connection.execute(f"explain (format json, costs off) {asked.statement}", parameters).fetchone()
+    settings = ", ".join(f"{key} = {value}" for key, value in sorted(session.applied.items()) if "." in key)
+    return Way(list(steps(row[0][0]["Plan"])) if row else [], settings)
+
+
+def unproven(ways: Sequence[Way], table: Table) -> str:
+    """Why one of them does not go as asked; empty where all do."""
+    for way in ways:
+        used = {step.index for step in way.steps if step.index}
+        if table.indexes and not used.intersection(table.indexes):
+            return f"PostgreSQL searches without the index: {way}"
+        if not table.indexes and used:
+            return f"PostgreSQL searches by an index: {way}"
     return ""
 
 
-def proof_of(session: Session, table: Table, way: Sequence[Step]) -> dict[str, str]:
-    """The plan of a search, and how its index is defined."""
+def proof_of(session: Session, table: Table, ways: Sequence[Way]) -> dict[str, str]:
+    """The plans of searches, and how their index is defined."""
     name = table.name.replace("%%", "%")
     definitions = session.connection.execute(DEFINITIONS, [name, list(table.indexes)]).fetchall()
-    settings = ", ".join(f"{key} = {value}" for key, value in sorted(session.applied.items()) if "." in key)
+    settings = "; ".join(dict.fromkeys(way.settings for way in ways))
     return {
-        "plan": in_words(way),
+        "plan": "; ".join(dict.fromkeys(map(str, ways))),
         "column": f"{table.kept.column}({table.dims})",
         "index": printable("; ".join(text for (text,) in definitions), 1000) or "none: every vector is compared",
         **({"settings": settings} if settings else {}),
     }
-
-
-def in_words(way: Sequence[Step]) -> str:
-    return printable(" > ".join(map(str, way)), 500)
 
 
 def steps(node: Mapping[str, Any]) -> Iterator[Step]:

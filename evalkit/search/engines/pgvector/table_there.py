@@ -1,6 +1,6 @@
 """A table that is there already: found and read, never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +11,18 @@ from evalkit.search.engines.pgvector.codes import MADE_OF, MOST_KEPT, Kept, as_f
 from evalkit.search.engines.pgvector.connection import Session
 from evalkit.search.engines.pgvector.methods import EXACT, METHODS, method_of
 from evalkit.search.engines.pgvector.table import Table, quoted
-from evalkit.search.engines.there_already import check_same_vectors, contract_in, row_of_key, sampled_rows
+from evalkit.search.engines.there_already import (
+    UP_TO,
+    check_count,
+    check_same_vectors,
+    contract_in,
+    key_of_id,
+    row_of_key,
+    sampled_rows,
+)
 from evalkit.vectors.matrix import Vectors
 
+PAGE = 10_000  # ids that are read at once
 READ_ONLY = {"default_transaction_read_only": "on"}
 TABLES = """select n.nspname, c.relname, c.oid, pg_table_is_visible(c.oid)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -123,10 +132,9 @@ def matched(session: Session, there: TableThere, documents: Vectors, payload: Pa
     name = f"the table {said(there.name)}"
     if payload.labels:
         raise UserError(f"{name} is searched as it is: it has no labels to filter by.", "Leave out table, or filter.")
-    where = f"from {table.name} where {table.column} is not null"
-    ids = [key for (key,) in session.connection.execute(f"select {table.key} {where}", ()).fetchall()]
-    check_each_once(ids, name)
-    row = row_of_key({key: key for key in ids}, payload.ids, name)
+    check_count(counted(session, table, UP_TO * len(documents)), payload.ids, name)
+    keys = key_of_id(((key, key) for key in ids(session, table)), len(documents), name)
+    row = row_of_key(keys, payload.ids, name)
     table = replace(table, keys=payload.ids, row=row)
     rows = sampled_rows(len(documents))
     vectors = vectors_of(session, table, rows.tolist())
@@ -136,12 +144,20 @@ def matched(session: Session, there: TableThere, documents: Vectors, payload: Pa
     return table, check_same_vectors([vectors[place] for place in rows.tolist()], expected, name)
 
 
-def check_each_once(ids: Sequence[str | None], name: str) -> None:
-    if None in ids:
-        raise UserError(f"{name} has rows without an id.", "Name a column without nulls as id_column.")
-    if len(set(ids)) < len(ids):
-        problem = f"{name} has {len(ids) - len(set(ids)):,} ids more than once."
-        raise UserError(problem, "Name a column that says which document a row is as id_column.")
+def counted(session: Session, table: Table, most: int) -> int:
+    """How many vectors it has, up to ``most``: a table of any size is told from the corpus's at once."""
+    rows = f"select 1 from {table.name} where {table.column} is not null limit {int(most)}"  # noqa: S608
+    row = session.connection.execute(f"select count(*) from ({rows}) rows", ()).fetchone()  # noqa: S608
+    return int(row[0]) if row else 0
+
+
+def ids(session: Session, table: Table) -> Iterator[str]:
+    """Those of rows with a vector, in pages; null where a row has none."""
+    with session.connection.transaction(), session.connection.cursor("ids") as cursor:
+        cursor.itersize = PAGE
+        cursor.execute(f"select {table.key} from {table.name} where {table.column} is not null", ())  # noqa: S608
+        for (key,) in cursor:
+            yield key
 
 
 def as_signs(vectors: Any) -> Any:

@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from evalkit.config import IndexConfig
-from evalkit.config.trust.secrets import without
-from evalkit.errors import UserError, abridged, first_line, printable
+from evalkit.errors import UserError, first_line, printable
 from evalkit.search.engines.database import Clients, address_of
-from evalkit.web.addresses import is_sent_in_clear, shown, with_addresses_shown
+from evalkit.search.engines.server_errors import foreign_words, secrets_of
+from evalkit.web.addresses import is_sent_in_clear, shown
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 OLDEST = (1, 10)  # the first that answers /points/query
 KEY_VARIABLE = "QDRANT_API_KEY"
-MOST_SHOWN = 200  # characters of what a server says
 Answer = TypeVar("Answer")
 
 
@@ -66,7 +65,8 @@ class Connection:
         if not is_new_enough(version):
             oldest = ".".join(map(str, OLDEST))
             raise UserError(
-                f"{self.where} is of version {abridged(version, 40)}, which is too old.", f"It needs {oldest} or newer."
+                f"{self.where} is of version {printable(version, 40)}, which is too old.",
+                f"It needs {oldest} or newer.",
             )
 
     def version(self) -> str:
@@ -130,8 +130,8 @@ class Connection:
         )
 
     def safe(self, text: str) -> str:
-        """``text`` of a server or a library without the key and without secrets in addresses, on one line."""
-        return printable(without(self.key or "", with_addresses_shown(text)), MOST_SHOWN).rstrip(".") + "."
+        """``text`` of a server or a library as a sentence without secrets."""
+        return f"{foreign_words(text, secrets_of(self.address, self.key))}."
 
     def close(self) -> None:
         self.clients.close()

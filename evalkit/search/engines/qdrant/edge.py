@@ -1,6 +1,7 @@
 """Qdrant in this process: its own code without the server, a shard in a private folder (qdrant-edge-py)."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.arrays import Floats
-from evalkit.errors import UserError, first_line
+from evalkit.errors import UserError, first_line, printable
 from evalkit.search.engine import Payload
 from evalkit.search.engines.database import Hits, private_folder
 from evalkit.search.engines.qdrant.collection import BINARY, FLOAT_BYTES, PRODUCT, SCALAR, Collection
@@ -18,6 +19,7 @@ from evalkit.vectors.matrix import Vectors
 if TYPE_CHECKING:
     from qdrant_edge import EdgeConfig, EdgeShard
 
+COPIES = 2.5  # of the vectors that are on disk while segments are merged, with what else there is
 INDEX_EVERYTHING = 1  # KB of vectors above which a segment gets codes and a graph
 
 
@@ -93,6 +95,7 @@ class EdgeStore:
     def fill(self, documents: Vectors, payload: Payload) -> None:
         from qdrant_edge import PayloadSchemaType, Point, UpdateOperation
 
+        self.check_room(len(documents))
         try:
             for key in label_keys(payload).values():
                 self.shard.update(UpdateOperation.create_field_index(key, PayloadSchemaType.Integer))
@@ -107,6 +110,14 @@ class EdgeStore:
             raise UserError(
                 f"Qdrant could not be filled: {first_line(error)}.", "Is there room in the folder for temporary files?"
             ) from None
+
+    def check_room(self, documents: int) -> None:
+        """Raises UserError where the disk is too full: Qdrant maps its files, and a full disk kills the process."""
+        needed = COPIES * documents * self.collection.dims * FLOAT_BYTES[self.collection.datatype]
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            problem = f"a private Qdrant needs about {needed / 2**20:,.0f} MB, and {free / 2**20:,.0f} are free"
+            raise UserError(f"{problem} in {printable(str(self.folder.parent))}.", "Set TMPDIR to a folder with room.")
 
     def query(self, vector: Floats, search: SearchRequest) -> Hits:
         from qdrant_edge import Query, QueryRequest

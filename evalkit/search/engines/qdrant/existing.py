@@ -4,26 +4,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from evalkit.arrays import Floats
 from evalkit.config import IndexConfig
-from evalkit.errors import UserError, abridged, did_you_mean
+from evalkit.errors import UserError, did_you_mean, printable
 from evalkit.search.engine import Payload
 from evalkit.search.engines.database import Hits
 from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Collection, codes_in_words
 from evalkit.search.engines.qdrant.connection import Connection
 from evalkit.search.engines.qdrant.requests import PointId, searched
 from evalkit.search.engines.qdrant.store import SearchRequest, Stored
-from evalkit.search.engines.there_already import as_contract
+from evalkit.search.engines.there_already import (
+    check_count,
+    check_same_vectors,
+    contract_in,
+    key_of_id,
+    row_of_key,
+    sampled_rows,
+)
 from evalkit.vectors.matrix import Vectors
 
 if TYPE_CHECKING:
     from qdrant_client.models import CollectionInfo, VectorParams
 
 PAGE = 1_000  # points of one answer
-SAMPLE = 32  # vectors that are compared with the model's own
-LEAST_COSINE = 0.99
 MOST_SHOWN = 80
 
 
@@ -75,11 +78,11 @@ class Existing:
 def described(connection: Connection, index: IndexConfig) -> Existing:
     """The collection that ``index`` names. Raises UserError where there is none, or none of that vector's name."""
     name = str(index.table)
-    where = f"the collection {abridged(name, MOST_SHOWN)}"
+    where = f"the collection {printable(name, MOST_SHOWN)}"
     if not connection.ask("a collection was sought", lambda client: client.collection_exists(name)):
         names = connection.ask("it was asked for its collections", lambda client: client.get_collections()).collections
         hint = did_you_mean(name, [each.name for each in names]) or "It has none."
-        raise UserError(f"{connection.where} has no collection {abridged(name, MOST_SHOWN)}.", hint)
+        raise UserError(f"{connection.where} has no collection {printable(name, MOST_SHOWN)}.", hint)
     info = connection.ask("a collection was read", lambda client: client.get_collection(name))
     vector = named_vector(info, index.vector_column, where)
     hnsw, own_hnsw = info.config.hnsw_config, vector.hnsw_config
@@ -96,7 +99,7 @@ def described(connection: Connection, index: IndexConfig) -> Existing:
         compression,
         hnsw.m if own_hnsw is None or own_hnsw.m is None else own_hnsw.m,
         (own_hnsw and own_hnsw.full_scan_threshold) or hnsw.full_scan_threshold,
-        as_contract(info.config.metadata),
+        contract_in(info.config.metadata),
     )
 
 
@@ -141,35 +144,21 @@ class ExistingCollection:
 
     def fill(self, documents: Vectors, payload: Payload) -> None:
         """Nothing is filled: each document's point is found, and a sample of vectors compared with ``documents``."""
-        self.points = self.matched(payload)
-        self.rows = {point: row for row, point in enumerate(self.points)}
-        self.check_model(documents, payload)
+        where = self.existing.where
+        check_count(self.count(), payload.ids, where)
+        points = key_of_id(self.ids(), len(documents), where)
+        self.rows = row_of_key(points, payload.ids, where)
+        self.points = [points[identifier] for identifier in payload.ids]
+        sampled = sampled_rows(len(documents))
+        there = self.vectors([self.points[row] for row in sampled.tolist()])
+        check_same_vectors(there, documents.take(sampled), where)
 
-    def matched(self, payload: Payload) -> list[PointId]:
-        """The point of each document, in their order. Raises UserError where they are not the same documents."""
-        existing = self.existing
-        rows = {str(document): row for row, document in enumerate(payload.ids)}
-        if len(rows) != len(payload.ids):
-            raise UserError(f"{existing.where} can't be matched: documents are in chunks.", "Use chunking=none.")
-        points: dict[int, PointId] = {}
-        others: list[str] = []
-        for point, document in self.ids():
-            row = rows.get(document)
-            if row is None or row in points:
-                others.append(document)
-            else:
-                points[row] = point
-        missing = [document for document, row in rows.items() if row not in points]
-        if missing or others:
-            raise UserError(
-                f"{existing.where} does not hold the documents of this corpus: {counted('missing', missing)}, "
-                f"{counted('not of it', others)}.",
-                "Name what holds their ids by id_column (a key of the payload; null is the point's own id).",
-            )
-        return [points[row] for row in range(len(rows))]
+    def count(self) -> int:
+        name = self.existing.name
+        return self.connection.ask("its points were counted", lambda client: client.count(name, exact=True)).count
 
-    def ids(self) -> Iterator[tuple[PointId, str]]:
-        """(the point's id, the document's id) of every point."""
+    def ids(self) -> Iterator[tuple[PointId, str | None]]:
+        """(the point's id, the document's id) of every point, read in pages."""
         key, offset = self.existing.id_key, None
         while True:
             page, offset = self.connection.ask(
@@ -183,28 +172,13 @@ class ExistingCollection:
                 ),
             )
             for point in page:
-                yield point.id, str(point.id if key is None else (point.payload or {}).get(key, ""))
+                identifier = point.id if key is None else (point.payload or {}).get(key)
+                yield point.id, None if identifier is None else str(identifier)
             if offset is None:
                 return
 
-    def check_model(self, documents: Vectors, payload: Payload) -> None:
-        """Raises UserError where the vectors of a sample of documents are not this model's."""
-        rows = np.unique(np.linspace(0, len(documents) - 1, SAMPLE).astype(np.int64))
-        expected = documents.take(rows)
-        kept = np.array(self.vectors([self.points[row] for row in rows.tolist()]), dtype=np.float32)
-        lengths = np.maximum(np.linalg.norm(kept, axis=1), np.finfo(np.float32).tiny)
-        cosines = np.einsum("nd,nd->n", expected, kept) / lengths
-        worst = int(np.argmin(cosines))
-        if not cosines[worst] >= LEAST_COSINE:
-            document = abridged(payload.ids[int(rows[worst])], MOST_SHOWN)
-            raise UserError(
-                f"{self.existing.where} holds vectors of another model: that of document {document} has a cosine of "
-                f"{cosines[worst]:.3f} with this model's, and {LEAST_COSINE} is the least.",
-                "Give the model, revision, prompts and dims that it was filled with.",
-            )
-
     def vectors(self, points: list[PointId]) -> list[list[float]]:
-        """Those of ``points``, in their order."""
+        """Those of ``points``, in their order; empty where one is gone or has none of that name."""
         name = self.existing.vector
         records = self.connection.ask(
             "vectors were read",
@@ -213,7 +187,7 @@ class ExistingCollection:
             ),
         )
         found: dict[Any, Any] = {record.id: record.vector for record in records}
-        return [found[point][name] if name else found[point] for point in points]
+        return [((found.get(point) or {}).get(name) if name else found.get(point)) or [] for point in points]
 
     def query(self, vector: Floats, search: SearchRequest) -> Hits:
         points = None if search.rows is None else [self.points[row] for row in search.rows]
@@ -224,9 +198,8 @@ class ExistingCollection:
     def stored(self) -> Stored:
         name, existing = self.existing.name, self.existing
         info = self.connection.ask("a collection was read", lambda client: client.get_collection(name))
-        count = self.connection.ask("its points were counted", lambda client: client.count(name, exact=True))
         return Stored(
-            points=count.count,
+            points=self.count(),
             indexed=info.indexed_vectors_count or 0,
             segments=max(1, info.segments_count - 1),  # one is for what is still to come
             m=existing.m,
@@ -235,9 +208,3 @@ class ExistingCollection:
             name=name,
             contract=existing.contract,
         )
-
-
-def counted(what: str, documents: list[str]) -> str:
-    """``3 missing (first: d1)``."""
-    first = f" (first: {abridged(documents[0], MOST_SHOWN)})" if documents else ""
-    return f"{len(documents):,} {what}{first}"

@@ -14,12 +14,11 @@ from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.database import Hits, address_of, one_by_one
 from evalkit.search.engines.qdrant.collection import FLOAT_BYTES, PRODUCT, SCALAR, Collection
+from evalkit.search.engines.qdrant.existing import ExistingCollection
 from evalkit.search.engines.qdrant.store import SearchRequest, Store, Stored, label_keys
+from evalkit.search.engines.score_differences import LEAST_DIFFERENCE, MOST_DIFFERENCE, largest_difference
 from evalkit.vectors.matrix import Vectors
 
-SAMPLE, SAMPLE_K = 16, 10  # documents that are searched for, and how many of each answer are compared
-LEAST_DIFFERENCE = 2e-6  # of scores, beyond which they are not those of float32 vectors
-MOST_DIFFERENCE = 1e-4  # of those that are, with what computing them in another order adds
 PRODUCT_SAMPLE = 10_000  # vectors that Qdrant learns the patterns of product codes from (KMEANS_SAMPLE_SIZE)
 BYTES = ("index_bytes", "bytes_per_vector", "bytes_per_document", "table_bytes")
 NO_BYTES = "a Qdrant server does not say how many bytes a collection takes"
@@ -62,20 +61,20 @@ class QdrantIndex:
 
     @cached_property
     def difference(self) -> float:
-        """The largest between scores of a sample and inner products of the vectors that were given.
+        """The largest between scores of a sample and inner products of the whole vectors: see score_differences.
 
         Searched when it is asked for: filling leaves the first search to whoever times it.
         """
-        documents = self.documents
-        if documents is None:
+        if self.documents is None:
             raise RuntimeError("an index has no scores before it is filled")
-        rows = np.unique(np.linspace(0, len(documents) - 1, SAMPLE).astype(np.int64))
-        queries = documents.take(rows)
-        found = self.search(queries, min(SAMPLE_K, len(documents)))
-        is_found = found.rows >= 0
-        vectors = documents.take(np.where(is_found, found.rows, 0))
-        differences = np.abs(np.einsum("qd,qkd->qk", queries, vectors) - found.scores)
-        return float(differences[is_found].max(initial=0.0))
+        take = self.documents.take if self.store.is_own else self.kept_vectors
+        return largest_difference(self.documents, self.search, take)
+
+    def kept_vectors(self, rows: Rows) -> FloatMatrix:
+        """Those of ``rows`` as a collection has them that was there already."""
+        if not isinstance(self.store, ExistingCollection):
+            raise TypeError("a collection of a run's own has the vectors that it was given")
+        return np.array(self.store.vectors([self.store.points[row] for row in rows.tolist()]), dtype=np.float32)
 
     def set(self, parameters: Mapping[str, Any]) -> None:
         self.plan.set_parameters(parameters)
@@ -117,12 +116,13 @@ class QdrantIndex:
     def proof(self, state: Stored) -> dict[str, str]:
         """Which index and codes are in use, as Qdrant itself tells it and as its scores show."""
         compared = "of codes" if self.collection.codes else "of vectors"
+        whole = "float32" if self.store.is_own else "its own vectors"
         index = f"hnsw, m={state.m}" if self.collection.m else "none: every one is compared"
         proof = {
             **({"collection": self.collection.words} if self.store.is_own else {}),
             "index": f"{index}; {state.indexed:,} of {state.points:,} vectors in {state.segments} indexed segments",
             "optimizer": state.state,
-            "scores": f"{compared}; at most {self.difference:.2g} from inner products of float32",
+            "scores": f"{compared}; at most {self.difference:.2g} from inner products of {whole}",
         }
         return proof | ({"name": state.name} if state.name else {})
 
@@ -130,10 +130,10 @@ class QdrantIndex:
         """Why what was asked for can't be shown to be in use; empty where it is."""
         if state.points != self.plan.documents:
             return f"Qdrant holds {state.points:,} of {self.plan.documents:,} vectors"
-        is_approximate = self.collection.datatype != "float32" or bool(self.collection.codes)
-        if is_approximate and self.difference <= LEAST_DIFFERENCE:
+        has_codes, is_half = bool(self.collection.codes), self.collection.datatype != "float32"
+        if (has_codes or (is_half and self.store.is_own)) and not self.difference > LEAST_DIFFERENCE:
             return "its scores are those of float32 vectors: nothing shows that it searches what was asked for"
-        if self.store.is_own and not is_approximate and self.difference > MOST_DIFFERENCE:
+        if not (has_codes or is_half or self.difference <= MOST_DIFFERENCE):
             return f"its scores are {self.difference:.2g} from inner products, as those of float32 vectors are not"
         if self.collection.is_exact:
             return ""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.arrays import Floats
 from evalkit.config import IndexConfig
-from evalkit.errors import UserError, abridged
+from evalkit.errors import UserError
 from evalkit.search.engine import Payload
-from evalkit.search.engines.database import Hits, is_orphan, name_for
+from evalkit.search.engines.database import Hits, is_orphan, name_for, say_kept, wait_until
 from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Collection
-from evalkit.search.engines.qdrant.connection import MOST_SHOWN, Connection
+from evalkit.search.engines.qdrant.connection import Connection
 from evalkit.search.engines.qdrant.existing import ExistingCollection, described
 from evalkit.search.engines.qdrant.requests import PointId, searched
 from evalkit.search.engines.qdrant.store import SearchRequest, Stored, batches, label_keys
@@ -42,11 +42,14 @@ def served(index: IndexConfig, collection: Collection) -> Iterator["ExistingColl
             return
         remove_orphans(connection)
         name = name_for(index)
+        own = OwnCollection(connection, name, index.keep)
         try:
             create(connection, name, collection)
-            yield OwnCollection(connection, name, index.keep)
+            yield own
         finally:
-            if not index.keep:
+            if index.keep and own.is_filled:
+                say_kept(f"the collection {name}", connection.where)
+            else:
                 with suppress(UserError):
                     delete(connection, name)
 
@@ -114,6 +117,7 @@ class OwnCollection:
 
     def __init__(self, connection: Connection, name: str, is_kept: bool) -> None:
         self.connection, self.name, self.is_kept = connection, name, is_kept
+        self.is_filled = False
         self.known_version = connection.version()
 
     @property
@@ -140,24 +144,28 @@ class OwnCollection:
             lambda client: client.update_collection(self.name, optimizers_config=optimizers(EVERYTHING)),
         )
         self.wait(len(documents))
+        self.is_filled = True
 
     def wait(self, documents: int) -> None:
-        """Until everything is indexed. Raises UserError where the server gives up."""
-        indexed, since = -1, time.monotonic()
-        while True:
+        """Until everything is indexed. Raises UserError where the server gives up, or gets no further."""
+        done, since = "", time.monotonic()
+
+        def look() -> tuple[bool, str]:
+            nonlocal done, since
             info = self.info()
             error = getattr(info.optimizer_status, "error", None)
             if error:
-                raise UserError(
-                    f"{self.connection.where} could not index the collection: {self.connection.safe(str(error))}",
-                    "See the server's log.",
-                )
-            if info.indexed_vectors_count != indexed or info.status != "green":
-                indexed, since = info.indexed_vectors_count or 0, time.monotonic()
-            is_done = info.status == "green" and indexed >= documents
-            if is_done or time.monotonic() - since > IDLE_SECONDS:
-                return
-            time.sleep(POLL_SECONDS)
+                said = self.connection.safe(str(error))
+                raise UserError(f"{self.connection.where} could not index the collection: {said}", "See its log.")
+            indexed = info.indexed_vectors_count or 0
+            before, done = done, f"{info.status.value}, {indexed:,} of {documents:,} vectors"
+            if done != before:
+                since = time.monotonic()
+            is_idle = time.monotonic() - since > IDLE_SECONDS
+            return info.status == "green" and (indexed >= documents or is_idle), done
+
+        seconds = max(self.connection.timeout_seconds, 2 * IDLE_SECONDS)
+        wait_until(look, seconds, f"{self.connection.where} is indexing a collection", POLL_SECONDS)
 
     def info(self) -> "CollectionInfo":
         return self.connection.ask("it was indexed", lambda client: client.get_collection(self.name))
@@ -176,11 +184,11 @@ class OwnCollection:
             segments=max(1, info.segments_count - 1),  # one is for what is still to come
             m=hnsw.m,
             full_scan_threshold=hnsw.full_scan_threshold,
-            state=f"status {info.status.value}, {said(info)}",
+            state=f"status {info.status.value}, {self.optimizer(info)}",
             name=self.name if self.is_kept else "",
         )
 
-
-def said(info: "CollectionInfo") -> str:
-    """What the optimizer says of itself."""
-    return abridged(str(getattr(info.optimizer_status, "value", info.optimizer_status)), MOST_SHOWN)
+    def optimizer(self, info: "CollectionInfo") -> str:
+        """What the optimizer says of itself."""
+        said = str(getattr(info.optimizer_status, "value", info.optimizer_status))
+        return self.connection.safe(said).removesuffix(".")

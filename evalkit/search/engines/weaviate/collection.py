@@ -29,7 +29,7 @@ class Collection:
     def __init__(self, connection: Connection, index: IndexConfig, quantizer: Quantizer) -> None:
         self.connection, self.index, self.quantizer = connection, index, quantizer
         self.server = connection.server
-        self.is_own, self.is_made = not index.table, False
+        self.is_own, self.is_made, self.is_filled = not index.table, False, False
         self.name = index.table or new_name(index)
         self.vector: str | None = VECTOR
         self.labels: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """A collection of Weaviate as an index: filled by batches and searched by ``near_vector``."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,14 @@ from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.database import Hits, one_by_one
-from evalkit.search.engines.there_already import check_same_vectors, contract_in, row_of_key, sampled_rows
+from evalkit.search.engines.there_already import (
+    check_count,
+    check_same_vectors,
+    contract_in,
+    key_of_id,
+    row_of_key,
+    sampled_rows,
+)
 from evalkit.search.engines.weaviate.collection import METRICS, Collection, fields_of
 from evalkit.search.engines.weaviate.words import index_type, learning
 from evalkit.search.engines.whole_vectors import exact_scores
@@ -57,6 +64,7 @@ class WeaviateIndex:
             settings = learning(self.collection.quantizer, self.plan.dims, subvector_dims, len(documents))
             self.collection.change(settings=settings)
         self.wait_until_ready(len(documents))
+        self.collection.is_filled = True
         ended = time.perf_counter()
         learned = (ended - filled, len(documents)) if is_learned else (0.0, 0)
         return Built(ended - started, *learned, None, None)
@@ -100,16 +108,19 @@ class WeaviateIndex:
         names = [field.name for field in config.properties]
         if column and column not in names:
             raise UserError(f"{collection} has no field '{column}'.", f"Its fields: {', '.join(names)}.")
+        check_count(collection.count(), payload.ids, str(collection))
         with collection.server.told("reading a collection's ids"):
-            objects = list(
-                collection.of_thread.iterator(return_properties=[column] if column else [], cache_size=IDS_AT_ONCE)
-            )
-        keys = {str(found.properties.get(column) if column else found.uuid): found.uuid for found in objects}
-        if len(keys) < len(objects):
-            raise UserError(f"{collection} has several objects of one id.", "Name the field with ids: id_column.")
+            keys = key_of_id(self.pairs(column), len(documents), str(collection))
         self.row_of = row_of_key(keys, payload.ids, str(collection))
         rows = sampled_rows(len(documents))
         self.found[CANARY] = f"{self.lowest_cosine(documents, rows, [keys[payload.ids[row]] for row in rows]):.4f}"
+
+    def pairs(self, column: str | None) -> Iterator[tuple[UUID, str | None]]:
+        """The UUID of each object and the id of its document, read in pages."""
+        properties = [column] if column else []
+        for found in self.collection.of_thread.iterator(return_properties=properties, cache_size=IDS_AT_ONCE):
+            identifier = found.properties.get(column) if column else found.uuid
+            yield found.uuid, None if identifier is None else str(identifier)
 
     def lowest_cosine(self, documents: Vectors, rows: Rows, uuids: list[UUID]) -> float:
         from weaviate.classes.query import Filter as Condition

@@ -1,6 +1,7 @@
 """A stand-in for a Milvus server: it speaks the protocol, keeps what it is sent and compares every vector."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ GOOD = common_pb2.Status(code=0)
 
 class StandIn(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc]
     """``requests`` has parameters of every index and search. ``step`` is what float32 components are rounded to, as
-    codes are; 0 keeps them as they are.
+    codes are; 0 keeps them as they are. ``segments`` are those that it says it has loaded, by their rows.
     """
 
-    def __init__(self, version: str = VERSION, step: float = 0.0) -> None:
-        self.version, self.step = version, step
+    def __init__(self, version: str = VERSION, step: float = 0.0, segments: Sequence[int] = (2_048,)) -> None:
+        self.version, self.step, self.segments = version, step, segments
         self.schemas: dict[str, Any] = {}
         self.rows: dict[str, list[int]] = {}
+        self.ids: list[str] = []  # of a collection whose primary key is a text, "id"
         self.vectors: dict[str, list[np.ndarray]] = {}
         self.indexes: dict[str, dict[str, str]] = {}
         self.searches: list[dict[str, Any]] = []
@@ -55,7 +57,9 @@ class StandIn(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc]
 
     def Insert(self, request: Any, context: Any) -> Any:  # noqa: N802
         fields = {field.field_name: field for field in request.fields_data}
-        name, rows = request.collection_name, fields["row"].scalars.long_data.data
+        name, count = request.collection_name, request.num_rows
+        rows = fields["row"].scalars.long_data.data if "row" in fields else range(len(self.ids), len(self.ids) + count)
+        self.ids += fields["id"].scalars.string_data.data if "id" in fields else []
         self.rows[name] += rows
         vectors = fields["vector"].vectors
         data = vectors.float_vector.data or vectors.float16_vector or vectors.binary_vector
@@ -85,9 +89,16 @@ class StandIn(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc]
     def LoadCollection(self, request: Any, context: Any) -> Any:  # noqa: N802
         return GOOD
 
+    def GetLoadingProgress(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return milvus_pb2.GetLoadingProgressResponse(status=GOOD, progress=100, refresh_progress=100)
+
     def GetLoadState(self, request: Any, context: Any) -> Any:  # noqa: N802
         state = common_pb2.LoadStateLoaded if self.loaded else common_pb2.LoadStateNotLoad
         return milvus_pb2.GetLoadStateResponse(status=GOOD, state=state)
+
+    def GetQuerySegmentInfo(self, request: Any, context: Any) -> Any:  # noqa: N802
+        infos = [milvus_pb2.QuerySegmentInfo(segmentID=id_, num_rows=rows) for id_, rows in enumerate(self.segments)]
+        return milvus_pb2.GetQuerySegmentInfoResponse(status=GOOD, infos=infos)
 
     def Query(self, request: Any, context: Any) -> Any:  # noqa: N802
         count = schema_pb2.LongArray(data=[len(self.rows[request.collection_name])])
@@ -117,6 +128,12 @@ class StandIn(milvus_pb2_grpc.MilvusServiceServicer):  # type: ignore[misc]
             ids=schema_pb2.IDs(int_id=schema_pb2.LongArray(data=rows.ravel().tolist())),
             primary_field_name="row",
         )
+        if self.ids:
+            found = schema_pb2.StringArray(data=[self.ids[row] for row in rows.ravel().tolist()])
+            results.ids.str_id.CopyFrom(found)
+            results.primary_field_name = "id"
+            scalars = schema_pb2.ScalarField(string_data=found)
+            results.fields_data.append(schema_pb2.FieldData(type=schema_pb2.VarChar, field_name="id", scalars=scalars))
         return milvus_pb2.SearchResults(status=GOOD, results=results)
 
     @property

@@ -1,5 +1,6 @@
 """A collection of the user's own is searched and never changed; another model's is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from evalkit.search import cut
 from tests.search.engines.contract import ASKED, DIMS, IDS, LABELS, MATRIX, QUANTIZATIONS, K, best_by_numpy, overlap
 from tests.search.engines.milvus.collections import CONTRACT, client_of, digests, fill, index_config, opened
 
+NOISY = cut(MATRIX + 0.003 * np.random.default_rng(8).normal(size=MATRIX.shape).astype(np.float32), DIMS)
 OTHER = cut(np.random.default_rng(77).normal(size=MATRIX.shape).astype(np.float32), DIMS)
 
 
@@ -22,6 +24,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fill(client, "by_cosine", "HNSW_SQ", "COSINE")
         fill(client, "other_model", matrix=OTHER)
         fill(client, "fewer", matrix=MATRIX[:600])
+        fill(client, "noisy", matrix=NOISY)
+        fill(client, "noisy_codes", "HNSW_SQ", matrix=NOISY)
+        fill(client, "long", "FLAT", "L2", matrix=NOISY * np.linspace(0.5, 20, len(NOISY), dtype=np.float32)[:, None])
     return folder
 
 
@@ -57,12 +62,32 @@ def test_cosine_scores_are_inner_products_and_codes_are_proven(database: Path) -
 
 
 @pytest.mark.parametrize(
+    ("table", "name", "quantization"),
+    [("noisy", "milvus_hnsw", "float32"), ("noisy_codes", "milvus_hnsw", "int8"), ("long", "milvus_flat", "float32")],
+)
+def test_codes_are_proven_by_the_vectors_that_the_collection_has_itself(
+    table: str, name: str, quantization: str, database: Path
+) -> None:
+    """They are much like this model's, not the same: that alone makes other scores, whatever is searched."""
+    config = index_config(name, url=str(database), table=table)
+    with opened(config, QUANTIZATIONS[quantization]) as index:
+        assert index.facts().unproven == ""
+        assert (index.difference > 1e-4) == (quantization == "int8")
+        index.kind = replace(index.kind, name="HNSW_SQ" if quantization == "float32" else "HNSW")
+        told = index.facts().unproven
+    if quantization == "float32":
+        assert told == "scores of HNSW_SQ are those of float32 vectors: its codes are not in use"
+    else:
+        assert told.startswith("scores of HNSW are 0.0")
+
+
+@pytest.mark.parametrize(
     ("index", "settings", "said"),
     [
         ("milvus_hnsw", {"table": "dcos"}, "Did you mean 'docs'?"),
         ("milvus_hnsw", {"table": "docs", "id_column": "nane"}, "Did you mean 'name'?"),
         ("milvus_hnsw", {"table": "docs", "vector_column": "embeding"}, "Did you mean 'embedding'?"),
-        ("milvus_hnsw", {"table": "docs", "id_column": "number"}, "twice in number"),
+        ("milvus_hnsw", {"table": "docs", "id_column": "number"}, "more than once"),
         ("milvus_flat", {"table": "docs"}, "is searched by HNSW, not by FLAT"),
         ("milvus_hnsw", {"table": "other_model"}, "vectors of another model"),
         ("milvus_hnsw", {"table": "fewer"}, "lacks 100 of 700 documents"),

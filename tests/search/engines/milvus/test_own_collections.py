@@ -1,7 +1,5 @@
 """What a run makes in somebody's database: ids as they were, gone at the end, and what kills left is found."""
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -9,8 +7,9 @@ import faiss
 import pytest
 
 from evalkit.errors import UserError
-from evalkit.search.engines.database import own_name
-from tests.search.engines.contract import DOCUMENTS, IDS, QUANTIZATIONS
+from evalkit.search.engine import plan
+from evalkit.search.engines.database import machine, own_name
+from tests.search.engines.contract import DIMS, DOCUMENTS, IDS, QUANTIZATIONS
 from tests.search.engines.milvus.collections import client_of, fill, index_config, opened
 
 
@@ -46,8 +45,7 @@ def test_it_is_dropped_at_the_end_and_after_a_failure(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_dropped_by_the_next(tmp_path: Path) -> None:
     folder = tmp_path / "mine.db"
-    script = "from evalkit.search.engines.database import own_name; print(own_name())"
-    left = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    left = f"evalkit_{machine()}_999999999_1700000000_0a0b0c0d"  # of a process that never was
     mine = own_name()
     with client_of(folder) as client:
         for name in (left, mine, "evalkit_docs"):
@@ -123,3 +121,10 @@ def test_a_folder_that_is_in_use_or_not_there_is_told(tmp_path: Path) -> None:
     old = index_config("milvus_flat", url=str(tmp_path / "old.db"))
     with pytest.raises(UserError, match="of a Milvus Lite before 3"), opened(old):
         pass
+
+
+@pytest.mark.parametrize(("nlist", "most"), [(DOCUMENTS + 1, f"{DOCUMENTS:,}"), (1_000_000, f"{DOCUMENTS:,}")])
+def test_more_lists_than_there_can_be_are_refused(nlist: int, most: str) -> None:
+    with pytest.raises(UserError, match=f"nlist={nlist} is not possible") as refused:
+        plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], index_config("milvus_ivf", nlist=nlist))
+    assert f"at most {most} lists" in refused.value.hint

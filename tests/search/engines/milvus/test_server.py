@@ -25,7 +25,7 @@ from tests.search.engines.contract import (
     best_by_numpy,
     overlap,
 )
-from tests.search.engines.milvus.collections import client_of, fill, index_config, opened, served
+from tests.search.engines.milvus.collections import WithDeadlines, client_of, fill, index_config, opened, served
 from tests.search.engines.milvus.stand_in import StandIn
 
 TOKEN = "root:Milvus-7f3a91c2d4"  # noqa: S105 (a stand-in's)
@@ -83,6 +83,24 @@ def test_a_server_that_accepts_codes_and_compares_floats_is_not_believed() -> No
         opened(index_config("milvus_ivf", url=address), QUANTIZATIONS["pq"]) as index,
     ):
         assert index.facts().unproven == "scores of IVF_PQ are those of float32 vectors: its codes are not in use"
+
+
+@pytest.mark.parametrize(
+    ("name", "segments", "indexed"),
+    [
+        ("milvus_hnsw", [700], "0 of 700"),
+        ("milvus_hnsw", [], "0 of 0"),
+        ("milvus_ivf", [5_000, 1_023], "5,000 of 6,023"),
+        ("milvus_ivf", [500_000, 1_023], ""),
+        ("milvus_hnsw", [1_024], ""),
+        ("milvus_flat", [700], ""),
+    ],
+)
+def test_segments_that_are_too_small_for_an_index_prove_none(name: str, segments: list[int], indexed: str) -> None:
+    """A server says Finished of these, too, and compares all of their vectors."""
+    with served(StandIn(segments=segments)) as (address, _), opened(index_config(name, url=address)) as index:
+        unproven = index.facts().unproven
+    assert (f"only {indexed} are in others" in unproven) if indexed else unproven == ""
 
 
 def test_a_graph_looks_at_as_many_as_are_asked_for_and_a_filter_is_an_expression() -> None:
@@ -170,7 +188,7 @@ def test_a_server_that_fails_while_it_is_filled_leaves_nothing() -> None:
 
     server = Full()
     with served(server) as (address, _):
-        config = index_config("milvus_flat", url=address)
+        config = index_config("milvus_flat", url=address, keep=True)
         made = plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], config)
         with (
             pytest.raises(UserError, match="failed, filling it: disk quota exhausted") as failure,
@@ -193,7 +211,86 @@ def test_a_collection_that_is_not_loaded_stays_so(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="is not loaded"), opened(config):
             pass
         database.get_collection("docs").load()
+    deadlines = WithDeadlines()
+    with served(MilvusServicer(database), interceptors=[deadlines]) as (address, _):
+        config = index_config("milvus_hnsw", url=address, table="docs")
         with opened(config) as index:
             assert overlap(index.search(ASKED, K).rows, best_by_numpy(K)) >= 0.95
             assert index.facts().index_bytes is None
+    assert calls_without_end(deadlines) in ([], ["DescribeCollection"])  # pymilvus' own iterator asks once without end
+    assert {"DescribeCollection", "Query"} <= set(deadlines.seconds)
     database.close()
+
+
+def calls_without_end(deadlines: WithDeadlines) -> list[str]:
+    """Methods that were called without a deadline, or with a later one than ``timeout_seconds`` (60)."""
+    return [method for method, seconds in deadlines.seconds.items() if max(seconds) > 61]
+
+
+def test_every_call_to_a_server_has_an_end() -> None:
+    server, deadlines = StandIn(), WithDeadlines()
+    with (
+        served(server, interceptors=[deadlines]) as (address, _),
+        opened(index_config("milvus_hnsw", url=address)) as index,
+    ):
+        index.search(ASKED, K)
+        index.facts()
+    assert calls_without_end(deadlines) == []
+    asked = {
+        "CreateCollection",
+        "Insert",
+        "Flush",
+        "CreateIndex",
+        "LoadCollection",
+        "Query",
+        "Search",
+        "DropCollection",
+    }
+    assert asked <= set(deadlines.seconds)
+
+
+class NeverBuilt(StandIn):
+    def DescribeIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+        described = super().DescribeIndex(request, context)
+        description = described.index_descriptions[0]
+        description.state, description.indexed_rows = 2, 300
+        return described
+
+
+class NeverLoaded(StandIn):
+    loaded = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded = False
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (NeverBuilt(), r"is building the index, and nothing has moved for 2 s \(300 of 700 rows\)"),
+        (NeverLoaded(), r"is loading the collection, and nothing has moved for 2 s \(0 %\)"),
+    ],
+)
+def test_a_server_that_gets_no_further_is_told_and_nothing_is_left(server: StandIn, said: str) -> None:
+    with served(server) as (address, _):
+        config = index_config("milvus_hnsw", url=address, timeout_seconds=2, keep=True)
+        with pytest.raises(UserError, match=f"^Milvus at {address} {said}"), opened(config):
+            pass
+    assert server.schemas == {}
+
+
+def test_what_is_kept_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    server = StandIn()
+    with served(server) as (address, _), opened(index_config("milvus_flat", url=address, keep=True)):
+        pass
+    (name,) = server.schemas
+    assert capsys.readouterr().err == f"evalkit: kept: the collection {name} in Milvus at {address}\n"
+
+
+def test_a_collection_of_another_size_is_told_before_its_ids_are_read(tmp_path: Path) -> None:
+    with client_of(tmp_path / "mine.db") as client:
+        fill(client, "few", matrix=MATRIX[:300])
+    config = index_config("milvus_hnsw", url=str(tmp_path / "mine.db"), table="few")
+    with pytest.raises(UserError, match="has 300 vectors, and the corpus has 700 documents"), opened(config):
+        pass

@@ -1,7 +1,5 @@
 """Tables of a run's own in a user's server: removed at the end, whatever happens, and each fault in one clear line."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +12,8 @@ from evalkit.config import IndexConfig
 from evalkit.errors import UserError
 from evalkit.search import Searcher, Vectors, build, plan
 from evalkit.search.engine import Payload
-from evalkit.search.engines.database import is_orphan, own_name
+from evalkit.search.engines.database import is_orphan, machine, own_name
+from evalkit.search.engines.pgvector.connection import UNLIMITED, one_session, told
 from tests.search.engines.contract import ASKED, DIMS, DOCUMENTS, IDS, MATRIX, PLACE, QUANTIZATIONS, best_by_numpy
 from tests.search.engines.pgvector.conftest import VARIABLE, at_server, schemas
 
@@ -82,8 +81,7 @@ def test_what_is_kept_is_told_and_no_later_run_takes_it_for_a_killed_one_s(
 
 
 def test_what_a_killed_run_left_goes_with_the_next(server: psycopg.Connection) -> None:
-    naming = "from evalkit.search.engines.database import own_name; print(own_name())"
-    dead = subprocess.run([sys.executable, "-c", naming], capture_output=True, text=True, check=True).stdout.strip()
+    dead = f"evalkit_{machine()}_999999999_1700000000_0a0b0c0d"  # of a process that never was
     living = own_name()
     for schema in (dead, living):
         server.execute(f"create schema {schema}")
@@ -102,10 +100,33 @@ def test_a_session_that_ends_while_searching_is_one_line_and_nothing_is_left(ser
     assert schemas(server) == set()
 
 
-def test_a_session_that_ends_while_filling_is_one_line_and_nothing_is_left(server: psycopg.Connection) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_session_that_ends_while_filling_is_one_line_and_nothing_is_left(
+    server: psycopg.Connection, keep: bool
+) -> None:
     with pytest.raises(UserError, match=f"PostgreSQL of {VARIABLE}, filling a table: "):
-        build(Cut(MATRIX, DIMS, server), PLACE, FLOAT32, at_server("pgvector_exact"), payload=Payload(IDS))
+        build(Cut(MATRIX, DIMS, server), PLACE, FLOAT32, at_server("pgvector_exact", keep=keep), payload=Payload(IDS))
     assert schemas(server) == set()
+
+
+def test_a_statement_that_waits_too_long_is_told_and_what_fills_has_no_limit(server: psycopg.Connection) -> None:
+    config = at_server("pgvector_exact", timeout_seconds=1.5)
+    with one_session(config) as session, told(config, "waiting"):
+        assert session.connection.execute("show statement_timeout").fetchone() == ("1500ms",)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            session.connection.execute("select pg_sleep(60)")
+    with one_session(config, UNLIMITED) as session:
+        assert session.connection.execute("show statement_timeout").fetchone() == ("0",)
+        assert session.connection.execute("select pg_sleep(2)").fetchone()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_dead_connection_is_noticed_after_the_time_that_is_given() -> None:
+    with one_session(at_server("pgvector_exact", timeout_seconds=60), UNLIMITED) as session:
+        set_to = session.connection.info.get_parameters()
+    keepalives = [int(set_to[f"keepalives_{name}"]) for name in ("idle", "interval", "count")]
+    assert keepalives[0] + keepalives[1] * keepalives[2] == 60
+    assert set_to["tcp_user_timeout"] == "60000"
 
 
 def test_a_password_that_is_refused_is_in_no_message(

@@ -7,6 +7,7 @@ from evalkit.config.checks.indexes import check_indexes
 from evalkit.errors import UserError
 from evalkit.search import Vectors, build, plan
 from evalkit.search.engine import Filter, Payload
+from evalkit.search.engines.pgvector.connection import one_session
 from tests.search.engines.contract import (
     ASKED,
     DIMS,
@@ -94,4 +95,31 @@ def test_an_index_that_is_asked_for_more_than_its_breadth_looks_at_more() -> Non
     with build(Vectors(MATRIX, DIMS), PLACE, FLOAT32, config) as searcher:
         searcher.index.set({"ef_search": 10})
         assert (searcher.index.search(ASKED, 100).rows >= 0).all()
-        assert "hnsw.ef_search = 10" in searcher.index.facts().proof["settings"]
+        assert searcher.index.facts().proof["settings"] == "hnsw.ef_search = 100"
+        assert (searcher.index.search(ASKED, 5).rows >= 0).all()
+        assert searcher.index.facts().proof["settings"] == "hnsw.ef_search = 100; hnsw.ef_search = 10"
+
+
+@pytest.mark.parametrize("quantization", ["float32", "binary_rescore"])
+def test_the_proof_is_of_the_statements_that_were_searched(quantization: str) -> None:
+    """Not of others: one whose filter goes by an index of its own is no search by the graph."""
+    config = of_conf_anew("pgvector_hnsw")
+    config.search = {"ef_search": [40]}
+    rare = Filter("rare", 1, np.flatnonzero(LABELS["rare"] == 1))
+    vectors = Vectors(MATRIX, DIMS)
+    with build(vectors, PLACE, QUANTIZATIONS[quantization], config, payload=Payload(IDS, LABELS)) as searcher:
+        index = searcher.index
+        with one_session(config) as session:
+            session.connection.execute(f"create index by_label on {index.searched.name} (label_1)")
+            session.connection.execute(f"analyze {index.searched.name}")
+        searcher.find(ASKED, 10)
+        assert index.facts().unproven == ""
+        searcher.filtered(rare).find(ASKED, 10)
+        assert index.facts().unproven.startswith("PostgreSQL searches without the index: Limit > ")
+        assert "by_label" in index.facts().unproven
+        index.set({"ef_search": 40})
+        searcher.find(ASKED, 7)
+        assert index.facts().unproven == ""
+    (statement,) = index.asked
+    assert statement.statement.endswith(" limit 7")
+    assert f"limit {40 if quantization == 'binary_rescore' else 7}" in statement.statement

@@ -107,6 +107,29 @@ def test_halfvec_bit_and_re_ordering_by_vector_are_searched_as_they_are(table: p
     np.testing.assert_allclose(ranking.scores / 3, np.take_along_axis(ASKED @ MATRIX.T, ranking.rows, 1), atol=1e-5)
 
 
+def test_ids_are_read_in_pages(table: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalkit.search.engines.pgvector.table_there.PAGE", 99)
+    with found() as searcher:
+        assert searcher.rank(ASKED, 10).rows.tolist() == best_by_numpy(10).tolist()
+
+
+def test_a_table_of_another_size_is_told_by_its_rows_alone(table: psycopg.Connection) -> None:
+    table.execute(f'delete from {TABLE} where "die id" not in (select "die id" from {TABLE} limit 300)')
+    with pytest.raises(UserError, match="100%' has 300 vectors, and the corpus has 700 documents"), found():
+        pass
+    table.execute(f'insert into {TABLE} select null, "v%" from {TABLE}, generate_series(1, 9)')
+    with pytest.raises(UserError, match="100%' has 1,400 vectors or more, and the corpus has 700 documents"), found():
+        pass
+
+
+def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_is_asked(table: psycopg.Connection) -> None:
+    with table.transaction():
+        table.execute(f"lock table {TABLE}")
+        with pytest.raises(UserError, match="table: canceling statement") as refused, found(timeout_seconds=1):
+            pass
+    assert "timeout_seconds" in refused.value.hint
+
+
 def test_nothing_can_be_written_while_it_is_searched(table: psycopg.Connection) -> None:
     with found() as searcher:
         session = searcher.index.sessions.get()
@@ -147,7 +170,7 @@ def test_other_dims_are_refused() -> None:
         (f"delete from {TABLE} where \"die id\" = '00000'", "\" 100%' lacks 1 of 700 documents, '00000'"),
         (f'update {TABLE} set "v%" = null where "die id" = \'00002\'', "lacks 1 of 700 documents"),
         (f"insert into {TABLE} select 'more', \"v%\" from {TABLE} limit 1", "has 1 vectors of no document"),
-        (f"insert into {TABLE} select * from {TABLE} limit 2", "has 2 ids more than once"),
+        (f"insert into {TABLE} select * from {TABLE} limit 2", "has the id .* more than once"),
         (f'insert into {TABLE} select null, "v%" from {TABLE} limit 1', "has rows without an id"),
         (f'update {TABLE} set "v%" = subvector("v%", 2, {DIMS - 1}) || subvector("v%", 1, 1)', "cosine below 0.99"),
     ],
