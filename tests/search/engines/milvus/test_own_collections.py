@@ -144,4 +144,5 @@ def test_a_server_is_pinged_as_seldom_as_any_grpc_server_allows(monkeypatch: pyt
     monkeypatch.setattr(GrpcHandler, "_create_grpc_channel", created)
     with opened(index_config("milvus_flat"), QUANTIZATIONS["float32"]):
         pass
-    assert asked and all(options["grpc.keepalive_time_ms"] >= 300_000 for options in asked)
+    assert asked
+    assert min(options["grpc.keepalive_time_ms"] for options in asked) >= 300_000
