@@ -15,6 +15,7 @@ from evalkit.search import operating_points, plan
 from tests.recipes.stored import CONFIG, DIMS, DOCUMENTS, IDS, QUERIES, VECTORS, names_of, run_of
 from tests.search.engines.milvus.collections import served
 from tests.search.engines.milvus.stand_in import StandIn
+from tests.search.engines.weaviate_stub import weaviate_stub
 
 DATABASES = [name for name in group_choices("index") if compose("run", [f"index={name}"]).index[name].engine != "faiss"]
 PAIRS = QuantizationConfig(kind="product", bits=4, subvector_dims=2)  # all that Milvus's SCANN has
@@ -23,9 +24,10 @@ BYTES = QuantizationConfig(kind="rabitq", bits=8)  # which Weaviate has
 QUANTIZATIONS = {**CONFIG.quantization, "pairs": PAIRS, "parts": PARTS, "bytes": BYTES}
 
 
-def texts(name: str, address: str | None = None) -> dict[tuple[str, str], str]:
+def texts(name: str, address: str | None = None, **options: Any) -> dict[tuple[str, str], str]:
     """The text of every quantization and operating point that the engine plans for the index of conf/."""
-    index: IndexConfig = replace(compose("run", [f"index={name}"]).index[name], url=address)
+    of_conf: IndexConfig = compose("run", [f"index={name}"]).index[name]
+    index = replace(of_conf, url=address, options={**of_conf.options, **options})
     found: dict[tuple[str, str], str] = {}
     for word, quantization in QUANTIZATIONS.items():
         try:
@@ -89,7 +91,8 @@ def test_texts_of_weaviate(name: str) -> None:
     """As its own classes would send them; what is not compressed says so, as a server may compress what does not."""
     from tests.recipes.test_other_texts import weaviate_settings
 
-    every = texts(name, "http://127.0.0.1:1")
+    with weaviate_stub() as stub:
+        every = texts(name, stub.url, grpc_port=stub.grpc_port)
     assert every
     for (word, _), text in every.items():
         _, vector = weaviate_settings(text)

@@ -7,12 +7,13 @@ import pytest
 from evalkit.config import IndexConfig, QuantizationConfig
 from evalkit.errors import UserError
 from evalkit.search import plan
+from tests.search.engines.weaviate_stub import weaviate_stub
 
 FLOAT32 = QuantizationConfig(faiss="Flat", kind="float", bits=32)
 
 
-def planned(**options: Any) -> str:
-    return plan(32, 100, FLOAT32, IndexConfig(engine="weaviate", url="http://127.0.0.1:1", options=options)).words
+def planned(url: str = "http://127.0.0.1:1", **options: Any) -> str:
+    return plan(32, 100, FLOAT32, IndexConfig(engine="weaviate", url=url, options=options)).words
 
 
 @pytest.mark.parametrize("option", ["m", "ef_construction"])
@@ -24,4 +25,6 @@ def test_weaviate_builds_its_graph_with_whole_numbers(option: str, value: Any) -
 
 
 def test_what_is_null_weaviate_chooses() -> None:
-    assert planned(m=None, ef_construction=4) == planned()
+    with weaviate_stub() as stub:
+        there = {"url": stub.url, "grpc_port": stub.grpc_port}
+        assert planned(**there, m=None, ef_construction=4) == planned(**there)

@@ -21,6 +21,7 @@ SCHEMES = ("http", "https", "tcp", "unix")
 KEY_VARIABLE = "MILVUS_TOKEN"
 LITE = "milvus_lite"  # what its version begins with
 NOT_ALLOWED = ("auth check", "unauthenticated", "permission", "privilege", "password")  # of a server that refuses a key
+SELDOM = {"grpc.keepalive_time_ms": 300_000}  # a gRPC server as it comes, like Milvus Lite's, hangs up on more pings
 Answer = TypeVar("Answer")
 
 
@@ -52,7 +53,9 @@ class Connection:
 
         if self.has_secret and is_sent_in_clear(self.address):
             raise UserError(f"{self.where} would be sent the key unencrypted.", "Give https://….")
-        return MilvusClient(self.address, token=self.key, timeout=self.timeout_seconds, dedicated=True)
+        return MilvusClient(
+            self.address, token=self.key, timeout=self.timeout_seconds, dedicated=True, grpc_options=SELDOM
+        )
 
     @property
     def has_secret(self) -> bool:

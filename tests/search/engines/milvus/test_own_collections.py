@@ -2,9 +2,11 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import faiss
 import pytest
+from pymilvus.client.grpc_handler import GrpcHandler
 
 from evalkit.errors import UserError
 from evalkit.search.engine import plan
@@ -128,3 +130,19 @@ def test_more_lists_than_there_can_be_are_refused(nlist: int, most: str) -> None
     with pytest.raises(UserError, match=f"nlist={nlist} is not possible") as refused:
         plan(DIMS, DOCUMENTS, QUANTIZATIONS["float32"], index_config("milvus_ivf", nlist=nlist))
     assert f"at most {most} lists" in refused.value.hint
+
+
+def test_a_server_is_pinged_as_seldom_as_any_grpc_server_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One as it comes, like Milvus Lite's, hangs up on more than a ping in 5 minutes, in the middle of a long build."""
+    asked: list[dict[str, Any]] = []
+    create = GrpcHandler._create_grpc_channel
+
+    def created(handler: Any, *arguments: Any) -> Any:
+        asked.append(handler._grpc_options)
+        return create(handler, *arguments)
+
+    monkeypatch.setattr(GrpcHandler, "_create_grpc_channel", created)
+    with opened(index_config("milvus_flat"), QUANTIZATIONS["float32"]):
+        pass
+    assert asked
+    assert min(options["grpc.keepalive_time_ms"] for options in asked) >= 300_000
