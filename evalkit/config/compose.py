@@ -37,7 +37,10 @@ TAKEN_OVER = (
     *("pricing", "workload"),
 )
 NUMBER = re.compile(r"\s*[+-]?[\d.]\S*\s*")
-KINDS_BELOW: dict[str, tuple[str, Mapping[str, type]]] = {"corpus": ("source", CORPUS_SOURCES), "task": ("kind", TASK_KINDS)}
+KINDS_BELOW: dict[str, tuple[str, Mapping[str, type]]] = {
+    "corpus": ("source", CORPUS_SOURCES),
+    "task": ("kind", TASK_KINDS),
+}
 MAY_BE_LEFT_OUT = ("stages", "experiment", *MULTI_GROUPS)
 HYDRA_SETTINGS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
 

@@ -95,7 +95,7 @@ def one_object(line: str) -> str:
 
 
 def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> PlacedRows:
-    """The rows of a CSV or TSV file with a header.
+    """The rows of a CSV or TSV file with a header; without one where ``columns`` are numbers from 1.
 
     Raises UserError for a row with something in a field beyond the header's, and for a quote that is never closed.
     """
@@ -105,6 +105,9 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
     delimiter = delimiter_of(first)
     if re.fullmatch(r"sep=.\s*", first):  # as Excel writes it before the header
         first, delimiter = next(lines, ""), first[4]
+    if columns and all(column.isdecimal() for column in columns):
+        yield from numbered_rows(file, chain([first], lines), delimiter)
+        return
     cells = csv.reader(chain([first], lines), delimiter=delimiter)
     try:
         names = [name.strip() for name in next(cells, [])]
@@ -116,6 +119,17 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
     except csv.Error as error:
         if "field limit" in str(error):
             raise too_long(f"{file}: the field that goes on to line {lines.number}") from None
+        raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
+
+
+def numbered_rows(file: Path, lines: Iterator[str], delimiter: str) -> PlacedRows:
+    """Rows without a header: the columns are 1, 2, … Between tabs, quotes are characters like others."""
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    try:
+        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True), 1):
+            if cells:
+                yield f"{file} row {number}", {str(place): cell for place, cell in enumerate(cells, 1)}
+    except csv.Error as error:
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 
 
