@@ -37,7 +37,7 @@ TAKEN_OVER = (
     *("pricing", "workload"),
 )
 NUMBER = re.compile(r"\s*[+-]?[\d.]\S*\s*")
-KINDS_BELOW: dict[str, tuple[str, Mapping[str, type]]] = {
+KINDS_BELOW: dict[str, tuple[str, Mapping[str, type]]] = {  # group: the setting that says the kind, and all kinds
     "corpus": ("source", CORPUS_SOURCES),
     "task": ("kind", TASK_KINDS),
 }

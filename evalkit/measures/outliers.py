@@ -24,7 +24,7 @@ def by_neighbours(known: FloatMatrix, texts: FloatMatrix, neighbours: int) -> Fl
 
 
 def by_mahalanobis(known: FloatMatrix, texts: FloatMatrix) -> Floats:
-    """From the mean of ``known`` by its covariance, shrunk (Ledoit and Wolf 2004): there may be fewer texts than dims."""
+    """From the mean of ``known`` by its covariance, shrunk as texts may be fewer than dims (Ledoit and Wolf 2004)."""
     return np.asarray(LedoitWolf().fit(known).mahalanobis(texts), dtype=np.float64)
 
 
