@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
-from evalkit.config import RunConfig
+from evalkit.config import RunConfig, TaskConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.passes import Progress
@@ -13,7 +13,9 @@ from evalkit.encoders import Side
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.record import CorpusRecord, PointRecord
 
-KINDS = {"retrieval": "evalkit.tasks.retrieval.task:Retrieval"}
+KINDS = {  # of conf/task: "module:class"
+    "retrieval": "evalkit.tasks.retrieval.task:Retrieval",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Model(Protocol):
 class Task(Protocol):
     """Judges what a model has read, for every cell of the grid."""
 
+    def corpora(self) -> list[Corpus]:
+        """What it judges a model on. Raises UserError for whatever is wrong in the files."""
+        ...
+
     def check(self, model: Model, data: Sequence[Data]) -> None:
         """Raises UserError for the first setting that can't be measured on one of the corpora. Reads no texts."""
         ...
@@ -81,11 +87,15 @@ class Task(Protocol):
         ...
 
 
-def load_task(config: RunConfig, progress: Progress) -> Task:
-    """The task of ``config``. Raises UserError for an unknown one, and for settings that it can't work with."""
-    kind = config.task.kind
-    if kind not in KINDS:
-        raise UserError(f"task.kind={kind} is unknown.", did_you_mean(kind, KINDS))
-    module, _, name = KINDS[kind].partition(":")
-    task: Task = getattr(import_module(module), name)(config, progress)
+def load_tasks(config: RunConfig, progress: Progress) -> list[Task]:
+    """The tasks of ``config``. Raises UserError for an unknown one, and for settings that it can't work with."""
+    return [load_task(config, settings, progress) for settings in config.task.values()]
+
+
+def load_task(config: RunConfig, settings: TaskConfig, progress: Progress) -> Task:
+    """One of the tasks of ``config``."""
+    if settings.kind not in KINDS:
+        raise UserError(f"task.kind={settings.kind} is unknown.", did_you_mean(settings.kind, KINDS))
+    module, _, name = KINDS[settings.kind].partition(":")
+    task: Task = getattr(import_module(module), name)(config, settings, progress)
     return task
