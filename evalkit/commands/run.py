@@ -114,10 +114,10 @@ def evaluate_and_keep(
     """
     from evalkit.pipeline import evaluate
     from evalkit.results.writer import RunWriter
-    from evalkit.tasks.plan import make_plan
+    from evalkit.tasks.plan import make_plans
 
     if config.is_dry:
-        make_plan(config, progress)  # which stops there
+        make_plans(config, progress)  # which stops there
     started = datetime.now(UTC)
     results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
     interrupt, failure = None, None
