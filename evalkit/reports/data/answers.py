@@ -16,6 +16,7 @@ from evalkit.results.percent import bound, percent
 
 QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95_at_workload"}
 COMPARATIVES = {"cheapest": "cheaper", "smallest": "smaller", "fastest": "faster"}
+FIGURE_OF = {"cheapest": "cost", "smallest": "size", "fastest": "time among so many documents"}
 BEST = "best quality"
 SHOWN, POSSIBLE = "shown", "possible"  # to lose little at most; to be as good, as nothing shows the contrary
 TITLES = {SHOWN: "{question} shown to lose at most {within}", POSSIBLE: "{question} that may be just as good"}
@@ -23,12 +24,16 @@ TITLES = {SHOWN: "{question} shown to lose at most {within}", POSSIBLE: "{questi
 
 @dataclass(frozen=True)
 class Answer:
-    """``row`` of the scope's table answers ``question``; null where nothing that meets ``standard`` has ``column``."""
+    """``row`` of the scope's table answers ``question``; null where nothing that meets ``standard`` has ``column``.
+
+    ``unknown`` is how many others meet the standard without having it: one of them may be the answer.
+    """
 
     question: str
     standard: str | None
     column: str | None
     row: int | None
+    unknown: int = 0
 
     @property
     def key(self) -> str:
@@ -56,7 +61,9 @@ def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float
         for standard, is_good in good.items():
             fitting = np.flatnonzero(is_good & ~np.isnan(figures))
             order = np.lexsort((-quality.mean[fitting], figures[fitting]))
-            all_answers.append(Answer(question, standard, column, int(fitting[order[0]]) if len(fitting) else None))
+            unknown = int(np.count_nonzero(is_good & np.isnan(figures)))
+            row = int(fitting[order[0]]) if len(fitting) else None
+            all_answers.append(Answer(question, standard, column, row, unknown))
     return all_answers
 
 
@@ -142,7 +149,7 @@ def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Ce
         price=priced(setting),
         size=known("bytes_per_document", setting, " a document"),
         speed=timed(setting, config.workload.documents),
-        standing="; ".join((*standing(answer, row, quality, config), *at_size(setting))),
+        standing="; ".join((*standing(answer, row, quality, config), *unknown_of(answer), *at_size(setting))),
     )
 
 
@@ -162,6 +169,13 @@ def timed(setting: "pd.Series[Any]", documents: int) -> str:
         return f"{at_workload}, modelled from {setting['modelled_from']:,.0f} – {setting['modelled_to']:,.0f}"
     among = f" for a whole query (p95) among {counted(int(setting['documents']))} documents"
     return at_workload or known("query_ms_p95", setting, among)
+
+
+def unknown_of(answer: Answer) -> Iterator[str]:
+    """Of how many settings as good what the answer won by is not known."""
+    if answer.unknown:
+        others = "1 other as good has" if answer.unknown == 1 else f"{answer.unknown:,} others as good have"
+        yield f"{others} no known {FIGURE_OF[answer.question]}"
 
 
 def at_size(setting: "pd.Series[Any]") -> Iterator[str]:

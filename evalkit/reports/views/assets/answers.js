@@ -3,6 +3,7 @@
 
 const QUESTIONS = { cheapest: COST, smallest: "bytes_per_document", fastest: "query_ms_p95_at_workload" };
 const COMPARATIVES = { cheapest: "cheaper", smallest: "smaller", fastest: "faster" };
+const FIGURE_OF = { cheapest: "cost", smallest: "size", fastest: "time among so many documents" };
 const BEST = "best quality";
 const STANDARDS = {
   shown: (row, best) => row.i === best.i || (row.loss !== null && row.loss <= DATA.within),
@@ -14,9 +15,11 @@ function answers(left) {
   const list = [{ key: BEST, question: BEST, standard: null, column: null, row: best }];
   for (const [question, column] of Object.entries(QUESTIONS)) {
     for (const [standard, isGood] of Object.entries(STANDARDS)) {
-      const fitting = best ? left.filter((row) => isGood(row, best) && !Number.isNaN(row.mean(column))) : [];
+      const good = best ? left.filter((row) => isGood(row, best)) : [];
+      const fitting = good.filter((row) => !Number.isNaN(row.mean(column)));
       fitting.sort((a, b) => a.mean(column) - b.mean(column) || b.quality - a.quality);
-      list.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null });
+      const unknown = good.length - fitting.length;
+      list.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null, unknown });
     }
   }
   return list;
@@ -67,7 +70,7 @@ function words(answer, left) {
     price: known(COST, row, "") || "no monthly cost: not all behind it is known",
     size: known("bytes_per_document", row, " a document"),
     speed: timed(row),
-    standing: [...standing(answer, left), ...atSize(row)].join("; "),
+    standing: [...standing(answer, left), ...unknownOf(answer), ...atSize(row)].join("; "),
   };
 }
 
@@ -82,6 +85,12 @@ function timed(row) {
   const [from, to] = ["modelled_from", "modelled_to"].map((name) => measured(name, row.point));
   if (atWorkload && !Number.isNaN(to)) return `${atWorkload}, modelled from ${whole(from)} – ${whole(to)}`;
   return atWorkload || known("query_ms_p95", row, among(Math.trunc(row.mean("documents"))));
+}
+
+function unknownOf({ question, unknown }) {
+  if (!unknown) return [];
+  const others = unknown === 1 ? "1 other as good has" : `${whole(unknown)} others as good have`;
+  return [`${others} no known ${FIGURE_OF[question]}`];
 }
 
 function atSize(row) {
