@@ -13,9 +13,11 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
 
     Raises UserError for whatever the user can mend; all of that is checked before anything is encoded or paid for.
     """
-    for plan in make_plans(config, progress):
+    plans = make_plans(config, progress)
+    for plan in plans:
         for data in plan.data:
             read = plan.model.read(data, plan.task.sides(data), progress)
             yield plan.task.record(read)
             yield from plan.task.points(read, data, progress)
-        plan.model.finish()
+    for model in dict.fromkeys(plan.model for plan in plans):
+        model.finish()

@@ -81,6 +81,8 @@ def origin(run: "StoredRun") -> Iterator[str]:
 
 def shape(run: "StoredRun", sentence: "Sentence") -> dict[str, Any]:
     """What ``--json`` writes; ``points`` are as in points.parquet, with the reasons of nulls."""
+    from evalkit.results.task_measures import measures_of
+
     about = run.about
     left_out = ("laws", "proof")
     return {
@@ -90,6 +92,6 @@ def shape(run: "StoredRun", sentence: "Sentence") -> dict[str, Any]:
         "how_sure": sentence.how_sure,
         **{name: about.get(name) for name in ("created_at", "finished", "command", "evalkit_version")},
         **{name: about[name] for name in ("environment", "models", "corpora")},
-        "measures": about["config"]["measures"],
+        "measures": measures_of(about),
         "points": [{key: value for key, value in p.items() if key not in left_out} for p in about["points"]],
     }

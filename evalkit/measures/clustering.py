@@ -14,7 +14,8 @@ from sklearn.cluster import HDBSCAN, MiniBatchKMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, v_measure_score
 
-from evalkit.arrays import FloatMatrix, Rows
+from evalkit.arrays import FloatMatrix, Floats, Rows
+from evalkit.measures.influence import of_adjusted_rand, of_v_measure
 
 SEED = 42  # mteb's, of every task
 BATCH = 512  # mteb's, of mini-batch k-means
@@ -37,6 +38,14 @@ class Grouping:
         return np.where(alone, self.groups.max(initial=0) + np.cumsum(alone), self.groups)
 
     @property
+    def measures(self) -> dict[str, Floats]:
+        """Each measure as a value for each text, whose mean it is: see measures.influence."""
+        return {
+            "v_measure": self.v_measure + of_v_measure(self.labels, self.scored_groups),
+            "adjusted_rand": self.adjusted_rand + of_adjusted_rand(self.labels, self.scored_groups),
+        }
+
+    @property
     def v_measure(self) -> float:
         return float(v_measure_score(self.labels, self.scored_groups))
 
@@ -55,6 +64,21 @@ def by_k_means(vectors: FloatMatrix, labels: Labels, drawn: Sequence[Rows], seed
     """One for each of ``drawn``, by mini-batch k-means into as many groups as there are labels."""
     model = MiniBatchKMeans(len(np.unique(labels)), batch_size=BATCH, init="k-means++", n_init=1, random_state=seed)
     return [Grouping(labels[rows], model.fit_predict(vectors[rows]).astype(np.int64)) for rows in drawn]
+
+
+def over_draws(groupings: Sequence[Grouping], drawn: Sequence[Rows], texts: int) -> dict[str, Floats]:
+    """Each measure's mean over draws as a value for each of ``texts``, whose mean it is. One that no draw has is as
+    the mean.
+    """
+    values = [grouping.measures for grouping in groupings]
+    per_text: dict[str, Floats] = {}
+    for name in values[0]:
+        mean = float(np.mean([each[name].mean() for each in values]))
+        moved = np.zeros(texts)
+        for each, rows in zip(values, drawn, strict=True):
+            moved += np.bincount(rows, each[name] - each[name].mean(), texts) / len(rows)
+        per_text[name] = mean + moved * texts / len(drawn)
+    return per_text
 
 
 def by_density(vectors: FloatMatrix, labels: Labels, seed: int = SEED) -> Grouping:

@@ -7,6 +7,7 @@ from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.metrics import average_precision_score
 
 from evalkit.arrays import Bools, Floats
+from evalkit.measures.influence import of_average_precision, of_f1
 from evalkit.measures.thresholds import steps
 
 
@@ -41,10 +42,14 @@ def standardized(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The lowest cosine that counts as a match, and the F1 of the pairs that it finds."""
+    """The lowest cosine that counts as a match; ``per_pair`` has the F1 of the pairs that it finds as its mean."""
 
     cosine: float
-    f1: float
+    per_pair: Floats
+
+    @property
+    def f1(self) -> float:
+        return float(self.per_pair.mean())
 
 
 def best_f1(cosines: Floats, is_match: Bools) -> Threshold:
@@ -52,8 +57,10 @@ def best_f1(cosines: Floats, is_match: Bools) -> Threshold:
     found = steps(cosines, is_match)
     f1 = 2 * found.right / (found.accepted + np.count_nonzero(is_match))
     best = int(np.argmax(f1))
-    return Threshold(float(found.thresholds[best]), float(f1[best]))
+    cosine = float(found.thresholds[best])
+    return Threshold(cosine, f1[best] + of_f1(is_match, cosines >= cosine))
 
 
-def average_precision(cosines: Floats, is_match: Bools) -> float:
-    return float(average_precision_score(is_match, cosines))
+def average_precision(cosines: Floats, is_match: Bools) -> Floats:
+    """A value for each pair, whose mean is the average precision: see measures.influence."""
+    return float(average_precision_score(is_match, cosines)) + of_average_precision(cosines, is_match)

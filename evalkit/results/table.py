@@ -21,7 +21,8 @@ from evalkit.results.column import Column
 from evalkit.results.columns import column
 from evalkit.results.in_words import SEPARATOR, setting_words
 from evalkit.results.record import Point
-from evalkit.results.setting import WHOLE, Key, index_label
+from evalkit.results.setting import RETRIEVAL, WHOLE, Key, index_label
+from evalkit.results.task_measures import ITEMS, by_task
 
 UNTRAINED = "*"
 DEEPER = "†"
@@ -71,6 +72,19 @@ def points_tables(
     width: int,
     intervals: Mapping[Key, Interval] = NO_INTERVALS,
     rows: int | None = MOST_ROWS,
+) -> list[Table]:
+    """Tables of the points of each task, retrieval's by ``measures``: see ``task_tables``."""
+    of_tasks = by_task(points, measures)
+    most = rows and max(LEAST_ROWS, rows // max(1, len(of_tasks)))
+    return [table for own, names in of_tasks for table in task_tables(own, names, width, intervals, most)]
+
+
+def task_tables(
+    points: Sequence[Point],
+    measures: Sequence[str],
+    width: int,
+    intervals: Mapping[Key, Interval],
+    rows: int | None,
 ) -> list[Table]:
     """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
 
@@ -220,7 +234,8 @@ def add_column(table: Table, header: str, justify: JustifyMethod, width: int) ->
 def setting_cells(point: Point) -> dict[str, Text]:
     """Each part of ``SETTING``; dims and quantization are empty where there are no vectors, filter where it is none."""
     setting = point.setting
-    *_, index = setting_words(setting.index, setting.dims, setting.quantization, index_label(setting.columns()))
+    label = index_label(setting.columns())
+    index = setting_words(setting.index, setting.dims, setting.quantization, label)[-1] if label else ""
     trained = "" if point.dims_trained else UNTRAINED
     dims, quantization = ("", "") if setting.dims is None else (f"{setting.dims}{trained}", setting.quantization)
     parts = (setting.filter, dims, quantization, index)
@@ -271,8 +286,9 @@ def title(points: Sequence[Point]) -> Text:
     model = setting.model.rpartition("/")[2] or setting.model
     revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
     counts = sorted({point.queries for point in points if point.queries}) or [0]
-    queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} queries"
-    facts = [f"{model}@{revision}", setting.corpus, *(["by filter"] if setting.filter else []), queries]
+    queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} {ITEMS[setting.task]}"
+    task = [] if setting.task == RETRIEVAL else [setting.task]
+    facts = [f"{model}@{revision}", *task, setting.corpus, *(["by filter"] if setting.filter else []), queries]
     if setting.chunking != WHOLE:
         facts.append(f"chunks by {setting.chunking}")
     return Text(printable(SEPARATOR.join(facts)))  # a Text, since rich reads [ ] in a str

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import psutil
 
-from evalkit.config import RunConfig
+from evalkit.config import ModelConfig, RunConfig, VectorModel
 from evalkit.config.checks.run import check
 from evalkit.corpora import Corpus
 from evalkit.embeddings.executors import load_executor
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import StoppedAsAskedError, UserError
 from evalkit.tasks.models import load_model
+from evalkit.tasks.prompts import for_task
 from evalkit.tasks.task import Data, Model, Task, load_tasks
 
 
@@ -32,16 +33,27 @@ def make_plans(config: RunConfig, progress: Progress) -> list[Plan]:
     check(config)
     load_executor(config.executor)
     use_threads(config.runtime.threads)
-    plans = [planned(config, task) for task in load_tasks(config, progress)]
-    for plan in plans:
-        plan.model.agree(plan.data)
+    tasks = load_tasks(config, progress)
+    models = models_of(config)
+    plans = [planned(models[kind], task) for kind, task in tasks.items()]
+    for model in list(dict.fromkeys(models.values())):
+        model.agree([each for plan in plans if plan.model is model for each in plan.data])
     if config.is_dry:
         raise StoppedAsAskedError("dry run: nothing was encoded but a sample, nothing sent and nothing written")
     return plans
 
 
-def planned(config: RunConfig, task: Task) -> Plan:
-    model = load_model(config)
+def models_of(config: RunConfig) -> dict[str, Model]:
+    """The model by each kind of task, the same one where prompts are the same."""
+    models: dict[str, tuple[ModelConfig, Model]] = {}
+    for kind in (settings.kind for settings in config.task.values()):
+        model = for_task(config.model, kind) if isinstance(config.model, VectorModel) else config.model
+        known = next((loaded for other, loaded in models.values() if other == model), None)
+        models[kind] = model, known or load_model(config, model)
+    return {kind: loaded for kind, (_, loaded) in models.items()}
+
+
+def planned(model: Model, task: Task) -> Plan:
     corpora = task.corpora()
     refuse_same_names(corpora)
     data = model.split(corpora)

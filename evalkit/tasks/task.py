@@ -10,11 +10,14 @@ from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.passes import Progress
 from evalkit.encoders import Side
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError
 from evalkit.results.record import CorpusRecord, PointRecord
 
 KINDS = {  # of conf/task: "module:class"
     "retrieval": "evalkit.tasks.retrieval.task:Retrieval",
+    "classification": "evalkit.tasks.classification:Classification",
+    "clustering": "evalkit.tasks.clustering:Clustering",
+    "pairs": "evalkit.tasks.pairs:Pairs",
 }
 
 
@@ -87,15 +90,19 @@ class Task(Protocol):
         ...
 
 
-def load_tasks(config: RunConfig, progress: Progress) -> list[Task]:
-    """The tasks of ``config``. Raises UserError for an unknown one, and for settings that it can't work with."""
-    return [load_task(config, settings, progress) for settings in config.task.values()]
+def load_tasks(config: RunConfig, progress: Progress) -> dict[str, Task]:
+    """The tasks of ``config`` by kind.
+
+    Raises UserError for an unknown one, one that is named twice, and for settings that it can't work with.
+    """
+    kinds = [settings.kind for settings in config.task.values()]
+    if twice := next((kind for kind in kinds if kinds.count(kind) > 1), None):
+        raise UserError(f"task has two of kind {twice}.", "Leave out one of them.")
+    return {settings.kind: load_task(config, settings, progress) for settings in config.task.values()}
 
 
 def load_task(config: RunConfig, settings: TaskConfig, progress: Progress) -> Task:
     """One of the tasks of ``config``."""
-    if settings.kind not in KINDS:
-        raise UserError(f"task.kind={settings.kind} is unknown.", did_you_mean(settings.kind, KINDS))
     module, _, name = KINDS[settings.kind].partition(":")
     task: Task = getattr(import_module(module), name)(config, settings, progress)
     return task

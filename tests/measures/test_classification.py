@@ -45,7 +45,9 @@ def test_logistic_regression_is_scikit_learn_s() -> None:
 
     train, test = labelled(400), labelled(90, seed=1)
     drawn = draws(train.labels, 8, 3)
-    told = [LogisticRegression(max_iter=100).fit(train.vectors[r], train.labels[r]).predict(test.vectors) for r in drawn]
+    told = [
+        LogisticRegression(max_iter=100).fit(train.vectors[r], train.labels[r]).predict(test.vectors) for r in drawn
+    ]
     found = by_logistic_regression(train, test, drawn)
     assert found.accuracy == pytest.approx(np.mean([accuracy_score(test.labels, each) for each in told]), abs=1e-12)
     f1 = np.mean([f1_score(test.labels, each, average="macro") for each in told])

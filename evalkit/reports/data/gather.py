@@ -150,7 +150,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
 
 def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:
     """``points`` with the means of latencies, from the single calls of runs that kept no means yet."""
-    if "query_ms_mean" in points or not (run.folder / "latencies.parquet").is_file():
+    if any(f"{name}_mean" in points for name in TIMED) or not (run.folder / "latencies.parquet").is_file():
         return points
     calls = run.latencies()
     calls["query_ms"] = calls["search_ms"] + calls["encode_query_ms"]

@@ -21,7 +21,7 @@ from evalkit.tasks.models import WARM_UP_TEXTS, IndexedCorpus, index_words, refu
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
 from evalkit.tasks.retrieval.measuring import measure
 from evalkit.tasks.retrieval.points import StageResult, with_stage
-from evalkit.tasks.retrieval.retriever import PointContext, options_text
+from evalkit.tasks.retrieval.retriever import PointContext
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "fused rankings are no search of vectors"),

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.config import CorpusConfig
 from evalkit.corpora.corpus import Corpus
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.lint import Finding, Noticed, finding, of_reading
 from evalkit.corpora.records import Column, Rows
 from evalkit.corpora.texts import Texts
+from evalkit.corpora.uses.rows_of import column_of, rows_of, table_of
 from evalkit.errors import UserError
 
 NOTHING = Texts([], [])
+NEEDS = {"classification": ("train", "test"), "clustering": ("test",)}  # splits, by kind of task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,22 @@ class LabelledCorpus(Corpus):
     def judged(self) -> Iterator[tuple[str, ...]]:
         """(side, text's id, label)."""
         yield from ((side, id_, label) for side, id_, _, label in self.sides)
+
+
+def load(name: str, source: CorpusConfig, kind: str) -> LabelledCorpus:
+    """The labelled texts of ``corpus.<name>`` for a ``kind`` of task: ``test`` is judged, ``train`` learned from.
+
+    Raises UserError for whatever is wrong in them.
+    """
+    table = table_of(name, source, kind, "labels")
+    columns = LabelColumns(table.text, column_of(name, table, "label"), table.id)
+    noticed = Noticed()
+    splits = [
+        read_split(split, rows_of(name, table, split, columns.all, noticed), columns, noticed)
+        for split in ("train", "test")
+        if getattr(table, split) or split in NEEDS[kind]
+    ]
+    return build_labelled(table.name or name, splits[0], splits[1] if len(splits) > 1 else None, noticed)
 
 
 @dataclass(frozen=True)
@@ -116,7 +135,7 @@ def build_labelled(name: str, learned: Split, judged: Split | None, noticed: Not
             )
         if len(set(split.labels)) == 1:
             problem = f"corpus '{name}' has one label alone in {split.name}, '{split.labels[0]}'."
-            raise UserError(problem, "Name the column of the labels: corpus.<key>.label=<column>.")
+            raise UserError(problem, "Is another column the labels? corpus.<key>.label=<column>.")
     if judged and not set(judged.labels) & set(learned.labels):
         raise UserError(
             f"corpus '{name}': no label of {judged.name} is one of {learned.name}.", "Are both of the same labels?"

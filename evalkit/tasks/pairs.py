@@ -1,0 +1,40 @@
+"""The cosine of two texts beside what people say of them: a score (STS), or whether they are the same."""
+
+from collections.abc import Sequence
+
+from evalkit.arrays import row_cosines
+from evalkit.config import CorpusConfig
+from evalkit.corpora import Corpus
+from evalkit.corpora.uses import pairs
+from evalkit.corpora.uses.pairs import PairedCorpus
+from evalkit.measures.pairs import average_precision, best_f1, pearson, spearman
+from evalkit.tasks.items import ItemTask, Judged, Kept
+
+NO_LABELS, NO_SCORES = "pairs have scores, and no labels", "pairs have labels, and no scores"
+
+
+class Pairs(ItemTask):
+    kind = "pairs"
+
+    def load(self, name: str, source: CorpusConfig) -> Corpus:
+        return pairs.load(name, source)
+
+    def items(self, corpus: PairedCorpus) -> Sequence[tuple[str, str]]:
+        texts = corpus.documents.texts
+        both = zip(corpus.pair_ids, corpus.first.tolist(), corpus.second.tolist(), strict=True)
+        return [(id_, f"{texts[first]}\n{texts[second]}") for id_, first, second in both]
+
+    def judge(self, kept: Kept, corpus: PairedCorpus) -> Judged:
+        cosines = row_cosines(kept.documents[corpus.first], kept.documents[corpus.second]).astype(float)
+        if not corpus.are_labels:
+            per_item = {name: of(cosines, corpus.scores).per_pair for name, of in CORRELATIONS.items()}
+            return Judged(per_item, corpus.pair_ids, dict.fromkeys(OF_LABELS, NO_LABELS))
+        is_match = corpus.scores > 0
+        found = best_f1(cosines, is_match)
+        per_item = {"average_precision": average_precision(cosines, is_match), "f1": found.per_pair}
+        reasons = dict.fromkeys(CORRELATIONS, NO_SCORES)
+        return Judged(per_item, corpus.pair_ids, reasons, {"threshold": found.cosine})
+
+
+CORRELATIONS = {"spearman": spearman, "pearson": pearson}
+OF_LABELS = ("average_precision", "f1", "threshold")
