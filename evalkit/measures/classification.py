@@ -40,7 +40,7 @@ class Labelled:
 class Classified:
     """``right`` is per text the share of draws in which its label was told.
 
-    ``f1_per_text`` has the macro F1 as its mean, that of draws: it and each text's influence on it (measures.influence).
+    ``f1_per_text`` has the macro F1 as its mean, that over draws: see measures.influence.
     """
 
     right: Floats

@@ -61,6 +61,11 @@ def best_f1(cosines: Floats, is_match: Bools) -> Threshold:
     return Threshold(cosine, f1[best] + of_f1(is_match, cosines >= cosine))
 
 
+def threshold_of_best_f1(cosines: Floats, is_match: Bools) -> float:
+    """NaN where none matches."""
+    return best_f1(cosines, is_match).cosine if is_match.any() else float("nan")
+
+
 def average_precision(cosines: Floats, is_match: Bools) -> Floats:
     """A value for each pair, whose mean is the average precision: see measures.influence."""
     return float(average_precision_score(is_match, cosines)) + of_average_precision(cosines, is_match)

@@ -16,6 +16,7 @@ TASK_MEASURES: Mapping[str, Sequence[str]] = {
     "clustering": ("v_measure", "adjusted_rand", "v_measure_hdbscan", "adjusted_rand_hdbscan"),
     "pairs": ("spearman", "pearson", "average_precision", "f1"),
 }
+DECISIONS = ("score", "is_right")  # columns of queries.parquet beside the measures, of tasks that have a threshold
 ITEMS: Mapping[str, str] = {
     RETRIEVAL: "queries",
     "classification": "texts",
@@ -53,4 +54,4 @@ def table_measures(tasks: Sequence[str], measured: Sequence[str]) -> list[str]:
     if len(tasks) < 2:
         return []
     overlaps = OVERLAPS if RETRIEVAL in tasks else ()
-    return [*overlaps, *(name for task in tasks for name in measures_of_task(task, measured))]
+    return [*overlaps, *DECISIONS, *(name for task in tasks for name in measures_of_task(task, measured))]

@@ -22,11 +22,12 @@ from evalkit.encoders import Side
 from evalkit.errors import UserError, say
 from evalkit.measures.cost import Tariff, tariff
 from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.thresholds import Decisions
 from evalkit.results.columns import why_null
 from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, Point, PointRecord
 from evalkit.results.setting import Setting
-from evalkit.results.task_measures import ITEMS, TASK_MEASURES
+from evalkit.results.task_measures import DECISIONS, ITEMS, TASK_MEASURES
 from evalkit.tasks.models import EncodedCorpus, options_text
 from evalkit.tasks.task import Data, Model, Read
 from evalkit.vectors.codec import check_decodable, trained_codec
@@ -47,14 +48,16 @@ class Judged:
     """What a task says of ``Kept`` vectors.
 
     ``per_item`` has for each measure a value of each of ``item_ids`` (n, float64), whose mean is the measure's figure.
-    ``reasons`` say why measures and figures are null. ``figures`` are columns beside the measures. ``clusters`` names
-    per item the group of items that depend on each other, null where none do.
+    ``reasons`` say why measures and figures are null. ``figures`` are columns beside the measures, ``decisions`` what a
+    threshold decides about each item, in the same order; null without a threshold. ``clusters`` names per item the
+    group of items that depend on each other, null where none do.
     """
 
     per_item: Mapping[str, Floats]
     item_ids: Sequence[str]
     reasons: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, float | None] = field(default_factory=dict)
+    decisions: Decisions | None = None
     clusters: Sequence[str] | None = None
 
 
@@ -155,11 +158,13 @@ class ItemTask(ABC):
     def point(
         self, read: EncodedCorpus, setting: Setting, judged: Judged, bytes_per_vector: float | None, prices: Tariff
     ) -> PointRecord:
+        decisions = judged.decisions
         means = {name: float(values.mean()) for name, values in judged.per_item.items()}
         figures: dict[str, Any] = {
             **dict.fromkeys(TASK_MEASURES[self.kind]),
             **means,
             **judged.figures,
+            **(decisions.figures if decisions else {}),
             **encoding(read),
             "bytes_per_vector": bytes_per_vector,
         }
@@ -178,13 +183,18 @@ class ItemTask(ABC):
         return PointRecord(
             point=point,
             query_ids=tuple(judged.item_ids),
-            per_query=judged.per_item,
+            per_query={**judged.per_item, **(of_decisions(decisions) if decisions else {})},
             first_relevant_rank=np.zeros(len(judged.item_ids), dtype=np.int64),
             latencies_ms={"search_ms": np.empty(0), "encode_query_ms": np.empty(0)},
             ranking=None,
             document_ids=(),
             clusters=None if judged.clusters is None else tuple(judged.clusters),
         )
+
+
+def of_decisions(decisions: Decisions) -> dict[str, Floats]:
+    """Columns of queries.parquet, by which a gate tells what another threshold would do."""
+    return dict(zip(DECISIONS, (decisions.scores, decisions.is_right.astype(np.float64)), strict=True))
 
 
 def encoding(read: EncodedCorpus) -> dict[str, Any]:

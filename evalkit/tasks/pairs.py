@@ -7,7 +7,8 @@ from evalkit.config import CorpusConfig
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import pairs
 from evalkit.corpora.uses.pairs import PairedCorpus
-from evalkit.measures.pairs import average_precision, best_f1, pearson, spearman
+from evalkit.measures.pairs import average_precision, best_f1, pearson, spearman, threshold_of_best_f1
+from evalkit.measures.thresholds import decisions
 from evalkit.tasks.items import ItemTask, Judged, Kept
 
 NO_LABELS, NO_SCORES = "pairs have scores, and no labels", "pairs have labels, and no scores"
@@ -30,10 +31,12 @@ class Pairs(ItemTask):
             per_item = {name: of(cosines, corpus.scores).per_pair for name, of in CORRELATIONS.items()}
             return Judged(per_item, corpus.pair_ids, dict.fromkeys(OF_LABELS, NO_LABELS))
         is_match = corpus.scores > 0
-        found = best_f1(cosines, is_match)
-        per_item = {"average_precision": average_precision(cosines, is_match), "f1": found.per_pair}
-        reasons = dict.fromkeys(CORRELATIONS, NO_SCORES)
-        return Judged(per_item, corpus.pair_ids, reasons, {"threshold": found.cosine})
+        per_item = {
+            "average_precision": average_precision(cosines, is_match),
+            "f1": best_f1(cosines, is_match).per_pair,
+        }
+        decided = decisions(threshold_of_best_f1, cosines, is_match)
+        return Judged(per_item, corpus.pair_ids, dict.fromkeys(CORRELATIONS, NO_SCORES), decisions=decided)
 
 
 CORRELATIONS = {"spearman": spearman, "pearson": pearson}
