@@ -112,7 +112,7 @@ def label_parts(point: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if point["dims"] is not None:
         yield "dims", str(point["dims"])
         yield "quantization", str(point["quantization"])
-    yield "index", index_label(point) or str(point["task"])
+    yield "index", index_label(point) or str(point.get("task", ""))
     if point.get("filter"):
         yield "filter", str(point["filter"])
 

@@ -36,6 +36,7 @@ def make_plans(config: RunConfig, progress: Progress) -> list[Plan]:
     tasks = load_tasks(config, progress)
     models = models_of(config)
     plans = [planned(models[kind], task) for kind, task in tasks.items()]
+    refuse_other_texts(list(zip(tasks, plans, strict=True)))
     for model in list(dict.fromkeys(models.values())):
         model.agree([each for plan in plans if plan.model is model for each in plan.data])
     if config.is_dry:
@@ -66,6 +67,19 @@ def refuse_same_names(corpora: Sequence[Corpus]) -> None:
     names = [corpus.name for corpus in corpora]
     if repeated := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"two corpora are called '{repeated}'.", "Name them: corpus.<key>.name=<another name>.")
+
+
+def refuse_other_texts(plans: Sequence[tuple[str, Plan]]) -> None:
+    """Raises UserError where two tasks mean different corpora by one name."""
+    first: dict[str, tuple[str, str]] = {}
+    for kind, plan in plans:
+        for corpus in (each.corpus for each in plan.data):
+            other, fingerprint = first.setdefault(corpus.name, (kind, corpus.fingerprint))
+            if fingerprint != corpus.fingerprint:
+                raise UserError(
+                    f"corpus '{corpus.name}' is something else for task={kind} than for task={other}.",
+                    "Give each task a run of its own: a report puts runs together.",
+                )
 
 
 def use_threads(threads: int | None) -> None:

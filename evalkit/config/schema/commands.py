@@ -25,7 +25,7 @@ class GateConfig:
     candidate: str | None = None
     match: list[str] = field(default_factory=list)
     allow_missing: bool = False
-    measures: list[str] = field(default_factory=list)
+    measures: list[str] | None = None
     policy: str = "no_regression"
     tolerance: float = 0.0
     relative: bool = False
