@@ -97,8 +97,8 @@ def of_its_kind(name: str, stored: Any, kind: str | None) -> Any:
     if name == "model" and (known := MODEL_KINDS.get(kind or str(stored.get("kind")))):
         return known_of_stored(stored, known.schema, known.no_use_for)
     if name in KINDS_BELOW:
-        key_of_kind, known = KINDS_BELOW[name]
-        schemas = {key: known.get(str(settings.get(key_of_kind))) for key, settings in stored.items()}
+        key_of_kind, kinds = KINDS_BELOW[name]
+        schemas = {key: kinds.get(str(settings.get(key_of_kind))) for key, settings in stored.items()}
         return {key: known_of_stored(stored[key], schema) if schema else stored[key] for key, schema in schemas.items()}
     return stored
 

@@ -37,7 +37,7 @@ def spearman(cosines: Floats, scores: Floats) -> Correlation:
 
 def standardized(values: Floats) -> Floats:
     spread = values.std()
-    return (values - values.mean()) / (spread if spread else 1.0)
+    return np.asarray((values - values.mean()) / (spread if spread else 1.0), dtype=np.float64)
 
 
 @dataclass(frozen=True)

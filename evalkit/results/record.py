@@ -90,9 +90,9 @@ class PointRecord:
     ``per_query`` maps a column to one value per query id; ``latencies_ms`` ``search_ms`` and ``encode_query_ms`` to one
     value per timed call (empty where searching was not timed). ``first_relevant_rank`` is per query the rank from 1 of
     the first relevant document, 0 where none was found. ``clusters`` names per query the group of queries that depend
-    on each other, null where dependence isn't modelled. ``ranking`` is null where the task ranks nothing; its queries
-    are then what it judges. ``unproven`` says why what was searched can't be shown to be what was asked for; its
-    queries are then not kept.
+    on each other, null where dependence isn't modelled. ``unproven`` says why what was searched can't be shown to be
+    what was asked for; its queries are then not kept. A task that ranks nothing has empty rankings, and what it judges
+    are its queries.
     """
 
     point: Point
@@ -100,7 +100,7 @@ class PointRecord:
     per_query: Mapping[str, npt.NDArray[np.float64]]
     first_relevant_rank: npt.NDArray[np.int64]
     latencies_ms: Mapping[str, npt.NDArray[np.floating]]
-    ranking: RankedRows | None
+    ranking: RankedRows
     document_ids: tuple[str, ...]
     clusters: tuple[str, ...] | None = None
     unproven: str = ""

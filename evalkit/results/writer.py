@@ -223,11 +223,9 @@ def judgments_table(record: CorpusRecord) -> pa.Table:
 def rankings_tables(record: PointRecord) -> Iterator[pa.Table]:
     """Columns of ``KEY``, query_id, rank (from 1), document_id, score; a table for each block of queries.
 
-    None of a task that ranks nothing. Without rows where what was searched can't be shown to be what was asked for.
+    Without rows where what was searched can't be shown to be what was asked for.
     """
-    if record.ranking is None:
-        return
-    document_ids = pa.array(record.document_ids)
+    document_ids = pa.array(record.document_ids, pa.string())
     for first in range(0, len(record.query_ids), QUERIES_AT_ONCE):
         block = slice(first, first + QUERIES_AT_ONCE)
         rows, scores = record.ranking.rows[block], record.ranking.scores[block]

@@ -22,6 +22,7 @@ from evalkit.encoders import Side
 from evalkit.errors import UserError, say
 from evalkit.measures.cost import Tariff, tariff
 from evalkit.measures.latency import percentiles_ms
+from evalkit.measures.ranking import Ranking
 from evalkit.measures.thresholds import Decisions
 from evalkit.results.columns import why_null
 from evalkit.results.provenance import cpu
@@ -158,7 +159,7 @@ class ItemTask(ABC):
     def point(
         self, read: EncodedCorpus, setting: Setting, judged: Judged, bytes_per_vector: float | None, prices: Tariff
     ) -> PointRecord:
-        decisions = judged.decisions
+        decisions, items = judged.decisions, len(judged.item_ids)
         means = {name: float(values.mean()) for name, values in judged.per_item.items()}
         figures: dict[str, Any] = {
             **dict.fromkeys(TASK_MEASURES[self.kind]),
@@ -175,7 +176,7 @@ class ItemTask(ABC):
             dims_trained=setting.dims in (encoder.dims, *encoder.config.matryoshka_dims),
             metric="",
             candidates=None,
-            queries=len(judged.item_ids),
+            queries=items,
             priced_as=prices.priced_as,
             figures=figures,
             unmeasured=why_null(figures, reasons),
@@ -184,9 +185,9 @@ class ItemTask(ABC):
             point=point,
             query_ids=tuple(judged.item_ids),
             per_query={**judged.per_item, **(of_decisions(decisions) if decisions else {})},
-            first_relevant_rank=np.zeros(len(judged.item_ids), dtype=np.int64),
+            first_relevant_rank=np.zeros(items, dtype=np.int64),
             latencies_ms={"search_ms": np.empty(0), "encode_query_ms": np.empty(0)},
-            ranking=None,
+            ranking=Ranking(np.empty((items, 0), dtype=np.int64), np.empty((items, 0), dtype=np.float32)),
             document_ids=(),
             clusters=None if judged.clusters is None else tuple(judged.clusters),
         )

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from evalkit.arrays import row_cosines
 from evalkit.config import CorpusConfig
 from evalkit.corpora import Corpus
@@ -11,6 +13,7 @@ from evalkit.measures.pairs import average_precision, best_f1, pearson, spearman
 from evalkit.measures.thresholds import decisions
 from evalkit.tasks.items import ItemTask, Judged, Kept
 
+ALL_EQUAL = "all cosines are equal"
 NO_LABELS, NO_SCORES = "pairs have scores, and no labels", "pairs have labels, and no scores"
 
 
@@ -27,6 +30,8 @@ class Pairs(ItemTask):
 
     def judge(self, kept: Kept, corpus: PairedCorpus) -> Judged:
         cosines = row_cosines(kept.documents[corpus.first], kept.documents[corpus.second]).astype(float)
+        if np.ptp(cosines) == 0:
+            return Judged({}, corpus.pair_ids, dict.fromkeys((*CORRELATIONS, *OF_LABELS), ALL_EQUAL))
         if not corpus.are_labels:
             per_item = {name: of(cosines, corpus.scores).per_pair for name, of in CORRELATIONS.items()}
             return Judged(per_item, corpus.pair_ids, dict.fromkeys(OF_LABELS, NO_LABELS))

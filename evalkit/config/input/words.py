@@ -5,7 +5,7 @@ Hydra would refuse ``corpus.beir.path=语料`` and ``name=a(b)``, split ``data_d
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import NoneType
@@ -17,7 +17,10 @@ from evalkit.errors import say
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./:@+-]*", re.ASCII)  # reads the same with quotes and without
 HOME = re.compile(r"~(/.*)?")
-OF_KINDS = {"corpus": CORPUS_SOURCES, "task": TASK_KINDS}  # settings lie below the name of each choice
+OF_KINDS: Mapping[str, Mapping[str, type]] = {
+    "corpus": CORPUS_SOURCES,
+    "task": TASK_KINDS,
+}  # settings lie below the name of each choice
 ALSO_SET = {"gate": ("run",)}  # commands that also take another's settings
 
 

@@ -124,9 +124,12 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
 
 def numbered_rows(file: Path, lines: Iterator[str], delimiter: str) -> PlacedRows:
     """Rows without a header: the columns are 1, 2, … Between tabs, quotes are characters like others."""
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    is_quoted = delimiter != "\t"
+    reader = csv.reader(
+        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE, strict=True
+    )
     try:
-        for number, cells in enumerate(csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True), 1):
+        for number, cells in enumerate(reader, 1):
             if cells:
                 yield f"{file} row {number}", {str(place): cell for place, cell in enumerate(cells, 1)}
     except csv.Error as error:
