@@ -137,7 +137,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     (
         room(
             "tasks",
-            "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages; other uses",
+            "what is encoded, what a point is, what is judged: retrieval with its grid; other uses of vectors",
             "classification clustering few_questions items models pairs plan prompts task",
             retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
             "task vectors",

@@ -17,10 +17,10 @@ from evalkit.errors import say
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./:@+-]*", re.ASCII)  # reads the same with quotes and without
 HOME = re.compile(r"~(/.*)?")
-OF_KINDS: Mapping[str, Mapping[str, type]] = {
+OF_KINDS: Mapping[str, Mapping[str, type]] = {  # settings lie below the name of each choice
     "corpus": CORPUS_SOURCES,
     "task": TASK_KINDS,
-}  # settings lie below the name of each choice
+}
 ALSO_SET = {"gate": ("run",)}  # commands that also take another's settings
 
 
