@@ -7,7 +7,7 @@ from typing import Any
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.reader import StoredRun
 from evalkit.results.record import FILTER
-from evalkit.results.setting import COLUMNS, KEY, RETRIEVAL, differences, label_of, label_parts, search_label
+from evalkit.results.setting import COLUMNS, KEY, differences, label_of, label_parts, search_label
 from evalkit.results.task_measures import TASK_MEASURES
 
 NAMED = 6
@@ -69,11 +69,11 @@ def pairs(
 
 
 def gated(measures: Sequence[str] | None, pair: Pair) -> list[str]:
-    """Those of ``measures`` that the task of ``pair`` has; null is nDCG@10, or the task's main measure."""
-    task = str(pair.baseline["task"])
+    """Those of ``measures`` that the task of ``pair`` has; null is nDCG@10, or the first that a task's point has."""
+    own = TASK_MEASURES.get(str(pair.baseline["task"]), ())
     if measures is None:
-        return [DEFAULT_MEASURE if task == RETRIEVAL else TASK_MEASURES[task][0]]
-    own = TASK_MEASURES.get(task, ())
+        measured = [name for name in own if pair.baseline.get(name) is not None]
+        return [*(measured or own), DEFAULT_MEASURE][:1]
     return [name for name in measures if (name in own if own else name not in OF_OTHER_TASKS)]
 
 
