@@ -78,7 +78,7 @@ def decided(run: StoredRun) -> Mapping[tuple[Any, ...], tuple[Floats, Bools]]:
     """The scores of each point's items, and which of them are right; none where the run kept none."""
     if not set(DECISIONS) <= set(run.columns("queries")):
         return {}
-    table = run.table("queries", STRINGS, [*KEY, *DECISIONS])
+    table = run.table("queries", STRINGS, [*KEY, "query_id", *DECISIONS])
     scores, is_right = (table[name].to_numpy(dtype=np.float64) for name in DECISIONS)
     return {key: (scores[rows], is_right[rows] > 0) for key, rows in rows_by_point(table).items()}
 
