@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import Floats, Rows
-from evalkit.config import CorpusConfig
+from evalkit.config import CorpusConfig, MtebCorpus
 from evalkit.corpora.corpus import Corpus
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.lint import Finding, Noticed, finding, of_reading
 from evalkit.corpora.records import Column
 from evalkit.corpora.records import Rows as PlacedRows
 from evalkit.corpora.texts import Texts
-from evalkit.corpora.uses.rows_of import column_of, rows_of, table_of
+from evalkit.corpora.uses.of_mteb import paired_data
+from evalkit.corpora.uses.rows_of import column_of, row_id, rows_of, table_of
 from evalkit.errors import UserError, printable
 
 YES = ("1", "1.0", "true", "yes")
@@ -68,6 +69,10 @@ class PairColumns:
 
 def load(name: str, source: CorpusConfig) -> PairedCorpus:
     """The pairs of ``corpus.<name>``. Raises UserError for whatever is wrong in them."""
+    if isinstance(source, MtebCorpus):
+        data = paired_data(source)
+        columns = PairColumns(data.first, data.second, data.score, data.label)
+        return build_pairs(data.name, data.rows, columns, Noticed())
     table = table_of(name, source, "pairs", "pairs")
     if bool(table.score) == bool(table.label):
         problem = "both set" if table.score else "neither set"
@@ -132,7 +137,7 @@ def read_pairs(rows: PlacedRows, columns: PairColumns, noticed: Noticed) -> Read
     kept: dict[str, tuple[str, str, str, float]] = {}
     lacking, unscored, repeated = [], [], []
     for number, (where, row) in enumerate(rows, 1):
-        id_ = id_column.id(row, where) if columns.id else f"pair-{number}"
+        id_ = id_column.id(row, where) if columns.id else row_id("pair", number)
         given = [side.text(row, where) or "" for side in sides]
         first, second = (whole_characters(text) for text in given)
         if [first, second] != given:
