@@ -75,12 +75,16 @@ def load(name: str, source: CorpusConfig) -> PairedCorpus:
         return build_pairs(data.name, data.rows, columns, Noticed())
     table = table_of(name, source, "pairs", "pairs")
     if bool(table.score) == bool(table.label):
-        problem = "both set" if table.score else "neither set"
+        both = f"corpus.{name}.score and corpus.{name}.label are both set."
+        neither = f"neither corpus.{name}.score nor corpus.{name}.label is set."
         raise UserError(
-            f"corpus.{name}.score and corpus.{name}.label are {problem}.",
+            both if table.score else neither,
             f"Name one column: corpus.{name}.score=<column> of numbers, or corpus.{name}.label=<column> of yes and no.",
         )
     first, second = (column_of(name, table, side) for side in ("first", "second"))
+    if first == second:
+        problem = f"corpus.{name}.first and corpus.{name}.second are one column, '{first}'."
+        raise UserError(problem, "Name the column of each of the two texts.")
     columns, noticed = PairColumns(first, second, table.score, table.label, table.id), Noticed()
     return build_pairs(table.name or name, rows_of(name, table, "pairs", columns.all, noticed), columns, noticed)
 
