@@ -68,7 +68,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
-            uses="labelled pairs rows_of",
+            uses="labelled of_mteb pairs rows_of",
         ),
         room(
             "encoders",

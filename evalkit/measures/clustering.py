@@ -4,7 +4,7 @@ The algorithms and scores are scikit-learn's.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,12 +13,14 @@ import numpy.typing as npt
 from sklearn.cluster import HDBSCAN, MiniBatchKMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, v_measure_score
+from threadpoolctl import threadpool_limits
 
 from evalkit.arrays import FloatMatrix, Floats, Rows
 from evalkit.measures.influence import of_adjusted_rand, of_v_measure
 
 SEED = 42  # mteb's, of every task
 BATCH = 512  # mteb's, of mini-batch k-means
+DRAWS, DRAW_TEXTS = 10, 16_384  # mteb's, where a task's class does not say otherwise
 DIMS_BY_DENSITY = 50  # principal components that HDBSCAN reads: distances in more of them say little of density
 SMALLEST_GROUP = 5  # texts; scikit-learn's own
 
@@ -54,16 +56,26 @@ class Grouping:
         return float(adjusted_rand_score(self.labels, self.scored_groups))
 
 
-def draws(texts: int, size: int, count: int, seed: int = SEED) -> list[Rows]:
-    """``count`` times ``size`` rows of ``texts``, with replacement, as mteb draws them (abstasks/clustering.py)."""
+def seeded(sampled: int = 0, sampled_from: int = 0, seed: int = SEED) -> random.Random:
+    """The generator of all draws, as mteb has it after it drew the ``sampled`` texts of a corpus from so many."""
     generator = random.Random(seed)  # noqa: S311
+    generator.sample(range(sampled_from), sampled)
+    return generator
+
+
+def draws(generator: random.Random, texts: int, size: int = DRAW_TEXTS, count: int = DRAWS) -> list[Rows]:
+    """``count`` times ``size`` rows of ``texts``, with replacement, as mteb draws them (abstasks/clustering.py)."""
     return [np.array(generator.choices(range(texts), k=size)) for _ in range(count)]
 
 
 def by_k_means(vectors: FloatMatrix, labels: Labels, drawn: Sequence[Rows], seed: int = SEED) -> list[Grouping]:
-    """One for each of ``drawn``, by mini-batch k-means into as many groups as there are labels."""
+    """One for each of ``drawn``, by mini-batch k-means into as many groups as there are labels.
+
+    One thread does it: several are slower by far on such batches.
+    """
     model = MiniBatchKMeans(len(np.unique(labels)), batch_size=BATCH, init="k-means++", n_init=1, random_state=seed)
-    return [Grouping(labels[rows], model.fit_predict(vectors[rows]).astype(np.int64)) for rows in drawn]
+    with threadpool_limits(1):
+        return [Grouping(labels[rows], model.fit_predict(vectors[rows]).astype(np.int64)) for rows in drawn]
 
 
 def over_draws(groupings: Sequence[Grouping], drawn: Sequence[Rows], texts: int) -> dict[str, Floats]:
@@ -81,10 +93,16 @@ def over_draws(groupings: Sequence[Grouping], drawn: Sequence[Rows], texts: int)
     return per_text
 
 
-def by_density(vectors: FloatMatrix, labels: Labels, seed: int = SEED) -> Grouping:
-    """By HDBSCAN on the leading principal components: nobody says how many groups there are."""
-    shown = PCA(min(DIMS_BY_DENSITY, *vectors.shape), random_state=seed).fit_transform(vectors)
-    return Grouping(labels, HDBSCAN(SMALLEST_GROUP, copy=True).fit_predict(shown).astype(np.int64))
+def over_levels(levels: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    """Each measure's values for each text, the mean over levels of labels."""
+    return {name: np.mean([measures[name] for measures in levels], axis=0) for name in levels[0]}
+
+
+def by_density(vectors: FloatMatrix, seed: int = SEED) -> Rows:
+    """The group of each by HDBSCAN on the leading principal components: nobody says how many there are. -1 is none."""
+    with threadpool_limits(1):
+        shown = PCA(min(DIMS_BY_DENSITY, *vectors.shape), random_state=seed).fit_transform(vectors)
+        return np.asarray(HDBSCAN(SMALLEST_GROUP, copy=True).fit_predict(shown), dtype=np.int64)
 
 
 def most_typical(vectors: FloatMatrix, rows: Rows, count: int) -> Rows:

@@ -11,6 +11,8 @@ from evalkit.corpora.uses.labelled import LabelledCorpus
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import UserError
 from evalkit.measures.classification import (
+    DRAWS,
+    PER_LABEL,
     Classified,
     Labelled,
     by_centre,
@@ -43,20 +45,22 @@ class Classification(ItemTask):
         return list(zip(corpus.queries.ids, corpus.queries.texts, strict=True))
 
     def judge(self, kept: Kept, corpus: LabelledCorpus) -> Judged:
-        settings, learned = self.settings, corpus.document_labels
+        settings, protocol, learned = self.settings, corpus.protocol, corpus.document_labels
+        per_label = settings.per_label or protocol.per_label or PER_LABEL
+        count = settings.draws or protocol.draws or DRAWS
         train, test = Labelled(kept.documents, np.array(learned)), Labelled(kept.queries, np.array(corpus.query_labels))
 
-        def from_few(per_label: int) -> Classified:
-            return by_logistic_regression(train, test, draws(learned, per_label, settings.draws))
+        def from_few(texts: int) -> Classified:
+            return by_logistic_regression(train, test, draws(learned, texts, count))
 
-        main = from_few(settings.per_label)
+        main = from_few(per_label)
         per_item = {
             "accuracy": main.right,
             "f1_macro": main.f1_per_text,
             "accuracy_knn": by_neighbours(train, test, settings.neighbours).right,
             "accuracy_centroid": by_centre(train, test).right,
             **{
-                f"accuracy_shots_{shots}": (main if shots == settings.per_label else from_few(shots)).right
+                f"accuracy_shots_{shots}": (main if shots == per_label else from_few(shots)).right
                 for shots in settings.shots
             },
         }

@@ -51,7 +51,7 @@ class Judged:
     ``per_item`` has for each measure a value of each of ``item_ids`` (n, float64), whose mean is the measure's figure.
     ``reasons`` say why measures and figures are null. ``figures`` are columns beside the measures, ``decisions`` what a
     threshold decides about each item, in the same order; null without a threshold. ``clusters`` names per item the
-    group of items that depend on each other, null where none do.
+    group of items that depend on each other, null where none do. ``notes`` are a point's.
     """
 
     per_item: Mapping[str, Floats]
@@ -60,6 +60,7 @@ class Judged:
     figures: Mapping[str, float | None] = field(default_factory=dict)
     decisions: Decisions | None = None
     clusters: Sequence[str] | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class ItemTask(ABC):
@@ -180,6 +181,7 @@ class ItemTask(ABC):
             priced_as=prices.priced_as,
             figures=figures,
             unmeasured=why_null(figures, reasons),
+            notes=judged.notes,
         )
         return PointRecord(
             point=point,

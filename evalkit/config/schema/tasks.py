@@ -24,12 +24,13 @@ class RetrievalTask(TaskConfig):
 @dataclass
 class ClassificationTask(TaskConfig):
     """Labels told from vectors. The logistic regression learns from ``per_label`` texts of each label, ``draws`` times;
-    it does so for each number of ``shots``, too. ``neighbours`` vote in the nearest-neighbour classifier.
+    it does so for each number of ``shots``, too. ``neighbours`` vote in the nearest-neighbour classifier. Null is as
+    mteb has it for its task, else 8 and 10.
     """
 
     kind: str = "classification"
-    per_label: int = 8
-    draws: int = 10
+    per_label: int | None = None
+    draws: int | None = None
     neighbours: int = 5
     shots: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16, 32])
 
@@ -37,12 +38,12 @@ class ClassificationTask(TaskConfig):
 @dataclass
 class ClusteringTask(TaskConfig):
     """Groups found in vectors: k-means on ``draws`` samples of ``draw_texts`` texts, with replacement, and HDBSCAN on
-    at most ``density_texts``.
+    at most ``density_texts``. Null is as mteb has it for its task, else 10 and 16,384.
     """
 
     kind: str = "clustering"
-    draws: int = 10
-    draw_texts: int = 16_384
+    draws: int | None = None
+    draw_texts: int | None = None
     density_texts: int = 5_000
 
 

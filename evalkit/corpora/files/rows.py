@@ -106,7 +106,7 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
     if re.fullmatch(r"sep=.\s*", first):  # as Excel writes it before the header
         first, delimiter = next(lines, ""), first[4]
     if columns and all(column.isdecimal() for column in columns):
-        yield from numbered_rows(file, chain([first], lines), delimiter)
+        yield from numbered_rows(file, chain([first], lines), delimiter, columns)
         return
     cells = csv.reader(chain([first], lines), delimiter=delimiter)
     try:
@@ -122,16 +122,22 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 
 
-def numbered_rows(file: Path, lines: Iterator[str], delimiter: str) -> PlacedRows:
-    """Rows without a header: the columns are 1, 2, … Between tabs, quotes are characters like others."""
-    is_quoted = delimiter != "\t"
-    reader = csv.reader(
-        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE, strict=True
-    )
+def numbered_rows(file: Path, lines: Iterator[str], delimiter: str, columns: Sequence[str]) -> PlacedRows:
+    """Rows without a header: the columns are 1, 2, … Between tabs, quotes are characters like others.
+
+    Raises UserError where the first row lacks one of ``columns``, though others may have it.
+    """
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
     try:
         for number, cells in enumerate(reader, 1):
-            if cells:
-                yield f"{file} row {number}", {str(place): cell for place, cell in enumerate(cells, 1)}
+            if not cells:
+                continue
+            row = {str(place): cell for place, cell in enumerate(cells, 1)}
+            if number == 1 and (lacking := [column for column in columns if column not in row]):
+                problem = f"{file} has {len(row)} columns in its first row, and no column {lacking[0]}"
+                raise UserError(f"{problem}.", "Without a header they are numbers from 1.")
+            yield f"{file} row {number}", row
     except csv.Error as error:
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 

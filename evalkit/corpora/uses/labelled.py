@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from evalkit.config import CorpusConfig
+from evalkit.config import CorpusConfig, MtebCorpus
 from evalkit.corpora.corpus import Corpus
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.lint import Finding, Noticed, finding, of_reading
 from evalkit.corpora.records import Column, Rows
 from evalkit.corpora.texts import Texts
-from evalkit.corpora.uses.rows_of import column_of, rows_of, table_of
+from evalkit.corpora.uses.of_mteb import LabelledData, Protocol, labelled_data
+from evalkit.corpora.uses.rows_of import column_of, row_id, rows_of, table_of
 from evalkit.errors import UserError
 
 NOTHING = Texts([], [])
@@ -21,11 +22,15 @@ NEEDS = {"classification": ("train", "test"), "clustering": ("test",)}  # splits
 class LabelledCorpus(Corpus):
     """Every one of ``documents`` has one of ``document_labels``, in their order, and so have ``queries``.
 
-    Where there are queries, documents are what is learned from and queries what is judged.
+    Where there are queries, documents are what is learned from and queries what is judged. ``finer_labels`` are those
+    of documents at each deeper level, where labels have several.
+    ``protocol`` is how mteb judges it, where it is a task of mteb.
     """
 
     document_labels: tuple[str, ...]
     query_labels: tuple[str, ...] = ()
+    finer_labels: tuple[tuple[str, ...], ...] = ()
+    protocol: Protocol = field(default_factory=Protocol)
 
     @property
     def sides(self) -> Iterator[tuple[str, str, str, str]]:
@@ -39,8 +44,12 @@ class LabelledCorpus(Corpus):
         return len(self.document_labels) + len(self.query_labels)
 
     def judged(self) -> Iterator[tuple[str, ...]]:
-        """(side, text's id, label)."""
+        """(side, text's id, label), and the same of deeper levels."""
         yield from ((side, id_, label) for side, id_, _, label in self.sides)
+        for depth, labels in enumerate(self.finer_labels, 1):
+            yield from (
+                ("document", id_, str(depth), label) for id_, label in zip(self.documents.ids, labels, strict=True)
+            )
 
 
 def load(name: str, source: CorpusConfig, kind: str) -> LabelledCorpus:
@@ -48,6 +57,8 @@ def load(name: str, source: CorpusConfig, kind: str) -> LabelledCorpus:
 
     Raises UserError for whatever is wrong in them.
     """
+    if isinstance(source, MtebCorpus):
+        return of_task(labelled_data(source, kind))
     table = table_of(name, source, kind, "labels")
     columns = LabelColumns(table.text, column_of(name, table, "label"), table.id)
     noticed = Noticed()
@@ -56,7 +67,15 @@ def load(name: str, source: CorpusConfig, kind: str) -> LabelledCorpus:
         for split in ("train", "test")
         if getattr(table, split) or split in NEEDS[kind]
     ]
-    return build_labelled(table.name or name, splits[0], splits[1] if len(splits) > 1 else None, noticed)
+    return build_labelled(table.name or name, splits, noticed)
+
+
+def of_task(data: LabelledData) -> LabelledCorpus:
+    columns, noticed = LabelColumns(data.text, data.label), Noticed()
+    splits = [read_split(split, rows, columns, noticed) for split, rows in data.splits.items()]
+    corpus = build_labelled(data.name, splits, noticed)
+    finer = zip(*(data.finer[id_] for id_ in corpus.documents.ids), strict=True) if data.finer else ()
+    return replace(corpus, finer_labels=tuple(finer), protocol=data.protocol)
 
 
 @dataclass(frozen=True)
@@ -103,7 +122,7 @@ def read_split(name: str, rows: Rows, columns: LabelColumns, noticed: Noticed) -
     kept: dict[str, tuple[str, str]] = {}
     empty, unlabelled, repeated = [], [], []
     for number, (where, row) in enumerate(rows, 1):
-        id_ = id_column.id(row, where) if columns.id else f"{name}-{number}"
+        id_ = id_column.id(row, where) if columns.id else row_id(name, number)
         given, label = text_column.text(row, where) or "", (label_column.text(row, where) or "").strip()
         text = whole_characters(given)
         if text != given:
@@ -121,13 +140,13 @@ def read_split(name: str, rows: Rows, columns: LabelColumns, noticed: Noticed) -
     return Split(name, kept, empty, unlabelled, repeated)
 
 
-def build_labelled(name: str, learned: Split, judged: Split | None, noticed: Noticed) -> LabelledCorpus:
+def build_labelled(name: str, splits: Sequence[Split], noticed: Noticed) -> LabelledCorpus:
     """A corpus of one split, or of what is learned from and what is judged.
 
     Raises UserError where a split has no text with a label, where there is one label alone, and for judged texts all of
     whose labels nothing is learned of.
     """
-    splits = [learned, *([judged] if judged else [])]
+    learned, judged = splits[0], splits[1] if len(splits) > 1 else None
     for split in splits:
         if not split.kept:
             raise UserError(
@@ -148,13 +167,13 @@ def build_labelled(name: str, learned: Split, judged: Split | None, noticed: Not
         query_labels=judged.labels if judged else (),
         qrels={},
         excluded={},
-        findings=tuple(each for each in lint_labelled(learned, judged, noticed) if each.count),
+        findings=tuple(each for each in lint_labelled(splits, noticed) if each.count),
     )
 
 
-def lint_labelled(learned: Split, judged: Split | None, noticed: Noticed) -> Iterator[Finding]:
+def lint_labelled(splits: Sequence[Split], noticed: Noticed) -> Iterator[Finding]:
     """Every check on labelled texts, also those that found nothing."""
-    splits = [learned, *([judged] if judged else [])]
+    learned, judged = splits[0], splits[1] if len(splits) > 1 else None
     for split in splits:
         of, rows = f"texts of {split.name}", split.rows
         yield finding(f"empty_{split.name}", split.empty, rows, f"{of} are empty; they are left out")

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import Floats, Rows
-from evalkit.config import CorpusConfig
+from evalkit.config import CorpusConfig, MtebCorpus
 from evalkit.corpora.corpus import Corpus
 from evalkit.corpora.files.cells import whole_characters
 from evalkit.corpora.lint import Finding, Noticed, finding, of_reading
 from evalkit.corpora.records import Column
 from evalkit.corpora.records import Rows as PlacedRows
 from evalkit.corpora.texts import Texts
-from evalkit.corpora.uses.rows_of import column_of, rows_of, table_of
+from evalkit.corpora.uses.of_mteb import paired_data
+from evalkit.corpora.uses.rows_of import column_of, row_id, rows_of, table_of
 from evalkit.errors import UserError, printable
 
 YES = ("1", "1.0", "true", "yes")
@@ -68,14 +69,22 @@ class PairColumns:
 
 def load(name: str, source: CorpusConfig) -> PairedCorpus:
     """The pairs of ``corpus.<name>``. Raises UserError for whatever is wrong in them."""
+    if isinstance(source, MtebCorpus):
+        data = paired_data(source)
+        columns = PairColumns(data.first, data.second, data.score, data.label)
+        return build_pairs(data.name, data.rows, columns, Noticed())
     table = table_of(name, source, "pairs", "pairs")
     if bool(table.score) == bool(table.label):
-        problem = "both set" if table.score else "neither set"
+        both = f"corpus.{name}.score and corpus.{name}.label are both set."
+        neither = f"neither corpus.{name}.score nor corpus.{name}.label is set."
         raise UserError(
-            f"corpus.{name}.score and corpus.{name}.label are {problem}.",
+            both if table.score else neither,
             f"Name one column: corpus.{name}.score=<column> of numbers, or corpus.{name}.label=<column> of yes and no.",
         )
     first, second = (column_of(name, table, side) for side in ("first", "second"))
+    if first == second:
+        problem = f"corpus.{name}.first and corpus.{name}.second are one column, '{first}'."
+        raise UserError(problem, "Name the column of each of the two texts.")
     columns, noticed = PairColumns(first, second, table.score, table.label, table.id), Noticed()
     return build_pairs(table.name or name, rows_of(name, table, "pairs", columns.all, noticed), columns, noticed)
 
@@ -132,7 +141,7 @@ def read_pairs(rows: PlacedRows, columns: PairColumns, noticed: Noticed) -> Read
     kept: dict[str, tuple[str, str, str, float]] = {}
     lacking, unscored, repeated = [], [], []
     for number, (where, row) in enumerate(rows, 1):
-        id_ = id_column.id(row, where) if columns.id else f"pair-{number}"
+        id_ = id_column.id(row, where) if columns.id else row_id("pair", number)
         given = [side.text(row, where) or "" for side in sides]
         first, second = (whole_characters(text) for text in given)
         if [first, second] != given:

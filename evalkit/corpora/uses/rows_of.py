@@ -38,3 +38,8 @@ def column_of(name: str, table: TableCorpus, setting: str) -> str:
     if not column:
         raise UserError(f"corpus.{name}.{setting} is not set.", f"Name its column: corpus.{name}.{setting}=<column>.")
     return column
+
+
+def row_id(split: str, number: int) -> str:
+    """What a row without an id of its own is called; numbers are from 1."""
+    return f"{split}-{number}"
