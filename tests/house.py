@@ -86,7 +86,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
+            "cost depth detectable enough_queries holm intervals kept latency laws load memory overlap quality "
             "quantiles ranking resampling selection significance",
         ),
         room(
@@ -154,9 +154,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers constraints gather identity intervals labels long_documents one_run provenance quality "
-            "ranking recommendation report same_vectors scopes sentence warnings",
+            "ranking recommendation report same_vectors scopes sentence terms uses warnings",
             views="certainty_data chart controls figures files html markdown marks notebook page_data queries_data "
-            "recommendation tables",
+            "recommendation tables task_parts",
         ),
     ),
     (
