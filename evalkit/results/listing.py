@@ -15,8 +15,8 @@ from evalkit.results.task_measures import measures_of_task
 class Listed:
     """A run under ``results_dir``, by the ``name`` that commands take.
 
-    ``best`` maps each corpus to the highest mean of ``measure``, the main one of the run's first task (retrieval where it
-    is one of them); null where no point has one. ``others`` has the same of its other tasks, by measure.
+    ``best`` maps each corpus to the highest mean of ``measure``, the main one of the run's first task (retrieval where
+    it is one of them); null where no point has one. ``others`` has the same of its other tasks, by measure.
     ``problem`` says why a run can't be read; the rest is then empty.
     """
 
