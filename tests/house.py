@@ -87,8 +87,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "classification clustering cost depth detectable enough_queries holm influence intervals latency laws load "
-            "memory outliers overlap pairs quality quantiles ranking resampling selection significance thresholds",
+            "classification clustering cost depth detectable enough_queries holm influence intervals kept latency laws "
+            "load memory outliers overlap pairs quality quantiles ranking resampling selection significance thresholds",
         ),
         room(
             "results",
@@ -155,9 +155,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers constraints gather identity intervals labels long_documents one_run provenance quality "
-            "ranking recommendation report same_vectors scopes sentence warnings",
+            "ranking recommendation report same_vectors scopes sentence terms uses warnings",
             views="certainty_data chart controls figures files html markdown marks notebook page_data queries_data "
-            "recommendation tables",
+            "recommendation tables task_parts",
         ),
     ),
     (

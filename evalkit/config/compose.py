@@ -109,11 +109,23 @@ def composed(command: str, arguments: Sequence[str]) -> DictConfig:
     from hydra import initialize_config_dir
 
     register_schemas()
-    overrides = overrides_of(arguments)
+    overrides, named = apart(command, overrides_of(arguments))
     search = [f"hydra.searchpath=[{quoted(f'file://{d.resolve()}')}]" for d in user_conf_dirs(arguments)]
     check_overrides(command, overrides)
     with programs_hydra_aside(), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"):
-        return hydra_compose(command, overrides=[*overrides, *search])
+        config = hydra_compose(command, overrides=[*overrides, *search])
+    for override in named:
+        config[override.partition("=")[0]] = parse(override).value()
+    return config
+
+
+def apart(command: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``overrides`` without those of texts that are called as a group of files is, and these: Hydra would look for a
+    file. ``task`` of a report names a task of its runs.
+    """
+    texts = {f.name for f in fields(SCHEMAS[command]) if f.name in GROUPS and f.type == (str | None)}
+    named = [override for override in overrides if override.partition("=")[0] in texts and "=" in override]
+    return [override for override in overrides if override not in named], named
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The answer in words: the best setting, and the cheapest, smallest and fastest ones that lose little or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import Bools, Floats
-from evalkit.config import ReportConfig
 from evalkit.reports.data.quality import Certainty
 from evalkit.reports.data.scopes import setting_name
+from evalkit.reports.data.terms import Terms
 from evalkit.results.in_words import counted, figure, number
 from evalkit.results.percent import bound, percent
 
 QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95_at_workload"}
+OF_VECTORS = {"smallest": "bytes_per_vector"}  # where nothing is searched
 COMPARATIVES = {"cheapest": "cheaper", "smallest": "smaller", "fastest": "faster"}
 FIGURE_OF = {"cheapest": "cost", "smallest": "size", "fastest": "time among so many documents"}
 BEST = "best quality"
@@ -44,8 +45,15 @@ class Answer:
         return title.format(question=self.question, within=percent(within)).capitalize()
 
 
-def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float) -> list[Answer]:
-    """Best quality, then cheapest, smallest and fastest: of what is shown to lose at most ``within`` of it (a share),
+def questions(config: Terms) -> Mapping[str, str]:
+    """What is asked of the settings of a task, and the column that answers."""
+    return QUESTIONS if config.searches else OF_VECTORS
+
+
+def answers(
+    table: pd.DataFrame, quality: Certainty, within: float, alpha: float, asked: Mapping[str, str] = QUESTIONS
+) -> list[Answer]:
+    """Best quality, then cheapest, smallest and fastest, or what else is ``asked``: of what is shown to lose at most ``within`` of it (a share),
     and of what isn't shown to be worse.
 
     The best itself always qualifies. Of equal ones the better setting answers, and of those the first.
@@ -56,7 +64,7 @@ def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float
     with np.errstate(invalid="ignore"):
         good = {SHOWN: is_best | (quality.loss_at_most <= within), POSSIBLE: is_best | (quality.p_as_good > alpha)}
     all_answers = [Answer(BEST, None, None, quality.best)]
-    for question, column in QUESTIONS.items():
+    for question, column in asked.items():
         figures = table[column].to_numpy(dtype=np.float64) if column in table else np.full(len(table), np.nan)
         for standard, is_good in good.items():
             fitting = np.flatnonzero(is_good & ~np.isnan(figures))
@@ -133,7 +141,7 @@ class Words:
         return "; ".join(part for part in (self.setting, *facts) if part)
 
 
-def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Certainty) -> Words:
+def words(answer: Answer, table: pd.DataFrame, config: Terms, quality: Certainty) -> Words:
     """The setting that answers, its figure, its quality with the interval, and how it stands to the best."""
     if answer.row is None:
         return Words(f"not known: nothing that is good enough has {answer.column}" if answer.column else "not known")
@@ -146,9 +154,9 @@ def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Ce
         setting=setting_name(setting["model"], setting["dims"], setting["quantization"], setting["index"]),
         figure=figure(answer.column, setting[answer.column]) if answer.column else mean,
         quality=f"{mean}{interval}{share}",
-        price=priced(setting),
-        size=known("bytes_per_document", setting, " a document"),
-        speed=timed(setting, config.workload.documents),
+        price=priced(setting) if config.searches else "",
+        size=sized(setting, config),
+        speed=timed(setting, config.workload.documents) if config.searches else "",
         standing="; ".join((*standing(answer, row, quality, config), *unknown_of(answer), *at_size(setting))),
     )
 
@@ -160,6 +168,10 @@ def known(column: str, setting: "pd.Series[Any]", of_what: str) -> str:
 
 def priced(setting: "pd.Series[Any]") -> str:
     return known("cost_month_usd", setting, "") or "no monthly cost: not all behind it is known"
+
+
+def sized(setting: "pd.Series[Any]", config: Terms) -> str:
+    return known(questions(config)["smallest"], setting, " a document" if config.searches else " a vector")
 
 
 def timed(setting: "pd.Series[Any]", documents: int) -> str:
@@ -188,7 +200,7 @@ def at_size(setting: "pd.Series[Any]") -> Iterator[str]:
         )
 
 
-def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig) -> Iterator[str]:
+def standing(answer: Answer, row: int, quality: Certainty, config: Terms) -> Iterator[str]:
     """What the tests say of a setting beside the best, or of the best beside all others. answers.js is the twin."""
     if np.isnan(quality.p_as_good[row]):
         yield "not tested: per-query values are missing"
@@ -196,7 +208,7 @@ def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig)
         if answer.standard == SHOWN and quality.others:
             yield f"nothing {COMPARATIVES[answer.question]} is shown to lose at most {percent(config.within)}"
         else:
-            yield from best_among(quality, config.alpha)
+            yield from best_among(quality, config.alpha, config.items)
     else:
         below = quality.mean[quality.best] - quality.mean[row]
         if quality.p_as_good[row] > config.alpha:
@@ -206,7 +218,7 @@ def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig)
         yield f"loses at most {bound(quality.loss_at_most[row])}"
 
 
-def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
+def best_among(quality: Certainty, alpha: float, items: str) -> Iterator[str]:
     """Who may be just as good as the best, and how much of its lead may be chance."""
     others, compared, alike = quality.others, quality.compared, quality.alike(alpha)
     if not others:
@@ -222,7 +234,7 @@ def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
         were = "was" if others - compared == 1 else "were"
         yield f"{others - compared} of {others} {were} not compared: per-query values are missing"
     if compared:
-        chosen = f"as the best of {compared + 1} on the same queries"
+        chosen = f"as the best of {compared + 1} on the same {items}"
         yield f"may look up to {quality.chance:.4f} better than it is, {chosen}"
 
 

@@ -1,7 +1,7 @@
 // The answers in words and the Pareto front: twins of answers.py, for what is left in and for the reader's own prices.
 "use strict";
 
-const QUESTIONS = { cheapest: COST, smallest: "bytes_per_document", fastest: "query_ms_p95_at_workload" };
+const QUESTIONS = DATA.questions;
 const COMPARATIVES = { cheapest: "cheaper", smallest: "smaller", fastest: "faster" };
 const FIGURE_OF = { cheapest: "cost", smallest: "size", fastest: "time among so many documents" };
 const BEST = "best quality";
@@ -67,9 +67,9 @@ function words(answer, left) {
     setting: settingName(row.point),
     figure: column ? figureText(column, row.mean(column)) : mean,
     quality: `${mean}${intervalText(row)}${share}`,
-    price: known(COST, row, "") || "no monthly cost: not all behind it is known",
-    size: known("bytes_per_document", row, " a document"),
-    speed: timed(row),
+    price: DATA.searches ? known(COST, row, "") || "no monthly cost: not all behind it is known" : "",
+    size: sized(row),
+    speed: DATA.searches ? timed(row) : "",
     standing: [...standing(answer, left), ...unknownOf(answer), ...atSize(row)].join("; "),
   };
 }
@@ -77,6 +77,10 @@ function words(answer, left) {
 function known(column, row, ofWhat) {
   const value = row.mean(column);
   return Number.isNaN(value) ? "" : figureText(column, value) + ofWhat;
+}
+
+function sized(row) {
+  return known(QUESTIONS.smallest, row, DATA.searches ? " a document" : " a vector");
 }
 
 function timed(row) {
@@ -127,7 +131,7 @@ function bestAmong(left) {
   const missing = others - compared;
   if (missing) texts.push(`${missing} of ${others} ${missing === 1 ? "was" : "were"} not compared: ${whyUntested()}`);
   const { chance, order } = certaintyNow();
-  if (compared) texts.push(`may look up to ${chance.toFixed(4)} better than it is, as the best of ${order.length} on the same queries`);
+  if (compared) texts.push(`may look up to ${chance.toFixed(4)} better than it is, as the best of ${order.length} on the same ${DATA.items}`);
   return texts;
 }
 
