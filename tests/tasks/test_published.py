@@ -44,7 +44,7 @@ def test_banking77(shared_data: Path, published: Published, session_store: Path,
     assert figures["accuracy"] == pytest.approx(0.80042, abs=5e-6)
     assert points.loc["classification", "accuracy"] == pytest.approx(figures["accuracy"], abs=0.01)
     assert points.loc["classification", "f1_macro"] == pytest.approx(figures["f1"], abs=0.01)
-    ladder = [points.loc["classification", f"accuracy_shots_{shots}"] for shots in (1, 2, 4, 8, 16, 32)]
+    ladder = [float(points.loc["classification", f"accuracy_shots_{shots}"]) for shots in (1, 2, 4, 8, 16, 32)]
     assert ladder == sorted(ladder)
     assert ladder[3] == points.loc["classification", "accuracy"]
     assert points.loc["clustering", "v_measure"] == pytest.approx(0.783, abs=0.01)
