@@ -102,8 +102,9 @@ def by_centre(train: Labelled, test: Labelled) -> Classified:
 
 
 def predicted(model: Any, train: Labelled, test: Labelled) -> Labels:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):  # of spreads, which nobody reads
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # with few texts of each label
+        warnings.filterwarnings("ignore", "self.within_class_std_dev_", UserWarning)  # a dimension of one value alone
         told: Labels = model.fit(train.vectors, train.labels).predict(test.vectors)
     return told
 

@@ -92,7 +92,7 @@ class EncodingModel:
             check_given(given, [each.corpus for each in data])
         if self.bill is None:
             self.agree_to_api(data)
-        if not behind_api(self.encoder):
+        if not (given or behind_api(self.encoder)):
             self.tell_forecast(data)
 
     def tell_forecast(self, data: Sequence[Data]) -> None:

@@ -76,3 +76,15 @@ def test_centres_by_plain_numpy() -> None:
     found = by_centre(train, test)
     assert found.accuracy == pytest.approx(np.mean(told == test.labels))
     assert 0.25 < found.accuracy < 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_text_of_each_label_and_a_dimension_of_one_value_are_no_warning() -> None:
+    vectors = np.array([[1, 1, 0], [1, 0, 1], [1, 0.9, 0.1]], dtype=np.float32)
+    train, test = Labelled(vectors[:2], np.array(["a", "b"])), Labelled(vectors[2:], np.array(["a"]))
+    of_each = [
+        by_centre(train, test),
+        by_neighbours(train, test, 5),
+        by_logistic_regression(train, test, [np.arange(2)]),
+    ]
+    assert [each.accuracy for each in of_each] == [1, 1, 1]

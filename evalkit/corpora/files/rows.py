@@ -122,15 +122,19 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 
 
+def numbered_cells(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    if delimiter == "\t":
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
+
+
 def numbered_rows(file: Path, lines: Iterator[str], delimiter: str, columns: Sequence[str]) -> PlacedRows:
     """Rows without a header: the columns are 1, 2, … Between tabs, quotes are characters like others.
 
     Raises UserError where the first row lacks one of ``columns``, though others may have it.
     """
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
     try:
-        for number, cells in enumerate(reader, 1):
+        for number, cells in enumerate(numbered_cells(lines, delimiter), 1):
             if not cells:
                 continue
             row = {str(place): cell for place, cell in enumerate(cells, 1)}

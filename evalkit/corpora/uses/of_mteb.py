@@ -77,8 +77,8 @@ def labelled_data(settings: MtebCorpus, kind: str) -> LabelledData:
     refuse_unknown_split(settings, task.train_split, data)
     refuse_other(task, [data[task.train_split]])
     rows = {
-        name: numbered(f"{settings.task} {split}", read_labels(data[split], task.label_column_name))
-        for name, split in (("train", task.train_split), ("test", settings.split))
+        side: numbered(f"{settings.task} {split}", read_labels(data[split], task.label_column_name))
+        for side, split in (("train", task.train_split), ("test", settings.split))
     }
     protocol = Protocol(per_label=task.samples_per_label, draws=task.n_experiments)
     return LabelledData(name, rows, task.input_column_name, task.label_column_name, protocol)
@@ -119,12 +119,12 @@ def paired_data(settings: MtebCorpus) -> PairedData:
     """The pairs of an STS task or of a pair classification. Raises UserError for tasks of other types."""
     task = task_for("pairs", settings, TYPES["pairs"])
     has_scores = task.metadata.type == "STS"
-    columns = task.column_names if has_scores else (task.input1_column_name, task.input2_column_name)
+    first, second = task.column_names if has_scores else (task.input1_column_name, task.input2_column_name)
     subset, data = splits_of(task, settings)
     table = data[settings.split]
     rows = numbered(f"{settings.task} {settings.split}", pair_rows(table))
     score, label = ("score", None) if has_scores else (None, task.label_column_name)
-    return PairedData(name_of(settings, subset), rows, *columns, score=score, label=label)
+    return PairedData(name_of(settings, subset), rows, first, second, score, label)
 
 
 def pair_rows(table: Any) -> Iterator[Mapping[str, Any]]:
