@@ -95,7 +95,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
             "baselines before_filters busy canaries column columns config_shape contract exports headings in_words "
             "index_config listing markdown model_parts percent provenance reader readme record secrets setting shape "
-            "speed_columns stored_points table table_shape task_columns task_measures version1 writer",
+            "speed_columns stored_points table table_notes table_shape task_columns task_measures version1 writer",
         ),
     ),
     (

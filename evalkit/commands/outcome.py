@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalkit.reports.data.report import Report
     from evalkit.results.setting import Key
-    from evalkit.results.table import Interval
+    from evalkit.results.table_notes import Interval
     from evalkit.results.writer import RunWriter
 
 LOG_WIDTH = 200  # columns, where there is no terminal

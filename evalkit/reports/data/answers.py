@@ -53,8 +53,8 @@ def questions(config: Terms) -> Mapping[str, str]:
 def answers(
     table: pd.DataFrame, quality: Certainty, within: float, alpha: float, asked: Mapping[str, str] = QUESTIONS
 ) -> list[Answer]:
-    """Best quality, then cheapest, smallest and fastest, or what else is ``asked``: of what is shown to lose at most ``within`` of it (a share),
-    and of what isn't shown to be worse.
+    """Best quality, then cheapest, smallest and fastest, or what else is ``asked``: of what is shown to lose at most
+    ``within`` of it (a share), and of what isn't shown to be worse.
 
     The best itself always qualifies. Of equal ones the better setting answers, and of those the first.
     """

@@ -216,9 +216,9 @@ def certainty(
     ``clusters`` numbers what is drawn together, per query of each corpus; null takes queries as independent.
     Intervals are Student's t over the clusters of each corpus; where every value is 0 or 1 (recall of one document,
     say) or all agree, Clopper and Pearson's for proportions, which a perfect score on few queries does not make
-    certain: of so many queries as would give the mean's own variance. Figures that are no means of scores from 0 to 1 (a
-    correlation, say) may be as low as -1. Settings are told apart by the largest
-    difference that chance makes among all pairs (``measures.selection``).
+    certain: of so many queries as would give the mean's own variance. Figures that are no means of scores from 0 to 1
+    (a correlation, say) may be as low as -1. Settings are told apart by the largest difference that chance makes among
+    all pairs (``measures.selection``).
     """
     from scipy import special
 

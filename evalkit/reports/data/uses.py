@@ -5,7 +5,7 @@ Full quality is that of a model's native width in float32; searches are exact, a
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ Cell = tuple[int, str]  # dims, quantization
 
 @dataclass(frozen=True)
 class Use:
-    """What one task says of a model: the mean of ``measure`` at full quality, and what each of ``cells`` keeps of it."""
+    """What one task says of a model: the mean of ``measure`` at full quality, and what ``cells`` keep of it."""
 
     task: str
     measure: str
@@ -90,7 +90,8 @@ class Uses:
         tasks = " and ".join(filter(None, (", ".join(u.task for u in self.uses[:-1]), self.uses[-1].task)))
         sure = f"{percent(1 - self.alpha)} confidence"
         if shown is full:
-            text = f"Nothing smaller than {self.name(full)} is shown to keep {kept} of full quality in {tasks} ({sure})."
+            of_full = f"{kept} of full quality in {tasks} ({sure})"
+            text = f"Nothing smaller than {self.name(full)} is shown to keep {of_full}."
         else:
             text = (
                 f"The smallest that serves all is {self.name(shown)}, {shown.bytes_per_vector:,.0f} instead of "
@@ -126,7 +127,7 @@ def uses_of(report: Report) -> list[Uses]:
 
 
 def plain_points(report: Report) -> pd.DataFrame:
-    """Points that tell what vectors are worth by themselves: those of searches must be exact, and nothing behind them."""
+    """Points that tell what vectors are worth by themselves: of searches the exact ones, with nothing behind them."""
     points = report.gathered.points
     points = points[(points["dims"] != NO_DIMS) & points[report.config.measure].notna()]
     is_exact = (points["engine"] == FAISS) & (points["index_name"] == EXACT) & (points["operating_point"] == "")
@@ -149,7 +150,8 @@ def use_of(report: Report, model: str) -> Use | None:
     corpora = tuple(widest["corpus"].unique())
     inside = points[points["corpus"].isin(corpora)].reset_index(names="point")
     places = inside.pivot_table("point", ["dims", "quantization"], "corpus", sort=False, aggfunc="first").dropna()
-    measured = {cell: values_of(report, corpora, row) for cell, row in places[list(corpora)].iterrows()}
+    rows = zip(places.index, (row for _, row in places[list(corpora)].iterrows()), strict=True)
+    measured: dict[Cell, list[Floats]] = {(int(d), str(q)): values_of(report, corpora, row) for (d, q), row in rows}
     known = {cell: values for cell, values in measured.items() if all(np.isfinite(v).all() and len(v) for v in values)}
     if full not in known:
         return None
@@ -158,11 +160,12 @@ def use_of(report: Report, model: str) -> Use | None:
     clusters = [report.queries[corpus].drawn for corpus in corpora]
     shares = kept_shares(kept, known[full], clusters)
     mean = float(np.mean([values.mean() for values in known[full]]))
-    sizes = inside.groupby(["dims", "quantization"])["bytes_per_vector"].max()
+    by_size = inside.sort_values("bytes_per_vector", na_position="first", kind="stable")  # the most counts
+    sizes = {cell_of(point): float(point["bytes_per_vector"]) for _, point in by_size.iterrows()}
     if np.isnan(shares.shares[0]):
         return None
     measure = report.config.measure
-    return Use(report.config.task, measure, corpora, mean, cells, {c: float(sizes[c]) for c in cells}, shares)
+    return Use(report.config.task, measure, corpora, mean, cells, {cell: sizes[cell] for cell in cells}, shares)
 
 
 def native_dims(report: Report, points: pd.DataFrame) -> int:
@@ -174,8 +177,8 @@ def native_dims(report: Report, points: pd.DataFrame) -> int:
     return max(widths) or int(points["dims"].max() if len(points) else 0)
 
 
-def cell_of(point: "pd.Series[object]") -> Cell:
-    return point["dims"], point["quantization"]  # type: ignore[return-value]
+def cell_of(point: "pd.Series[Any]") -> Cell:
+    return int(point["dims"]), str(point["quantization"])
 
 
 def values_of(report: Report, corpora: Sequence[str], row: "pd.Series[float]") -> list[Floats]:

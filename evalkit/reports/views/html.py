@@ -118,8 +118,8 @@ def uses_parts(report: Report) -> Iterator[dict[str, Any]]:
     """What each use keeps, of every model that several tasks judged."""
     for uses in report.uses:
         notes = list(uses_notes(uses, report.config.alpha))
-        rows = list(uses_rows(uses))
-        yield {"model": uses.model, "sentence": uses.sentence, "notes": notes, "headers": uses_headers(uses), "rows": rows}
+        table = {"headers": uses_headers(uses), "rows": list(uses_rows(uses))}
+        yield {"model": uses.model, "sentence": uses.sentence, "notes": notes, **table}
 
 
 def item_of(report: Report) -> str:

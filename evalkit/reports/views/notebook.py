@@ -22,7 +22,8 @@ def run_html(run: StoredRun, sentence: Sentence) -> str:
     measures = measures_of(about) or list(about["config"]["measures"])
     corpora = list(dict.fromkeys(point["corpus"] for point in about["points"]))
     tasks = list(dict.fromkeys(point["task"] for point in about["points"]))
-    points = sorted(about["points"], key=lambda p: (tasks.index(p["task"]), corpora.index(p["corpus"]), -main(about, p)))
+    places = [(tasks.index(p["task"]), corpora.index(p["corpus"]), -main(about, p)) for p in about["points"]]
+    points = [about["points"][i] for i in sorted(range(len(places)), key=places.__getitem__)]
     figures = [name for name in (*measures, *FIGURES) if any(point.get(name) is not None for point in points)]
     head = "".join(f"<th>{text(title)}</th>" for title in ("corpus", "setting", *map(heading, figures)))
     rows = "".join(row(point, figures) for point in points[:MOST_ROWS])

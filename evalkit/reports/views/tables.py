@@ -95,6 +95,8 @@ def hosted_headers(report: Report) -> list[str]:
 
 def crossings(report: Report) -> Iterator[dict[str, Any]]:
     """For every model that ran on your machine, where each hosted model becomes dearer than that machine."""
+    if not report.config.searches:
+        return
     own = report.table[~report.table["is_hosted"] & (report.table["dims"] != NO_DIMS)]
     for model, group in own.groupby("model", sort=False):
         first = group.iloc[0]
