@@ -68,6 +68,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
+            uses="baskets outliers",
         ),
         room(
             "encoders",
@@ -87,7 +88,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
             "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
-            "quantiles ranking resampling selection significance",
+            "quantiles ranking recommendations resampling selection significance",
         ),
         room(
             "results",
@@ -137,7 +138,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
-            "few_questions models plan task",
+            "few_questions models outliers plan recommendations task",
             retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
             "task vectors",
         ),
