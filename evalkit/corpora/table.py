@@ -18,12 +18,7 @@ DEFAULT = TableCorpus()
 def load(table: TableCorpus, name: str) -> Corpus:
     noticed = Noticed()
     files = {setting: file_of(name, table, setting) for setting in ("documents", "queries", "qrels")}
-    documents = Columns(
-        ids(table.document_id, DEFAULT.document_id),
-        (table.document_text,),
-        named(table.document_title),
-        named(table.document_image),
-    )
+    documents = columns_of_documents(table)
     queries = Columns(ids(table.query_id, DEFAULT.query_id), (table.query_text,), cluster=named(table.query_cluster))
     folder = Path(files["documents"]).expanduser().parent
     return build_corpus(
@@ -35,6 +30,16 @@ def load(table: TableCorpus, name: str) -> Corpus:
         records.clusters(read_rows(files["queries"], queries.all), queries) if queries.cluster else {},
         noticed,
         Metadata(lambda field: read_rows(files["documents"], (*documents.all, METADATA, field)), documents),
+    )
+
+
+def columns_of_documents(table: TableCorpus) -> Columns:
+    """What the columns of its file of documents are called."""
+    return Columns(
+        ids(table.document_id, DEFAULT.document_id),
+        (table.document_text,),
+        named(table.document_title),
+        named(table.document_image),
     )
 
 

@@ -51,6 +51,22 @@ def separation(distances: Floats, is_outside: Bools) -> Separation:
     return Separation(auroc, float(alarms[np.argmax(found >= RECALL)]), placements(distances, is_outside, auroc))
 
 
+def separation_among(counted: Bools, distances: Floats, is_outside: Bools) -> Separation:
+    """That of the ``counted`` texts alone; each of the others has the area itself as its value."""
+    of_some = separation(distances[counted], is_outside[counted])
+    per_text = np.full(len(distances), of_some.auroc)
+    per_text[counted] += len(distances) / np.count_nonzero(counted) * (of_some.per_text - of_some.auroc)
+    return Separation(of_some.auroc, of_some.false_alarms, per_text)
+
+
+def threshold_of_recall(distances: Floats, is_outside: Bools) -> float:
+    """The largest distance from which 95 % of outliers are found; NaN where there is none."""
+    farthest_first = np.sort(distances[is_outside])[::-1]
+    count = len(farthest_first)
+    is_enough = np.arange(1, count + 1) / max(count, 1) >= RECALL
+    return float(farthest_first[np.argmax(is_enough)]) if count else float("nan")
+
+
 def placements(distances: Floats, is_outside: Bools, auroc: float) -> Floats:
     """Per text, ``auroc`` and its influence: how it does against the texts of the other kind, ties counting half."""
     inside, outside = np.sort(distances[~is_outside]), np.sort(distances[is_outside])

@@ -31,7 +31,7 @@ POINT = {
     **{name: ORDINAL if name in ("top_k", "serve_k") else shape for name, shape in SETTING.items()},
     **{"dims_trained?": bool, "metric?": str, "candidates?": OrNull(COUNT), "queries?": COUNT},
     **{"engine_version?": str, "priced_as?": str},
-    **{f"{name}?": OrNull(AMOUNT) for name in FIGURES},
+    **{f"{name}?": OrNull(NUMBER if figure.is_signed else AMOUNT) for name, figure in FIGURES.items()},
     **{f"{name}?": TEXTS for name in ("unmeasured", "notes", "proof")},
     "laws?": {"*": [LAW]},
     "load?": OrNull(LOAD),

@@ -15,6 +15,8 @@ TASK_MEASURES: Mapping[str, Sequence[str]] = {
     ),
     "clustering": ("v_measure", "adjusted_rand", "v_measure_hdbscan", "adjusted_rand_hdbscan"),
     "pairs": ("spearman", "pearson", "average_precision", "f1"),
+    "outliers": ("auroc", "auroc_mahalanobis", "auroc_isolation_forest", "auroc_near"),
+    "recommendations": ("recall_at_10", "ndcg_at_10", "recall_at_10_item_to_item", "ndcg_at_10_item_to_item"),
 }
 DECISIONS = ("score", "is_right")  # columns of queries.parquet beside the measures, of tasks that have a threshold
 ITEMS: Mapping[str, str] = {
@@ -22,6 +24,8 @@ ITEMS: Mapping[str, str] = {
     "classification": "texts",
     "clustering": "texts",
     "pairs": "pairs",
+    "outliers": "texts",
+    "recommendations": "users",
 }
 
 

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.measures.outliers import by_isolation, by_mahalanobis, by_neighbours, separation
+from evalkit.measures.outliers import (
+    by_isolation,
+    by_mahalanobis,
+    by_neighbours,
+    separation,
+    separation_among,
+    threshold_of_recall,
+)
 
 
 @given(st.integers(0, 10_000))
@@ -48,3 +55,31 @@ def test_what_is_far_away_is_outside_by_every_distance() -> None:
     is_outside = np.arange(400) >= 200
     for distances in (by_neighbours(known, texts, 5), by_mahalanobis(known, texts), by_isolation(known, texts)):
         assert separation(distances, is_outside).auroc > 0.95
+
+
+@given(st.integers(0, 10_000))
+def test_the_area_among_some_is_theirs_alone_and_the_others_are_no_part_of_its_variance(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    is_outside, counted = np.arange(60) % 3 == 0, np.arange(60) % 5 != 0
+    distances = np.round(generator.standard_normal(60) + is_outside, 1)
+    alone, among = separation(distances[counted], is_outside[counted]), separation_among(counted, distances, is_outside)
+    assert among.auroc == pytest.approx(alone.auroc)
+    assert among.false_alarms == alone.false_alarms
+    assert among.per_text.mean() == pytest.approx(alone.auroc)
+    assert among.per_text[~counted] == pytest.approx(alone.auroc)
+    assert among.per_text.var() / 60 == pytest.approx(alone.per_text.var() / counted.sum())
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60))
+def test_the_threshold_is_the_largest_that_finds_95_percent(seed: int, outliers: int) -> None:
+    generator = np.random.default_rng(seed)
+    is_outside = np.arange(80) < outliers
+    distances = np.round(generator.standard_normal(80), 1)
+    enough = [t for t in distances if 20 * (distances[is_outside] >= t).sum() >= 19 * outliers]
+    assert threshold_of_recall(distances, is_outside) == max(enough)
+    found = separation(distances, is_outside)
+    assert found.false_alarms == pytest.approx((distances[~is_outside] >= max(enough)).mean())
+
+
+def test_nothing_outside_has_no_threshold() -> None:
+    assert np.isnan(threshold_of_recall(np.array([0.1, 0.2]), np.array([False, False])))

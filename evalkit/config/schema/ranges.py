@@ -24,7 +24,7 @@ from evalkit.config.schema.models import (
 from evalkit.config.schema.run import LoadConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig
-from evalkit.config.schema.tasks import ClassificationTask, ClusteringTask
+from evalkit.config.schema.tasks import ClassificationTask, ClusteringTask, OutliersTask, RecommendationsTask
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,15 @@ RANGES: dict[type, dict[str, Range]] = {
         "draws": DRAWS,
         "draw_texts": Range(2, 10_000_000, "texts of a draw"),
         "density_texts": Range(0, 100_000, "texts, all compared with all; 0 leaves that out"),
+    },
+    OutliersTask: {
+        "neighbours": Range(1, 100_000, "nearest texts"),
+        "held_out": SHARE,
+        "seed": Range(0, 2**63 - 1, SIGNED_64.of),
+    },
+    RecommendationsTask: {
+        "basket_items": Range(2, 100_000, "items that are taken together"),
+        "seed": Range(0, 2**63 - 1, SIGNED_64.of),
     },
     ChunkingConfig: {
         "size": TOKENS,

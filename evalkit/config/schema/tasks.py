@@ -54,9 +54,33 @@ class PairsTask(TaskConfig):
     kind: str = "pairs"
 
 
+@dataclass
+class OutliersTask(TaskConfig):
+    """Texts outside a known domain, by the mean distance to the nearest ``neighbours`` of it.
+
+    Where labels don't say what is outside, a share of ``held_out`` labels is, drawn by ``seed``.
+    """
+
+    kind: str = "outliers"
+    neighbours: int = 5
+    held_out: float = 0.2
+    seed: int = 0
+
+
+@dataclass
+class RecommendationsTask(TaskConfig):
+    """Items like those that users took. Without baskets they are made by ``seed``: ``basket_items`` of one label."""
+
+    kind: str = "recommendations"
+    basket_items: int = 5
+    seed: int = 0
+
+
 TASK_KINDS: dict[str, type[TaskConfig]] = {
     RETRIEVAL: RetrievalTask,
     "classification": ClassificationTask,
     "clustering": ClusteringTask,
     "pairs": PairsTask,
+    "outliers": OutliersTask,
+    "recommendations": RecommendationsTask,
 }

@@ -190,7 +190,7 @@ def csv_rows(
                 f"{where} has {len(cells)} fields, its header {len(names)}: {ascii(beyond[0])[:SHOWN]} is in none.",
                 BACKSLASH if '\\"' in "".join(physical) else "Quote fields that hold the delimiter.",
             )
-        if len(physical) > 1 and len(cells) > key:
+        if len(physical) > 1 and len(cells) > key and len(names) > 1:  # one column alone has no rows within
             swallowed += within(physical[1:], cells[key], key, len(names), delimiter)
         yield where, dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=False))
 

@@ -15,7 +15,13 @@ from evalkit.corpora.uses.rows_of import column_of, row_id, rows_of, table_of
 from evalkit.errors import UserError
 
 NOTHING = Texts([], [])
-NEEDS = {"classification": ("train", "test"), "clustering": ("test",)}  # splits, by kind of task
+NEEDS = {  # splits, by kind of task
+    "classification": ("train", "test"),
+    "clustering": ("test",),
+    "outliers": ("train", "test"),
+    "recommendations": ("test",),
+}
+UNKNOWN_LABELS = "unknown_labels"  # the check on labels that nothing is learned of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +197,7 @@ def lint_labelled(splits: Sequence[Split], noticed: Noticed) -> Iterator[Finding
     if judged:
         unknown = [id_ for id_, (_, label) in judged.kept.items() if label not in counts]
         message = f"texts of {judged.name} have a label that {learned.name} has not; they count as wrong"
-        yield finding("unknown_labels", unknown, len(judged.kept), message)
+        yield finding(UNKNOWN_LABELS, unknown, len(judged.kept), message)
         texts = {text for text, _ in learned.kept.values()}
         seen = [id_ for id_, (text, _) in judged.kept.items() if text in texts]
         yield finding(
