@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit.config.mistakes.moved import renamed
 from evalkit.errors import UserError, did_you_mean, first_line, printable
 from evalkit.formats.json_shapes import parsed
 from evalkit.results.baselines import checked_sums, unrenewed
@@ -158,6 +159,7 @@ def read_run(folder: Path) -> StoredRun:
             stored = object_in(file)
         version = stored["schema_version"]
         about = upgraded(stored) if version == 1 else with_filters(stored)
+        about = {**about, "config": renamed(about["config"])}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {described(error)}.") from None
     if not isinstance(version, int) or version < 1:

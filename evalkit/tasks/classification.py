@@ -33,13 +33,13 @@ class Classification(ItemTask):
 
     def __init__(self, config: RunConfig, settings: ClassificationTask, progress: Progress) -> None:
         super().__init__(config, settings, progress)
-        self.settings = settings
         if unknown := [shots for shots in settings.shots if shots not in SHOTS]:
             known = ", ".join(map(str, SHOTS))
             raise UserError(f"task.classification.shots={unknown[0]} has no column.", f"Known: {known}.")
 
-    def load(self, name: str, source: CorpusConfig) -> Corpus:
-        return labelled.load(name, source, self.kind)
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: ClassificationTask) -> Corpus:
+        return labelled.load(name, source, Classification.kind)
 
     def items(self, corpus: LabelledCorpus) -> Sequence[tuple[str, str]]:
         return list(zip(corpus.queries.ids, corpus.queries.texts, strict=True))

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalkit.arrays import FloatMatrix, Floats, Rows
-from evalkit.config import ClusteringTask, CorpusConfig, RunConfig
-from evalkit.corpora import Corpus
+from evalkit.config import ClusteringTask, CorpusConfig
+from evalkit.corpora import Corpus, Texts
 from evalkit.corpora.uses import labelled
 from evalkit.corpora.uses.labelled import LabelledCorpus
 from evalkit.corpora.uses.of_mteb import Protocol
-from evalkit.embeddings.passes import Progress
 from evalkit.errors import UserError, printable
 from evalkit.measures.clustering import (
     DRAW_TEXTS,
@@ -37,22 +36,19 @@ class Clustering(ItemTask):
 
     kind = "clustering"
 
-    def __init__(self, config: RunConfig, settings: ClusteringTask, progress: Progress) -> None:
-        super().__init__(config, settings, progress)
-        self.settings = settings
-
-    def load(self, name: str, source: CorpusConfig) -> Corpus:
-        corpus = labelled.load(name, source, self.kind)
-        labels, texts = len(set(judged_labels(corpus))), len(self.items(corpus))
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: ClusteringTask) -> Corpus:
+        corpus = labelled.load(name, source, Clustering.kind)
+        labels, texts = len(set(judged_labels(corpus))), len(judged_texts(corpus))
         if texts <= labels:
             raise UserError(f"corpus '{corpus.name}' has {texts:,} texts for {labels:,} clusters: there must be more.")
-        if (self.settings.draw_texts or texts) < labels:
-            problem = f"task.clustering.draw_texts={self.settings.draw_texts} is less than the {labels:,} clusters"
+        if (settings.draw_texts or texts) < labels:
+            problem = f"task.clustering.draw_texts={settings.draw_texts} is less than the {labels:,} clusters"
             raise UserError(f"{problem} of corpus '{corpus.name}'.", "Leave it out: null is as mteb has it.")
         return corpus
 
     def items(self, corpus: LabelledCorpus) -> Sequence[tuple[str, str]]:
-        judged = corpus.queries if len(corpus.queries) else corpus.documents
+        judged = judged_texts(corpus)
         return list(zip(judged.ids, judged.texts, strict=True))
 
     def judge(self, kept: Kept, corpus: LabelledCorpus) -> Judged:
@@ -99,3 +95,7 @@ def topics(vectors: FloatMatrix, groups: Rows, items: Sequence[tuple[str, str]],
         text = f"'{printable(typical[0][1], TOPIC_CHARACTERS)}': " if with_texts else ""
         named[f"topic {number}"] = f"{sizes[group]:,} texts, {text}{', '.join(id_ for id_, _ in typical)}"
     return named
+
+
+def judged_texts(corpus: LabelledCorpus) -> Texts:
+    return corpus.queries if len(corpus.queries) else corpus.documents

@@ -72,12 +72,14 @@ class ItemTask(ABC):
         if not isinstance(config.model, VectorModel):
             raise UserError(f"task={self.kind} compares vectors, and {config.model.name} has none.")
         self.config = config
+        self.settings: Any = settings
         self.model: VectorModel = config.model
         self.dims: Sequence[int] = ()
 
+    @staticmethod
     @abstractmethod
-    def load(self, name: str, source: CorpusConfig) -> Corpus:
-        """What conf/corpus calls ``name``, as this task needs it. Raises UserError for whatever is wrong in it."""
+    def load(name: str, source: CorpusConfig, settings: Any) -> Corpus:
+        """What conf/corpus calls ``name``, as a task with ``settings`` needs it. Raises UserError for what is wrong."""
 
     @abstractmethod
     def items(self, corpus: Any) -> Sequence[tuple[str, str]]:
@@ -88,7 +90,7 @@ class ItemTask(ABC):
         """All measures of one width and quantization."""
 
     def corpora(self) -> list[Corpus]:
-        corpora = [self.load(name, source) for name, source in self.config.corpus.items()]
+        corpora = [self.load(name, source, self.settings) for name, source in self.config.corpus.items()]
         if self.config.is_dry:
             for corpus in corpora:
                 say(f"evalkit: {corpus.name}: {len(self.items(corpus)):,} {ITEMS[self.kind]} for task={self.kind}")

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from evalkit.arrays import FloatMatrix, Floats
-from evalkit.config import CorpusConfig, OutliersTask, RunConfig
+from evalkit.config import CorpusConfig, OutliersTask
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import outliers
 from evalkit.corpora.uses.outliers import INSIDE, NEAR, OutlierCorpus
-from evalkit.embeddings.passes import Progress
 from evalkit.measures.outliers import (
     by_isolation,
     by_mahalanobis,
@@ -34,12 +33,9 @@ class Outliers(ItemTask):
 
     kind = "outliers"
 
-    def __init__(self, config: RunConfig, settings: OutliersTask, progress: Progress) -> None:
-        super().__init__(config, settings, progress)
-        self.settings = settings
-
-    def load(self, name: str, source: CorpusConfig) -> Corpus:
-        return outliers.load(name, source, self.settings)
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: OutliersTask) -> Corpus:
+        return outliers.load(name, source, settings)
 
     def items(self, corpus: OutlierCorpus) -> Sequence[tuple[str, str]]:
         return list(zip(corpus.queries.ids, corpus.queries.texts, strict=True))

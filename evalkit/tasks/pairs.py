@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalkit.arrays import row_cosines
-from evalkit.config import CorpusConfig
+from evalkit.config import CorpusConfig, TaskConfig
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import pairs
 from evalkit.corpora.uses.pairs import PairedCorpus
@@ -20,7 +20,8 @@ NO_LABELS, NO_SCORES = "pairs have scores, and no labels", "pairs have labels, a
 class Pairs(ItemTask):
     kind = "pairs"
 
-    def load(self, name: str, source: CorpusConfig) -> Corpus:
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: TaskConfig) -> Corpus:
         return pairs.load(name, source)
 
     def items(self, corpus: PairedCorpus) -> Sequence[tuple[str, str]]:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from evalkit.arrays import Floats, Rows
-from evalkit.config import CorpusConfig, RecommendationsTask, RunConfig
+from evalkit.config import CorpusConfig, RecommendationsTask
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import baskets
 from evalkit.corpora.uses.baskets import BasketCorpus
-from evalkit.embeddings.passes import Progress
 from evalkit.measures.quality import Judge, computable
 from evalkit.measures.recommendations import (
     NOTHING,
@@ -27,12 +26,9 @@ MEASURES = {"recall_at_10": "R@10", "ndcg_at_10": "nDCG@10"}  # a column, and wh
 class Recommendations(ItemTask):
     kind = "recommendations"
 
-    def __init__(self, config: RunConfig, settings: RecommendationsTask, progress: Progress) -> None:
-        super().__init__(config, settings, progress)
-        self.settings = settings
-
-    def load(self, name: str, source: CorpusConfig) -> Corpus:
-        return baskets.load(name, source, self.settings)
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: RecommendationsTask) -> Corpus:
+        return baskets.load(name, source, settings)
 
     def items(self, corpus: BasketCorpus) -> Sequence[tuple[str, str]]:
         """A user's text is the last item of the history and the one that should be found."""

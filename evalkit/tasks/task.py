@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
-from evalkit.config import RunConfig, TaskConfig
+from evalkit.config import CorpusConfig, RunConfig, TaskConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.passes import Progress
@@ -105,6 +105,16 @@ def load_tasks(config: RunConfig, progress: Progress) -> dict[str, Task]:
 
 def load_task(config: RunConfig, settings: TaskConfig, progress: Progress) -> Task:
     """One of the tasks of ``config``."""
-    module, _, name = KINDS[settings.kind].partition(":")
-    task: Task = getattr(import_module(module), name)(config, settings, progress)
+    task: Task = class_of(settings.kind)(config, settings, progress)
     return task
+
+
+def load_data(name: str, source: CorpusConfig, settings: TaskConfig) -> Corpus:
+    """What conf/corpus calls ``name``, as a task with ``settings`` reads it. Raises UserError for what is wrong."""
+    corpus: Corpus = class_of(settings.kind).load(name, source, settings)
+    return corpus
+
+
+def class_of(kind: str) -> Any:
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(import_module(module), name)

@@ -180,7 +180,7 @@ def judged(paired: dict[str, Any], dims: int, quantization: str) -> Judged:
     sides = {"documents": paired["texts"], "queries": paired["texts"][:0]}
     embeddings = SimpleNamespace(**{side: SimpleNamespace(vectors=vectors) for side, vectors in sides.items()})
     vectors, _ = task.kept(SimpleNamespace(embeddings=embeddings), dims, config.quantization[quantization])
-    return task.judge(vectors, task.load("mine", paired["source"]))
+    return task.judge(vectors, task.load("mine", paired["source"], task.settings))
 
 
 @WIDE

@@ -34,6 +34,6 @@ def renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
     today = dict(stored)
     if "load_seconds" in stored and "load" not in stored:
         today["load"] = {"seconds": stored["load_seconds"]}
-    if isinstance(kind := (stored.get("task") or {}).get("kind"), str):
+    if isinstance(task := stored.get("task"), Mapping) and isinstance(kind := task.get("kind"), str):
         today["task"] = {kind: {"kind": kind}}
     return today

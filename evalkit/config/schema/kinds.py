@@ -75,6 +75,11 @@ def corpus_config(name: str, settings: Mapping[str, Any]) -> CorpusConfig:
     return built(f"corpus.{name}", corpus_schema(name, settings), settings)
 
 
+def task_config(name: str, settings: Mapping[str, Any]) -> TaskConfig:
+    """``settings`` of the task ``name`` as its kind's schema. Raises UserError as ``model_config`` does."""
+    return built(f"task.{name}", task_schema(name, settings), settings)
+
+
 def model_schema(settings: Mapping[str, Any], where: str = "model") -> type[ModelConfig]:
     """The schema of a model with ``settings``. Raises UserError for an unknown kind, and what the kind lacks."""
     kind = chosen(where, "kind", settings, MODEL_SCHEMAS)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalkit.config import RunConfig, TaskConfig
+from evalkit.config import CorpusConfig, RunConfig, TaskConfig
 from evalkit.corpora import Corpus, Texts, load_corpus
 from evalkit.corpora.narrowed import NarrowedCorpus
 from evalkit.embeddings.passes import Progress
@@ -37,6 +37,10 @@ class Retrieval:
         self.stages = load_stages(config, progress)
         self.dims: Sequence[int] = ()
         self.filtered: dict[str, list[FilteredCorpus]] = {}
+
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: TaskConfig) -> Corpus:
+        return load_corpus(name, source)
 
     def corpora(self) -> list[Corpus]:
         """Each with its judgments. Says which have so few questions that they can't show much."""

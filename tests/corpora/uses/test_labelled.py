@@ -10,7 +10,6 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import BeirCorpus, ClusteringTask, TableCorpus
-from evalkit.config.compose import compose
 from evalkit.corpora.uses import labelled
 from evalkit.corpora.uses.labelled import LabelledCorpus
 from evalkit.errors import UserError
@@ -158,9 +157,8 @@ def test_fewer_texts_than_clusters_are_refused(
     tmp_path: Path, rows: list[tuple[str, str]], settings: dict[str, int], message: str
 ) -> None:
     source = TableCorpus(test=str(as_csv(tmp_path, rows)), label="label")
-    task = Clustering(compose("run", ["corpus=pydoc"]), ClusteringTask(**settings), lambda *_: lambda _: None)
     with pytest.raises(UserError, match=message):
-        task.load("mine", source)
+        Clustering.load("mine", source, ClusteringTask(**settings))
 
 
 def test_a_user_s_mistake_is_one_line_and_exit_code_2(
