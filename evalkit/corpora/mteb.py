@@ -15,6 +15,7 @@ from evalkit.errors import UserError, did_you_mean, first_line, require
 from evalkit.hub.data_sets import data_set_loading, refuse_other_revisions
 
 USE_A_COPY = "Or use a local copy: corpus=<folder>."
+USE_A_TABLE = "Or use a local copy: corpus=table."
 DEFAULT = "default"  # what mteb calls the subset of a task that has one alone
 KINDS = {  # mteb's type of a task: the kind of task here that reads it
     "Retrieval": "retrieval",
@@ -61,7 +62,7 @@ def fetched(task: Any, settings: MtebCorpus) -> str:
     subset = subset_of(task, settings)
     task.hf_subsets = [subset]
     source = task.metadata.dataset
-    with data_set_loading(source["path"], source["revision"], USE_A_COPY):
+    with data_set_loading(source["path"], source["revision"], local_copy(task)):
         from huggingface_hub.utils import logging
 
         logging.set_verbosity_error()
@@ -87,7 +88,12 @@ def refuse_unknown_split(settings: MtebCorpus, split: str, splits: Iterable[str]
 
 def refuse_other(task: Any, tables: Sequence[Any]) -> None:
     source = task.metadata.dataset
-    refuse_other_revisions(source["path"], source["revision"], tables, USE_A_COPY)
+    refuse_other_revisions(source["path"], source["revision"], tables, local_copy(task))
+
+
+def local_copy(task: Any) -> str:
+    """The way around the hub."""
+    return USE_A_COPY if hasattr(task, "ignore_identical_ids") else USE_A_TABLE
 
 
 def numbered(what: str, rows: Iterable[Mapping[str, Any]]) -> records.Rows:

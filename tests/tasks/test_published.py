@@ -50,7 +50,8 @@ def test_banking77(shared_data: Path, published: Published, session_store: Path,
     assert points.loc["clustering", "v_measure"] == pytest.approx(0.783, abs=0.01)
     assert points.loc["clustering", "v_measure_hdbscan"] == pytest.approx(0.780, abs=0.01)
     notes = next(point["notes"] for point in run.about["points"] if point["task"] == "clustering")
-    typical = notes["topic 1"].partition("texts, ")[2].partition(": ")[2].split(", ")
     labels = pd.read_csv(shared_data / "banking77" / "test.csv")["category"]
-    assert len(notes) == 20
-    assert len({labels[int(id_.removeprefix("test-")) - 1] for id_ in typical}) == 1
+    typical = [note.rpartition("': ")[2].split(", ") for note in notes.values()]
+    of_topics = [{labels[int(id_.removeprefix("test-")) - 1] for id_ in ids} for ids in typical]
+    assert len(of_topics) == 20
+    assert sum(len(of_topic) == 1 for of_topic in of_topics) >= 15
