@@ -68,6 +68,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
+            uses="duplicates edits questions",
         ),
         room(
             "encoders",
@@ -86,7 +87,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
+            "all_pairs caches cost depth detectable duplicates enough_queries holm intervals latency laws load memory "
+            "overlap quality "
             "quantiles ranking resampling selection significance",
         ),
         room(
@@ -137,7 +139,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
-            "few_questions models plan task",
+            "cache duplicates few_questions models plan task",
             retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
             "task vectors",
         ),

@@ -15,6 +15,8 @@ TASK_MEASURES: Mapping[str, Sequence[str]] = {
     ),
     "clustering": ("v_measure", "adjusted_rand", "v_measure_hdbscan", "adjusted_rand_hdbscan"),
     "pairs": ("spearman", "pearson", "average_precision", "f1"),
+    "duplicates": ("average_precision", "f1"),
+    "cache": ("right_hit_rate", "nearest_right"),
 }
 DECISIONS = ("score", "is_right")  # columns of queries.parquet beside the measures, of tasks that have a threshold
 ITEMS: Mapping[str, str] = {
@@ -22,6 +24,8 @@ ITEMS: Mapping[str, str] = {
     "classification": "texts",
     "clustering": "texts",
     "pairs": "pairs",
+    "duplicates": "documents",
+    "cache": "questions",
 }
 
 
@@ -54,4 +58,5 @@ def table_measures(tasks: Sequence[str], measured: Sequence[str]) -> list[str]:
     if len(tasks) < 2:
         return []
     overlaps = OVERLAPS if RETRIEVAL in tasks else ()
-    return [*overlaps, *DECISIONS, *(name for task in tasks for name in measures_of_task(task, measured))]
+    of_tasks = [name for task in tasks for name in measures_of_task(task, measured)]
+    return list(dict.fromkeys([*overlaps, *DECISIONS, *of_tasks]))

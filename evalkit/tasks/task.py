@@ -18,6 +18,8 @@ KINDS = {  # of conf/task: "module:class"
     "classification": "evalkit.tasks.classification:Classification",
     "clustering": "evalkit.tasks.clustering:Clustering",
     "pairs": "evalkit.tasks.pairs:Pairs",
+    "duplicates": "evalkit.tasks.duplicates:Duplicates",
+    "cache": "evalkit.tasks.cache:Cache",
 }
 
 

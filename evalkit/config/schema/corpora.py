@@ -48,7 +48,8 @@ class TableCorpus(CorpusConfig):
     """Where documents, queries and qrels lie, and what their columns are called; or the files of another kind of task.
 
     Labels: ``train`` and ``test`` with the columns ``text`` and ``label``, and an ``id``. Pairs: the columns ``first``
-    and ``second`` of the file ``pairs``, with a ``score`` or a ``label``. Without a header columns are numbers from 1.
+    and ``second`` of the file ``pairs``, with a ``score`` or a ``label``. Duplicates: the column ``group`` of
+    documents. Cache: ``text`` and ``answer`` of the file ``questions``. Without a header columns are numbers from 1.
     """
 
     source: str = "table"
@@ -59,12 +60,15 @@ class TableCorpus(CorpusConfig):
     train: str | None = None
     test: str | None = None
     pairs: str | None = None
+    questions: str | None = None
     id: str | None = None
     text: str = "text"
     label: str | None = None
     first: str | None = None
     second: str | None = None
     score: str | None = None
+    answer: str | None = None
+    group: str | None = None
     document_id: str = "id"
     document_title: str | None = None
     document_text: str = "text"

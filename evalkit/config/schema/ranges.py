@@ -24,7 +24,7 @@ from evalkit.config.schema.models import (
 from evalkit.config.schema.run import LoadConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig
-from evalkit.config.schema.tasks import ClassificationTask, ClusteringTask
+from evalkit.config.schema.tasks import CacheTask, ClassificationTask, ClusteringTask, DuplicatesTask
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,17 @@ RANGES: dict[type, dict[str, Range]] = {
         "draws": DRAWS,
         "draw_texts": Range(2, 10_000_000, "texts of a draw"),
         "density_texts": Range(0, 100_000, "texts, all compared with all; 0 leaves that out"),
+    },
+    DuplicatesTask: {
+        "made": Range(1, 1_000_000, "copies that are made"),
+        "seed": Range(0, 2**63 - 1, SIGNED_64.of),
+        "precision": SHARE,
+        "most_documents": Range(2, 10_000_000, "documents, all compared with all"),
+    },
+    CacheTask: {
+        "most_wrong": SHARE,
+        "usd_per_call": PRICE,
+        "shuffle_seed": Range(0, 2**63 - 1, SIGNED_64.of),
     },
     ChunkingConfig: {
         "size": TOKENS,

@@ -14,6 +14,7 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
     *("model.documents", "model.queries", "model.document_ids", "model.query_ids"),
     *("model.tokenizer", "model.url", "model.api", "model.trust_remote_code", "model.allow_pickle"),
     *("corpus.*.path", "corpus.*.task", "corpus.*.root", "corpus.*.documents", "corpus.*.queries", "corpus.*.qrels"),
+    "corpus.*.questions",
     *("quantization.*._target_", "quantization.*.options", "index.*.engine", "index.*.options"),
     *("index.*.url", "index.*.url_variable", "index.*.key_variable"),
     *("index.*.table", "index.*.id_column", "index.*.vector_column"),
@@ -27,6 +28,7 @@ INSIDE = (
     *("corpus.*.document_id", "corpus.*.document_title", "corpus.*.document_text", "corpus.*.document_image"),
     *("corpus.*.query_id", "corpus.*.query_text", "corpus.*.query_cluster"),
     *("corpus.*.qrels_query", "corpus.*.qrels_document", "corpus.*.qrels_score"),
+    *("corpus.*.answer", "corpus.*.group"),
     *("quantization.*.faiss", "quantization.*.transform", "quantization.*.kind"),
     *("quantization.*.rescore.store", "quantization.*.rescore.factor", "quantization.*.rescore.candidates"),
     "filter.field",
@@ -41,7 +43,7 @@ INSIDE = (
     ),
 )
 OF_ANY_KEY = ("quantization.*.options", "index.*.options", "model.api.extra.*")  # which are one value each
-DATA_OF_CORPUS = ("path", "documents", "queries", "qrels", "root")  # files that a fingerprint tells
+DATA_OF_CORPUS = ("path", "documents", "queries", "qrels", "root", "questions")  # files that a fingerprint tells
 
 
 def outside(settings: Mapping[str, Any], above: Place = ()) -> Iterator[tuple[Place, Any]]:
