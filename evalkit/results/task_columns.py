@@ -37,7 +37,7 @@ OF_DUPLICATES = (
         )
     ),
     Column(
-        "saved_documents_usd_month",
+        "saved_documents_month_usd",
         "the share documents_saved of embedding and keeping workload.documents for a month, vectors alone",
         "$",
         higher_is_better=True,
@@ -73,7 +73,7 @@ OF_CACHES = (
         why_null=NO_CACHE,
     ),
     Column(
-        "saved_usd_month",
+        "saved_month_usd",
         "saved_calls_month at task.cache.usd_per_call",
         "$",
         higher_is_better=True,
@@ -81,15 +81,23 @@ OF_CACHES = (
         why_null=NO_CACHE,
     ),
     *(
-        Column(
-            f"{name}_wrong_{percent}", about.format(percent), unit, is_higher, of_workload=bool(unit), why_null=NO_CACHE
-        )
+        Column(name.format(percent), about.format(percent), unit, is_higher, of_workload=bool(unit), why_null=NO_CACHE)
         for percent in WRONG_PERCENT
         for name, about, unit, is_higher in (
-            ("threshold", "the threshold, were {} % of hits allowed to be wrong", "", None),
-            ("hit_rate", "hit_rate at that threshold, chosen for at most {} % of wrong hits", "", True),
-            ("wrong_hit_rate", "wrong_hit_rate at that threshold, chosen for at most {} % of wrong hits", "", False),
-            ("saved_usd_month", "saved_usd_month at that threshold, chosen for at most {} % of wrong hits", "$", True),
+            ("threshold_wrong_{}", "the threshold, were {} % of hits allowed to be wrong", "", None),
+            ("hit_rate_wrong_{}", "hit_rate at that threshold, chosen for at most {} % of wrong hits", "", True),
+            (
+                "wrong_hit_rate_wrong_{}",
+                "wrong_hit_rate at that threshold, chosen for at most {} % of wrong hits",
+                "",
+                False,
+            ),
+            (
+                "saved_wrong_{}_month_usd",
+                "saved_month_usd at that threshold, chosen for at most {} % of wrong hits",
+                "$",
+                True,
+            ),
         )
     ),
 )

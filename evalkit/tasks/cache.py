@@ -78,7 +78,7 @@ class Cache(ItemTask):
             "hit_rate_misses_kept": 0.0,
             "wrong_hit_rate_misses_kept": None,
             "saved_calls_month": found.hit_rate * self.calls,
-            "saved_usd_month": self.dollars(found),
+            "saved_month_usd": self.dollars(found),
         }
 
     def ladder(self, percent: int, threshold: float, later: Floats, later_right: Bools) -> dict[str, float | None]:
@@ -89,7 +89,7 @@ class Cache(ItemTask):
             f"threshold_wrong_{percent}": lowest,
             f"hit_rate_wrong_{percent}": found.hit_rate,
             f"wrong_hit_rate_wrong_{percent}": found.wrong_hit_rate,
-            f"saved_usd_month_wrong_{percent}": self.dollars(found),
+            f"saved_wrong_{percent}_month_usd": self.dollars(found),
         }
 
     def dollars(self, found: Hits) -> float | None:
@@ -103,7 +103,7 @@ class Cache(ItemTask):
         for name in (*null, "threshold"):
             suffix = next((s for s in of_threshold if s and name.endswith(s)), "")
             no_rate = NO_THRESHOLD if of_threshold[suffix] is None else NO_HIT
-            reasons[name] = NO_PRICE if name.startswith("saved_usd") else no_rate
+            reasons[name] = NO_PRICE if name.endswith("_usd") else no_rate
         return reasons
 
 

@@ -69,7 +69,7 @@ class Duplicates(ItemTask):
                 "f1": counts.at(best).f1 + len(vectors) * of_f1,
             },
             item_ids=[id_ for id_, _ in corpus.texts],
-            reasons=dict.fromkeys(("threshold", "saved_documents_usd_month", *figures), reason),
+            reasons=dict.fromkeys(("threshold", "saved_documents_month_usd", *figures), reason),
             figures=figures,
             decisions=decided,
             clusters=corpus.groups,
@@ -82,8 +82,8 @@ class Duplicates(ItemTask):
         month, reasons = self.usd_month(read, bytes_per_vector, prices), dict(judged.reasons)
         usd = None if saved is None or np.isnan(month) else saved / len(read.corpus.documents) * month
         if saved is not None:
-            reasons["saved_documents_usd_month"] = NO_PRICE
-        judged = replace(judged, figures={**judged.figures, "saved_documents_usd_month": usd}, reasons=reasons)
+            reasons["saved_documents_month_usd"] = NO_PRICE
+        judged = replace(judged, figures={**judged.figures, "saved_documents_month_usd": usd}, reasons=reasons)
         return super().point(read, setting, judged, bytes_per_vector, prices)
 
     def usd_month(self, read: EncodedCorpus, bytes_per_vector: float | None, prices: Tariff) -> float:

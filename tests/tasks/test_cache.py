@@ -51,7 +51,7 @@ def test_rates_are_those_of_a_plain_loop_over_the_second_half() -> None:
     assert found.figures["wrong_per_question"] == pytest.approx((hit - right) / 600)
     assert found.per_item["right_hit_rate"].mean() == pytest.approx(right / 600)
     assert found.figures["saved_calls_month"] == pytest.approx(hit / 600 * 1_000)
-    assert found.figures["saved_usd_month"] == pytest.approx(hit / 600 * 500)
+    assert found.figures["saved_month_usd"] == pytest.approx(hit / 600 * 500)
     assert found.figures["hit_rate_wrong_10"] == found.figures["hit_rate"]
     assert found.decisions is not None
     assert (found.decisions.scores >= threshold).mean() == pytest.approx(hit / 600)
@@ -73,7 +73,7 @@ def test_a_cache_without_a_safe_threshold_answers_nothing_and_says_why() -> None
     found = judged(*a_stream(60, 1.0))
     assert found.figures["hit_rate"] == found.per_item["right_hit_rate"].sum() == 0
     assert found.reasons["threshold"] == found.reasons["wrong_hit_rate"] == NO_THRESHOLD
-    assert found.reasons["saved_usd_month"] == NO_PRICE
+    assert found.reasons["saved_month_usd"] == NO_PRICE
     assert 0 < found.per_item["nearest_right"].mean() < 1
 
 
