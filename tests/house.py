@@ -68,7 +68,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
-            uses="baskets labelled of_mteb outliers pairs rows_of",
+            uses="baskets duplicates edits labelled of_mteb outliers pairs questions rows_of",
         ),
         room(
             "encoders",
@@ -87,7 +87,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "classification clustering cost depth detectable enough_queries holm influence intervals kept latency laws "
+            "all_pairs caches classification clustering cost depth detectable duplicates enough_queries holm influence "
+            "intervals kept latency laws "
             "load memory outliers overlap pairs quality quantiles ranking recommendations resampling selection "
             "significance thresholds",
         ),
@@ -139,7 +140,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid; other uses of vectors",
-            "classification clustering few_questions items models outliers pairs plan prompts recommendations task",
+            "cache classification clustering duplicates few_questions items models outliers pairs plan prompts "
+            "recommendations task",
             retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
             "task vectors",
         ),

@@ -10,6 +10,7 @@ from evalkit.arrays import Bools, Floats, Rows
 
 CONFIDENCE = 0.95
 RESAMPLES = 200
+SEQUENCES = ((1, 3), (1,))  # where each begins, in items that would show a share were none wrong; the first that fits
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,36 @@ def steps(cosines: Floats, is_right: Bools) -> Steps:
     return Steps(ordered[last], (last + 1).astype(np.float64), right[last])
 
 
-def lowest_safe(found: Steps, most_wrong: float, confidence: float = CONFIDENCE) -> float:
-    """The lowest threshold whose share of wrong ones has an upper bound of at most ``most_wrong``; NaN where none has.
+def lowest_safe(found: Steps, most_wrong: float, confidence: float = CONFIDENCE, weight: float = 1.0) -> float:
+    """The lowest threshold whose share of wrong ones is shown to be at most ``most_wrong``; NaN where none is.
 
-    A bound holds for a threshold that is chosen beforehand. Of many, the lowest that passes is chosen by luck too: what
-    it does is to be read from other data.
+    From the highest that accepts enough to show it were none wrong, each next lower one is tested as long as all above
+    it pass: a fixed sequence, which needs no correction for many tests (Maurer, Hothorn and Lehmacher 1995; for
+    thresholds: Angelopoulos et al. 2021, Learn then Test, section 2.3). A second sequence begins where three times as
+    many are accepted, so that one wrong item at the top doesn't end it all; each has half of 1 - ``confidence``, the
+    first all of it where there are too few for a second. So a threshold that isn't safe is chosen with a probability of
+    at most 1 - ``confidence``, where items are independent; the lowest that passes by itself would be far more often.
+    What is tested depends on cosines alone, never on what is right.
+
+    ``weight`` (up to 1) is what one item tells beside one that depends on no other.
     """
-    is_safe = upper_bound(found.wrong, found.accepted, confidence) <= most_wrong
-    return float(found.thresholds[is_safe].min()) if is_safe.any() else float("nan")
+    accepted, wrong = found.accepted * weight, found.wrong * weight
+    most = float(accepted.max(initial=0.0))
+    for starts in SEQUENCES:
+        level = 1 - (1 - confidence) / len(starts)
+        needed = np.log(1 - level) / np.log(1 - most_wrong)  # items, none of them wrong, that show it
+        if most >= max(starts) * needed:
+            is_safe = upper_bound(wrong, accepted, level) <= most_wrong
+            return min((end_of(found.thresholds, is_safe, accepted >= start * needed) for start in starts), key=last)
+    return float("nan")
+
+
+def end_of(thresholds: Floats, is_safe: Bools, is_tested: Bools) -> float:
+    """The lowest of the thresholds that pass one after the other; NaN where the first that is tested doesn't."""
+    passed = thresholds[is_tested][np.logical_and.accumulate(is_safe[is_tested])]
+    return float(passed[-1]) if len(passed) else float("nan")
+
+
+def last(value: float) -> float:
+    """NaN is above all others."""
+    return np.inf if np.isnan(value) else value

@@ -251,8 +251,9 @@ DECLARED = (
 FIGURES: Mapping[str, Column] = MappingProxyType({figure.name: figure for figure in DECLARED})
 OVERLAPS = tuple(name for name in FIGURES if name.startswith("overlap"))
 LOAD = tuple(name for name in FIGURES if name.startswith("load_"))
-COSTS = tuple(name for name, figure in FIGURES.items() if figure.unit == "$")
-AT_WORKLOAD = tuple(name for name, figure in FIGURES.items() if figure.of_workload and figure.unit != "$")
+OF_WORKLOAD = [figure for figure in DECLARED if figure.of_workload and figure not in OF_TASKS]
+COSTS = tuple(figure.name for figure in OF_WORKLOAD if figure.unit == "$")
+AT_WORKLOAD = tuple(figure.name for figure in OF_WORKLOAD if figure.unit != "$")
 WHOLE_NUMBERS = tuple(name for name, figure in FIGURES.items() if figure.is_whole)
 DIRECTED: Mapping[str, Column] = {
     name: figure for name, figure in FIGURES.items() if figure.higher_is_better is not None

@@ -17,6 +17,8 @@ TASK_MEASURES: Mapping[str, Sequence[str]] = {
     "pairs": ("spearman", "pearson", "average_precision", "f1"),
     "outliers": ("auroc", "auroc_mahalanobis", "auroc_isolation_forest", "auroc_near"),
     "recommendations": ("recall_at_10", "ndcg_at_10", "recall_at_10_item_to_item", "ndcg_at_10_item_to_item"),
+    "duplicates": ("average_precision", "f1"),
+    "cache": ("right_hit_rate", "nearest_right"),
 }
 DECISIONS = ("score", "is_right")  # columns of queries.parquet beside the measures, of tasks that have a threshold
 ITEMS: Mapping[str, str] = {
@@ -26,6 +28,8 @@ ITEMS: Mapping[str, str] = {
     "pairs": "pairs",
     "outliers": "texts",
     "recommendations": "users",
+    "duplicates": "documents",
+    "cache": "questions",
 }
 
 
@@ -58,4 +62,5 @@ def table_measures(tasks: Sequence[str], measured: Sequence[str]) -> list[str]:
     if len(tasks) < 2:
         return []
     overlaps = OVERLAPS if RETRIEVAL in tasks else ()
-    return [*overlaps, *DECISIONS, *(name for task in tasks for name in measures_of_task(task, measured))]
+    of_tasks = [name for task in tasks for name in measures_of_task(task, measured)]
+    return list(dict.fromkeys([*overlaps, *DECISIONS, *of_tasks]))

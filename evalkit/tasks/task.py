@@ -20,6 +20,8 @@ KINDS = {  # of conf/task: "module:class"
     "pairs": "evalkit.tasks.pairs:Pairs",
     "outliers": "evalkit.tasks.outliers:Outliers",
     "recommendations": "evalkit.tasks.recommendations:Recommendations",
+    "duplicates": "evalkit.tasks.duplicates:Duplicates",
+    "cache": "evalkit.tasks.cache:Cache",
 }
 
 

@@ -40,3 +40,21 @@ def test_no_threshold_is_safe_of_few() -> None:
     assert np.isnan(lowest_safe(steps(np.ones(298), np.ones(298, dtype=bool)), 0.01))
     assert lowest_safe(steps(np.ones(299), np.ones(299, dtype=bool)), 0.01) == 1
     assert np.isnan(lowest_safe(steps(np.zeros(0), np.zeros(0, dtype=bool)), 0.01))
+
+
+def test_one_wrong_item_at_the_top_ends_one_sequence_alone() -> None:
+    cosines = np.arange(2_000, 0, -1.0)
+    is_right = np.ones(2_000, dtype=bool)
+    is_right[3] = False
+    assert lowest_safe(steps(cosines, is_right), 0.01) == 1
+    is_right[:300] = False  # where the whole is not safe, nothing is
+    assert np.isnan(lowest_safe(steps(cosines, is_right), 0.01))
+
+
+def test_the_first_that_fails_ends_a_sequence() -> None:
+    """No wrong one among 500, then 30, then none for long: the last threshold passes by itself, and is not chosen."""
+    is_right = np.ones(9_000, dtype=bool)
+    is_right[[*range(1_200, 1_230)]] = False
+    found = steps(np.arange(9_000, 0, -1.0), is_right)
+    assert upper_bound(found.wrong, found.accepted)[-1] <= 0.01
+    assert 9_000 - 1_230 < lowest_safe(found, 0.01) < 9_000 - 1_199

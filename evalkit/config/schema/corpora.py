@@ -49,7 +49,8 @@ class TableCorpus(CorpusConfig):
 
     Labels: ``train`` and ``test`` with the columns ``text`` and ``label``, and an ``id``. Pairs: the columns ``first``
     and ``second`` of the file ``pairs``, with a ``score`` or a ``label``. Baskets: the columns ``user`` and ``item`` of
-    the file ``baskets``, whose items are ``documents``. Without a header columns are numbers from 1.
+    the file ``baskets``, whose items are ``documents``. Duplicates: the column ``group`` of ``documents``. Cache:
+    ``text`` and ``answer`` of the file ``questions``. Without a header columns are numbers from 1.
     """
 
     source: str = "table"
@@ -61,6 +62,7 @@ class TableCorpus(CorpusConfig):
     test: str | None = None
     pairs: str | None = None
     baskets: str | None = None
+    questions: str | None = None
     id: str | None = None
     text: str = "text"
     label: str | None = None
@@ -69,6 +71,8 @@ class TableCorpus(CorpusConfig):
     score: str | None = None
     user: str | None = None
     item: str | None = None
+    answer: str | None = None
+    group: str | None = None
     document_id: str = "id"
     document_title: str | None = None
     document_text: str = "text"

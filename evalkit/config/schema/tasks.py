@@ -76,6 +76,33 @@ class RecommendationsTask(TaskConfig):
     seed: int = 0
 
 
+@dataclass
+class DuplicatesTask(TaskConfig):
+    """Documents that say the same, by known groups or by ``made`` copies, drawn by ``seed``; at most
+    ``most_documents``. The threshold is that of a ``precision``.
+    """
+
+    kind: str = "duplicates"
+    made: int = 500
+    seed: int = 0
+    precision: float = 0.95
+    most_documents: int = 50_000
+
+
+@dataclass
+class CacheTask(TaskConfig):
+    """Questions answered with an earlier one's answer, at most ``most_wrong`` of these hits wrongly.
+
+    ``usd_per_call`` is what a call costs that a hit saves. ``shuffle_seed`` null leaves questions in their file's
+    order.
+    """
+
+    kind: str = "cache"
+    most_wrong: float = 0.01
+    usd_per_call: float | None = None
+    shuffle_seed: int | None = None
+
+
 TASK_KINDS: dict[str, type[TaskConfig]] = {
     RETRIEVAL: RetrievalTask,
     "classification": ClassificationTask,
@@ -83,4 +110,6 @@ TASK_KINDS: dict[str, type[TaskConfig]] = {
     "pairs": PairsTask,
     "outliers": OutliersTask,
     "recommendations": RecommendationsTask,
+    "duplicates": DuplicatesTask,
+    "cache": CacheTask,
 }

@@ -31,6 +31,7 @@ INSIDE = (
     *("corpus.*.query_id", "corpus.*.query_text", "corpus.*.query_cluster"),
     *("corpus.*.qrels_query", "corpus.*.qrels_document", "corpus.*.qrels_score"),
     *("corpus.*.user", "corpus.*.item"),
+    *("corpus.*.answer", "corpus.*.group"),
     *("quantization.*.faiss", "quantization.*.transform", "quantization.*.kind"),
     *("quantization.*.rescore.store", "quantization.*.rescore.factor", "quantization.*.rescore.candidates"),
     "filter.field",
