@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from evalkit.arrays import Bools, FloatMatrix, Floats, Rows
 from evalkit.measures.all_pairs import NONE, SCALE, blocks, cosines_of
@@ -150,6 +148,9 @@ def f1_table(counts: PairCounts, threshold: float) -> Table:
 
 def groups_found(vectors: FloatMatrix, threshold: float) -> Rows:
     """The number of each document's group (n): what is linked by pairs of at least that cosine."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ends: list[tuple[Rows, Rows]] = []
     for rows, levels in blocks(vectors):
         later, earlier = np.nonzero(levels >= max(level_of(threshold), -SCALE))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import pearsonr, rankdata, spearmanr
 from sklearn.metrics import average_precision_score
 
 from evalkit.arrays import Bools, Floats
@@ -24,6 +23,8 @@ class Correlation:
 
 
 def pearson(cosines: Floats, scores: Floats) -> Correlation:
+    from scipy.stats import pearsonr
+
     value = float(pearsonr(cosines, scores).statistic)
     a, b = standardized(cosines), standardized(scores)
     return Correlation(value, value + a * b - value / 2 * (a**2 + b**2))
@@ -31,6 +32,8 @@ def pearson(cosines: Floats, scores: Floats) -> Correlation:
 
 def spearman(cosines: Floats, scores: Floats) -> Correlation:
     """Of ranks, equal ones sharing their mean rank."""
+    from scipy.stats import rankdata, spearmanr
+
     value = float(spearmanr(cosines, scores).statistic)
     return Correlation(value, pearson(rankdata(cosines), rankdata(scores)).per_pair)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
 
 from evalkit.arrays import Bools, Floats, Rows
 
@@ -62,6 +61,8 @@ def known(value: float) -> float | None:
 
 def upper_bound(wrong: Floats, of: Floats, confidence: float = CONFIDENCE) -> Floats:
     """The one-sided upper bound of a share of which ``wrong`` were seen among ``of`` (Clopper and Pearson 1934)."""
+    from scipy.stats import beta
+
     share = beta.ppf(confidence, wrong + 1, of - wrong)
     return np.asarray(np.where(of > wrong, share, 1.0), dtype=np.float64)
 

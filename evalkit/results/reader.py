@@ -159,7 +159,8 @@ def read_run(folder: Path) -> StoredRun:
             stored = object_in(file)
         version = stored["schema_version"]
         about = upgraded(stored) if version == 1 else with_filters(stored)
-        about = {**about, "config": renamed(about["config"])}
+        if isinstance(about["config"], Mapping):
+            about["config"] = renamed(about["config"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {described(error)}.") from None
     if not isinstance(version, int) or version < 1:

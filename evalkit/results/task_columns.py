@@ -16,7 +16,11 @@ WRONG_PERCENT = (2, 5, 10)  # of hits, that there are columns for
 PRECISION_PERCENT = (90, 95, 99)
 OF_DUPLICATES = (
     Column(
-        "f1_threshold", "the cosine of pairs at which their F1 is best", higher_is_better=None, why_null=NO_DUPLICATES
+        "f1_threshold",
+        "the cosine of pairs at which their F1 is best",
+        higher_is_better=None,
+        why_null=NO_DUPLICATES,
+        is_signed=True,
     ),
     *(
         Column(name, about, higher_is_better=True, why_null=NO_DUPLICATES)
@@ -89,7 +93,15 @@ OF_CACHES = (
         why_null=NO_CACHE,
     ),
     *(
-        Column(name.format(percent), about.format(percent), unit, is_higher, of_workload=bool(unit), why_null=NO_CACHE)
+        Column(
+            name.format(percent),
+            about.format(percent),
+            unit,
+            is_higher,
+            of_workload=bool(unit),
+            why_null=NO_CACHE,
+            is_signed=name.startswith("threshold"),
+        )
         for percent in WRONG_PERCENT
         for name, about, unit, is_higher in (
             ("threshold_wrong_{}", "the threshold, were {} % of hits allowed to be wrong", "", None),
