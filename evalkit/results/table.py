@@ -186,7 +186,8 @@ def figures_of(points: Sequence[Point], measures: Sequence[str]) -> list[str]:
     p95 = next((name for name in P95 if name in measured), P95[0])
     if is_filtered(points):
         size, p95, sizes = "returned@k", "overlap@10", ["search_ms_p95", "selectivity", size, *sizes]
-    names = [size, p95, "cost_month_usd", *measures[1:], "overlap@10", *sizes, *LATER]
+    of_task = [THRESHOLD, *TASK_FIGURES.get(points[0].setting.task, ())]
+    names = [size, p95, "cost_month_usd", *of_task, *measures[1:], "overlap@10", *sizes, *LATER]
     return list(dict.fromkeys([measures[0], *(name for name in names if name in measured)]))
 
 

@@ -20,6 +20,12 @@ TASK_MEASURES: Mapping[str, Sequence[str]] = {
     "duplicates": ("average_precision", "f1"),
     "cache": ("right_hit_rate", "nearest_right"),
 }
+TASK_FIGURES: Mapping[str, Sequence[str]] = {  # what a reader must see beside the measures
+    "outliers": ("fpr_at_95_recall",),
+    "recommendations": ("recall_at_10_popularity", "coverage"),
+    "duplicates": ("pair_precision", "pair_recall", "documents_saved"),
+    "cache": ("hit_rate", "wrong_hit_rate", "saved_month_usd"),
+}
 DECISIONS = ("score", "is_right")  # columns of queries.parquet beside the measures, of tasks that have a threshold
 ITEMS: Mapping[str, str] = {
     RETRIEVAL: "queries",

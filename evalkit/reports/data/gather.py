@@ -186,7 +186,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     keys = pd.Series([key_of(point) for point in stored], dtype=object)
     points = with_means(run.points().assign(key=keys), run)
     measured = [str(name) for name in points if name not in (*WORDS, "dims", "key")]
-    points = points.astype({**dict.fromkeys(measured, float), "top_k": str, "serve_k": str})
+    points = points.astype({**dict.fromkeys(measured, float), "top_k": str, "serve_k": str}).copy()  # in one piece again
     documents = {c["name"]: c["documents"] for c in about["corpora"]}
     names = points[["model", "corpus"]].drop_duplicates().itertuples(index=False, name=None)
     parts = {name: model_parts(about, *name) for name in names}
@@ -200,7 +200,8 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
         engine_version=[point.get("engine_version") or "" for point in stored],
         **of_models,
     )
-    return priced(with_laws(points, [p.get("laws") for p in stored], config.workload.documents), about, config)
+    modelled = with_laws(points, [p.get("laws") for p in stored], config.workload.documents)
+    return priced(modelled.copy(), about, config).copy()
 
 
 def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from evalkit.results.columns import column
 from evalkit.results.headings import heading, in_words
 from evalkit.results.in_words import number
 from evalkit.results.percent import percent
+from evalkit.results.task_measures import TASK_FIGURES
 
 BYTES, THRESHOLD = "bytes_per_vector", "threshold"
 MOST_ROWS = 60
@@ -61,8 +62,10 @@ def part_measures(report: Report) -> list[str]:
 
 
 def part_figures(report: Report) -> list[str]:
-    """What stands behind the measures: costs, and bytes per vector."""
-    return [name for name in dict.fromkeys((report.config.cost, BYTES)) if name in report.table]
+    """What stands behind the measures: what the task is read by, costs, and bytes per vector."""
+    own = TASK_FIGURES.get(str(report.config.task), ())
+    known = [name for name in own if name in report.table and report.table[name].notna().any()]
+    return [*known, *(name for name in dict.fromkeys((report.config.cost, BYTES)) if name in report.table)]
 
 
 def has_threshold(report: Report) -> bool:
