@@ -23,7 +23,7 @@ from evalkit.results.in_words import SEPARATOR, setting_words
 from evalkit.results.record import Point
 from evalkit.results.setting import RETRIEVAL, WHOLE, Key, index_label
 from evalkit.results.table_notes import DEEPER, P95, UNTRAINED, Interval, caption, more
-from evalkit.results.task_measures import ITEMS, by_task
+from evalkit.results.task_measures import ITEMS, TASK_FIGURES, by_task
 
 MOST_ROWS, LEAST_ROWS = 20, 5
 SETTING, FOLDING = ("filter", "dims", "quantization", "index"), ("filter", "quantization", "index")
@@ -186,7 +186,7 @@ def figures_of(points: Sequence[Point], measures: Sequence[str]) -> list[str]:
     p95 = next((name for name in P95 if name in measured), P95[0])
     if is_filtered(points):
         size, p95, sizes = "returned@k", "overlap@10", ["search_ms_p95", "selectivity", size, *sizes]
-    of_task = [THRESHOLD, *TASK_FIGURES.get(points[0].setting.task, ())]
+    of_task = ["threshold", *TASK_FIGURES.get(points[0].setting.task, ())]
     names = [size, p95, "cost_month_usd", *of_task, *measures[1:], "overlap@10", *sizes, *LATER]
     return list(dict.fromkeys([measures[0], *(name for name in names if name in measured)]))
 
