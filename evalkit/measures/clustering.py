@@ -24,7 +24,7 @@ DRAWS, DRAW_TEXTS = 10, 16_384  # mteb's, where a task's class does not say othe
 DIMS_BY_DENSITY = 50  # principal components that HDBSCAN reads: distances in more of them say little of density
 SMALLEST_GROUP = 5  # texts; scikit-learn's own
 
-Labels = npt.NDArray[np.str_]
+Labels = npt.NDArray[np.str_ | np.int64]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def over_levels(levels: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
 
 def by_density(vectors: FloatMatrix, seed: int = SEED) -> Rows:
     """The group of each by HDBSCAN on the leading principal components: nobody says how many there are. -1 is none."""
-    with threadpool_limits(1):
+    with threadpool_limits(1), np.errstate(divide="ignore", invalid="ignore"):  # of shares of no spread: not read
         shown = PCA(min(DIMS_BY_DENSITY, *vectors.shape), random_state=seed).fit_transform(vectors)
         return np.asarray(HDBSCAN(SMALLEST_GROUP, copy=True).fit_predict(shown), dtype=np.int64)
 

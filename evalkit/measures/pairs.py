@@ -25,8 +25,9 @@ class Correlation:
 def pearson(cosines: Floats, scores: Floats) -> Correlation:
     from scipy.stats import pearsonr
 
-    value = float(pearsonr(cosines, scores).statistic)
-    a, b = standardized(cosines), standardized(scores)
+    near_zero = of_any_size(scores)
+    value = float(pearsonr(cosines, near_zero).statistic)
+    a, b = standardized(cosines), standardized(near_zero)
     return Correlation(value, value + a * b - value / 2 * (a**2 + b**2))
 
 
@@ -36,6 +37,15 @@ def spearman(cosines: Floats, scores: Floats) -> Correlation:
 
     value = float(spearmanr(cosines, scores).statistic)
     return Correlation(value, pearson(rankdata(cosines), rankdata(scores)).per_pair)
+
+
+def of_any_size(scores: Floats) -> Floats:
+    """``scores`` at another scale and origin, which no correlation depends on: their squares are finite.
+
+    The scale is a power of two, so that nothing is rounded by it.
+    """
+    scaled = np.ldexp(scores, -int(np.frexp(np.abs(scores).max())[1]))
+    return np.asarray(scaled - scaled[0], dtype=np.float64)
 
 
 def standardized(values: Floats) -> Floats:

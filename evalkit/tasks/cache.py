@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evalkit.arrays import Bools, Floats
+from evalkit.arrays import Bools, Floats, numbers_of
 from evalkit.config import CacheTask, CorpusConfig, RunConfig
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import questions
@@ -39,7 +39,7 @@ class Cache(ItemTask):
         return asked[len(asked) // 2 :]
 
     def judge(self, kept: Kept, corpus: AskedCorpus) -> Judged:
-        answers = np.array(corpus.answers)
+        (answers,) = numbers_of(corpus.answers)
         nearest, half = nearest_earlier(kept.documents), len(answers) // 2
         cosines, is_right = nearest.cosines, nearest.is_right(answers)
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from evalkit.arrays import numbers_of
 from evalkit.config import ClassificationTask, CorpusConfig, RunConfig
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import labelled
@@ -45,13 +44,14 @@ class Classification(ItemTask):
         return list(zip(corpus.queries.ids, corpus.queries.texts, strict=True))
 
     def judge(self, kept: Kept, corpus: LabelledCorpus) -> Judged:
-        settings, protocol, learned = self.settings, corpus.protocol, corpus.document_labels
+        settings, protocol = self.settings, corpus.protocol
         per_label = settings.per_label or protocol.per_label or PER_LABEL
         count = settings.draws or protocol.draws or DRAWS
-        train, test = Labelled(kept.documents, np.array(learned)), Labelled(kept.queries, np.array(corpus.query_labels))
+        learned, judged = numbers_of(corpus.document_labels, corpus.query_labels)
+        train, test = Labelled(kept.documents, learned), Labelled(kept.queries, judged)
 
         def from_few(texts: int) -> Classified:
-            return by_logistic_regression(train, test, draws(learned, texts, count))
+            return by_logistic_regression(train, test, draws(corpus.document_labels, texts, count))
 
         main = from_few(per_label)
         per_item = {

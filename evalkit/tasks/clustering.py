@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalkit.arrays import FloatMatrix, Floats, Rows
+from evalkit.arrays import FloatMatrix, Floats, Rows, numbers_of
 from evalkit.config import ClusteringTask, CorpusConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.corpora.uses import labelled
@@ -82,8 +82,8 @@ def judged_labels(corpus: LabelledCorpus) -> Sequence[str]:
 
 
 def judged_levels(corpus: LabelledCorpus) -> list[Labels]:
-    """The labels of all judged texts, and those of each deeper level."""
-    return [np.array(labels) for labels in (judged_labels(corpus), *corpus.finer_labels)]
+    """The labels of all judged texts as numbers, and those of each deeper level."""
+    return [numbers_of(labels)[0] for labels in (judged_labels(corpus), *corpus.finer_labels)]
 
 
 def topics(vectors: FloatMatrix, groups: Rows, items: Sequence[tuple[str, str]], with_texts: bool) -> dict[str, str]:

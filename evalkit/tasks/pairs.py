@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalkit.arrays import row_cosines
+from evalkit.arrays import FloatMatrix, Floats, Rows
 from evalkit.config import CorpusConfig, TaskConfig
 from evalkit.corpora import Corpus
 from evalkit.corpora.uses import pairs
@@ -30,7 +30,7 @@ class Pairs(ItemTask):
         return [(id_, f"{texts[first]}\n{texts[second]}") for id_, first, second in both]
 
     def judge(self, kept: Kept, corpus: PairedCorpus) -> Judged:
-        cosines = row_cosines(kept.documents[corpus.first], kept.documents[corpus.second]).astype(float)
+        cosines = cosines_of(kept.documents, corpus.first, corpus.second)
         if np.ptp(cosines) == 0:
             return Judged({}, corpus.pair_ids, dict.fromkeys((*CORRELATIONS, *OF_LABELS), ALL_EQUAL))
         if not corpus.are_labels:
@@ -46,4 +46,15 @@ class Pairs(ItemTask):
 
 
 CORRELATIONS = {"spearman": spearman, "pearson": pearson}
+COSINE_DECIMALS = 9
 OF_LABELS = ("average_precision", "f1", "threshold")
+
+
+def cosines_of(vectors: FloatMatrix, first: Rows, second: Rows) -> Floats:
+    """The cosine of each pair of rows, 0 where one has no direction; to nine decimals, so that no rounding of a sum
+    decides a tie.
+    """
+    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    products = np.einsum("ij,ij->i", vectors[first], vectors[second], dtype=np.float64)
+    lengths = np.sqrt(squares[first] * squares[second])
+    return np.asarray(np.round(products / np.where(lengths > 0, lengths, 1.0), COSINE_DECIMALS), dtype=np.float64)

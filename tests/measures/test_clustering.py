@@ -51,3 +51,8 @@ def test_texts_in_no_group_are_no_group() -> None:
 def test_the_most_typical_are_nearest_to_the_mean() -> None:
     vectors = np.array([[1, 0], [0, 1], [0.7, 0.7], [9, 9]], dtype=np.float32)
     assert most_typical(vectors, np.array([0, 1, 2]), 1).tolist() == [2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_vectors_in_one_place_are_grouped_without_a_warning() -> None:
+    assert len(by_density(np.ones((12, 4), dtype=np.float32))) == 12

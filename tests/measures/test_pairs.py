@@ -51,3 +51,12 @@ def test_the_threshold_is_the_best_of_all(seed: int) -> None:
 def test_average_precision_by_hand() -> None:
     found = average_precision(np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False]))
     assert found.mean() == pytest.approx((1 / 1 + 2 / 3) / 2)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("scale", "origin"), [(1e308, 0.0), (-1e300, 0.0), (2.0**-1060, 0.0), (2.0, 1e16)])
+def test_scores_of_any_size_correlate_as_small_ones_do(scale: float, origin: float) -> None:
+    cosines, scores = np.array([0.1, 0.5, 0.3, 0.9, 0.2]), np.array([0.0, 1.0, 1.0, 0.0, 1.0])
+    theirs = np.corrcoef(cosines, scores)[0, 1]
+    ours = pearson(cosines, scores * scale + origin)
+    assert np.allclose([ours.value, ours.per_pair.mean()], np.sign(scale) * theirs)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evalkit.arrays import Rows
+from evalkit.arrays import Rows, numbers_of
 from evalkit.config import CorpusConfig, TableCorpus
 from evalkit.corpora import records
 from evalkit.corpora.corpus import Corpus, clean, first_of_each_id
@@ -44,7 +44,7 @@ class DuplicateCorpus(Corpus):
     @property
     def codes(self) -> Rows:
         """The number of each text's group."""
-        return np.unique(self.groups, return_inverse=True)[1].astype(np.int64)
+        return numbers_of(self.groups)[0]
 
     @property
     def judgments(self) -> int:
