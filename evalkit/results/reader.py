@@ -56,7 +56,7 @@ class StoredRun:
     def points(self) -> pd.DataFrame:
         """The points of run.json as rows, without what lies beside their figures."""
         points = pd.DataFrame(self.about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
-        return with_whole_dims(points)
+        return with_whole_dims(points).copy()  # in one piece, which pandas wants of so many columns
 
     def queries(self) -> pd.DataFrame:
         """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure.
