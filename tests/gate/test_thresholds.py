@@ -47,7 +47,8 @@ def test_the_old_threshold_is_applied_to_the_new_scores(
     assert result["candidate"] == after.points["threshold"].item()
     assert result["now"] == {"share": (scores >= old).mean(), "wrong": (is_right[scores >= old] == 0).mean()}
     assert result["before"]["share"] == (before.queries["score"] >= old).mean()
-    assert f"from {old:.4f} to {result['candidate']:.4f}" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"from {old:.4f} to {result['candidate']:.4f}" in said
 
 
 def test_the_same_run_again_keeps_its_threshold(tmp_path: Path, pairs: dict[str, Any]) -> None:
@@ -57,6 +58,31 @@ def test_the_same_run_again_keeps_its_threshold(tmp_path: Path, pairs: dict[str,
     told = json.loads((tmp_path / "reports" / "gate" / "gate.json").read_text())
     assert told["thresholds"][0]["before"] == told["thresholds"][0]["now"]
     assert "threshold" not in told["to_do"]
+
+
+def test_a_figure_that_a_task_has_not_is_said_to_be_none_of_its(
+    tmp_path: Path, pairs: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = evaluate(tmp_path, pairs, 256)
+    words = [f"baseline={run.folder}", f"candidate={run.folder}", f"reports_dir={tmp_path / 'reports'}"]
+    main(["gate", *words])
+    assert "not measured in the baseline: task=pairs has no such figure" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_candidate_is_evaluated_for_the_baselines_task_on_the_same_file_alone(
+    tmp_path: Path, pairs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    baseline = evaluate(tmp_path, {"table": {**pairs["table"], "pairs": "pairs.csv"}}, 256)
+    words = ["gate", f"baseline={baseline.folder}", "dims=64", "match=[corpus,quantization]", "results_dir=results"]
+    assert main(words) in (0, 1)
+    told = json.loads(Path("reports/gate/gate.json").read_text())
+    assert [(each["measure"], each["queries"]) for each in told["quality"]] == [("average_precision", 23)]
+    with Path("pairs.csv").open("a", encoding="utf-8") as opened:
+        opened.write("another,pair,no\n")
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "another fingerprint than what was measured" in capsys.readouterr().err
 
 
 def test_a_measure_of_another_task_leaves_nothing_to_compare(

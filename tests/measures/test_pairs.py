@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -17,6 +17,7 @@ def a_sample(seed: int, pairs: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return np.round(scores / 5 + generator.standard_normal(pairs), 1), scores  # with ties on both sides
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_correlations_are_scipy_s_and_the_mean_over_pairs(seed: int) -> None:
     cosines, scores = a_sample(seed)
@@ -34,6 +35,7 @@ def test_pairs_vary_as_the_correlation_does() -> None:
     assert pearson(a, b).per_pair.var() == pytest.approx((1 - 0.6**2) ** 2, rel=0.02)
 
 
+@settings(deadline=None)
 @given(SEEDS)
 def test_the_threshold_is_the_best_of_all(seed: int) -> None:
     cosines, scores = a_sample(seed)
