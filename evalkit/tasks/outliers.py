@@ -43,10 +43,11 @@ class Outliers(ItemTask):
     def judge(self, kept: Kept, corpus: OutlierCorpus) -> Judged:
         places = np.array(corpus.places)
         is_outside, is_near = places != INSIDE, places == NEAR
-        distances = by_neighbours(kept.documents, kept.queries, self.settings.neighbours)
+        known = kept.documents[corpus.known]
+        distances = by_neighbours(known, kept.queries, self.settings.neighbours)
         found = {"": separation(distances, is_outside)}
         for name, distances_from in OF_DOMAIN.items():
-            found[f"_{name}"] = separation(distances_from(kept.documents, kept.queries), is_outside)
+            found[f"_{name}"] = separation(distances_from(known, kept.queries), is_outside)
         if is_near.any():
             found["_near"] = separation_among(is_near | ~is_outside, distances, is_outside)
         return Judged(

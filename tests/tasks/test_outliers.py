@@ -26,7 +26,14 @@ def judged(places: tuple[str, ...], kept: Kept) -> Judged:
     known = [f"known {row}" for row in range(len(kept.documents))]
     ids = [f"test-{row}" for row in range(len(places))]
     corpus = OutlierCorpus(
-        "made", Texts(known, known), Texts(ids, ids), qrels={}, excluded={}, findings=(), places=places
+        "made",
+        Texts(known, known),
+        Texts(ids, ids),
+        qrels={},
+        excluded={},
+        findings=(),
+        known=np.arange(len(known)),
+        places=places,
     )
     return Outliers(config, config.task["outliers"], no_progress).judge(kept, corpus)
 

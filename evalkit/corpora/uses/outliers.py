@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evalkit.arrays import Rows
 from evalkit.config import CorpusConfig, OutliersTask, TableCorpus
 from evalkit.corpora.corpus import Corpus, clean, first_of_each_id
 from evalkit.corpora.lint import Finding, Noticed, finding, of_reading
-from evalkit.corpora.records import Column, Rows
+from evalkit.corpora.records import Column
+from evalkit.corpora.records import Rows as PlacedRows
 from evalkit.corpora.texts import Texts
 from evalkit.corpora.uses import labelled
 from evalkit.corpora.uses.labelled import LabelColumns, LabelledCorpus, Split, read_split
@@ -25,8 +27,12 @@ SHOWN = 60
 
 @dataclass(frozen=True, kw_only=True)
 class OutlierCorpus(Corpus):
-    """``documents`` are texts of the known domain; ``places`` say of each of ``queries`` where it is."""
+    """``known`` are the rows of ``documents`` of the known domain; ``places`` say of each of ``queries`` where it is.
 
+    Other documents are of labels that were held out: they stay among them, so that one pass serves every task.
+    """
+
+    known: Rows
     places: tuple[str, ...]
 
     @property
@@ -34,8 +40,10 @@ class OutlierCorpus(Corpus):
         return len(self.places)
 
     def judged(self) -> Iterator[tuple[str, ...]]:
-        """(text's id, place)."""
+        """(text's id, place), and the ids of documents that are not known."""
         yield from zip(self.queries.ids, self.places, strict=True)
+        unknown = np.setdiff1d(np.arange(len(self.documents)), self.known)
+        yield from ((self.documents.ids[row], "held out", "") for row in unknown.tolist())
 
 
 def load(name: str, source: CorpusConfig, settings: OutliersTask) -> OutlierCorpus:
@@ -69,7 +77,7 @@ class KnownTexts:
         return len(self.texts) + len(self.repeated) + len(self.empty)
 
 
-def known_texts(rows: Rows, source: TableCorpus, noticed: Noticed) -> KnownTexts:
+def known_texts(rows: PlacedRows, source: TableCorpus, noticed: Noticed) -> KnownTexts:
     """Without a column of ids, rows are called by their number."""
     id_column, text_column = Column((source.id,) if source.id else ()), Column((source.text,))
     read = (
@@ -88,7 +96,7 @@ def placed(name: str, known: KnownTexts, judged: Split, columns: LabelColumns, n
             problem = f"{printable(id_, SHOWN)} has '{printable(label, SHOWN)}' in column '{columns.label}'"
             raise UserError(f"corpus '{name}': {problem}.", f"Known: {KNOWN}.")
     places = tuple(label.lower() for label in judged.labels)
-    refuse_one_sided(name, known.texts, places)
+    refuse_one_sided(name, known.texts.texts, places)
     return OutlierCorpus(
         name=name,
         documents=known.texts,
@@ -96,13 +104,14 @@ def placed(name: str, known: KnownTexts, judged: Split, columns: LabelColumns, n
         qrels={},
         excluded={},
         findings=tuple(each for each in lint_placed(known, judged, places, noticed) if each.count),
+        known=np.arange(len(known.texts)),
         places=places,
     )
 
 
-def refuse_one_sided(name: str, known: Texts, places: Sequence[str]) -> None:
+def refuse_one_sided(name: str, known: Sequence[str], places: Sequence[str]) -> None:
     """Raises UserError where nothing is inside, nothing outside, or next to nothing known."""
-    if (different := len(set(known.texts))) < LEAST_KNOWN:
+    if (different := len(set(known))) < LEAST_KNOWN:
         problem = f"corpus '{name}' has {different} different texts in train; it needs {LEAST_KNOWN}."
         raise UserError(problem, "They are the known domain.")
     counts = Counter(places)
@@ -133,7 +142,7 @@ def lint_placed(known: KnownTexts, judged: Split, places: Sequence[str], noticed
 
 
 def held_out(corpus: LabelledCorpus, share: float, seed: int) -> OutlierCorpus:
-    """``corpus`` without the texts of a seeded ``share`` of its labels, at least one, to learn from: they are outside.
+    """``corpus`` with the texts of a seeded ``share`` of its labels, at least one, unknown: they are outside.
 
     So is what has a label that nothing is learned of.
     """
@@ -142,19 +151,18 @@ def held_out(corpus: LabelledCorpus, share: float, seed: int) -> OutlierCorpus:
     drawn = np.random.default_rng(seed).permutation(len(learned))[:count]
     kept = set(learned) - {learned[row] for row in drawn.tolist()}
     known = [row for row, label in enumerate(corpus.document_labels) if label in kept]
-    ids, texts = corpus.documents.ids, corpus.documents.texts
-    documents = Texts([ids[row] for row in known], [texts[row] for row in known])
     places = tuple(INSIDE if label in kept else OUTSIDE for label in corpus.query_labels)
     name = f"{corpus.name} (labels held out)"
-    refuse_one_sided(name, documents, places)
+    refuse_one_sided(name, [corpus.documents.texts[row] for row in known], places)
     words = "labels are held out: outliers are made of them, of the same domain as the rest"
     made = finding("made_outliers", [label for label in learned if label not in kept], len(learned), words)
     return OutlierCorpus(
         name=name,
-        documents=documents,
+        documents=corpus.documents,
         queries=corpus.queries,
         qrels={},
         excluded={},
         findings=(*(each for each in corpus.findings if each.check != labelled.UNKNOWN_LABELS), made),
+        known=np.array(known, dtype=np.int64),
         places=places,
     )

@@ -72,10 +72,12 @@ def test_a_share_of_other_labels_is_held_out_and_said_to_be_made(tmp_path: Path)
     assert (note.check, note.count, note.total) == ("made_outliers", 2, 10)
     assert corpus.name == "mine (labels held out)"
     held_out = {*note.examples, "label 10"}  # nothing is learned of the last one either
-    assert {text.rpartition("of ")[2] for text in corpus.documents.texts} == {
+    known = [corpus.documents.texts[row] for row in corpus.known.tolist()]
+    assert {text.rpartition("of ")[2] for text in known} == {
         str(label) for label in range(10) if f"label {label}" not in held_out
     }
-    assert len(corpus.documents) == 8 * 3
+    assert len(known) == 8 * 3
+    assert len(corpus.documents) == 10 * 3  # which another task reads, too
     for text, place in zip(corpus.queries.texts, corpus.places, strict=True):
         assert (place == "outside") == (f"label {text.rpartition(' ')[2]}" in held_out)
     again = corpus_of(tmp_path, labels(10, 3, "train"), labels(11, 2, "test"))
