@@ -39,7 +39,7 @@ Groups = str | Sequence[str] | Mapping[str, Mapping[str, Any]]  # several
 class RunSettings(TypedDict, total=False):
     """The settings of a run: those of conf/run.yaml and its groups."""
 
-    task: Group
+    task: Groups
     model: Group
     corpus: Groups
     quantization: Groups

@@ -1,5 +1,7 @@
 """Array types that every room speaks of, unit vectors and cosines."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,15 @@ Rows = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+
+def numbers_of(*names: Sequence[str]) -> list[Rows]:
+    """Each of ``names`` as numbers from 0 in the order of sorting, equal ones alike in all of them.
+
+    An array of strings holds every one at the width of the longest, and drops a NUL at an end.
+    """
+    number = {name: row for row, name in enumerate(sorted(set().union(*names)))}
+    return [np.array([number[name] for name in each], dtype=np.int64) for each in names]
 
 
 def unit_vectors(vectors: npt.NDArray[np.floating]) -> FloatMatrix:

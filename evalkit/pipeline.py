@@ -5,7 +5,7 @@ from collections.abc import Generator
 from evalkit.config import RunConfig
 from evalkit.embeddings.passes import Progress, no_progress
 from evalkit.results.record import CorpusRecord, PointRecord
-from evalkit.tasks.plan import make_plan
+from evalkit.tasks.plan import make_plans
 
 
 def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[CorpusRecord | PointRecord, None, None]:
@@ -13,9 +13,11 @@ def evaluate(config: RunConfig, progress: Progress = no_progress) -> Generator[C
 
     Raises UserError for whatever the user can mend; all of that is checked before anything is encoded or paid for.
     """
-    plan = make_plan(config, progress)
-    for data in plan.data:
-        read = plan.model.read(data, plan.task.sides(data), progress)
-        yield plan.task.record(read)
-        yield from plan.task.points(read, data, progress)
-    plan.model.finish()
+    plans = make_plans(config, progress)
+    for plan in plans:
+        for data in plan.data:
+            read = plan.model.read(data, plan.task.sides(data), progress)
+            yield plan.task.record(read)
+            yield from plan.task.points(read, data, progress)
+    for model in dict.fromkeys(plan.model for plan in plans):
+        model.finish()

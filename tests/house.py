@@ -46,7 +46,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             checks="depths filters indexes requests run",
             input="corpus_paths files python_values typed_names words yaml_files",
             mistakes="composing meant moved",
-            schema="commands corpora cost filters kinds models ranges run search stages values",
+            schema="commands corpora cost filters kinds models ranges run search stages tasks values",
             trust="outside own_code secrets stored",
         ),
         room(
@@ -68,6 +68,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "new_corpus pages "
             "pydoc records set_aside sources table texts",
             files="cells opening rows",
+            uses="baskets duplicates edits labelled of_mteb outliers pairs questions rows_of",
         ),
         room(
             "encoders",
@@ -86,15 +87,17 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "cost depth detectable enough_queries holm intervals latency laws load memory overlap quality "
-            "quantiles ranking resampling selection significance",
+            "all_pairs caches classification clustering cost depth detectable duplicates enough_queries holm influence "
+            "intervals kept latency laws "
+            "load memory outliers overlap pairs quality quantiles ranking recommendations resampling selection "
+            "significance thresholds",
         ),
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
             "baselines before_filters busy canaries column columns config_shape contract exports headings in_words "
             "index_config listing markdown model_parts percent provenance reader readme record secrets setting shape "
-            "speed_columns stored_points table table_shape version1 writer",
+            "speed_columns stored_points table table_notes table_shape task_columns task_measures version1 writer",
         ),
     ),
     (
@@ -136,8 +139,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
     (
         room(
             "tasks",
-            "what is encoded, what a point is, what is judged: retrieval with its grid, measuring and stages",
-            "few_questions models plan task",
+            "what is encoded, what a point is, what is judged: retrieval with its grid; other uses of vectors",
+            "cache classification clustering duplicates few_questions items models outliers pairs plan prompts "
+            "recommendations task",
             retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
             "task vectors",
         ),
@@ -148,15 +152,15 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "gate",
             "two runs to a verdict, and what it means for the index; the same words in every medium",
             "answer changes comment comparison decision early fitting junit measurements output "
-            "pairing quality rebuilding resources scores space telling terminal words",
+            "pairing quality rebuilding resources scores space telling terminal thresholds words",
         ),
         room(
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers constraints gather identity intervals labels long_documents one_run provenance quality "
-            "ranking recommendation report same_vectors scopes sentence warnings",
+            "ranking recommendation report same_vectors scopes sentence terms uses warnings",
             views="certainty_data chart controls figures files html markdown marks notebook page_data queries_data "
-            "recommendation tables",
+            "recommendation tables task_parts",
         ),
     ),
     (

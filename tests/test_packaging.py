@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "datasets", "mteb", "matplotlib", "scipy", "jinja2"}
-OF_LOCAL_MODELS = {"torch", "sentence-transformers", "transformers", "tokenizers", "huggingface-hub", "scikit-learn"}
+OF_LOCAL_MODELS = {"torch", "sentence-transformers", "transformers", "tokenizers", "huggingface-hub"}
 EXAMPLES = ROOT / "results" / "examples"
 MODULES = sorted((ROOT / "evalkit").rglob("*.py"))
 

@@ -18,6 +18,8 @@ from evalkit.config import GateConfig, RunConfig
 from evalkit.config.compose import compose, like_run
 from evalkit.config.input.files import overrides_of
 from evalkit.config.input.words import parse
+from evalkit.config.schema.kinds import corpus_config, task_config
+from evalkit.config.schema.tasks import RETRIEVAL
 from evalkit.config.trust.outside import DATA_OF_CORPUS, value_at
 from evalkit.errors import UserError, first_line, say
 
@@ -134,7 +136,7 @@ def why_not_its_files(run: "StoredRun", key: str, settings: Mapping[str, Any]) -
 
     They must lie in the working folder, links followed, and be the corpus of the recorded fingerprint.
     """
-    from evalkit.corpora import load_corpus
+    from evalkit.tasks.task import load_data
 
     for name in (setting for setting in DATA_OF_CORPUS if settings.get(setting)):
         file = Path(settings[name]).expanduser().resolve()
@@ -142,12 +144,14 @@ def why_not_its_files(run: "StoredRun", key: str, settings: Mapping[str, Any]) -
             return "it is not in the working folder"
         if not file.exists():
             return "there is no such file or folder"
+    tasks: Mapping[str, Any] = run.about["config"].get("task") or {RETRIEVAL: {"kind": RETRIEVAL}}
     try:
-        fingerprint = load_corpus(key, settings).fingerprint
+        source = corpus_config(key, settings)
+        read = {load_data(key, source, task_config(name, task)).fingerprint for name, task in tasks.items()}
     except (UserError, OSError) as error:
         return first_line(error)
     measured = {corpus["fingerprint"] for corpus in run.about["corpora"]}
-    return "" if fingerprint in measured else "what is there has another fingerprint than what was measured"
+    return "" if read <= measured else "what is there has another fingerprint than what was measured"
 
 
 def evaluated(config: RunConfig, results_dir: Path) -> "StoredRun":

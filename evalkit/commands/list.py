@@ -1,7 +1,7 @@
 """``python -m evalkit list``: the stored runs in two lines each, the newest first, and what can't be read."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,12 +55,14 @@ def facts(run: "Listed") -> Iterator[str]:
     yield run.created_at[:16].replace("T", " ")
     yield ", ".join(model.rpartition("/")[2] for model in run.models)
     yield f"{run.points:,} point{'s' * (run.points != 1)}"
-    yield best(run)
+    yield best(run.measure, run.best)
+    for measure, means in run.others.items():
+        yield best(measure, means)
     if not run.finished:
         yield "interrupted"
 
 
-def best(run: "Listed") -> str:
+def best(measure: str, best_of: Mapping[str, float | None]) -> str:
     """``nDCG@10 0.5040 cranfield, 0.9706 xquad-en``."""
-    means = (f"{'–' if mean is None else f'{mean:.4f}'} {corpus}" for corpus, mean in run.best.items())
-    return f"{run.measure} {', '.join(means)}" if run.best else "–"
+    means = (f"{'–' if mean is None else f'{mean:.4f}'} {corpus}" for corpus, mean in best_of.items())
+    return f"{measure} {', '.join(means)}" if best_of else "–"

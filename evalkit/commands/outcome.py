@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalkit.reports.data.report import Report
     from evalkit.results.setting import Key
-    from evalkit.results.table import Interval
+    from evalkit.results.table_notes import Interval
     from evalkit.results.writer import RunWriter
 
 LOG_WIDTH = 200  # columns, where there is no terminal
@@ -64,18 +64,20 @@ def judged(folder: Path, config: RunConfig) -> tuple["Mapping[Key, Interval]", l
     The run is kept whatever happens here, so nothing is raised: where there are none, a line on stderr says why.
     """
     from evalkit.reports.data.intervals import intervals
+    from evalkit.reports.data.one_run import first_measure
     from evalkit.reports.data.report import make_report
 
     of_report = ReportConfig(
         runs=[str(folder.absolute())],
-        measure=config.measures[0],
+        measure=first_measure(config.measures, [task.kind for task in config.task.values()]),
         pricing=config.pricing,
         workload=config.workload,
         results_dir=config.results_dir,
     )
     try:
         report = make_report(of_report)
-        return intervals(report), answer_of(report)
+        others = (f"{each.config.task}: {' '.join(answer_of(each))}" for each in report.others)
+        return intervals(report), [*answer_of(report), *others]
     except UserError as error:
         reason = error.sentences
     except Exception as error:

@@ -28,5 +28,9 @@ def main(arguments: list[str]) -> int:
         say(line)
     for answer in report.cards:
         say(f"{answer.title(config.within)}: {report.words(answer)}")
+    for each in report.others:
+        say(f"{each.config.task}: {' '.join(filter(None, (each.sentence.answer, each.sentence.how_sure)))}")
+    for uses in report.uses:
+        say(f"all of these: {uses.sentence}")
     name_path(page)
     return 0

@@ -113,15 +113,17 @@ def evaluate_and_keep(
     Raises the UserError, OSError or MemoryError that ended it, which then says where the points before it are kept.
     """
     from evalkit.pipeline import evaluate
+    from evalkit.results.task_measures import table_measures
     from evalkit.results.writer import RunWriter
-    from evalkit.tasks.plan import make_plan
+    from evalkit.tasks.plan import make_plans
 
     if config.is_dry:
-        make_plan(config, progress)  # which stops there
+        make_plans(config, progress)  # which stops there
     started = datetime.now(UTC)
     results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
     interrupt, failure = None, None
-    with RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts) as writer:
+    measures = table_measures([task.kind for task in config.task.values()], config.measures)
+    with RunWriter(results_dir, run_id, config.save_rankings, config.save_query_texts, measures) as writer:
         try:
             with closing(evaluate(config, progress)) as records:
                 for record in records:

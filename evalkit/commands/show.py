@@ -14,9 +14,9 @@ from evalkit.config.input.words import quoted
 from evalkit.errors import UserError, printable
 
 if TYPE_CHECKING:
+    from evalkit.reports.data.one_run import Judged
     from evalkit.reports.data.sentence import Sentence
     from evalkit.results.reader import StoredRun
-    from evalkit.results.setting import Key
 
 WIDTH = 240  # where there is no terminal
 
@@ -32,16 +32,16 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"show takes one run, not {len(words.names)}.", "Write: python -m evalkit show [<run>].")
     config: ShowConfig = compose("show", words.settings + [f"run={quoted(name)}" for name in words.names])
     run = find_run(config.run, Path(config.results_dir))
-    sentence, intervals = judged_alone(run)
+    judged = judged_alone(run)
     if as_json:
-        write_json(shape(run, sentence))
+        write_json(shape(run, judged))
     else:
-        show(run, sentence, intervals)
+        show(run, judged)
         name_path(run.folder)
     return 0
 
 
-def show(run: "StoredRun", sentence: "Sentence", intervals: "Mapping[Key, tuple[float, float]]") -> None:
+def show(run: "StoredRun", judged: "Judged") -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -49,15 +49,22 @@ def show(run: "StoredRun", sentence: "Sentence", intervals: "Mapping[Key, tuple[
     from evalkit.results.table import points_tables
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    for line in filter(None, (sentence.answer, sentence.how_sure)):
+    sentence = judged.sentence
+    for line in filter(None, (sentence.answer, sentence.how_sure, *other_answers(judged.others))):
         console.print(Text(printable(line)))
     if points := points_of(run):
-        for table in points_tables(points, run.about["config"]["measures"], console.width, intervals, rows=None):
+        for table in points_tables(points, run.about["config"]["measures"], console.width, judged.intervals, rows=None):
             console.print()
             console.print(table, crop=False)
     console.print()
     for line in origin(run):
         console.print(Text(printable(line), style="dim"))
+
+
+def other_answers(others: "Mapping[str, Sentence]") -> Iterator[str]:
+    """A line for the answer of each other task of a run."""
+    for task, sentence in others.items():
+        yield f"{task}: {sentence.answer} {sentence.how_sure}".rstrip()
 
 
 def origin(run: "StoredRun") -> Iterator[str]:
@@ -79,17 +86,20 @@ def origin(run: "StoredRun") -> Iterator[str]:
         yield f"by {' '.join(about['command'])}"
 
 
-def shape(run: "StoredRun", sentence: "Sentence") -> dict[str, Any]:
+def shape(run: "StoredRun", judged: "Judged") -> dict[str, Any]:
     """What ``--json`` writes; ``points`` are as in points.parquet, with the reasons of nulls."""
+    from evalkit.results.task_measures import measures_of
+
     about = run.about
     left_out = ("laws", "proof")
     return {
         "run": run.name,
         "folder": run.folder,
-        "answer": sentence.answer,
-        "how_sure": sentence.how_sure,
+        "answer": judged.sentence.answer,
+        "how_sure": judged.sentence.how_sure,
+        "other_answers": {task: [s.answer, s.how_sure] for task, s in judged.others.items()},
         **{name: about.get(name) for name in ("created_at", "finished", "command", "evalkit_version")},
         **{name: about[name] for name in ("environment", "models", "corpora")},
-        "measures": about["config"]["measures"],
+        "measures": measures_of(about),
         "points": [{key: value for key, value in p.items() if key not in left_out} for p in about["points"]],
     }

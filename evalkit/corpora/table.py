@@ -10,29 +10,36 @@ from evalkit.corpora.judgments import Names, collect, read_judgments
 from evalkit.corpora.lint import Noticed
 from evalkit.corpora.metadata import METADATA, Metadata
 from evalkit.corpora.records import Columns
+from evalkit.corpora.uses.rows_of import file_of
 
 DEFAULT = TableCorpus()
 
 
 def load(table: TableCorpus, name: str) -> Corpus:
     noticed = Noticed()
-    documents = Columns(
+    files = {setting: file_of(name, table, setting) for setting in ("documents", "queries", "qrels")}
+    documents = columns_of_documents(table)
+    queries = Columns(ids(table.query_id, DEFAULT.query_id), (table.query_text,), cluster=named(table.query_cluster))
+    folder = Path(files["documents"]).expanduser().parent
+    return build_corpus(
+        table.name or name,
+        records.documents(read_rows(files["documents"], documents.all, noticed.swallowed), documents, folder),
+        records.queries(read_rows(files["queries"], queries.all), queries),
+        collect(read_judgments(files["qrels"], qrels_names(table), noticed.ignored_columns)),
+        table.ignore_identical_ids,
+        records.clusters(read_rows(files["queries"], queries.all), queries) if queries.cluster else {},
+        noticed,
+        Metadata(lambda field: read_rows(files["documents"], (*documents.all, METADATA, field)), documents),
+    )
+
+
+def columns_of_documents(table: TableCorpus) -> Columns:
+    """What the columns of its file of documents are called."""
+    return Columns(
         ids(table.document_id, DEFAULT.document_id),
         (table.document_text,),
         named(table.document_title),
         named(table.document_image),
-    )
-    queries = Columns(ids(table.query_id, DEFAULT.query_id), (table.query_text,), cluster=named(table.query_cluster))
-    folder = Path(table.documents).expanduser().parent
-    return build_corpus(
-        name,
-        records.documents(read_rows(table.documents, documents.all, noticed.swallowed), documents, folder),
-        records.queries(read_rows(table.queries, queries.all), queries),
-        collect(read_judgments(table.qrels, qrels_names(table), noticed.ignored_columns)),
-        table.ignore_identical_ids,
-        records.clusters(read_rows(table.queries, queries.all), queries) if queries.cluster else {},
-        noticed,
-        Metadata(lambda field: read_rows(table.documents, (*documents.all, METADATA, field)), documents),
     )
 
 

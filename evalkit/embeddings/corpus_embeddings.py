@@ -70,6 +70,11 @@ class Embeddings:
         made = {name: value for name, value in self.meta["model"].items() if name not in OF_TIMING}
         return {**made, **(self.timing.runtime if self.timing else {"device": self.meta["model"]["device"]})}
 
+    def without_texts(self, side: Side) -> "Embeddings":
+        """What the same model gives of a side that has no texts."""
+        meta = {**self.meta, "texts": 0, "tokens": 0, "truncated_rows": []}
+        return Embeddings(side, Texts([], []), self.vectors[:0], meta, None, self.cached, are_given=self.are_given)
+
 
 @dataclass(frozen=True)
 class CorpusEmbeddings:
@@ -87,7 +92,7 @@ class CorpusEmbeddings:
         orders = {
             "the vectors": self.queries.texts.ids,
             f"the queries of {corpus.name}": corpus.queries.ids,
-            f"the judgments of {corpus.name}": list(corpus.qrels),
+            f"the judgments of {corpus.name}": list(corpus.qrels) or corpus.queries.ids,  # none but of retrieval
         }
         (first, ids), *others = orders.items()
         for name, other in others:

@@ -33,7 +33,10 @@ def tokens_per_text(embeddings: CorpusEmbeddings) -> dict[str, float | None]:
         ("tokens_per_document", embeddings.documents.meta, embeddings.chunks.per_document),
         ("tokens_per_query", embeddings.queries.meta, 1.0),
     )
-    return {name: None if m["tokens"] is None else m["tokens"] / m["texts"] * times for name, m, times in sides}
+    return {
+        name: None if m["tokens"] is None or not m["texts"] else m["tokens"] / m["texts"] * times
+        for name, m, times in sides
+    }
 
 
 def encoding_memory(side: Embeddings) -> dict[str, int | None]:

@@ -68,7 +68,7 @@ def passes_to_make(store: EmbeddingStore, encoder: Encoder, corpora: Iterable[tu
             ("query", "query", corpus.queries),
         )
         for name, side, texts in sides:
-            missing = shards_to_encode(store, encoder, side, texts)
+            missing = shards_to_encode(store, encoder, side, texts) if len(texts) else None
             if missing is not None and len(missing):
                 rows = np.concatenate([np.asarray(missing.rows(index)) for index in missing.indices])
                 passes.append(Pass(name, side, texts, rows.tolist()))

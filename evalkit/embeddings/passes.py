@@ -77,6 +77,8 @@ def embed_sides(
     calls: dict[Side, int] = {"document": 0, "query": plan.latency_calls}
     by_side: dict[Side, Embeddings] = {}
     for side, texts in sides.items():
+        if not len(texts):
+            continue
         plan_of_side = replace(plan, latency_calls=calls[side])
         advance = progress(f"{PLURAL[side]} of {name}", len(texts))
         try:
@@ -95,8 +97,10 @@ def with_kept(error: UserError, kept: Mapping[Side, int], sides: Mapping[Side, T
 
 
 def embeddings_of(corpus: Corpus, chunks: Chunks, by_side: Mapping[Side, Embeddings]) -> CorpusEmbeddings:
-    """Both sides of one corpus, rows in the order of its ids."""
-    embeddings = CorpusEmbeddings(chunks, by_side["document"], by_side["query"])
+    """Both sides of one corpus, rows in the order of its ids. A side that is not there has no texts."""
+    documents = by_side["document"]
+    queries = by_side["query"] if "query" in by_side else documents.without_texts("query")
+    embeddings = CorpusEmbeddings(chunks, documents, queries)
     embeddings.check_order(corpus)
     return embeddings
 

@@ -29,7 +29,7 @@ def corpus_record(encoder: Encoder, corpus: Corpus, embeddings: CorpusEmbeddings
     """
     embeddings.check_order(corpus)
     config = encoder.config
-    sides = (embeddings.documents, embeddings.queries)
+    sides = [side for side in (embeddings.documents, embeddings.queries) if len(side.texts)]
     what = "documents" if embeddings.chunks.document is None else "chunks of documents"
     findings = (
         *corpus.findings,

@@ -7,6 +7,7 @@ from evalkit.gate.decision import Decision, Verdict
 from evalkit.gate.quality import QualityResult
 from evalkit.gate.space import QUERIES_CHANGED, SpaceResult
 from evalkit.gate.telling import worst_quality_first
+from evalkit.gate.thresholds import ThresholdResult
 from evalkit.results.in_words import counted, duration
 
 MOST_CHANGES = 3
@@ -54,7 +55,16 @@ def what_to_do(decision: Decision) -> str:
             return f"don't ship: {'; '.join(failures(decision))}"
     if any(space.alarm for space in decision.spaces):
         return "find out first why the same model gives other vectors than before"
-    return "; ".join(("ship", *to_build(decision.spaces)))
+    return "; ".join(("ship", *to_build(decision.spaces), *to_set(decision.thresholds)))
+
+
+def to_set(thresholds: Sequence[ThresholdResult]) -> Iterator[str]:
+    """That thresholds have to be set anew, if some have."""
+    moving = [result for result in thresholds if result.must_move]
+    if len(moving) == 1 and moving[0].candidate is not None:
+        yield f"set the threshold to {moving[0].candidate:.4f} (it was {moving[0].baseline:.4f})"
+    elif moving:
+        yield f"set {len(moving):,} thresholds anew"
 
 
 def failures(decision: Decision) -> Iterator[str]:

@@ -12,6 +12,7 @@ from evalkit.gate.pairing import NotComparableError, Pair, other_differences, pa
 from evalkit.gate.quality import compare_quality
 from evalkit.gate.resources import ResourceResult, compare_resources
 from evalkit.results.reader import StoredRun
+from evalkit.results.task_measures import measures_of
 
 FIGURES = (
     *("bytes_per_document", "index_bytes", "documents_per_second"),
@@ -90,8 +91,8 @@ def compare(config: CompareConfig, first: StoredRun, second: StoredRun) -> Compa
 
 def shared_measures(first: StoredRun, second: StoredRun) -> list[str]:
     """The measures of both, in the order of the first. Raises NotComparableError where there is none."""
-    of_second = set(second.about["config"]["measures"])
-    shared = [name for name in first.about["config"]["measures"] if name in of_second]
+    of_second = set(measures_of(second.about))
+    shared = [name for name in measures_of(first.about) if name in of_second]
     if not shared:
         raise NotComparableError(f"{first.name} and {second.name} have no measure in common.", "Run one of them again.")
     return shared

@@ -12,6 +12,7 @@ from evalkit.gate.pairing import check_match, other_differences, pairs, with_qua
 from evalkit.gate.quality import QualityResult, compare_quality
 from evalkit.gate.resources import ResourceResult, check_limits, compare_resources
 from evalkit.gate.space import SpaceResult, compare_spaces
+from evalkit.gate.thresholds import ThresholdResult, compare_thresholds
 from evalkit.results.in_words import brief, change
 from evalkit.results.reader import StoredRun
 
@@ -35,7 +36,7 @@ class Decision:
 
     ``unpaired`` names points without a partner, ``without_quality`` those that have no quality, with the reason.
     ``changes`` is all that differs in any pair (``dims 256 → 64``), ``differences`` what pairs differ in beside what
-    their names show.
+    their names show, ``thresholds`` what those of the baseline would do now.
     """
 
     verdict: Verdict
@@ -53,6 +54,7 @@ class Decision:
     differences: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     require_same_space: bool = False
+    thresholds: tuple[ThresholdResult, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -101,6 +103,7 @@ def decide(
         differences=tuple(other_differences(all_pairs)),
         changes=tuple(changes(all_pairs, baseline, candidate)),
         require_same_space=config.require_same_space,
+        thresholds=tuple(compare_thresholds(all_pairs, baseline, candidate)),
     )
 
 
@@ -111,7 +114,7 @@ def check(config: GateConfig) -> None:
         raise UserError(f"policy={config.policy} is unknown.", did_you_mean(config.policy, POLICIES))
     check_match(config.match)
     check_limits(config.limits or {})
-    if not config.measures:
+    if config.measures is not None and not config.measures:
         raise UserError("measures=[] leaves nothing to gate.", "Give names, as in measures=[nDCG@10].")
 
 

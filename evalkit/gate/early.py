@@ -9,19 +9,22 @@ from evalkit.errors import did_you_mean
 from evalkit.gate.pairing import NotComparableError, shortened
 from evalkit.results.index_config import index_word
 from evalkit.results.reader import StoredRun
-from evalkit.results.setting import NO_QUANTIZATION, label_of
+from evalkit.results.setting import NO_QUANTIZATION, RETRIEVAL, label_of
+from evalkit.results.task_measures import measures_of
 
+TASK = "task"
+NO_SEARCH = ("", "")  # engine and index of tasks that search nothing
 Values = Mapping[tuple[str, ...], Sequence[tuple[Any, ...]]]  # columns that vary together, and what they will be
 
 
 def check_candidate(config: GateConfig, baseline: StoredRun, candidate: RunConfig) -> None:
     """Raises NotComparableError where no point, or not one for each of the baseline, or more than one can answer."""
-    measured = baseline.about["config"]["measures"]
-    for measure in config.measures:
+    measured = measures_of(baseline.about)
+    for measure in config.measures or []:
         if measure not in measured:
             raise NotComparableError(f"the baseline did not measure {measure}.", did_you_mean(measure, measured))
     values, points = values_of(candidate, baseline), baseline.about["points"]
-    matched = of_columns(values, config.match)
+    matched = of_columns(values, [*config.match, TASK])
     missing = [point for point in points if not can_be_answered(point, matched)]
     hint = f"Leave out of match what may differ, as in match=[{','.join(same(config.match, missing, matched))}]."
     if missing and (len(missing) == len(points) or not config.allow_missing):
@@ -74,8 +77,12 @@ def values_of(candidate: RunConfig, baseline: StoredRun) -> Values:
     """The values that points of ``candidate`` will have, for each column of which its config tells all."""
     if not MODEL_KINDS[candidate.model.kind].has_vectors:
         return {("dims",): [(None,)], ("quantization",): [(NO_QUANTIZATION,)]}
+    tasks = [task.kind for task in candidate.task.values()]
     searched = [(index.engine, index_word(name, index.engine)) for name, index in candidate.index.items()]
+    searched = [*(searched if RETRIEVAL in tasks else []), *([NO_SEARCH] if {*tasks} - {RETRIEVAL} else [])]
     known: Values = {("quantization",): [(name,) for name in candidate.quantization], ("engine", "index"): searched}
+    if {*tasks} != {point[TASK] for point in baseline.about["points"]}:
+        known = {(TASK,): [(task,) for task in tasks], **known}
     if any(quantization._target_ for quantization in candidate.quantization.values()):  # searched by its own class
         known = of_columns(known, ("quantization", "index"))
     widths = candidate.dims if isinstance(candidate.dims, list) else [candidate.dims]

@@ -12,7 +12,7 @@ from evalkit.results.busy import is_timing, loads
 from evalkit.results.column import Column
 from evalkit.results.columns import FIGURES
 from evalkit.results.reader import StoredRun, rows_by_point
-from evalkit.results.setting import key_of
+from evalkit.results.setting import RETRIEVAL, key_of
 from evalkit.system.busy import busy_words
 
 OF_ENCODING = ("documents_per_second", "tokens_per_second", "peak_rss_bytes", "peak_gpu_bytes")
@@ -42,6 +42,8 @@ class Measurements:
         lacking = next((stored for stored in points if stored.get(figure.name) is None), None)
         if lacking is None:
             return "the setting was not measured again"
+        if figure.name not in lacking and lacking["task"] != RETRIEVAL:
+            return f"task={lacking['task']} has no such figure"
         reasons: Mapping[str, str] = lacking.get("unmeasured", {})
         return reasons.get(figure.name) or figure.why_null or "its run does not have this figure"
 

@@ -8,8 +8,11 @@ from evalkit.errors import UserError, did_you_mean
 from evalkit.results.reader import StoredRun
 from evalkit.results.record import FILTER
 from evalkit.results.setting import COLUMNS, KEY, differences, label_of, label_parts, search_label
+from evalkit.results.task_measures import TASK_MEASURES
 
 NAMED = 6
+DEFAULT_MEASURE = "nDCG@10"
+OF_OTHER_TASKS = frozenset(name for names in TASK_MEASURES.values() for name in names)
 NAMED_COLUMNS = (*KEY, "corpus_fingerprint")  # which the name of a pair shows, and what must agree
 
 
@@ -65,9 +68,18 @@ def pairs(
     return all_pairs, alone
 
 
+def gated(measures: Sequence[str] | None, pair: Pair) -> list[str]:
+    """Those of ``measures`` that the task of ``pair`` has; null is nDCG@10, or the first that a task's point has."""
+    own = TASK_MEASURES.get(str(pair.baseline["task"]), ())
+    if measures is None:
+        measured = [name for name in own if pair.baseline.get(name) is not None]
+        return [*(measured or own), DEFAULT_MEASURE][:1]
+    return [name for name in measures if (name in own if own else name not in OF_OTHER_TASKS)]
+
+
 def with_quality(
     all_pairs: Sequence[Pair],
-    measures: Sequence[str],
+    measures: Sequence[str] | None,
     allow_missing: bool = False,
     names: tuple[str, str] = ("baseline", "candidate"),
 ) -> tuple[list[Pair], list[str]]:
@@ -81,7 +93,8 @@ def with_quality(
     judged, lacking, lost = [], [], []
     for pair in all_pairs:
         points = (pair.baseline, pair.candidate)
-        reasons = [why_no_quality(point, measures) for point in points]
+        own = gated(measures, pair)
+        reasons = [why_no_quality(point, own) for point in points]
         if not any(reasons):
             judged.append(pair)
             continue
@@ -99,7 +112,9 @@ def with_quality(
 
 
 def why_no_quality(point: Mapping[str, Any], measures: Sequence[str]) -> str:
-    """Why one of ``measures`` is null at ``point``; empty where none is."""
+    """Why one of ``measures`` is null at ``point``, or its task has none of them; empty where all are there."""
+    if not measures:
+        return f"task={point['task']} has none of the measures"
     lacking = next((name for name in measures if name in point and point[name] is None), None)
     reasons: Mapping[str, str] = point.get("unmeasured") or {}
     return "" if lacking is None else reasons.get(lacking) or f"{lacking} was not measured"

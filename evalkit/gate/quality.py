@@ -10,7 +10,7 @@ import pandas as pd
 from evalkit.arrays import Floats
 from evalkit.config import GateConfig
 from evalkit.errors import abridged
-from evalkit.gate.pairing import Pair
+from evalkit.gate.pairing import Pair, gated
 from evalkit.gate.scores import CorpusScores, Side, corpus_scores
 from evalkit.measures.significance import Comparisons, Evidence, score_changes, weigh
 from evalkit.results.reader import StoredRun
@@ -78,13 +78,13 @@ def compare_quality(
     last_detailed = shown_first[:DETAILED][-1]
     results, detailed = {}, 0
     for scores, own, of_corpus in zip(corpora, compared, evidence, strict=True):
-        cases = [(pair, measure) for measure in config.measures for pair in range(len(scores.pairs))]
+        cases = [(pair, measure) for measure in scores.measures for pair in range(len(scores.pairs))]
         for case, tolerance, of_case in zip(cases, own.tolerances.tolist(), of_corpus, strict=True):
             in_detail = of_case.p_drop_adjusted <= last_detailed and detailed < DETAILED
             detailed += in_detail
             judged = result(config, scores, case, tolerance, of_case, in_detail)
             results[id(scores.pairs[case[0]]), case[1]] = with_texts(judged, texts[scores.corpus])
-    return [results[id(pair), measure] for pair in pairs for measure in config.measures]
+    return [results[id(pair), measure] for pair in pairs for measure in gated(config.measures, pair)]
 
 
 def texts_of_queries(corpus: str, runs: Sequence[StoredRun]) -> "pd.Series[str] | None":
@@ -112,8 +112,8 @@ def with_texts(result: QualityResult, texts: "pd.Series[str] | None") -> Quality
 
 def comparisons(config: GateConfig, scores: CorpusScores) -> Comparisons:
     """Every measure of every pair of one corpus, measure by measure."""
-    before = np.concatenate([scores.baseline.scores[measure] for measure in config.measures])
-    after = np.concatenate([scores.candidate.scores[measure] for measure in config.measures])
+    before = np.concatenate([scores.baseline.scores[measure] for measure in scores.measures])
+    after = np.concatenate([scores.candidate.scores[measure] for measure in scores.measures])
     share = before.mean(axis=1) if config.relative else np.ones(len(before))
     return Comparisons(before, after, config.tolerance * share, scores.clusters)
 

@@ -10,11 +10,12 @@ import pandas as pd
 
 from evalkit.arrays import Floats
 from evalkit.errors import did_you_mean
-from evalkit.gate.pairing import NotComparableError, Pair
+from evalkit.gate.pairing import NotComparableError, Pair, gated
 from evalkit.measures.resampling import Codes
 from evalkit.results.in_words import SEPARATOR
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, key_of
+from evalkit.results.task_measures import measures_of
 
 QUERY, CLUSTER, RANK = "query_id", "cluster", "first_relevant_rank"
 STRINGS = (*(name for name in KEY if name != "dims"), QUERY, CLUSTER)
@@ -30,7 +31,7 @@ class Side:
 
 @dataclass(frozen=True)
 class CorpusScores:
-    """Both runs' scores of the ``pairs`` of one corpus, or of what one filter leaves of it.
+    """Both runs' scores of the ``pairs`` of one task on one corpus, or on what one filter leaves of it.
 
     ``clusters`` numbers the cluster of each query, from 0 without gaps. ``are_modelled`` is false where nothing tells
     which queries depend on each other: then each is a cluster of its own.
@@ -38,6 +39,7 @@ class CorpusScores:
 
     corpus: str
     filter: str
+    measures: tuple[str, ...]
     pairs: tuple[Pair, ...]
     query_ids: tuple[str, ...]
     clusters: Codes
@@ -56,7 +58,7 @@ class QueryTable:
 
     def __init__(self, which: str, run: StoredRun, measures: Sequence[str]) -> None:
         columns = run.columns("queries")
-        known = [name for name in run.about["config"]["measures"] if name in columns]
+        known = [name for name in measures_of(run.about) if name in columns]
         for measure in measures:
             if measure not in known:
                 raise NotComparableError(f"the {which} did not measure {measure}.", did_you_mean(measure, known))
@@ -87,19 +89,20 @@ class QueryTable:
 
 
 def corpus_scores(
-    pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str]
+    pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str] | None
 ) -> Iterator[CorpusScores]:
-    """One for each corpus and filter, in the order of ``pairs``.
+    """One for each task, corpus and filter, in the order of ``pairs``, by those of ``measures`` that the task has.
 
     Raises NotComparableError where scores or queries are missing.
     """
-    before = QueryTable("baseline", baseline, measures)
-    after = QueryTable("candidate", candidate, measures)
-    groups: dict[tuple[str, str], list[Pair]] = {}
+    groups: dict[tuple[str, ...], list[Pair]] = {}
     for pair in pairs:
-        groups.setdefault((str(pair.baseline["corpus"]), str(pair.baseline["filter"])), []).append(pair)
-    for (corpus, filter_name), of_group in groups.items():
-        own = tuple(of_group)
+        groups.setdefault(tuple(str(pair.baseline[name]) for name in ("task", "corpus", "filter")), []).append(pair)
+    names = {group: gated(measures, of_group[0]) for group, of_group in groups.items()}
+    together = list(dict.fromkeys(name for own in names.values() for name in own))
+    before, after = QueryTable("baseline", baseline, together), QueryTable("candidate", candidate, together)
+    for (task, corpus, filter_name), of_group in groups.items():
+        own, gated_here = tuple(of_group), names[task, corpus, filter_name]
         rows_before = [before.in_order(pair.baseline) for pair in own]
         rows_after = [after.in_order(pair.candidate) for pair in own]
         ids = before.ids[before.codes[rows_before[0]]]
@@ -108,11 +111,12 @@ def corpus_scores(
         yield CorpusScores(
             corpus,
             filter_name,
+            tuple(gated_here),
             own,
             tuple(ids.tolist()),
             *numbered(before.clusters(rows_before[0]), after.clusters(rows_after[0]), len(ids)),
-            before.side(rows_before, measures),
-            after.side(rows_after, measures),
+            before.side(rows_before, gated_here),
+            after.side(rows_after, gated_here),
         )
 
 

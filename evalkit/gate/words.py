@@ -7,6 +7,7 @@ from evalkit.gate.decision import NO_REGRESSION, NON_INFERIOR, Decision
 from evalkit.gate.quality import QualityResult, QueryChange
 from evalkit.gate.resources import ResourceResult
 from evalkit.gate.space import CHUNKED_DIFFERENTLY, QUERIES_CHANGED, SpaceResult
+from evalkit.gate.thresholds import threshold_sentence
 from evalkit.results.in_words import brief, change
 from evalkit.results.percent import percent
 
@@ -79,6 +80,7 @@ def notes(decision: Decision) -> Iterator[str]:
         yield f"and {len(decision.reasons) - MOST_NOTES:,} more reasons, in gate.json"
     yield from (f"ALARM: {alarm}" for alarm in dict.fromkeys(s.alarm for s in decision.spaces if s.alarm))
     yield from map(space_sentence, sorted(decision.spaces, key=lambda space: space.index_can_stay))
+    yield from map(threshold_sentence, sorted(decision.thresholds, key=lambda result: not result.must_move))
     yield from not_compared(decision)
     yield from dict.fromkeys(map(sample_sentence, decision.quality))
     if decision.changes:

@@ -13,7 +13,8 @@ class Column:
 
     ``higher_is_better`` is null where neither way is. ``of_machine`` says that it can only be compared on the same
     hardware, ``of_search`` that it depends on how many results a search is asked for, ``of_workload`` that it depends
-    on the workload (and a cost on prices). ``samples`` names the columns of latencies.parquet that add up to it.
+    on the workload (and a cost on prices), ``is_signed`` that it may be below 0. ``samples`` names the columns of
+    latencies.parquet that add up to it.
 
     ``by_stage`` is how a later stage changes it: ``first`` keeps the figure of the search, ``added`` sums both,
     ``largest`` takes the greater, ``rate`` is that of one after the other, ``again`` is worked out anew from what the
@@ -32,6 +33,7 @@ class Column:
     why_null: str = ""
     samples: tuple[str, ...] = ()
     is_whole: bool = False
+    is_signed: bool = False
 
     @property
     def digits(self) -> int:

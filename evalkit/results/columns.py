@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.results.column import ADDED, AGAIN, DROPPED, LARGEST, RATE, Column
 from evalkit.results.speed_columns import STATISTICS, latencies, load_at_rate, load_of_clients
+from evalkit.results.task_columns import OF_TASKS
 
 ON_DISK = "the vectors are larger than memory_gb and were searched from disk, which no server would do"
 NO_SIZE = "the engine, or a quantizer of your own, does not say how many bytes it keeps"
@@ -245,12 +246,14 @@ DECLARED = (
     cost("storage_month", "keeping the index for a month"),
     cost("queries_month", "a month of queries, encoded and searched", of_machine=True, of_search=True),
     cost("month", "embedding, keeping and searching, by the month", heading="$/month", of_machine=True, of_search=True),
+    *OF_TASKS,
 )
 FIGURES: Mapping[str, Column] = MappingProxyType({figure.name: figure for figure in DECLARED})
 OVERLAPS = tuple(name for name in FIGURES if name.startswith("overlap"))
 LOAD = tuple(name for name in FIGURES if name.startswith("load_"))
-COSTS = tuple(name for name, figure in FIGURES.items() if figure.unit == "$")
-AT_WORKLOAD = tuple(name for name, figure in FIGURES.items() if figure.of_workload and figure.unit != "$")
+OF_WORKLOAD = [figure for figure in DECLARED if figure.of_workload and figure not in OF_TASKS]
+COSTS = tuple(figure.name for figure in OF_WORKLOAD if figure.unit == "$")
+AT_WORKLOAD = tuple(figure.name for figure in OF_WORKLOAD if figure.unit != "$")
 WHOLE_NUMBERS = tuple(name for name, figure in FIGURES.items() if figure.is_whole)
 DIRECTED: Mapping[str, Column] = {
     name: figure for name, figure in FIGURES.items() if figure.higher_is_better is not None

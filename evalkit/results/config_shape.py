@@ -5,7 +5,16 @@ from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, ModelConfig, RescoreConfig, RunConfig
+from evalkit.config import (
+    CORPUS_SOURCES,
+    MODEL_KINDS,
+    TASK_KINDS,
+    CorpusConfig,
+    ModelConfig,
+    RescoreConfig,
+    RunConfig,
+    TaskConfig,
+)
 from evalkit.errors import printable
 from evalkit.formats.json_shapes import is_number
 
@@ -14,6 +23,7 @@ NARROWER: Mapping[tuple[type, str], Any] = {(RescoreConfig, name): LADDER for na
 KINDS: Mapping[type, Sequence[type]] = {  # of which a config may have any one's settings
     ModelConfig: [kind.schema for kind in MODEL_KINDS.values()],
     CorpusConfig: list(CORPUS_SOURCES.values()),
+    TaskConfig: list(TASK_KINDS.values()),
 }
 
 

@@ -12,6 +12,7 @@ from evalkit.errors import UserError
 from evalkit.formats.media import is_trec_field
 from evalkit.results.reader import StoredRun, rows_by_point
 from evalkit.results.setting import KEY, RETRIEVAL, Key, key_of, label_parts
+from evalkit.results.task_measures import measures_of_point
 from evalkit.system.files import write_text, writing
 
 MTEB_NAMES = {
@@ -30,8 +31,12 @@ MAIN_SCORE = "nDCG@10"
 def export_trec(run: StoredRun, folder: Path) -> Iterator[Path]:
     """One ``<corpus>.<dims>.<quantization>.<index>.run`` per point: lines of ``qid Q0 docid rank score tag``.
 
+    None of tasks that search nothing.
+
     Scores are written so that they read back as the same float32; trec_eval orders equal ones as evalkit did.
     """
+    if all(point["task"] != RETRIEVAL for point in run.about["points"]):
+        return
     rankings = run.rankings()
     points = rows_by_point(rankings)
     names = different({key: (file_name(*setting_parts(dict(zip(KEY, key, strict=True))).values()),) for key in points})
@@ -70,8 +75,7 @@ def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
 
     None of a point without quality: mteb has no word for that.
     """
-    first = run.about["config"]["measures"][0]
-    points = {key_of(point): point for point in run.about["points"] if point[first] is not None}
+    points = {key_of(point): point for point in run.about["points"] if main_score(point, run.about) is not None}
     names = different({key: mteb_path(point) for key, point in points.items()})
     for key, point in points.items():
         *folders, corpus = names[key]
@@ -88,17 +92,27 @@ def mteb_path(point: Mapping[str, Any]) -> tuple[str, ...]:
 
 def mteb_result(point: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
     """One point as mteb's TaskResult writes it; names of measures that mteb lacks stay as they are."""
-    scores = {mteb_name(m): point[m] for m in about["config"]["measures"]}
-    main = MAIN_SCORE if MAIN_SCORE in about["config"]["measures"] else about["config"]["measures"][0]
+    scores = {mteb_name(m): point[m] for m in measures_of_point(about, point) if m in point}
     passes = [e["seconds"] for e in about["embeddings"] if e["corpus"] == point["corpus"]]
     return {
         "dataset_revision": point["corpus_fingerprint"],
         "task_name": point["corpus"],
         "mteb_version": about["environment"]["packages"].get("mteb"),
-        "scores": {"test": [{**scores, "main_score": point[main], "hf_subset": "default", "languages": ["und-Zyyy"]}]},
+        "scores": {
+            "test": [
+                {**scores, "main_score": main_score(point, about), "hf_subset": "default", "languages": ["und-Zyyy"]}
+            ]
+        },
         "evaluation_time": None if None in passes else sum(passes),
         "kg_co2_emissions": None,
     }
+
+
+def main_score(point: Mapping[str, Any], about: Mapping[str, Any]) -> float | None:
+    """nDCG@10 of retrieval where it was measured, else the first measure of the point's task."""
+    measures = measures_of_point(about, point)
+    score: float | None = point.get(MAIN_SCORE if MAIN_SCORE in measures else measures[0])
+    return score
 
 
 def mteb_name(measure: str) -> str:

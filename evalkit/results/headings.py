@@ -43,9 +43,36 @@ NAMES = {
     "load_offered_errors": "share of offered queries that failed",
     "returned@k": "share of results that came back",
     "selectivity": "share of documents that pass",
+    "coverage": "share of items recommended to anybody",
+    "f1_precision": "precision of pairs at the best F1",
+    "f1_recall": "recall of pairs at the best F1",
+    "pair_precision": "precision of pairs at the threshold",
+    "pair_recall": "recall of pairs at the threshold",
+    "saved_documents_month_usd": "saved per month by dropping duplicates",
+    "hit_rate": "share of questions answered from the cache",
+    "wrong_hit_rate": "share of hits with a wrong answer",
+    "wrong_hit_rate_high": "upper bound of wrong hits",
+    "wrong_per_question": "wrong hits per question",
+    "hit_rate_misses_kept": "hit rate, only misses kept",
+    "wrong_hit_rate_misses_kept": "share of wrong hits, only misses kept",
+    "saved_calls_month": "calls saved per month",
+    "saved_month_usd": "saved per month by the cache",
+    "fpr_at_95_recall": "false alarms where 95 % of outliers are found",
+    "fpr_at_95_recall_mahalanobis": "false alarms by Mahalanobis distance",
+    "fpr_at_95_recall_isolation_forest": "false alarms by isolation forest",
+    "fpr_at_95_recall_near": "false alarms where 95 % of near outliers are found",
 }
 LATENCY = re.compile(r"(?P<what>\w+)_ms_(?P<statistic>mean|p\d+)(?P<size>_at_workload)?")
 LOAD = re.compile(r"load_(?P<what>queries_per_second|ms_p95)_(?P<clients>\d+)")
+AT_PERCENT = re.compile(
+    r"(?P<what>recall_precision|hit_rate|wrong_hit_rate|saved)_(?:wrong_)?(?P<percent>\d+)(?:_month_usd)?"
+)
+OF_PERCENT = {  # of wrong hits that are allowed, or of precision that is wanted
+    "recall_precision": "recall of pairs at {} % precision",
+    "hit_rate": "hit rate for at most {} % wrong hits",
+    "wrong_hit_rate": "share of wrong hits for at most {} %",
+    "saved": "saved per month for at most {} % wrong hits",
+}
 UNSAID = ("1/s",)  # units that the name says already
 
 
@@ -60,6 +87,8 @@ def in_words(name: str) -> str:
     if load := LOAD.fullmatch(name):
         what = "queries answered per second" if load["what"] == "queries_per_second" else "query under load, p95"
         return f"{what}, {load['clients']} client{'s' * (load['clients'] != '1')}"
+    if at := AT_PERCENT.fullmatch(name):
+        return OF_PERCENT[at["what"]].format(at["percent"])
     timed = LATENCY.fullmatch(name)
     if timed and timed["what"] in TIMED:
         return f"{TIMED[timed['what']]}, {STATISTICS[timed['statistic']]}{f' {SIZES}' * bool(timed['size'])}"

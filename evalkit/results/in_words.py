@@ -25,7 +25,7 @@ def setting_words(model: str, dims: int | None, quantization: str, index: str) -
     """
     if dims is None:
         return [PLUS.join([named(model), *index_parts(index)[1:]])]
-    return [model, f"{dims} dims", quantization, index_words(index)]
+    return [model, f"{dims} dims", quantization, *([index_words(index)] if index else [])]
 
 
 def index_words(index: str) -> str:
@@ -54,8 +54,8 @@ def advice(model: str, dims: int | None, quantization: str, index: str) -> str:
     name, *vectors = setting_words(model, dims, quantization, index)
     if not vectors:
         return name
-    width, stored, searched = vectors
-    search, *stages = searched.split(PLUS)
+    width, stored, *searched = vectors  # where the task searches
+    search, *stages = searched[0].split(PLUS) if searched else [NAMES["flat"]]
     parts = [width, stored, *([] if search == NAMES["flat"] else [search]), *(f"with {stage}" for stage in stages)]
     return f"{name} at {', '.join(parts)}"
 

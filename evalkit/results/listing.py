@@ -1,19 +1,22 @@
 """What lies in a folder of results: every run and baseline in one line each, the damaged ones with the reason."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import UserError, first_line
 from evalkit.results.reader import BASELINES, StoredRun, read_run, stored_runs
+from evalkit.results.setting import RETRIEVAL
+from evalkit.results.task_measures import measures_of_task
 
 
 @dataclass(frozen=True)
 class Listed:
     """A run under ``results_dir``, by the ``name`` that commands take.
 
-    ``best`` maps each corpus to the highest mean of ``measure``, the run's first; null where no point has one.
+    ``best`` maps each corpus to the highest mean of ``measure``, the main one of the run's first task (retrieval where
+    it is one of them); null where no point has one. ``others`` has the same of its other tasks, by measure.
     ``problem`` says why a run can't be read; the rest is then empty.
     """
 
@@ -27,6 +30,7 @@ class Listed:
     points: int = 0
     measure: str = ""
     best: Mapping[str, float | None] = field(default_factory=dict)
+    others: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -46,7 +50,10 @@ def entry(folder: Path, is_baseline: bool) -> Listed:
 
 def entry_of(run: StoredRun, is_baseline: bool = False) -> Listed:
     about, points = run.about, run.about["points"]
-    measures = about["config"].get("measures") or [""]
+    measured = about["config"].get("measures") or [""]
+    tasks = sorted(dict.fromkeys(point["task"] for point in points), key=lambda task: task != RETRIEVAL) or [RETRIEVAL]
+    best = {next(iter(measures_of_task(task, measured)), task): best_of_task(points, task, measured) for task in tasks}
+    measure, *others = best
     corpora = tuple(dict.fromkeys(corpus["name"] for corpus in about["corpora"]))
     return Listed(
         name=run.name,
@@ -57,9 +64,17 @@ def entry_of(run: StoredRun, is_baseline: bool = False) -> Listed:
         models=tuple(dict.fromkeys(point["model"] for point in points)),
         corpora=corpora,
         points=len(points),
-        measure=measures[0],
-        best={corpus: best_of(points, corpus, measures[0]) for corpus in corpora},
+        measure=measure,
+        best={corpus: best[measure].get(corpus) for corpus in corpora if corpus in best[measure] or not others},
+        others={name: best[name] for name in others},
     )
+
+
+def best_of_task(points: list[dict[str, Any]], task: str, measured: Sequence[str]) -> dict[str, float | None]:
+    """The best mean of the task's main measure on each of its corpora."""
+    own = [point for point in points if point["task"] == task]
+    measure = next(iter(measures_of_task(task, measured)), "")
+    return {corpus: best_of(own, corpus, measure) for corpus in dict.fromkeys(point["corpus"] for point in own)}
 
 
 def best_of(points: list[dict[str, Any]], corpus: str, measure: str) -> float | None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalkit.config.mistakes.moved import renamed
 from evalkit.errors import UserError, did_you_mean, first_line, printable
 from evalkit.formats.json_shapes import parsed
 from evalkit.results.baselines import checked_sums, unrenewed
@@ -55,7 +56,7 @@ class StoredRun:
     def points(self) -> pd.DataFrame:
         """The points of run.json as rows, without what lies beside their figures."""
         points = pd.DataFrame(self.about["points"]).drop(columns=list(BESIDE_FIGURES), errors="ignore")
-        return with_whole_dims(points)
+        return with_whole_dims(points).copy()  # in one piece, which pandas wants of so many columns
 
     def queries(self) -> pd.DataFrame:
         """Columns of ``KEY``, query_id, cluster, first_relevant_rank, and one per measure.
@@ -158,6 +159,8 @@ def read_run(folder: Path) -> StoredRun:
             stored = object_in(file)
         version = stored["schema_version"]
         about = upgraded(stored) if version == 1 else with_filters(stored)
+        if isinstance(about["config"], Mapping):
+            about["config"] = renamed(about["config"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {described(error)}.") from None
     if not isinstance(version, int) or version < 1:

@@ -91,7 +91,8 @@ class PointRecord:
     value per timed call (empty where searching was not timed). ``first_relevant_rank`` is per query the rank from 1 of
     the first relevant document, 0 where none was found. ``clusters`` names per query the group of queries that depend
     on each other, null where dependence isn't modelled. ``unproven`` says why what was searched can't be shown to be
-    what was asked for; its queries are then not kept.
+    what was asked for; its queries are then not kept. A task that ranks nothing has empty rankings, and what it judges
+    are its queries.
     """
 
     point: Point

@@ -92,7 +92,7 @@ def key_of(point: Mapping[str, Any]) -> Key:
 
 def index_label(point: Mapping[str, Any]) -> str:
     """Where and how a point is searched, with its stages: ``hnsw(efSearch=64)+bm25``, behind an engine but FAISS."""
-    names_engine = point["dims"] is not None and point["engine"] != FAISS
+    names_engine = point["dims"] is not None and point["engine"] not in (FAISS, "")
     return f"{point['engine']} {search_label(point)}" if names_engine else search_label(point)
 
 
@@ -104,12 +104,15 @@ def search_label(point: Mapping[str, Any]) -> str:
 
 
 def label_parts(point: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(part, text) of a point's label: corpus, dims and quantization where there are vectors, index, and filter."""
+    """(part, text) of a point's label: corpus, dims and quantization where there are vectors, index, and filter.
+
+    Where a task searches nothing, the task stands in the place of the index.
+    """
     yield "corpus", str(point["corpus"])
     if point["dims"] is not None:
         yield "dims", str(point["dims"])
         yield "quantization", str(point["quantization"])
-    yield "index", index_label(point)
+    yield "index", index_label(point) or str(point.get("task", ""))
     if point.get("filter"):
         yield "filter", str(point["filter"])
 

@@ -21,6 +21,7 @@ from evalkit.results.columns import FIGURES
 from evalkit.results.config_shape import config_defect
 from evalkit.results.record import BESIDE_FIGURES, POINT_FACTS
 from evalkit.results.setting import COLUMNS, Setting, key_of
+from evalkit.results.task_measures import measures_of_point
 
 TEXTS = {"*": str}
 SETTING = {**get_type_hints(Setting), "dims": OrNull(ORDINAL), "top_k": ORDINAL, "serve_k": ORDINAL}
@@ -30,7 +31,7 @@ POINT = {
     **{name: ORDINAL if name in ("top_k", "serve_k") else shape for name, shape in SETTING.items()},
     **{"dims_trained?": bool, "metric?": str, "candidates?": OrNull(COUNT), "queries?": COUNT},
     **{"engine_version?": str, "priced_as?": str},
-    **{f"{name}?": OrNull(AMOUNT) for name in FIGURES},
+    **{f"{name}?": OrNull(NUMBER if figure.is_signed else AMOUNT) for name, figure in FIGURES.items()},
     **{f"{name}?": TEXTS for name in ("unmeasured", "notes", "proof")},
     "laws?": {"*": [LAW]},
     "load?": OrNull(LOAD),
@@ -111,7 +112,7 @@ def wrong_measures(about: Mapping[str, Any]) -> Iterator[str]:
     if clash := set(measures) & {*COLUMNS, *POINT_FACTS, *BESIDE_FIGURES, *FIGURES}:
         yield f"config.measures has '{min(clash)}', which is another column"
     for i, point in enumerate(about["points"]):
-        for name in measures:
+        for name in measures_of_point(about, point):
             if name not in point:
                 yield f"points[{i}].{name} is missing"
             elif point[name] is not None and not is_number(point[name]):

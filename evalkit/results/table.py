@@ -4,14 +4,14 @@ Every column is as wide as what is in it: names fold where the terminal is narro
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 from types import MappingProxyType
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.console import JustifyMethod
+from rich.console import Console, JustifyMethod
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
@@ -21,10 +21,10 @@ from evalkit.results.column import Column
 from evalkit.results.columns import column
 from evalkit.results.in_words import SEPARATOR, setting_words
 from evalkit.results.record import Point
-from evalkit.results.setting import WHOLE, Key, index_label
+from evalkit.results.setting import RETRIEVAL, WHOLE, Key, index_label
+from evalkit.results.table_notes import DEEPER, P95, UNTRAINED, Interval, caption, more
+from evalkit.results.task_measures import ITEMS, TASK_FIGURES, by_task
 
-UNTRAINED = "*"
-DEEPER = "†"
 MOST_ROWS, LEAST_ROWS = 20, 5
 SETTING, FOLDING = ("filter", "dims", "quantization", "index"), ("filter", "quantization", "index")
 JUSTIFIED: Mapping[str, JustifyMethod] = {"dims": "right"}
@@ -37,16 +37,13 @@ HEADERS = {  # whose words may be wrapped
     "chunks_per_document": "chunks/ doc",
     "query_ms_p95_at_workload": "query p95 ms",
 }
-P95 = ("query_ms_p95_at_workload", "query_ms_p95")  # the first that was measured
 LATER = ("index_bytes", "search_ms_p50", "search_queries_per_second")
 FIRST_FIGURES = 4  # for which names are folded
 LEAST_WIDTH, NAME_WIDTH, COMFORTABLE_WIDTH, MOST_OF_NAME = 8, 12, 26, 60
 GAP = 2
 PRECISE_BELOW = 10  # where two decimals say more than one
 COMMIT = re.compile("[0-9a-f]{16,}")
-ALL_MORE = "python -m evalkit show"
 
-Interval = tuple[float, float]
 NO_INTERVALS: Mapping[Key, Interval] = MappingProxyType({})
 
 
@@ -72,6 +69,19 @@ def points_tables(
     intervals: Mapping[Key, Interval] = NO_INTERVALS,
     rows: int | None = MOST_ROWS,
 ) -> list[Table]:
+    """Tables of the points of each task, retrieval's by ``measures``: see ``task_tables``."""
+    of_tasks = by_task(points, measures)
+    most = rows and max(LEAST_ROWS, rows // max(1, len(of_tasks)))
+    return [table for own, names in of_tasks for table in task_tables(own, names, width, intervals, most)]
+
+
+def task_tables(
+    points: Sequence[Point],
+    measures: Sequence[str],
+    width: int,
+    intervals: Mapping[Key, Interval],
+    rows: int | None,
+) -> list[Table]:
     """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
 
     Points of filters are in a table of their own behind that of their corpus, those of each filter together; bounds
@@ -90,9 +100,11 @@ def points_tables(
     if True in layouts and not {"returned@k", "overlap@10"} <= {figure.name for figure in layouts[True].figures}:
         bounds[True], layouts[True] = NO_INTERVALS, layout_of(shown[True], measures, width, NO_INTERVALS)
     captions = [more(group, most) for group in groups]
-    captions[-1] += caption([*shown[False], *shown[True]], list(layouts.values()), measures[0], intervals)
+    captions[-1] += caption(
+        [*shown[False], *shown[True]], [each.figures for each in layouts.values()], measures[0], intervals
+    )
     return [
-        points_table(group[:most], group, measures[0], layouts[kind], bounds[kind], Text("\n").join(lines))
+        points_table(group[:most], group, measures[0], layouts[kind], bounds[kind], Text("\n").join(lines), width)
         for group, kind, lines in zip(groups, map(is_filtered, groups), captions, strict=True)
     ]
 
@@ -174,7 +186,8 @@ def figures_of(points: Sequence[Point], measures: Sequence[str]) -> list[str]:
     p95 = next((name for name in P95 if name in measured), P95[0])
     if is_filtered(points):
         size, p95, sizes = "returned@k", "overlap@10", ["search_ms_p95", "selectivity", size, *sizes]
-    names = [size, p95, "cost_month_usd", *measures[1:], "overlap@10", *sizes, *LATER]
+    of_task = ["threshold", *TASK_FIGURES.get(points[0].setting.task, ())]
+    names = [size, p95, "cost_month_usd", *of_task, *measures[1:], "overlap@10", *sizes, *LATER]
     return list(dict.fromkeys([measures[0], *(name for name in names if name in measured)]))
 
 
@@ -184,9 +197,13 @@ def points_table(
     measure: str,
     layout: Layout,
     intervals: Mapping[Key, Interval],
-    caption: Text,
+    notes: Text,
+    width: int,
 ) -> Table:
-    """One row for each of ``points``, which are of one corpus; the best of ``all_points`` is marked in each column."""
+    """One row for each of ``points``, which are of one corpus; the best of ``all_points`` is marked in each column.
+
+    The title may be wider than the table, up to ``width``.
+    """
     table = Table(
         box=SIMPLE_HEAD,
         show_edge=False,
@@ -195,14 +212,14 @@ def points_table(
         header_style="bold",
         title_justify="left",
         caption_justify="left",
-        title=title(all_points),
-        caption=caption if caption.plain else None,
+        title=in_lines(title(all_points), width),
+        caption=notes if notes.plain else None,
         width=layout.width,  # also beyond the terminal's: better wrapped by that than cut
     )
-    for part, width in layout.setting.items():
-        add_column(table, part, JUSTIFIED.get(part, "left"), width)
-    for shown, header, width in zip(layout.figures, layout.figures.values(), layout.widths, strict=True):
-        add_column(table, header, "left" if shown.name == measure else "right", width)
+    for part, needed in layout.setting.items():
+        add_column(table, part, JUSTIFIED.get(part, "left"), needed)
+    for shown, header, needed in zip(layout.figures, layout.figures.values(), layout.widths, strict=True):
+        add_column(table, header, "left" if shown.name == measure else "right", needed)
     filters = dict.fromkeys(point.setting.filter for point in all_points)
     rivals = {name: [point for point in all_points if point.setting.filter == name] for name in filters}
     best = {(name, shown): best_value(rivals[name], shown) for name in filters for shown in layout.figures}
@@ -220,7 +237,8 @@ def add_column(table: Table, header: str, justify: JustifyMethod, width: int) ->
 def setting_cells(point: Point) -> dict[str, Text]:
     """Each part of ``SETTING``; dims and quantization are empty where there are no vectors, filter where it is none."""
     setting = point.setting
-    *_, index = setting_words(setting.index, setting.dims, setting.quantization, index_label(setting.columns()))
+    label = index_label(setting.columns())
+    index = setting_words(setting.index, setting.dims, setting.quantization, label)[-1] if label else ""
     trained = "" if point.dims_trained else UNTRAINED
     dims, quantization = ("", "") if setting.dims is None else (f"{setting.dims}{trained}", setting.quantization)
     parts = (setting.filter, dims, quantization, index)
@@ -265,48 +283,22 @@ def number(shown: Column, value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def in_lines(text: Text, width: int) -> Text:
+    """``text`` in lines of at most ``width``, whatever the width of what it stands over: words stay whole."""
+    lines = Text("\n").join(text.wrap(Console(width=width), width))
+    lines.no_wrap, lines.overflow = True, "ignore"
+    return lines
+
+
 def title(points: Sequence[Point]) -> Text:
     """What all ``points`` of one corpus share: model, corpus, how many queries, and how documents are split."""
     setting = points[0].setting
     model = setting.model.rpartition("/")[2] or setting.model
     revision = setting.revision[:12] if COMMIT.fullmatch(setting.revision) else setting.revision
     counts = sorted({point.queries for point in points if point.queries}) or [0]
-    queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} queries"
-    facts = [f"{model}@{revision}", setting.corpus, *(["by filter"] if setting.filter else []), queries]
+    queries = f"{' to '.join(f'{count:,}' for count in dict.fromkeys((counts[0], counts[-1])))} {ITEMS[setting.task]}"
+    task = [] if setting.task == RETRIEVAL else [setting.task]
+    facts = [f"{model}@{revision}", *task, setting.corpus, *(["by filter"] if setting.filter else []), queries]
     if setting.chunking != WHOLE:
         facts.append(f"chunks by {setting.chunking}")
     return Text(printable(SEPARATOR.join(facts)))  # a Text, since rich reads [ ] in a str
-
-
-def more(points: Sequence[Point], most: int | None) -> list[Text]:
-    """A line where not all ``points`` are shown."""
-    left_out = len(points) - len(points[:most])
-    return [Text(f"… {left_out:,} more: {printable(ALL_MORE)}")] if left_out else []
-
-
-def without_quality(points: Sequence[Point], measure: str) -> Iterator[Text]:
-    """A line for each reason why points have no quality, with the first of them and how many more there are."""
-    by_reason: dict[str, list[str]] = {}
-    for point in points:
-        if point.figures.get(measure) is None:
-            by_reason.setdefault(point.unmeasured.get(measure, ""), []).append(point.setting.label)
-    for reason, labels in by_reason.items():
-        more = f" and {len(labels) - 1:,} more" if len(labels) > 1 else ""
-        yield Text(printable(f"{labels[0]}{more}: no {measure}: {reason or 'not measured'}"))
-
-
-def caption(
-    points: Sequence[Point], layouts: Sequence[Layout], measure: str, intervals: Mapping[Key, Interval]
-) -> Iterator[Text]:
-    """A line for each thing that a reader must know of the tables."""
-    names = [shown.name for layout in layouts for shown in layout.figures]
-    if any(point.setting.key in intervals for point in points):
-        yield Text(f"Best first, {printable(measure)} with its 95% interval.")
-    if P95[0] in names:
-        yield Text("query p95 ms is modelled for workload.documents.")
-    yield from without_quality(points, measure)
-    if not all(point.dims_trained for point in points):
-        yield Text(f"{printable(UNTRAINED)} the model was not trained to be cut to this width.")
-    if any(DEEPER in header for layout in layouts for header in layout.figures.values()):
-        served = points[0].setting.serve_k
-        yield Text(f"{printable(DEEPER)} looks deeper than the {served:,} results that are served (serve_k).")

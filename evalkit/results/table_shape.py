@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evalkit.results.setting import KEY, Key, key_of, label_of
+from evalkit.results.task_measures import measures_of
 from evalkit.system.digests import digest_of_file
 
 BYTES_PER_CELL = 8  # of a table in memory, at least
@@ -78,11 +79,18 @@ def read_table(
     check_size(parquet.metadata.num_rows, len(parquet.schema_arrow.names if columns is None else columns), file, about)
     table = parquet.read(None if columns is None else list(columns)) if depth is None else first_ranks(parquet, depth)
     table = table.replace_schema_metadata(None)
-    strict = {*TABLES[file.stem], *about["config"]["measures"]} - set(MAY_BE_NULL)
+    of_tasks = {point["task"] for point in about["points"]}
+    measures = measures_of(about) if len(of_tasks) == 1 else ()  # else those of one task are null in rows of another
+    strict = {*TABLES[file.stem], *measures} - {*MAY_BE_NULL, *never_measured(about)}
     for name in strict & set(table.column_names):
         check_values(name, table[name])
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     return frame
+
+
+def never_measured(about: Mapping[str, Any]) -> set[str]:
+    """The measures that are null at every point."""
+    return {name for name in measures_of(about) if all(point.get(name) is None for point in about["points"])}
 
 
 def first_ranks(parquet: pq.ParquetFile, depth: int) -> pa.Table:
@@ -147,7 +155,7 @@ def check_rows(
     place = np.zeros(len(table), dtype=np.int64)
     for number, key in enumerate(points):
         place[rows.get(key, [])] = number
-    check_queries(table, place, list(points.values()), about["config"]["measures"])
+    check_queries(table, place, list(points.values()), measures_of(about))
 
 
 def check_untimed(
@@ -175,8 +183,9 @@ def check_queries(
     for measure in (name for name in measures if name in table):
         sums = np.bincount(place, table[measure].to_numpy(dtype=np.float64), len(points))
         for point, mean in zip(points, (sums / np.maximum(counts, 1)).tolist(), strict=True):
-            if point[measure] is not None and not math.isclose(mean, point[measure], rel_tol=AGREE, abs_tol=AGREE):
-                raise ValueError(f"{name_of(point)} has a mean {measure} of {mean:.6g}, run.json {point[measure]:.6g}")
+            told = point.get(measure)
+            if told is not None and not math.isclose(mean, told, rel_tol=AGREE, abs_tol=AGREE):
+                raise ValueError(f"{name_of(point)} has a mean {measure} of {mean:.6g}, run.json {told:.6g}")
 
 
 def name_of(point: Mapping[str, Any]) -> str:

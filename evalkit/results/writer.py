@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -29,15 +29,24 @@ NULLABLE = ("dims", "candidates", *WHOLE_NUMBERS)
 class RunWriter:
     """Collects a run's records in a hidden folder; ``finish`` makes them ``results/<run_id>/`` in one rename.
 
+    ``measures`` are those of its tasks where they are several, as a table has the columns of all from its first rows.
     A context manager: left without ``finish``, nothing stays behind.
     """
 
-    def __init__(self, results_dir: Path, run_id: str, save_rankings: bool, save_query_texts: bool = True) -> None:
+    def __init__(
+        self,
+        results_dir: Path,
+        run_id: str,
+        save_rankings: bool,
+        save_query_texts: bool = True,
+        measures: Sequence[str] = (),
+    ) -> None:
         self.folder = results_dir / run_id
         self.partial = results_dir / f".{run_id}{PARTIAL}"
         self.locked = -1
         self.save_rankings = save_rankings
         self.save_query_texts = save_query_texts
+        self.measures = measures
         self.records: list[CorpusRecord] = []
         self.points: list[Point] = []
         self.writers: dict[str, pq.ParquetWriter] = {}
@@ -63,6 +72,8 @@ class RunWriter:
     def add(self, record: CorpusRecord | PointRecord) -> None:
         """Keep one record; per-query values and rankings go to disk at once."""
         if isinstance(record, CorpusRecord):
+            if any(record.corpus["name"] == other.corpus["name"] for other in self.records):
+                return  # which several tasks read
             self.records.append(record)
             for canary in record.canaries:
                 self.write("canary", canary_table(canary))
@@ -70,7 +81,7 @@ class RunWriter:
             if self.save_query_texts:
                 self.write("query_texts", query_texts_table(record))
             return
-        self.write("queries", queries_table(record))
+        self.write("queries", with_columns(queries_table(record), self.measures))
         self.write("latencies", latencies_table(record))
         if self.save_rankings:
             for table in rankings_tables(record):
@@ -159,6 +170,14 @@ def queries_table(record: PointRecord) -> pa.Table:
     return table.slice(0, record.point.queries)
 
 
+def with_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """``table`` with nulls (float64) in those of the columns ``names`` that it lacks."""
+    for name in names:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), pa.float64()))
+    return table
+
+
 def latencies_table(record: PointRecord) -> pa.Table:
     """Columns of ``KEY``, and milliseconds of each timed call: search_ms, encode_query_ms."""
     calls = {name: pa.array(values, pa.float32()) for name, values in record.latencies_ms.items()}
@@ -206,7 +225,7 @@ def rankings_tables(record: PointRecord) -> Iterator[pa.Table]:
 
     Without rows where what was searched can't be shown to be what was asked for.
     """
-    document_ids = pa.array(record.document_ids)
+    document_ids = pa.array(record.document_ids, pa.string())
     for first in range(0, len(record.query_ids), QUERIES_AT_ONCE):
         block = slice(first, first + QUERIES_AT_ONCE)
         rows, scores = record.ranking.rows[block], record.ranking.scores[block]

@@ -28,15 +28,15 @@ from evalkit.errors import UserError, say
 from evalkit.lexical import Retriever, load_retriever
 from evalkit.measures.cost import CPU
 from evalkit.measures.memory import PeakMemory
+from evalkit.results.model_parts import as_text
 from evalkit.results.record import Canary, CorpusRecord
 from evalkit.tasks.task import Data, Model
 
 WARM_UP_TEXTS = ("a first text", "and another one")
 
 
-def load_model(config: RunConfig) -> Model:
-    """The model of ``config``; its weights are not read yet. Raises UserError for one that can't be."""
-    model = config.model
+def load_model(config: RunConfig, model: ModelConfig) -> Model:
+    """``model`` under all else of ``config``; its weights are not read yet. Raises UserError for one that can't be."""
     return EncodingModel(config, model) if isinstance(model, VectorModel) else LexicalModel(config)
 
 
@@ -92,7 +92,7 @@ class EncodingModel:
             check_given(given, [each.corpus for each in data])
         if self.bill is None:
             self.agree_to_api(data)
-        if not behind_api(self.encoder):
+        if not (given or behind_api(self.encoder)):
             self.tell_forecast(data)
 
     def tell_forecast(self, data: Sequence[Data]) -> None:
@@ -231,3 +231,8 @@ def refuse_images(corpora: Sequence[Corpus], of_texts: Mapping[str, bool]) -> No
 
 def chunking_reader(config: RunConfig) -> dict[str, bool]:
     return {f"chunking={config.chunking.kind}": config.chunking.kind != WHOLE}
+
+
+def options_text(model: ModelConfig) -> str:
+    """``b=0.75, k1=1.5, language=en``: the options that a kind of model has beside its weights; empty for none."""
+    return as_text(asdict(model).get("options"))

@@ -3,17 +3,26 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
-from evalkit.config import RunConfig
+from evalkit.config import CorpusConfig, RunConfig, TaskConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.passes import Progress
 from evalkit.encoders import Side
-from evalkit.errors import UserError, did_you_mean
+from evalkit.errors import UserError
 from evalkit.results.record import CorpusRecord, PointRecord
 
-KINDS = {"retrieval": "evalkit.tasks.retrieval.task:Retrieval"}
+KINDS = {  # of conf/task: "module:class"
+    "retrieval": "evalkit.tasks.retrieval.task:Retrieval",
+    "classification": "evalkit.tasks.classification:Classification",
+    "clustering": "evalkit.tasks.clustering:Clustering",
+    "pairs": "evalkit.tasks.pairs:Pairs",
+    "outliers": "evalkit.tasks.outliers:Outliers",
+    "recommendations": "evalkit.tasks.recommendations:Recommendations",
+    "duplicates": "evalkit.tasks.duplicates:Duplicates",
+    "cache": "evalkit.tasks.cache:Cache",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,10 @@ class Model(Protocol):
 class Task(Protocol):
     """Judges what a model has read, for every cell of the grid."""
 
+    def corpora(self) -> list[Corpus]:
+        """What it judges a model on. Raises UserError for whatever is wrong in the files."""
+        ...
+
     def check(self, model: Model, data: Sequence[Data]) -> None:
         """Raises UserError for the first setting that can't be measured on one of the corpora. Reads no texts."""
         ...
@@ -81,11 +94,29 @@ class Task(Protocol):
         ...
 
 
-def load_task(config: RunConfig, progress: Progress) -> Task:
-    """The task of ``config``. Raises UserError for an unknown one, and for settings that it can't work with."""
-    kind = config.task.kind
-    if kind not in KINDS:
-        raise UserError(f"task.kind={kind} is unknown.", did_you_mean(kind, KINDS))
-    module, _, name = KINDS[kind].partition(":")
-    task: Task = getattr(import_module(module), name)(config, progress)
+def load_tasks(config: RunConfig, progress: Progress) -> dict[str, Task]:
+    """The tasks of ``config`` by kind.
+
+    Raises UserError for an unknown one, one that is named twice, and for settings that it can't work with.
+    """
+    kinds = [settings.kind for settings in config.task.values()]
+    if twice := next((kind for kind in kinds if kinds.count(kind) > 1), None):
+        raise UserError(f"task has two of kind {twice}.", "Leave out one of them.")
+    return {settings.kind: load_task(config, settings, progress) for settings in config.task.values()}
+
+
+def load_task(config: RunConfig, settings: TaskConfig, progress: Progress) -> Task:
+    """One of the tasks of ``config``."""
+    task: Task = class_of(settings.kind)(config, settings, progress)
     return task
+
+
+def load_data(name: str, source: CorpusConfig, settings: TaskConfig) -> Corpus:
+    """What conf/corpus calls ``name``, as a task with ``settings`` reads it. Raises UserError for what is wrong."""
+    corpus: Corpus = class_of(settings.kind).load(name, source, settings)
+    return corpus
+
+
+def class_of(kind: str) -> Any:
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(import_module(module), name)

@@ -191,7 +191,7 @@ def test_mtebs_judgments_follow_the_same_rule() -> None:
 def test_a_wrong_column_offers_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("id,txet\n1,red\n")
     (tmp_path / "q.csv").write_text("query_id,document_id,score\n1,1,1\n")
-    files = {"documents": str(tmp_path / "d.csv"), "queries": "", "qrels": str(tmp_path / "q.csv")}
+    files = {"documents": str(tmp_path / "d.csv"), "queries": str(tmp_path / "q.csv"), "qrels": str(tmp_path / "q.csv")}
     settings = {"source": "table", **files}
     with pytest.raises(UserError, match=r"row 1 has no column 'text'.*\n.*Did you mean 'txet'"):
         load_corpus("table", settings)
@@ -295,7 +295,7 @@ def test_unknown_mteb_tasks_and_tasks_that_are_no_retrieval_are_refused() -> Non
     pytest.importorskip("mteb")
     with pytest.raises(UserError, match="Did you mean 'SciFact'"):
         load_corpus("mteb", {"source": "mteb", "task": "SciFac"})
-    with pytest.raises(UserError, match="a retrieval task is needed"):
+    with pytest.raises(UserError, match=r"a retrieval task is needed.\n.*Use it with task=pairs."):
         load_corpus("mteb", {"source": "mteb", "task": "STSBenchmark"})
 
 

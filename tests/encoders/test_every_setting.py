@@ -18,6 +18,7 @@ from evalkit.encoders import load_encoder
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS as LEXICAL
 from evalkit.lexical import load_retriever
+from evalkit.tasks.prompts import PROMPTS, for_task
 
 CUTS = "an API's way to read texts that are too long, by which documents are split and counted"
 PACE = "waiting is no part of what is timed"
@@ -137,7 +138,8 @@ def outcome(settings: Mapping[str, Any], runtime: RuntimeConfig = TORCH) -> str:
     if model.kind in LEXICAL:
         return load_retriever(model, ["a text"]).revision()
     encoder = load_encoder(model, runtime)  # type: ignore[arg-type]
-    return json.dumps([encoder.identity("query"), encoder.identity("document"), encoder.timing_settings()])
+    of_tasks = [load_encoder(for_task(model, kind), runtime).identity("document") for kind in PROMPTS]
+    return json.dumps([encoder.identity("query"), encoder.identity("document"), encoder.timing_settings(), *of_tasks])
 
 
 def or_refused(settings: Mapping[str, Any], runtime: RuntimeConfig = TORCH) -> str | None:

@@ -14,6 +14,7 @@ from evalkit.measures.laws import Law, as_json
 from evalkit.measures.ranking import Ranking
 from evalkit.results.record import Canary, CorpusRecord, Point, PointRecord
 from evalkit.results.setting import Setting
+from evalkit.results.task_measures import TASK_MEASURES
 from evalkit.results.writer import RunWriter
 
 ENVIRONMENT = {
@@ -107,7 +108,9 @@ def run_writer(results: Path) -> WriteRun:
         stages: str = "",
         query_ids: Sequence[str] | None = None,
         timing: Mapping[str, Any] = MappingProxyType({}),
+        task: str = "retrieval",
     ) -> Path:
+        searches = task == "retrieval"
         with RunWriter(results, name, save_rankings=False) as writer:
             for corpus, settings in corpora.items():
                 count = len(next(iter(settings.values())))
@@ -138,17 +141,19 @@ def run_writer(results: Path) -> WriteRun:
                 order = list(query_order(count))
                 for (dims, quantization), scores in settings.items():
                     values = np.asarray(scores, dtype=np.float64)
-                    of_point = {**FIGURES, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
+                    usual = FIGURES if searches else {**dict.fromkeys(TASK_MEASURES[task]), "bytes_per_vector": 384.0}
+                    of_point = {**usual, measure: float(values.mean()), **figures(corpus, (dims, quantization))}
                     of_point = dict.fromkeys(of_point) if unproven else of_point
                     point = Point(
                         Setting(
-                            *("retrieval", model, revision, "", corpus, fingerprint(corpus), chunking),
-                            *(dims, quantization, engine, index, operating_point, stages, top_k, serve_k),
+                            *(task, model, revision, "", corpus, fingerprint(corpus), chunking),
+                            *(dims, quantization, *((engine, index) if searches else ("", ""))),
+                            *(operating_point, stages, top_k, serve_k),
                         ),
                         *(True, "inner_product", None, 0 if unproven else count, "a machine"),
                         figures=of_point,
                         unmeasured=dict.fromkeys(of_point, unproven) if unproven else {},
-                        laws={} if unproven else laws(of_point),
+                        laws=laws(of_point) if searches and not unproven else {},
                         engine_version=engine_version,
                     )
                     writer.add(
@@ -167,7 +172,7 @@ def run_writer(results: Path) -> WriteRun:
                     "created_at": created_at or f"2026-01-01T00:00:00 {name}",
                     "finished": finished,
                     "command": ["python", "-m", "evalkit"],
-                    "config": {"measures": [measure], **run_config},
+                    "config": {"measures": [measure if searches else "nDCG@10"], **run_config},
                     "environment": environment,
                 }
             )

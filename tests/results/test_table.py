@@ -3,17 +3,19 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 from itertools import islice, pairwise, product
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from evalkit.results.record import Point
 from evalkit.results.setting import Setting
-from evalkit.results.table import points_tables
+from evalkit.results.table import in_lines, points_tables
 
 MEASURES = ["nDCG@10", "R@100"]
 RULE = "─"
@@ -246,3 +248,13 @@ def test_names_with_brackets_and_control_characters_are_shown_as_they_are() -> N
     text = "".join(shown([point(8, "int8", 0.4, index="[/b]\x1b[2J")]))
     assert "[/b]\\x1b[2J" in text
     assert "\x1b" not in text
+
+
+def test_a_title_that_is_wider_than_its_table_keeps_its_words_whole() -> None:
+    title = in_lines(Text("a-model-of-a-long-name@revision · pairs · table · 1,379 pairs"), 40)
+    table = Table(title=title, width=10)
+    table.add_column("dims")
+    console = Console(width=40, record=True, file=StringIO())
+    console.print(table, crop=False)
+    lines = [line.strip() for line in console.export_text().splitlines()]
+    assert lines[:2] == ["a-model-of-a-long-name@revision · pairs", "· table · 1,379 pairs"]

@@ -53,7 +53,7 @@ def check(config: RunConfig) -> None:
     if isinstance(config.model, VectorModel) and config.model.native_dims:  # else the model itself tells, once loaded
         dims_list(config.dims, config.model.native_dims, config.model.name)
     for group in MULTI_GROUPS:
-        is_read = group == "corpus" or MODEL_KINDS[config.model.kind].has_vectors
+        is_read = group in ("task", "corpus") or MODEL_KINDS[config.model.kind].has_vectors
         if is_read and not getattr(config, group):
             raise UserError(f"{group}=[] leaves nothing to measure.", choices_hint(group))
     check_runtime(config.runtime)

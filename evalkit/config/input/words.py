@@ -5,18 +5,22 @@ Hydra would refuse ``corpus.beir.path=语料`` and ``name=a(b)``, split ``data_d
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
-from evalkit.config import CORPUS_SOURCES, MULTI_GROUPS, SCHEMAS
+from evalkit.config import CORPUS_SOURCES, MULTI_GROUPS, SCHEMAS, TASK_KINDS
 from evalkit.config.schema.kinds import MODEL_SCHEMAS, hint_at
 from evalkit.errors import say
 
 PLAIN = re.compile(r"[A-Za-z_./-][\w./:@+-]*", re.ASCII)  # reads the same with quotes and without
 HOME = re.compile(r"~(/.*)?")
+OF_KINDS: Mapping[str, Mapping[str, type]] = {  # settings lie below the name of each choice
+    "corpus": CORPUS_SOURCES,
+    "task": TASK_KINDS,
+}
 ALSO_SET = {"gate": ("run",)}  # commands that also take another's settings
 
 
@@ -112,7 +116,7 @@ def schemas_of(command: str, group: str, below: list[str]) -> Iterator[tuple[typ
     """Each schema that may have the setting, and its path there."""
     if command == "run" and group == "model":
         yield from ((schema, below) for schema in MODEL_SCHEMAS.values())
-    elif command == "run" and group == "corpus":
-        yield from ((schema, below[1:]) for schema in CORPUS_SOURCES.values())
+    elif command == "run" and group in OF_KINDS:
+        yield from ((schema, below[1:]) for schema in OF_KINDS[group].values())
     else:
         yield SCHEMAS[command], [group, *below]

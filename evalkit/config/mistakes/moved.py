@@ -9,6 +9,7 @@ from evalkit.errors import UserError
 MODELS, LOAD = "docs/models.md", "docs/quantization.md"
 MOVED = {  # as it was: as it is, and where that is explained
     r"model\.fuse=(?P<value>\w+)": ("stages={value}", MODELS),
+    r"task\.kind=(?P<value>[\w-]+)": ("task={value}", "docs/tasks.md"),
     r"model=hybrid": ("stages=bm25", MODELS),
     r"reranker=none": ("stages=[]", MODELS),
     r"reranker=(?P<value>[\w-]+)": ("stages={value}", MODELS),
@@ -29,7 +30,10 @@ def check_moved(overrides: Sequence[str]) -> None:
 
 
 def renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A ``stored`` config with what older runs called ``load_seconds`` under today's name."""
-    if "load_seconds" not in stored or "load" in stored:
-        return dict(stored)
-    return {**stored, "load": {"seconds": stored["load_seconds"]}}
+    """A ``stored`` config with what older runs called otherwise under today's names."""
+    today = dict(stored)
+    if "load_seconds" in stored and "load" not in stored:
+        today["load"] = {"seconds": stored["load_seconds"]}
+    if isinstance(task := stored.get("task"), Mapping) and isinstance(kind := task.get("kind"), str):
+        today["task"] = {kind: {"kind": kind}}
+    return today

@@ -25,7 +25,7 @@ class GateConfig:
     candidate: str | None = None
     match: list[str] = field(default_factory=list)
     allow_missing: bool = False
-    measures: list[str] = field(default_factory=list)
+    measures: list[str] | None = None
     policy: str = "no_regression"
     tolerance: float = 0.0
     relative: bool = False
@@ -45,8 +45,9 @@ class ReportConfig:
     """Which runs ``python -m evalkit report`` ranks, and by what; conf/report.yaml has the defaults."""
 
     runs: list[str] = field(default_factory=list)
-    measure: str = "nDCG@10"
-    cost: str = "cost_month_usd"
+    task: str | None = None
+    measure: str | None = None
+    cost: str | None = None
     within: float = 0.01
     alpha: float = 0.05
     pricing: PricingConfig = field(default_factory=PricingConfig)
@@ -118,9 +119,10 @@ class RecommendConfig:
     ``runs`` says where a model must run: ``anywhere``, or ``local`` for none that texts are sent to.
     """
 
-    by: str = "cost_month_usd"
+    by: str | None = None
     runs: str = "anywhere"
-    measure: str = "nDCG@10"
+    task: str | None = None
+    measure: str | None = None
     alpha: float = 0.05
     pricing: PricingConfig = field(default_factory=PricingConfig)
     workload: WorkloadConfig = field(default_factory=WorkloadConfig)

@@ -45,12 +45,34 @@ class PydocCorpus(CorpusConfig):
 
 @dataclass
 class TableCorpus(CorpusConfig):
-    """Where documents, queries and qrels lie, and what their columns are called."""
+    """Where documents, queries and qrels lie, and what their columns are called; or the files of another kind of task.
+
+    Labels: ``train`` and ``test`` with the columns ``text`` and ``label``, and an ``id``. Pairs: the columns ``first``
+    and ``second`` of the file ``pairs``, with a ``score`` or a ``label``. Baskets: the columns ``user`` and ``item`` of
+    the file ``baskets``, whose items are ``documents``. Duplicates: the column ``group`` of ``documents``. Cache:
+    ``text`` and ``answer`` of the file ``questions``. Without a header columns are numbers from 1.
+    """
 
     source: str = "table"
-    documents: str = MISSING
-    queries: str = MISSING
-    qrels: str = MISSING
+    name: str | None = None
+    documents: str | None = None
+    queries: str | None = None
+    qrels: str | None = None
+    train: str | None = None
+    test: str | None = None
+    pairs: str | None = None
+    baskets: str | None = None
+    questions: str | None = None
+    id: str | None = None
+    text: str = "text"
+    label: str | None = None
+    first: str | None = None
+    second: str | None = None
+    score: str | None = None
+    user: str | None = None
+    item: str | None = None
+    answer: str | None = None
+    group: str | None = None
     document_id: str = "id"
     document_title: str | None = None
     document_text: str = "text"

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from evalkit.config.schema.corpora import CORPUS_SOURCES, CorpusConfig
 from evalkit.config.schema.models import MODEL_KINDS, ModelConfig
 from evalkit.config.schema.run import RunConfig
+from evalkit.config.schema.tasks import TASK_KINDS, TaskConfig
 from evalkit.errors import UserError, did_you_mean, first_line
 
 Schema = TypeVar("Schema")
@@ -29,7 +30,9 @@ MODEL_SCHEMAS = {kind: known.schema for kind, known in MODEL_KINDS.items()}
 def composed_run() -> type[RunConfig]:
     """``RunConfig`` as Hydra composes it: with the settings of every kind of model and source of a corpus."""
     model, corpus = union("AnyModel", MODEL_SCHEMAS.values()), union("AnyCorpus", CORPUS_SOURCES.values())
+    task = union("AnyTask", TASK_KINDS.values())
     wider = [
+        ("task", dict[str, task], field(default_factory=dict)),  # type: ignore[valid-type]
         ("model", model, field(default_factory=model)),
         ("corpus", dict[str, corpus], field(default_factory=dict)),  # type: ignore[valid-type]
     ]
@@ -41,6 +44,8 @@ def narrowed(composed: DictConfig) -> DictConfig:
     values = values_set(composed)
     target: Any = OmegaConf.structured(RunConfig)
     target.model = OmegaConf.structured(model_schema(values.get("model", {})))
+    for name, settings in values.get("task", {}).items():
+        target.task[name] = OmegaConf.structured(task_schema(name, settings))
     for name, settings in values.get("corpus", {}).items():
         target.corpus[name] = OmegaConf.structured(corpus_schema(name, settings))
     merged = OmegaConf.unsafe_merge(target, literal(values))  # neither is used again, so neither is copied
@@ -70,6 +75,11 @@ def corpus_config(name: str, settings: Mapping[str, Any]) -> CorpusConfig:
     return built(f"corpus.{name}", corpus_schema(name, settings), settings)
 
 
+def task_config(name: str, settings: Mapping[str, Any]) -> TaskConfig:
+    """``settings`` of the task ``name`` as its kind's schema. Raises UserError as ``model_config`` does."""
+    return built(f"task.{name}", task_schema(name, settings), settings)
+
+
 def model_schema(settings: Mapping[str, Any], where: str = "model") -> type[ModelConfig]:
     """The schema of a model with ``settings``. Raises UserError for an unknown kind, and what the kind lacks."""
     kind = chosen(where, "kind", settings, MODEL_SCHEMAS)
@@ -82,6 +92,13 @@ def corpus_schema(name: str, settings: Mapping[str, Any]) -> type[CorpusConfig]:
     source = chosen(f"corpus.{name}", "source", settings, CORPUS_SOURCES)
     check_keys(f"corpus.{name}", f"source {source}", settings, CORPUS_SOURCES[source])
     return CORPUS_SOURCES[source]
+
+
+def task_schema(name: str, settings: Mapping[str, Any]) -> type[TaskConfig]:
+    """The same for a task, by its ``kind``."""
+    kind = chosen(f"task.{name}", "kind", settings, TASK_KINDS)
+    check_keys(f"task.{name}", f"kind {kind}", settings, TASK_KINDS[kind])
+    return TASK_KINDS[kind]
 
 
 def built(parent: str, schema: type[Schema], settings: Mapping[str, Any]) -> Schema:

@@ -14,10 +14,17 @@ from omegaconf import MISSING
 
 @dataclass
 class Prompts:
-    """The exact text put before every text of one side; empty means none."""
+    """The exact text put before every text of one side; empty means none.
+
+    A model that wants another one before texts that are classified, clustered or compared with each other has it below
+    that name; null is the document's.
+    """
 
     query: str = ""
     document: str = ""
+    classification: str | None = None
+    clustering: str | None = None
+    similarity: str | None = None
 
 
 @dataclass
@@ -26,6 +33,15 @@ class SideNames:
 
     query: str = ""
     document: str = ""
+
+
+@dataclass
+class InputTypes(SideNames):
+    """What a vendor calls each side, and other uses of texts; null as in ``Prompts``."""
+
+    classification: str | None = None
+    clustering: str | None = None
+    similarity: str | None = None
 
 
 @dataclass
@@ -49,7 +65,7 @@ class ApiConfig:
     """
 
     key_variable: str | None = None
-    input_types: SideNames = field(default_factory=SideNames)
+    input_types: InputTypes = field(default_factory=InputTypes)
     name: SideNames = field(default_factory=SideNames)
     extra: SideFields = field(default_factory=SideFields)
     native_dims: bool = False

@@ -24,6 +24,14 @@ from evalkit.config.schema.models import (
 from evalkit.config.schema.run import LoadConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig
+from evalkit.config.schema.tasks import (
+    CacheTask,
+    ClassificationTask,
+    ClusteringTask,
+    DuplicatesTask,
+    OutliersTask,
+    RecommendationsTask,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ PER_MINUTE = Range(1, 1_000_000_000, "so many a minute")
 A_MONTH = Range(0, 10**15, "so many a month")
 SHARE = Range(0.000001, 0.999999, "a share between 0 and 1")
 ALPHA = Range(0.000001, 0.5, "the share of false alarms")
+SEED = Range(0, 2**63 - 1, SIGNED_64.of)
+DRAWS = Range(1, 1_000, "draws, each with a classifier or clusters of its own")
 RESAMPLES = Range(100, 1_000_000, "resamples of every test")
 OF_FUSION = {"constant": Range(0, 1_000_000, "k of 1 / (k + rank)")}
 OF_RERANKERS = {"depth": DEPTH, "max_length": TOKENS}
@@ -93,7 +103,7 @@ RANGES: dict[type, dict[str, Range]] = {
         "usd_per_million_tokens": PRICE,
     },
     Bm25Options: {"k1": Range(0, 1_000, "how slowly repeated words saturate"), "b": Range(0, 1, "0 ignores length")},
-    RandomOptions: {"seed": Range(0, 2**63 - 1, SIGNED_64.of)},
+    RandomOptions: {"seed": SEED},
     QuantizationConfig: {"subvector_dims": WIDTH, "bits": Range(1, 64, "bits")},
     RescoreConfig: {
         "factor": Range(1, 100_000, "times serve_k; a list of such numbers is possible, too"),
@@ -105,12 +115,43 @@ RANGES: dict[type, dict[str, Range]] = {
         "build_threads": THREADS,
         "timeout_seconds": Range(0.001, 86_400, SECONDS.of),
     },
+    ClassificationTask: {
+        "per_label": Range(1, 100_000, "texts of each label"),
+        "draws": DRAWS,
+        "neighbours": Range(1, 100_000, "nearest texts"),
+        "shots": Range(1, 100_000, "texts of each label"),
+    },
+    ClusteringTask: {
+        "draws": DRAWS,
+        "draw_texts": Range(2, 10_000_000, "texts of a draw"),
+        "density_texts": Range(0, 100_000, "texts, all compared with all; 0 leaves that out"),
+    },
+    OutliersTask: {
+        "neighbours": Range(1, 100_000, "nearest texts"),
+        "held_out": SHARE,
+        "seed": SEED,
+    },
+    RecommendationsTask: {
+        "basket_items": Range(2, 100_000, "items that are taken together"),
+        "seed": SEED,
+    },
+    DuplicatesTask: {
+        "made": Range(1, 1_000_000, "copies that are made"),
+        "seed": SEED,
+        "precision": SHARE,
+        "most_documents": Range(2, 10_000_000, "documents, all compared with all"),
+    },
+    CacheTask: {
+        "most_wrong": SHARE,
+        "usd_per_call": PRICE,
+        "shuffle_seed": SEED,
+    },
     ChunkingConfig: {
         "size": TOKENS,
         "overlap": Range(0, INT32, TOKENS.of),
         "top_chunks": Range(1, 100_000, "chunks of a document"),
     },
-    FilterConfig: {"selectivity": SHARE, "seed": Range(0, 2**63 - 1, SIGNED_64.of)},
+    FilterConfig: {"selectivity": SHARE, "seed": SEED},
     AnyStage: OF_FUSION | OF_RERANKERS,
     FusionConfig: OF_FUSION,
     RerankerConfig: OF_RERANKERS,

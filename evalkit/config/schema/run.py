@@ -11,17 +11,11 @@ from evalkit.config.schema.filters import FilterConfig
 from evalkit.config.schema.models import HostedModel, ModelConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig
 from evalkit.config.schema.stages import AnyStage
+from evalkit.config.schema.tasks import TaskConfig
 from evalkit.system.memory import memory_bytes
 
 SERVE_K = 10
 CLIENTS = (1, 2, 4, 8, 16, 32)  # numbers of clients at once that there are columns for
-
-
-@dataclass
-class TaskConfig:
-    """What embeddings are used for."""
-
-    kind: str = "retrieval"
 
 
 @dataclass
@@ -77,7 +71,7 @@ class RunConfig:
     whose classes a quantization's ``_target_`` and an index's ``engine`` may name.
     """
 
-    task: TaskConfig = field(default_factory=TaskConfig)
+    task: dict[str, TaskConfig] = field(default_factory=dict)
     model: ModelConfig = field(default_factory=ModelConfig)
     corpus: dict[str, CorpusConfig] = field(default_factory=dict)
     quantization: dict[str, QuantizationConfig] = field(default_factory=dict)

@@ -14,19 +14,24 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
     *("model.documents", "model.queries", "model.document_ids", "model.query_ids"),
     *("model.tokenizer", "model.url", "model.api", "model.trust_remote_code", "model.allow_pickle"),
     *("corpus.*.path", "corpus.*.task", "corpus.*.root", "corpus.*.documents", "corpus.*.queries", "corpus.*.qrels"),
+    *("corpus.*.train", "corpus.*.test", "corpus.*.pairs", "corpus.*.baskets", "corpus.*.questions"),
     *("quantization.*._target_", "quantization.*.options", "index.*.engine", "index.*.options"),
     *("index.*.url", "index.*.url_variable", "index.*.key_variable"),
     *("index.*.table", "index.*.id_column", "index.*.vector_column"),
     *("stages.*.name", "stages.*.revision", "stages.*.path", "stages.*.trust_remote_code", "stages.*.allow_pickle"),
     *("executor.kind", "store.path", "allow_code", "data_dir", "results_dir"),
 )
+PROMPTS = ("query", "document", "classification", "clustering", "similarity")
 INSIDE = (
-    *("task.kind", "dims", "measures", "search_device", "chunking.kind", "store.dtype"),
-    *("model.licence", "model.prompts.query", "model.prompts.document", "model.pooling", "model.options.language"),
+    *("task.*.kind", "dims", "measures", "search_device", "chunking.kind", "store.dtype"),
+    *("model.licence", *(f"model.prompts.{name}" for name in PROMPTS), "model.pooling", "model.options.language"),
     *("corpus.*.source", "corpus.*.name", "corpus.*.split", "corpus.*.subset"),
     *("corpus.*.document_id", "corpus.*.document_title", "corpus.*.document_text", "corpus.*.document_image"),
+    *("corpus.*.id", "corpus.*.text", "corpus.*.label", "corpus.*.first", "corpus.*.second", "corpus.*.score"),
     *("corpus.*.query_id", "corpus.*.query_text", "corpus.*.query_cluster"),
     *("corpus.*.qrels_query", "corpus.*.qrels_document", "corpus.*.qrels_score"),
+    *("corpus.*.user", "corpus.*.item"),
+    *("corpus.*.answer", "corpus.*.group"),
     *("quantization.*.faiss", "quantization.*.transform", "quantization.*.kind"),
     *("quantization.*.rescore.store", "quantization.*.rescore.factor", "quantization.*.rescore.candidates"),
     "filter.field",
@@ -41,7 +46,10 @@ INSIDE = (
     ),
 )
 OF_ANY_KEY = ("quantization.*.options", "index.*.options", "model.api.extra.*")  # which are one value each
-DATA_OF_CORPUS = ("path", "documents", "queries", "qrels", "root")  # files that a fingerprint tells
+DATA_OF_CORPUS = (  # files that a fingerprint tells
+    *("path", "documents", "queries", "qrels", "root"),
+    *("train", "test", "pairs", "baskets", "questions"),
+)
 
 
 def outside(settings: Mapping[str, Any], above: Place = ()) -> Iterator[tuple[Place, Any]]:

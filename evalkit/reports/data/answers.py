@@ -1,6 +1,6 @@
 """The answer in words: the best setting, and the cheapest, smallest and fastest ones that lose little or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import Bools, Floats
-from evalkit.config import ReportConfig
 from evalkit.reports.data.quality import Certainty
 from evalkit.reports.data.scopes import setting_name
+from evalkit.reports.data.terms import Terms
 from evalkit.results.in_words import counted, figure, number
 from evalkit.results.percent import bound, percent
 
 QUESTIONS = {"cheapest": "cost_month_usd", "smallest": "bytes_per_document", "fastest": "query_ms_p95_at_workload"}
+OF_VECTORS = {"smallest": "bytes_per_vector"}  # where nothing is searched
 COMPARATIVES = {"cheapest": "cheaper", "smallest": "smaller", "fastest": "faster"}
+FIGURE_OF = {"cheapest": "cost", "smallest": "size", "fastest": "time among so many documents"}
 BEST = "best quality"
 SHOWN, POSSIBLE = "shown", "possible"  # to lose little at most; to be as good, as nothing shows the contrary
 TITLES = {SHOWN: "{question} shown to lose at most {within}", POSSIBLE: "{question} that may be just as good"}
@@ -23,12 +25,16 @@ TITLES = {SHOWN: "{question} shown to lose at most {within}", POSSIBLE: "{questi
 
 @dataclass(frozen=True)
 class Answer:
-    """``row`` of the scope's table answers ``question``; null where nothing that meets ``standard`` has ``column``."""
+    """``row`` of the scope's table answers ``question``; null where nothing that meets ``standard`` has ``column``.
+
+    ``unknown`` is how many others meet the standard without having it: one of them may be the answer.
+    """
 
     question: str
     standard: str | None
     column: str | None
     row: int | None
+    unknown: int = 0
 
     @property
     def key(self) -> str:
@@ -39,9 +45,16 @@ class Answer:
         return title.format(question=self.question, within=percent(within)).capitalize()
 
 
-def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float) -> list[Answer]:
-    """Best quality, then cheapest, smallest and fastest: of what is shown to lose at most ``within`` of it (a share),
-    and of what isn't shown to be worse.
+def questions(config: Terms) -> Mapping[str, str]:
+    """What is asked of the settings of a task, and the column that answers."""
+    return QUESTIONS if config.searches else OF_VECTORS
+
+
+def answers(
+    table: pd.DataFrame, quality: Certainty, within: float, alpha: float, asked: Mapping[str, str] = QUESTIONS
+) -> list[Answer]:
+    """Best quality, then cheapest, smallest and fastest, or what else is ``asked``: of what is shown to lose at most
+    ``within`` of it (a share), and of what isn't shown to be worse.
 
     The best itself always qualifies. Of equal ones the better setting answers, and of those the first.
     """
@@ -51,12 +64,14 @@ def answers(table: pd.DataFrame, quality: Certainty, within: float, alpha: float
     with np.errstate(invalid="ignore"):
         good = {SHOWN: is_best | (quality.loss_at_most <= within), POSSIBLE: is_best | (quality.p_as_good > alpha)}
     all_answers = [Answer(BEST, None, None, quality.best)]
-    for question, column in QUESTIONS.items():
+    for question, column in asked.items():
         figures = table[column].to_numpy(dtype=np.float64) if column in table else np.full(len(table), np.nan)
         for standard, is_good in good.items():
             fitting = np.flatnonzero(is_good & ~np.isnan(figures))
             order = np.lexsort((-quality.mean[fitting], figures[fitting]))
-            all_answers.append(Answer(question, standard, column, int(fitting[order[0]]) if len(fitting) else None))
+            unknown = int(np.count_nonzero(is_good & np.isnan(figures)))
+            row = int(fitting[order[0]]) if len(fitting) else None
+            all_answers.append(Answer(question, standard, column, row, unknown))
     return all_answers
 
 
@@ -126,7 +141,7 @@ class Words:
         return "; ".join(part for part in (self.setting, *facts) if part)
 
 
-def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Certainty) -> Words:
+def words(answer: Answer, table: pd.DataFrame, config: Terms, quality: Certainty) -> Words:
     """The setting that answers, its figure, its quality with the interval, and how it stands to the best."""
     if answer.row is None:
         return Words(f"not known: nothing that is good enough has {answer.column}" if answer.column else "not known")
@@ -139,10 +154,10 @@ def words(answer: Answer, table: pd.DataFrame, config: ReportConfig, quality: Ce
         setting=setting_name(setting["model"], setting["dims"], setting["quantization"], setting["index"]),
         figure=figure(answer.column, setting[answer.column]) if answer.column else mean,
         quality=f"{mean}{interval}{share}",
-        price=priced(setting),
-        size=known("bytes_per_document", setting, " a document"),
-        speed=timed(setting, config.workload.documents),
-        standing="; ".join((*standing(answer, row, quality, config), *at_size(setting))),
+        price=priced(setting) if config.searches else "",
+        size=sized(setting, config),
+        speed=timed(setting, config.workload.documents) if config.searches else "",
+        standing="; ".join((*standing(answer, row, quality, config), *unknown_of(answer), *at_size(setting))),
     )
 
 
@@ -155,6 +170,10 @@ def priced(setting: "pd.Series[Any]") -> str:
     return known("cost_month_usd", setting, "") or "no monthly cost: not all behind it is known"
 
 
+def sized(setting: "pd.Series[Any]", config: Terms) -> str:
+    return known(questions(config)["smallest"], setting, " a document" if config.searches else " a vector")
+
+
 def timed(setting: "pd.Series[Any]", documents: int) -> str:
     """``67.0 ms for a whole query (p95) among 1 M documents, modelled from 1,400 – 190,400``."""
     at_workload = known(QUESTIONS["fastest"], setting, f" for a whole query (p95) among {counted(documents)} documents")
@@ -162,6 +181,13 @@ def timed(setting: "pd.Series[Any]", documents: int) -> str:
         return f"{at_workload}, modelled from {setting['modelled_from']:,.0f} – {setting['modelled_to']:,.0f}"
     among = f" for a whole query (p95) among {counted(int(setting['documents']))} documents"
     return at_workload or known("query_ms_p95", setting, among)
+
+
+def unknown_of(answer: Answer) -> Iterator[str]:
+    """Of how many settings as good what the answer won by is not known."""
+    if answer.unknown:
+        others = "1 other as good has" if answer.unknown == 1 else f"{answer.unknown:,} others as good have"
+        yield f"{others} no known {FIGURE_OF[answer.question]}"
 
 
 def at_size(setting: "pd.Series[Any]") -> Iterator[str]:
@@ -174,7 +200,7 @@ def at_size(setting: "pd.Series[Any]") -> Iterator[str]:
         )
 
 
-def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig) -> Iterator[str]:
+def standing(answer: Answer, row: int, quality: Certainty, config: Terms) -> Iterator[str]:
     """What the tests say of a setting beside the best, or of the best beside all others. answers.js is the twin."""
     if np.isnan(quality.p_as_good[row]):
         yield "not tested: per-query values are missing"
@@ -182,7 +208,7 @@ def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig)
         if answer.standard == SHOWN and quality.others:
             yield f"nothing {COMPARATIVES[answer.question]} is shown to lose at most {percent(config.within)}"
         else:
-            yield from best_among(quality, config.alpha)
+            yield from best_among(quality, config.alpha, config.items)
     else:
         below = quality.mean[quality.best] - quality.mean[row]
         if quality.p_as_good[row] > config.alpha:
@@ -192,7 +218,7 @@ def standing(answer: Answer, row: int, quality: Certainty, config: ReportConfig)
         yield f"loses at most {bound(quality.loss_at_most[row])}"
 
 
-def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
+def best_among(quality: Certainty, alpha: float, items: str) -> Iterator[str]:
     """Who may be just as good as the best, and how much of its lead may be chance."""
     others, compared, alike = quality.others, quality.compared, quality.alike(alpha)
     if not others:
@@ -208,7 +234,7 @@ def best_among(quality: Certainty, alpha: float) -> Iterator[str]:
         were = "was" if others - compared == 1 else "were"
         yield f"{others - compared} of {others} {were} not compared: per-query values are missing"
     if compared:
-        chosen = f"as the best of {compared + 1} on the same queries"
+        chosen = f"as the best of {compared + 1} on the same {items}"
         yield f"may look up to {quality.chance:.4f} better than it is, {chosen}"
 
 

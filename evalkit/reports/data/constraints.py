@@ -13,6 +13,7 @@ from evalkit.errors import UserError, abridged, did_you_mean
 from evalkit.results.column import Column
 from evalkit.results.columns import FIGURES, column
 from evalkit.results.in_words import figure
+from evalkit.results.task_measures import TASK_MEASURES
 
 BEST = "best"
 MOST_SHOWN = 100  # characters of a constraint in a message
@@ -99,6 +100,8 @@ def column_of(name: str, columns: Sequence[str]) -> Column:
     if name in FIGURES:
         reason = FIGURES[name].why_null
         raise UserError(f"no run has measured {name}.", f"Why: {reason}." if reason else "")
+    if task := next((task for task, names in TASK_MEASURES.items() if name in names), None):
+        raise UserError(f"{name} is a measure of another task.", f"Add task={task}, if a run has it.")
     alike = {known.casefold(): known for known in columns}
     hint = f"Did you mean '{alike[name.casefold()]}'?" if name.casefold() in alike else did_you_mean(name, columns)
     raise UserError(f"no run has a column '{abridged(name, MOST_SHOWN)}'.", hint)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.config import ReportConfig
-from evalkit.errors import UserError, first_line
+from evalkit.errors import UserError, did_you_mean, first_line
 from evalkit.formats.media import one_line
 from evalkit.measures.cost import costs, tariff
 from evalkit.measures.laws import SIZE, Law, at_workload, read, sizes
@@ -19,7 +19,8 @@ from evalkit.reports.data.same_vectors import same_vectors
 from evalkit.results.model_parts import model_parts
 from evalkit.results.reader import BASELINES, StoredRun, find_run, read_run, rows_by_point, stored_runs
 from evalkit.results.setting import COLUMNS as OF_SETTING
-from evalkit.results.setting import index_label, key_of
+from evalkit.results.setting import RETRIEVAL, index_label, key_of
+from evalkit.results.task_measures import measures_of_task
 
 SETTING = ["model", "dims", "quantization", "index"]
 NO_DIMS, NO_VECTORS = 0, "no vectors"  # what tables group points without vectors by
@@ -27,19 +28,23 @@ WORDS = (*(name for name in OF_SETTING if name != "dims"), "metric", "priced_as"
 RENAMED = ("model", "corpus", "quantization", "index")
 MEANINGS = ["quantization_meaning", "index_meaning", "index_label"]
 ORIGIN = ("weights", "kind")
+NOT_OF_VECTORS = ("chunking", "top_k", "serve_k")  # of a model's parts
 TIMED = ["search_ms", "encode_query_ms", "query_ms"]
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """``points``: one row per point with its setting, figures and costs; ``run`` is the position in ``runs``.
+    """The points of one ``task``: one row per point with its setting, figures and costs; ``run`` is the position in
+    ``runs``.
 
     ``model``, ``corpus``, ``quantization`` and ``index`` are labels, short and unique: what a run calls them is in
     ``…_name``, ``key`` is the key of the setting, and ``laws`` are a column of measures.laws.Laws. Where there are no
     vectors, ``dims`` is ``NO_DIMS`` and ``quantization`` ``NO_VECTORS``. ``unsplit_model`` is the same for all ways to
-    split its documents. ``problems`` say what was left out and why.
+    split its documents, and ``vectors`` for whatever a run asks of the same vectors. ``problems`` say what was left out
+    and why.
     """
 
+    task: str
     points: pd.DataFrame
     runs: tuple[StoredRun, ...]
     measures: tuple[str, ...]
@@ -47,7 +52,33 @@ class Gathered:
 
 
 def gather(config: ReportConfig) -> Gathered:
-    """The points of the runs that ``config`` names. Raises UserError where there is none at all."""
+    """The points of the task that ``config`` chooses. Raises UserError for one that no run has, and for no run."""
+    by_task = gather_tasks(config)
+    return by_task[chosen_task(config, by_task)]
+
+
+def chosen_task(config: ReportConfig, by_task: Mapping[str, Gathered]) -> str:
+    """The task that is asked for; else the first that has the measure asked for, retrieval before others.
+
+    Raises UserError where no run has it.
+    """
+    tasks = sorted(by_task, key=lambda task: task != RETRIEVAL)
+    if config.task is not None and config.task not in by_task:
+        raise UserError(f"no run has task={config.task}.", did_you_mean(config.task, tasks))
+    possible = tasks if config.task is None else [config.task]
+    if config.measure is None:
+        return possible[0]
+    measures = [name for task in possible for name in by_task[task].measures]
+    if config.measure not in measures:
+        raise UserError(f"no run has measured {config.measure}.", did_you_mean(config.measure, measures))
+    return next(task for task in possible if config.measure in by_task[task].measures)
+
+
+def gather_tasks(config: ReportConfig) -> dict[str, Gathered]:
+    """Task → its points in the runs that ``config`` names. Raises UserError where there is none at all.
+
+    What is wrong with runs is told with each.
+    """
     problems: list[str] = []
     runs: list[StoredRun] = []
     tables: list[pd.DataFrame] = []
@@ -63,7 +94,21 @@ def gather(config: ReportConfig) -> Gathered:
     if not tables:
         where = f"no run in {config.results_dir} can be read." if problems else f"{config.results_dir} holds no run."
         raise UserError(" ".join((where, *problems)), "Make one: python -m evalkit.")
-    points = labelled(pd.concat(tables, ignore_index=True), runs)
+    points = pd.concat(tables, ignore_index=True).copy()  # in one piece, whatever columns its runs lack
+    parts = same_vectors(points, runs)
+    points = points.assign(vectors=model_labels(points, parts, NOT_OF_VECTORS))
+    return {
+        str(task): of_task(str(task), own, parts.loc[own.index], runs, problems)
+        for task, own in points.groupby("task", sort=False)
+    }
+
+
+def of_task(
+    task: str, points: pd.DataFrame, parts: pd.DataFrame, runs: Sequence[StoredRun], of_runs: Sequence[str]
+) -> Gathered:
+    """The newest point of each setting among the ``points`` of one task; ``of_runs`` are problems of all runs."""
+    problems = list(of_runs)
+    points = labelled(points, parts).reset_index(drop=True)
     newest = ~points.duplicated(["corpus", *SETTING], keep="last")
     if not newest.all():
         older = points[~newest]["run"].map(lambda i: runs[i].name).unique()
@@ -72,8 +117,20 @@ def gather(config: ReportConfig) -> Gathered:
         )
         problems.extend(versions_since(points, newest))
     points = points[newest].reset_index(drop=True)
-    measures = tuple(dict.fromkeys(name for run in runs for name in run.about["config"]["measures"] if name in points))
-    return Gathered(points, tuple(runs), measures, tuple(problems))
+    return Gathered(task, points, tuple(runs), tuple(measures_in(task, points, runs)), tuple(problems))
+
+
+def measures_in(task: str, points: pd.DataFrame, runs: Sequence[StoredRun]) -> list[str]:
+    """The measures that ``points`` of a task have, its main one first; of tasks but retrieval those that are known."""
+    asked = dict.fromkeys(name for run in points["run"].unique() for name in runs[run].about["config"]["measures"])
+    names = [name for name in measures_of_task(task, list(asked)) if name in points]
+    return names if task == RETRIEVAL else [name for name in names if points[name].notna().any()]
+
+
+def model_labels(points: pd.DataFrame, parts: pd.DataFrame, left_out: Sequence[str] = ()) -> pd.Series:
+    """Short names of models, with those of their ``parts`` that tell namesakes apart."""
+    words = {part: of_part for part, of_part in MODEL_PARTS.items() if part not in left_out}
+    return labels(short_model_names(points["model_name"]), parts, words, ORIGIN)
 
 
 def versions_since(points: pd.DataFrame, newest: "pd.Series[bool]") -> list[str]:
@@ -86,18 +143,16 @@ def versions_since(points: pd.DataFrame, newest: "pd.Series[bool]") -> list[str]
     return [f"{engine} searched in {old} then, and in {new} now." for engine, old, new in changes if old and new]
 
 
-def labelled(points: pd.DataFrame, runs: Sequence[StoredRun]) -> pd.DataFrame:
+def labelled(points: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart.
 
     What a filter leaves of a corpus is one of its own: other questions are asked of other documents.
     """
-    models, parts = short_model_names(points["model_name"]), same_vectors(points, runs)
-    unsplit = {part: words for part, words in MODEL_PARTS.items() if part != "chunking"}
-    corpora = labels(points["corpus_name"], points, {"corpus_fingerprint": short, "task": str})
+    corpora = labels(points["corpus_name"], points, {"corpus_fingerprint": short})
     quantization = named_by_meaning(points["quantization_name"], points["quantization_meaning"])
     return points.assign(
-        model=labels(models, parts, MODEL_PARTS, ORIGIN),
-        unsplit_model=labels(models, parts, unsplit, ORIGIN),
+        model=model_labels(points, parts),
+        unsplit_model=model_labels(points, parts, ("chunking",)),
         corpus=corpora.where(points["filter"] == "", corpora + SEPARATOR + points["filter"].map(one_line)),
         quantization=quantization.mask(points["dims"] == NO_DIMS, NO_VECTORS),
         index=named_by_meaning(points["index_label"], points["index_meaning"]),
@@ -131,7 +186,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     keys = pd.Series([key_of(point) for point in stored], dtype=object)
     points = with_means(run.points().assign(key=keys), run)
     measured = [str(name) for name in points if name not in (*WORDS, "dims", "key")]
-    points = points.astype({**dict.fromkeys(measured, float), "top_k": str, "serve_k": str})
+    points = points.astype({**dict.fromkeys(measured, float), "top_k": str, "serve_k": str}).copy()  # in one piece again
     documents = {c["name"]: c["documents"] for c in about["corpora"]}
     names = points[["model", "corpus"]].drop_duplicates().itertuples(index=False, name=None)
     parts = {name: model_parts(about, *name) for name in names}
@@ -145,12 +200,13 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
         engine_version=[point.get("engine_version") or "" for point in stored],
         **of_models,
     )
-    return priced(with_laws(points, [p.get("laws") for p in stored], config.workload.documents), about, config)
+    modelled = with_laws(points, [p.get("laws") for p in stored], config.workload.documents)
+    return priced(modelled.copy(), about, config).copy()
 
 
 def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:
     """``points`` with the means of latencies, from the single calls of runs that kept no means yet."""
-    if "query_ms_mean" in points or not (run.folder / "latencies.parquet").is_file():
+    if any(f"{name}_mean" in points for name in TIMED) or not (run.folder / "latencies.parquet").is_file():
         return points
     calls = run.latencies()
     calls["query_ms"] = calls["search_ms"] + calls["encode_query_ms"]

@@ -68,8 +68,10 @@ def candidates(rescore: Mapping[str, Any], serve_k: str) -> str:
 def index_meaning(about: Mapping[str, Any], point: Mapping[str, Any]) -> str:
     """What a point's index and stages stand for in its run: the keys of their configs that decide rankings, as JSON.
 
-    Operating points and depths are in the label already.
+    Operating points and depths are in the label already. Of what searches nothing there are none.
     """
+    if not point["index"]:
+        return "{}"
     config = about["config"]
     stages = config.get("stages") or {}
     settings = dict(flat(build_settings(config, point)))

@@ -1,7 +1,8 @@
 """What a report of one run alone says, with the workload and the prices that the run itself had."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -16,19 +17,19 @@ from evalkit.reports.data.intervals import intervals
 from evalkit.reports.data.report import Report, make_report
 from evalkit.reports.data.sentence import Sentence
 from evalkit.results.reader import StoredRun
-from evalkit.results.setting import Key
+from evalkit.results.setting import RETRIEVAL, Key
 
 Terms = TypeVar("Terms")
 
 
 def report_config_of(run: StoredRun) -> ReportConfig:
-    """The config of a report of ``run`` alone, by its first measure."""
+    """The config of a report of ``run`` alone, by the first measure that it was asked for."""
     config: ReportConfig = compose("report", [])
     stored = run.about["config"]
     own = replace(
         config,
         runs=[str(run.folder)],
-        measure=stored["measures"][0] if stored["measures"] else config.measure,
+        measure=first_measure(stored["measures"], [point["task"] for point in run.about["points"]]),
         pricing=terms(stored.get("pricing"), PricingConfig, config.pricing),
         workload=terms(stored.get("workload"), WorkloadConfig, config.workload),
     )
@@ -39,6 +40,11 @@ def report_config_of(run: StoredRun) -> ReportConfig:
     return own
 
 
+def first_measure(measures: Sequence[str], tasks: Collection[str]) -> str | None:
+    """What settings of a run are ranked by: the first of its ``measures``, which are retrieval's; else null."""
+    return next(iter(measures), None) if RETRIEVAL in tasks else None
+
+
 def report_of_run(run: StoredRun) -> Report:
     """A report of ``run`` alone. Raises UserError where it has nothing to report."""
     return make_report(report_config_of(run))
@@ -46,16 +52,24 @@ def report_of_run(run: StoredRun) -> Report:
 
 def sentence_of_run(run: StoredRun) -> Sentence:
     """The answer that ``run`` alone gives; where it gives none, why."""
-    return judged_alone(run)[0]
+    return judged_alone(run).sentence
 
 
-def judged_alone(run: StoredRun) -> tuple[Sentence, dict[Key, tuple[float, float]]]:
-    """The answer that ``run`` alone gives, or why it gives none, and the interval of each of its points."""
+class Judged(NamedTuple):
+    """The answer that a run gives, or why it gives none, those of its ``others`` by task, and each point's interval."""
+
+    sentence: Sentence
+    others: Mapping[str, Sentence]
+    intervals: Mapping[Key, tuple[float, float]]
+
+
+def judged_alone(run: StoredRun) -> Judged:
+    """What ``run`` says, alone."""
     try:
         report = report_of_run(run)
-        return report.sentence, intervals(report)
     except UserError as error:
-        return Sentence(None, f"No answer: {error.sentences}"), {}
+        return Judged(Sentence(None, f"No answer: {error.sentences}"), {}, {})
+    return Judged(report.sentence, {each.config.task: each.sentence for each in report.others}, intervals(report))
 
 
 def terms(stored: Any, schema: type[Terms], today: Terms) -> Terms:

@@ -31,7 +31,7 @@ def assumptions(report: Report) -> Iterator[tuple[str, str]]:
 
 def provenance(report: Report) -> Iterator[dict[str, Any]]:
     """What each run's own record says of when, how and on what it was made."""
-    used = set(report.gathered.points["run"])
+    used = {run for each in (report, *report.others) for run in each.gathered.points["run"]}
     for position, run in enumerate(report.gathered.runs):
         if position not in used:
             continue

@@ -216,8 +216,9 @@ def certainty(
     ``clusters`` numbers what is drawn together, per query of each corpus; null takes queries as independent.
     Intervals are Student's t over the clusters of each corpus; where every value is 0 or 1 (recall of one document,
     say) or all agree, Clopper and Pearson's for proportions, which a perfect score on few queries does not make
-    certain: of so many queries as would give the mean's own variance. Settings are told apart by the largest
-    difference that chance makes among all pairs (``measures.selection``).
+    certain: of so many queries as would give the mean's own variance. Figures that are no means of scores from 0 to 1
+    (a correlation, say) may be as low as -1. Settings are told apart by the largest difference that chance makes among
+    all pairs (``measures.selection``).
     """
     from scipy import special
 
@@ -227,7 +228,8 @@ def certainty(
     low, high = mean - margin, mean + margin
     are_judged = all(values.shape[1] for values in samples)
     all_shares = np.all([((values == 0) | (values == 1)).all(axis=1) & are_judged for values in samples], axis=0)
-    of_shares = all_shares | (spread.error == 0)
+    are_scores = np.all([((values >= 0) & (values <= 1)).all(axis=1) for values in samples], axis=0)
+    of_shares = all_shares | (are_scores & (spread.error == 0))
     counts = [independent(values, codes) for values, codes in zip(samples, drawn, strict=True)]
     queries = len(samples) ** 2 / sum(1 / count for count in counts)
     hits = mean * queries
@@ -236,7 +238,8 @@ def certainty(
         share_high = np.where(hits < queries, special.betaincinv(hits + 1, queries - hits, 1 - alpha / 2), 1.0)
     low, high = np.where(of_shares, share_low, low), np.where(of_shares, share_high, high)
     pairs = all_pairs(samples, drawn, alpha)
-    return Certainty(mean, np.clip(low, 0, 1), np.clip(high, 0, 1), *to_the_best(mean, pairs, alpha), pairs)
+    low, high = (np.clip(bound, np.where(are_scores, 0, -1), 1) for bound in (low, high))
+    return Certainty(mean, low, high, *to_the_best(mean, pairs, alpha), pairs)
 
 
 def independent(values: Floats, clusters: Codes) -> Floats:

@@ -95,6 +95,7 @@ def recommend(config: RecommendConfig, constraints: Sequence[str], runs: Sequenc
         raise UserError(f"runs={config.runs} is no place.", did_you_mean(config.runs, (ANYWHERE, LOCAL)))
     of_report = ReportConfig(
         runs=list(runs),
+        task=config.task,
         measure=config.measure,
         alpha=config.alpha,
         pricing=config.pricing,
@@ -105,8 +106,8 @@ def recommend(config: RecommendConfig, constraints: Sequence[str], runs: Sequenc
     gathered = gather(of_report)
     report = report_of(of_report, only_local(gathered) if config.runs == LOCAL else gathered)
     known = columns_of(report)
-    texts = constraints or [f"{config.measure}>={NEAR_THE_BEST}*best"]
-    by = objective_of(config, known)
+    texts = constraints or [f"{report.config.measure}>={NEAR_THE_BEST}*best"]
+    by = objective_of(config.by or report.config.cost, known)
     return chosen(report, by, [parse(text, known) for text in texts])
 
 
@@ -117,13 +118,13 @@ def columns_of(report: Report) -> list[str]:
     return [DIMS.name, *report.gathered.measures, *figures]
 
 
-def objective_of(config: RecommendConfig, known: Sequence[str]) -> Column:
+def objective_of(name: str, known: Sequence[str]) -> Column:
     """The column that settings are ranked by. Raises UserError for one that no run has, or of which neither way is
     better.
     """
-    if config.by in FIGURES and config.by not in known:
-        raise UserError(f"no run has measured {config.by}.", "Rank by another figure, as in by=bytes_per_document.")
-    by = column_of(config.by, known)
+    if name in FIGURES and name not in known:
+        raise UserError(f"no run has measured {name}.", "Rank by another figure, as in by=bytes_per_document.")
+    by = column_of(name, known)
     if by.higher_is_better is None:
         directed = [name for name in known if column_of(name, known).higher_is_better is not None]
         raise UserError(f"by={by.name} is not possible: neither way is better.", did_you_mean(by.name, directed))

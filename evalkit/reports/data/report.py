@@ -1,7 +1,8 @@
 """The whole story of a report: runs, their queries, scopes, and what they say."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,26 +12,34 @@ from evalkit.config.checks.run import check_cost
 from evalkit.config.schema.values import check_values
 from evalkit.errors import UserError, did_you_mean
 from evalkit.recipes.recipe import Recipe, recipe_of
-from evalkit.reports.data.answers import Answer, Words, answers, cards, chart_labels, pareto_front, words
-from evalkit.reports.data.gather import Gathered, gather
+from evalkit.reports.data.answers import Answer, Words, answers, cards, chart_labels, pareto_front, questions, words
+from evalkit.reports.data.gather import Gathered, chosen_task, gather_tasks
 from evalkit.reports.data.long_documents import long_documents
 from evalkit.reports.data.quality import Certainty, CorpusQueries, read_queries
 from evalkit.reports.data.scopes import Scope, scopes
 from evalkit.reports.data.sentence import Sentence, sentence
+from evalkit.reports.data.terms import Terms, terms_of
 from evalkit.reports.data.warnings import warnings
 from evalkit.results.columns import DIRECTED
 from evalkit.results.setting import key_of
 
+if TYPE_CHECKING:
+    from evalkit.reports.data.uses import Uses
+
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a page says. ``scopes[0]`` is what settings are ranked on."""
+    """Everything that a page says of one task. ``scopes[0]`` is what settings are ranked on.
 
-    config: ReportConfig
+    ``others`` are the reports of the other tasks of the same runs.
+    """
+
+    config: Terms
     gathered: Gathered
     queries: dict[str, CorpusQueries]
     scopes: list[Scope]
     warnings: tuple[str, ...]
+    others: tuple["Report", ...] = field(default=(), repr=False)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -44,7 +53,8 @@ class Report:
 
     @cached_property
     def answers(self) -> list[Answer]:
-        return answers(self.table, self.quality, self.config.within, self.config.alpha)
+        asked = questions(self.config)
+        return answers(self.table, self.quality, self.config.within, self.config.alpha, asked)
 
     @property
     def cards(self) -> list[Answer]:
@@ -75,6 +85,13 @@ class Report:
         return words(answer, self.table, self.config, self.quality)
 
     @cached_property
+    def uses(self) -> "list[Uses]":
+        """What each task keeps of full quality, by model, where several tasks judged its vectors."""
+        from evalkit.reports.data.uses import uses_of
+
+        return uses_of(self) if self.others else []
+
+    @cached_property
     def long_documents(self) -> list[str]:
         return list(long_documents(self.gathered, self.queries, self.config.measure, self.config.alpha))
 
@@ -87,30 +104,31 @@ class Report:
 def make_report(config: ReportConfig) -> Report:
     """Read the runs and work out what the page says. Raises UserError for a bad setting or no run at all."""
     check(config)
-    return report_of(config, gather(config))
+    by_task = gather_tasks(config)
+    report = report_of(config, by_task.pop(chosen_task(config, by_task)))
+    of_others = replace(config, task=None, measure=None, cost=None)
+    others = tuple(report_of(of_others, gathered) for gathered in by_task.values() if gathered.measures)
+    texts = dict.fromkeys(text for each in (report, *others) for text in each.warnings)
+    return replace(report, others=others, warnings=tuple(texts))
 
 
 def report_of(config: ReportConfig, gathered: Gathered) -> Report:
-    """What the ``gathered`` points say. Raises UserError where they lack what ``config`` asks for."""
-    if config.measure not in gathered.measures:
-        raise UserError(f"no run has measured {config.measure}.", did_you_mean(config.measure, gathered.measures))
-    if config.cost not in gathered.points:
-        measured = [name for name in DIRECTED if name in gathered.points]
-        raise UserError(f"no run has measured {config.cost}.", did_you_mean(config.cost, measured))
+    """What the ``gathered`` points of one task say. Raises UserError where they lack what ``config`` asks for."""
+    terms = terms_of(config, gathered)
     queries, problems = read_queries(gathered)
     gathered = replace(gathered, problems=(*gathered.problems, *problems))
     return Report(
-        config=config,
+        config=terms,
         gathered=gathered,
         queries=queries,
         scopes=scopes(gathered, queries, config.alpha),
-        warnings=tuple(warnings(gathered, queries, config.measure, config.workload)),
+        warnings=tuple(warnings(gathered, queries, terms.measure, terms.workload)),
     )
 
 
 def check(config: ReportConfig) -> None:
     """Raises UserError for the first value that can't work."""
     check_values(config)
-    if config.cost not in DIRECTED:
+    if config.cost is not None and config.cost not in DIRECTED:
         raise UserError(f"cost={config.cost} is no figure with a better side.", did_you_mean(config.cost, DIRECTED))
     check_cost(config.pricing, config.workload)

@@ -40,7 +40,7 @@ class Scope:
         first = points.iloc[[rows[0] for rows in self.members]].reset_index(drop=True)
         numeric = [str(name) for name in points.select_dtypes("number") if name not in OF_ONE_POINT]
         first[numeric] = points[numeric].to_numpy(dtype=np.float64)[np.asarray(self.members)].mean(axis=1)
-        return first
+        return first.copy()  # in one piece again
 
 
 def scopes(gathered: Gathered, queries: Mapping[str, CorpusQueries], alpha: float) -> list[Scope]:

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from evalkit.arrays import Floats
-from evalkit.config import ReportConfig
 from evalkit.measures.enough_queries import FEW_QUERIES, Resolution
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.quality import Certainty
+from evalkit.reports.data.terms import Terms
 from evalkit.results.in_words import about, advice, counted
 from evalkit.results.percent import bound, percent
 
 COST = "cost_month_usd"
+SIZE = "bytes_per_vector"  # what counts where nothing is searched
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,11 @@ class Sentence:
     few_queries: bool = False
 
 
-def sentence(table: pd.DataFrame, quality: Certainty, config: ReportConfig) -> Sentence:
+def sentence(table: pd.DataFrame, quality: Certainty, config: Terms) -> Sentence:
     """What to use: the cheapest of what keeps at least 1 - ``within`` of the best's quality and isn't shown worse."""
     if np.isnan(quality.mean).all():
         return Sentence(None, f"No setting has {config.measure}.")
-    row = recommended(table, quality, config.within, config.alpha)
+    row = recommended(table, quality, config.within, config.alpha, price(config))
     name = advice_of(table.iloc[row])
     if row == quality.best:
         text = f"Use {name}: the best quality ({config.measure} {quality.mean[row]:.4f}){its_cost(table, row, config)}."
@@ -47,7 +48,14 @@ def has_few_queries(quality: Certainty) -> bool:
     return 0 < quality.pairs.clusters < FEW_QUERIES and quality.others > 0
 
 
-def recommended(table: pd.DataFrame, quality: Certainty, within: float, alpha: float) -> int:
+def price(config: Terms) -> str:
+    """The column by which the cheapest of equally good settings is told."""
+    return COST if config.searches else SIZE
+
+
+def recommended(
+    table: pd.DataFrame, quality: Certainty, within: float, alpha: float, cost: str = COST
+) -> int:
     """The row of the cheapest that measured at most ``within`` below the best and isn't shown to be worse by more.
 
     What has no cost is recommended only where nothing as good has one.
@@ -56,15 +64,15 @@ def recommended(table: pd.DataFrame, quality: Certainty, within: float, alpha: f
     with np.errstate(invalid="ignore"):
         may_be = (quality.p_as_good > alpha) | (quality.loss_at_most <= within)
         good = is_best | (may_be & (quality.mean >= (1 - within) * quality.mean[quality.best]))
-    costs = costs_of(table)
+    costs = costs_of(table, cost)
     fitting = np.flatnonzero(good & ~np.isnan(costs))
     if not len(fitting):
         return quality.best
     return int(fitting[np.lexsort((-quality.mean[fitting], costs[fitting]))[0]])
 
 
-def costs_of(table: pd.DataFrame) -> Floats:
-    return table[COST].to_numpy(dtype=np.float64) if COST in table else np.full(len(table), np.nan)
+def costs_of(table: pd.DataFrame, cost: str) -> Floats:
+    return table[cost].to_numpy(dtype=np.float64) if cost in table else np.full(len(table), np.nan)
 
 
 def advice_of(setting: "pd.Series[Any]") -> str:
@@ -76,25 +84,32 @@ def kept(quality: Certainty, row: int) -> str:
     return percent(quality.mean[row] / quality.mean[quality.best])
 
 
-def its_cost(table: pd.DataFrame, row: int, config: ReportConfig) -> str:
-    cost = costs_of(table)[row]
-    return "" if np.isnan(cost) else f", for ${cost:,.2f} a month {for_workload(config)}"
+def its_cost(table: pd.DataFrame, row: int, config: Terms) -> str:
+    cost = costs_of(table, price(config))[row]
+    if np.isnan(cost):
+        return ""
+    if not config.searches:
+        return f", at {cost:,.0f} bytes per vector"
+    return f", for ${cost:,.2f} a month {for_workload(config)}"
 
 
-def share_of_cost(table: pd.DataFrame, row: int, best: int, config: ReportConfig) -> str:
-    costs = costs_of(table)
+def share_of_cost(table: pd.DataFrame, row: int, best: int, config: Terms) -> str:
+    costs = costs_of(table, price(config))
+    if not config.searches:
+        share = f" in {percent(costs[row] / costs[best])} of its bytes" if costs[best] > 0 else ""
+        return f"{share} ({costs[row]:,.0f} instead of {costs[best]:,.0f} per vector)"
     if np.isnan(costs[best]):
         return f"{its_cost(table, row, config)}; what the best costs is not known"
     share = f" for {percent(costs[row] / costs[best])} of its cost" if costs[best] > 0 else ""
     return f"{share} (${costs[row]:,.2f} instead of ${costs[best]:,.2f} a month {for_workload(config)})"
 
 
-def for_workload(config: ReportConfig) -> str:
+def for_workload(config: Terms) -> str:
     workload = config.workload
     return f"for {counted(workload.documents)} documents and {counted(workload.queries_per_month)} queries"
 
 
-def how_sure(row: int, quality: Certainty, config: ReportConfig) -> str:
+def how_sure(row: int, quality: Certainty, config: Terms) -> str:
     """What the tests say of the recommended setting, beside the best or as the best beside all others."""
     if not quality.others:
         return "It is the only setting that was measured."
@@ -115,13 +130,13 @@ def how_sure(row: int, quality: Certainty, config: ReportConfig) -> str:
     return f"It is shown to be worse than the best, and loses at most {loss}."
 
 
-def can_show(quality: Certainty, config: ReportConfig) -> str:
+def can_show(quality: Certainty, config: Terms) -> str:
     """``: 10 queries can show only differences above 0.31; about 900 would show 0.02``; empty where nothing differs."""
     spread = quality.pairs.typical_spread(quality.best)
     if spread is None:
         return ""
     resolution = Resolution(quality.pairs.clusters, spread, quality.pairs.largest.critical(config.alpha))
-    queries = f"{resolution.queries:,} independent queries"
+    queries = f"{resolution.queries:,} independent {config.items}"
     smallest = resolution.smallest_shown()
     wanted = config.within * float(quality.mean[quality.best])
     seen = "can show no difference at all" if smallest is None else f"can show only differences above {smallest:.2g}"

@@ -10,7 +10,8 @@ from evalkit.reports.data.quality import CorpusQueries
 from evalkit.reports.data.scopes import common_corpora, setting_name, unfiltered
 from evalkit.results.busy import busy_timings
 from evalkit.results.provenance import hardware
-from evalkit.results.setting import key_of
+from evalkit.results.setting import RETRIEVAL, key_of
+from evalkit.results.task_measures import ITEMS
 
 SHOWN = 5
 
@@ -31,8 +32,10 @@ def warnings(
     if len(untrained):
         yield f"{', '.join(untrained)}: some widths are ones that the model was not trained to be cut to (marked *)."
     whole = unfiltered(gathered.points)
-    yield from dependence({corpus: queries[corpus] for corpus in whole["corpus"].unique()})
-    yield from without_laws(whole, workload.documents)
+    items = ITEMS.get(gathered.task, "items")
+    yield from dependence({corpus: queries[corpus] for corpus in whole["corpus"].unique()}, items)
+    if gathered.task == RETRIEVAL:
+        yield from without_laws(whole, workload.documents)
 
 
 def lint(gathered: Gathered) -> Iterator[str]:
@@ -124,10 +127,10 @@ def without_laws(points: pd.DataFrame, documents: int) -> Iterator[str]:
         )
 
 
-def dependence(queries: Mapping[str, CorpusQueries]) -> Iterator[str]:
+def dependence(queries: Mapping[str, CorpusQueries], items: str) -> Iterator[str]:
     """What is drawn by the intervals and tests of each corpus."""
     for corpus, of_corpus in queries.items():
-        count = f"{len(of_corpus.query_ids):,} queries"
+        count = f"{len(of_corpus.query_ids):,} {items}"
         if of_corpus.clusters is not None:
             yield f"{corpus}: intervals and tests draw {int(of_corpus.clusters.max()) + 1:,} clusters of its {count}."
         elif of_corpus.query_ids:

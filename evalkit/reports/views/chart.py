@@ -136,12 +136,13 @@ def legend_of(table: pd.DataFrame, marks: Marks) -> list[Any]:
             alpha=opacity,
         )
 
+    indexes = [name for name in table["index"].unique() if name]
     widths = sorted(dims for dims in table["dims"].unique() if dims != NO_DIMS)
     return [
         *(mark(name, COLOURS[marks.colours[name]], "o", 6) for name in table["model"].unique()),
         *(mark(name, "#666666", marks.shapes[name], 6) for name in table["quantization"].unique()),
         *(mark(f"{dims} dims", "#666666", "o", 0.6 * marks.sizes[dims]) for dims in widths),
-        *(mark(index_words(name), "#999999", "o", 7, *drawn(marks.looks[name])) for name in table["index"].unique()),
+        *(mark(index_words(name), "#999999", "o", 7, *drawn(marks.looks[name])) for name in indexes),
         Line2D([], [], color="#666666", linewidth=1, label="Pareto front"),
     ]
 

@@ -21,6 +21,8 @@ def filters(report: Report) -> Iterator[dict[str, Any]]:
     marks, circle = marks_of(report), svg_path("o")
     for column in FILTERS:
         names = report.gathered.points[column].unique().tolist()
+        if names == [""]:  # of what searches nothing
+            continue
         options = []
         for value in sorted(names) if column == "dims" else names:
             shape = svg_path(marks.shapes[value]) if column == "quantization" else circle

@@ -7,29 +7,22 @@ import pandas as pd
 from evalkit.formats.media import csv_cell
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.report import Report
-from evalkit.reports.views.chart import Axis, chart_svg
 from evalkit.reports.views.html import html_page
 from evalkit.reports.views.markdown import markdown
-from evalkit.reports.views.marks import marks_of
-from evalkit.results.columns import column
-from evalkit.results.headings import heading
+from evalkit.reports.views.task_parts import svg_of
 from evalkit.system.files import write_text
 
-INTERNAL = ["run", "key", "device", "unsplit_model", "laws", "cores", "ram_gb"]
+INTERNAL = ["run", "key", "device", "unsplit_model", "vectors", "laws", "cores", "ram_gb"]
 
 
 def write_files(report: Report, folder: Path) -> Path:
     """index.html, index.md, index.csv and index.svg in ``folder``, each whole or not there; the path of the page."""
-    config = report.config
     folder.mkdir(parents=True, exist_ok=True)
-    cost, measure = column(config.cost), column(config.measure)
-    x = Axis(cost.name, heading(cost.name), log=True, higher_is_better=cost.higher_is_better)
-    y = Axis(measure.name, heading(measure.name), higher_is_better=True)
-    marks, labels = marks_of(report), report.chart_labels
-    svg = chart_svg(report.table, report.quality.mean, report.front, x, y, marks, labels)
+    svg = svg_of(report)
     write_text(folder / "index.svg", svg)
     write_text(folder / "index.md", markdown(report))
-    write_text(folder / "index.csv", csv(report.gathered.points))
+    points = pd.concat([each.gathered.points for each in (report, *report.others)], ignore_index=True).copy()
+    write_text(folder / "index.csv", csv(points))
     write_text(folder / "index.html", html_page(report, svg))
     return folder / "index.html"
 

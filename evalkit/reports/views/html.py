@@ -18,6 +18,7 @@ from evalkit.reports.views.controls import filters, what_if_fields
 from evalkit.reports.views.marks import palette_css
 from evalkit.reports.views.page_data import page_data
 from evalkit.reports.views.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
+from evalkit.reports.views.task_parts import svg_of, task_parts, uses_headers, uses_notes, uses_rows
 from evalkit.results.columns import DIRECTED
 from evalkit.results.headings import in_words
 from evalkit.results.percent import percent
@@ -70,6 +71,9 @@ def html_page(report: Report, svg: str) -> str:
         headings=data["headings"],
         axes=[column for name, column in DIRECTED.items() if name in report.gathered.points],
         sentence=report.sentence,
+        item=item_of(report),
+        parts=[{**part, "svg": Markup(svg_of(part["report"]))} for part in task_parts(report)],  # noqa: S704
+        uses=list(uses_parts(report)),
         recipe=report.recipe,
         recipe_of="" if report.sentence.row is None else advice_of(report.table.iloc[report.sentence.row]),
         answers=list(answer_cards(report)),
@@ -110,11 +114,26 @@ def counts(report: Report) -> str:
     return f"{', '.join(words)}."
 
 
+def uses_parts(report: Report) -> Iterator[dict[str, Any]]:
+    """What each use keeps, of every model that several tasks judged."""
+    for uses in report.uses:
+        notes = list(uses_notes(uses, report.config.alpha))
+        table = {"headers": uses_headers(uses), "rows": list(uses_rows(uses))}
+        yield {"model": uses.model, "sentence": uses.sentence, "notes": notes, **table}
+
+
+def item_of(report: Report) -> str:
+    """One of what is judged: ``query``, ``text``."""
+    items = report.config.items
+    return f"{items.removesuffix('ies')}y" if items.endswith("ies") else items.removesuffix("s")
+
+
 def caption(report: Report) -> str:
     config = report.config
+    rim = ", a dark rim a stage behind the search" if config.searches else ""
     return (
         f"{config.measure} against {in_words(config.cost)} on {report.scopes[0].words}: colour is the model, shape the "
-        "quantization, size the dims, a dark rim a stage behind the search; the line is the Pareto front."
+        f"quantization, size the dims{rim}; the line is the Pareto front."
     )
 
 

@@ -13,17 +13,20 @@ from evalkit.reports.data.answers import POSSIBLE, Answer, nothing_shown
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
+from evalkit.reports.views.task_parts import task_parts, uses_headers, uses_notes, uses_rows
 from evalkit.results.headings import heading, in_words
 from evalkit.results.in_words import figure, index_words, named, number
 from evalkit.results.markdown import table
 from evalkit.results.percent import percent
 
+MOST_ROWS = 10  # of another task's settings
 FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload")
 
 
 def markdown(report: Report) -> str:
     """All of it, ending in a line break; index.svg lies beside it."""
-    return "\n".join((*answer_lines(report), *model_lines(report), *front_lines(report), *warning_lines(report))) + "\n"
+    of_task = (*answer_lines(report), *uses_lines(report), *model_lines(report), *front_lines(report))
+    return "\n".join((*of_task, *task_lines(report), *warning_lines(report))) + "\n"
 
 
 def answer_lines(report: Report) -> Iterator[str]:
@@ -61,6 +64,24 @@ def in_reading_order(report: Report) -> list[Answer]:
     return sorted(report.cards, key=lambda answer: answer.key != first)
 
 
+def uses_lines(report: Report) -> Iterator[str]:
+    """The smallest setting that serves all uses of a model, and what each use keeps in every setting."""
+    if report.uses:
+        yield from ("", "## What each use keeps")
+    for uses in report.uses:
+        yield from ("", literally(uses.sentence), "")
+        yield from table([literally(header) for header in uses_headers(uses)], uses_rows(uses))
+        yield from ("", *(literally(note) for note in uses_notes(uses, report.config.alpha)))
+
+
+def task_lines(report: Report) -> Iterator[str]:
+    """Each other task: its answer, and its best settings."""
+    for part in task_parts(report):
+        answer = " ".join(filter(None, (part["answer"], part["how_sure"], part["basis"])))
+        yield from ("", f"## {literally(part['title'])}", "", literally(answer), "")
+        yield from table([literally(header) for header in part["headers"]], part["rows"][:MOST_ROWS])
+
+
 def model_lines(report: Report) -> Iterator[str]:
     config, scope = report.config, report.scopes[0]
     ranked = rank_models(scope, report.gathered.points, config.measure, config.alpha)
@@ -86,7 +107,7 @@ def model_lines(report: Report) -> Iterator[str]:
 def front_lines(report: Report) -> Iterator[str]:
     """The settings on the Pareto front, cheapest first."""
     config = report.config
-    columns = tuple(dict.fromkeys((config.cost, *FRONT_FIGURES)))
+    columns = tuple(dict.fromkeys((config.cost, *(FRONT_FIGURES if config.searches else ()))))
     rows = np.flatnonzero(report.front)
     costs = report.table[config.cost].to_numpy(dtype=float)[rows]
     yield from ("", f"## Settings that none beats in both {literally(config.measure)} and {in_words(config.cost)}", "")

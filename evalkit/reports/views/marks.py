@@ -33,7 +33,7 @@ IN_THE_DARK = (
 SHAPES = ("o", "s", "^", "D", "P", "X", "v", "*", "p", "<", ">", "h", "d", "8", "H")
 SMALLEST_PX, LARGEST_PX = 8.0, 20.0
 PLAIN_PX = 14.0  # of a setting without vectors
-WHOLE_SEARCH = ("flat", "exact", "bm25", "random")
+WHOLE_SEARCH = ("flat", "exact", "bm25", "random", "")  # the last searches nothing
 PALE = 0.5
 
 

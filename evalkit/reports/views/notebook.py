@@ -1,5 +1,6 @@
 """A run as a notebook shows it: the answer and a table. Whatever is foreign is text, never markup."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -9,23 +10,31 @@ from evalkit.results.columns import column
 from evalkit.results.in_words import SEPARATOR, number, setting_words
 from evalkit.results.reader import StoredRun
 from evalkit.results.setting import index_label
+from evalkit.results.task_measures import measures_of, measures_of_point
 
 FIGURES = ("bytes_per_vector", "query_ms_p95", "cost_month_usd")
 MOST_ROWS = 40
 
 
 def run_html(run: StoredRun, sentence: Sentence) -> str:
-    """The answer, the points of each corpus by the run's first measure, and where they lie."""
+    """The answer, the points of each task and corpus by its first measure, and where they lie."""
     about = run.about
-    measures = list(about["config"]["measures"])
+    measures = measures_of(about) or list(about["config"]["measures"])
     corpora = list(dict.fromkeys(point["corpus"] for point in about["points"]))
-    points = sorted(about["points"], key=lambda p: (corpora.index(p["corpus"]), -(p.get(measures[0]) or 0)))
+    tasks = list(dict.fromkeys(point["task"] for point in about["points"]))
+    places = [(tasks.index(p["task"]), corpora.index(p["corpus"]), -main(about, p)) for p in about["points"]]
+    points = [about["points"][i] for i in sorted(range(len(places)), key=places.__getitem__)]
     figures = [name for name in (*measures, *FIGURES) if any(point.get(name) is not None for point in points)]
     head = "".join(f"<th>{text(title)}</th>" for title in ("corpus", "setting", *map(heading, figures)))
     rows = "".join(row(point, figures) for point in points[:MOST_ROWS])
     more = f"<p>{len(points) - MOST_ROWS:,} more points are in run.points.</p>" if len(points) > MOST_ROWS else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f"{sentence_html(sentence)}{table}{more}<p><code>{text(str(run.folder))}</code></p>"
+
+
+def main(about: Mapping[str, Any], point: Mapping[str, Any]) -> float:
+    """A point's first measure, 0 where it is null."""
+    return point.get(next(iter(measures_of_point(about, point)), "")) or 0.0
 
 
 def sentence_html(sentence: Sentence) -> str:

@@ -9,8 +9,10 @@ import pandas as pd
 from evalkit.measures.enough_queries import FEW_QUERIES
 from evalkit.measures.laws import FIGURES as LAW_FIGURES
 from evalkit.measures.laws import Law, Laws
+from evalkit.reports.data.answers import questions
 from evalkit.reports.data.gather import NO_DIMS, NO_VECTORS
 from evalkit.reports.data.report import Report
+from evalkit.reports.data.sentence import price
 from evalkit.reports.views.certainty_data import scopes_data
 from evalkit.reports.views.figures import rounded
 from evalkit.reports.views.marks import marks_of
@@ -31,6 +33,10 @@ def page_data(report: Report) -> dict[str, Any]:
     numbered = {key: pd.factorize(points[key]) for key in (*KEYS, "machine", "priced_as")}
     config, modelled = report.config, [*AT_WORKLOAD, *COSTS]
     return {
+        "searches": config.searches,
+        "items": config.items,
+        "questions": dict(questions(config)),
+        "price": price(config),
         "measure": config.measure,
         "cost": config.cost,
         "within": config.within,

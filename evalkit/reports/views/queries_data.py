@@ -34,7 +34,7 @@ def queries_data(report: Report) -> dict[str, Any]:
     for corpus, queries in report.queries.items():
         values = queries.values[report.config.measure]
         rows = [row for row, point in enumerate(queries.points) if point in chosen and np.isfinite(values[row].sum())]
-        if rows:
+        if rows and values[rows].min() >= 0 and values[rows].max() <= 1:  # else no scores of single items
             data[corpus] = {
                 "ids": queries.query_ids,
                 "texts": [texts.get((corpus, query), "") for query in queries.query_ids],

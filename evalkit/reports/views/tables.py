@@ -17,8 +17,10 @@ from evalkit.results.columns import AT_WORKLOAD, COSTS, column
 from evalkit.results.headings import heading
 from evalkit.results.in_words import index_words, named, number
 from evalkit.results.setting import ABOUT
+from evalkit.results.task_columns import OF_TASKS
 
 NAMED = ("model", "dims", "quantization", "index", "corpus")
+OF_TASK = (*(each.name for each in OF_TASKS), "bytes_per_vector", "documents_per_second")
 FIRST = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_workload", "overlap@10")
 LATER = ("search_ms_p50", "documents_per_second", "index_bytes", "chunks_per_document")
 OF_FILTERS = ("selectivity", "returned@k")
@@ -64,7 +66,7 @@ def heats(report: Report) -> Iterator[dict[str, Any]]:
                 "title": f"{model}, {scope.name}",
                 "columns": quantizations,
                 "indexes": [
-                    {"name": index_words(str(index)), "rows": list(heat_rows(own, quantizations, low, high))}
+                    {"name": index_words(str(index)) or "–", "rows": list(heat_rows(own, quantizations, low, high))}
                     for index, own in group.groupby("index", sort=False)
                 ],
             }
@@ -93,6 +95,8 @@ def hosted_headers(report: Report) -> list[str]:
 
 def crossings(report: Report) -> Iterator[dict[str, Any]]:
     """For every model that ran on your machine, where each hosted model becomes dearer than that machine."""
+    if not report.config.searches:
+        return
     own = report.table[~report.table["is_hosted"] & (report.table["dims"] != NO_DIMS)]
     for model, group in own.groupby("model", sort=False):
         first = group.iloc[0]
@@ -121,19 +125,28 @@ def millions(tokens: float) -> str:
 
 def table_headers(report: Report) -> Iterator[dict[str, Any]]:
     """The head of each column of the table of points, what it says, and whether the table opens with it."""
-    for name in NAMED:
+    for name in named_columns(report):
         yield {"text": name, "about": ABOUT[name], "shown": True}
     for name in table_figures(report):
         yield {
             "text": heading(name),
             "about": column(name).about,
-            "shown": name in (report.config.measure, report.config.cost, *FIRST, *OF_FILTERS),
+            "shown": name in (report.config.measure, report.config.cost, *FIRST, *OF_FILTERS)
+            or not report.config.searches,
         }
+
+
+def named_columns(report: Report) -> list[str]:
+    """The parts of a setting that the table has; where nothing is searched there is no index."""
+    return [name for name in NAMED if name != "index" or (report.gathered.points["index"] != "").any()]
 
 
 def table_figures(report: Report) -> list[str]:
     config, gathered = report.config, report.gathered
     filtered = [name for name in OF_FILTERS if name in gathered.points and gathered.points[name].notna().any()]
+    if not config.searches:
+        figures = [name for name in OF_TASK if name in gathered.points and gathered.points[name].notna().any()]
+        return list(dict.fromkeys((config.measure, config.cost, *gathered.measures, *figures)))
     names = (config.measure, config.cost, *FIRST, *filtered, *gathered.measures, *LATER, *COSTS)
     return [name for name in dict.fromkeys(names) if name in gathered.points]
 
@@ -161,7 +174,7 @@ def points_rows(report: Report) -> list[tuple[int, tuple[Cell, ...]]]:
     cells["dims"] = [Cell(f"{width}{mark}", str(width)) for width, mark in zip(best["dims"], marks, strict=True)]
     for name, nothing in (("dims", Cell("–", "")), ("quantization", Cell("–"))):
         cells[name] = [cell if known else nothing for cell, known in zip(cells[name], has_vectors, strict=True)]
-    columns = [cells[name] for name in NAMED]
+    columns = [cells[name] for name in named_columns(report)]
     for name in table_figures(report):
         unit, modelled = column(name).unit, name if name in (*AT_WORKLOAD, *COSTS) else None
         values = best[name].to_numpy(dtype=np.float64).tolist()

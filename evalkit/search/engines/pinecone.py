@@ -29,14 +29,7 @@ from evalkit.search.engines.database import (
     wait_until,
 )
 from evalkit.search.engines.server_errors import Server, has_host
-from evalkit.search.engines.there_already import (
-    check_count,
-    check_same_vectors,
-    contract_in,
-    key_of_id,
-    row_of_key,
-    sampled_rows,
-)
+from evalkit.search.engines.there_already import contract_in, matched
 from evalkit.vectors.matrix import Vectors
 from evalkit.web.addresses import is_sent_in_clear, shown
 
@@ -217,22 +210,21 @@ class PineconeIndex:
 
     def find(self, documents: Vectors, payload: Payload) -> None:
         """Match its vectors with ``documents``. Raises UserError where they are not theirs."""
-        check_count(self.count(), payload.ids, str(self))
-        with self.server.told("reading ids"):
-            keys_by_id = key_of_id(self.pairs(), len(documents), str(self))
-        self.row_of = row_of_key(keys_by_id, payload.ids, str(self))
-        rows = sampled_rows(len(documents))
-        sample = [keys_by_id[payload.ids[row]] for row in rows]
-        there = self.fetched(sample, self.namespace)
-        vectors = [there[key].values if key in there else [] for key in sample]
-        self.found[CANARY] = f"{check_same_vectors(vectors, documents.take(rows), str(self)):.4f}"
+        found = matched(str(self), payload.ids, documents, self.count(), self.pairs(), self.vectors)
+        self.row_of, self.found[CANARY] = found.rows, f"{found.lowest:.4f}"
         self.contract = self.contract_there()
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """The id of each vector, and of its document, read in pages."""
-        for page in self.clients.get().list(namespace=self.namespace, limit=IDS_AT_ONCE):
-            keys = [each.id for each in page.vectors]
-            yield from zip(keys, self.ids_of(keys), strict=True)
+        with self.server.told("reading ids"):
+            for page in self.clients.get().list(namespace=self.namespace, limit=IDS_AT_ONCE):
+                keys = [each.id for each in page.vectors]
+                yield from zip(keys, self.ids_of(keys), strict=True)
+
+    def vectors(self, keys: list[str]) -> list[Sequence[float]]:
+        """Those of ``keys``, in their order; empty where one is gone."""
+        there = self.fetched(keys, self.namespace)
+        return [there[key].values if key in there else [] for key in keys]
 
     def ids_of(self, keys: Sequence[str]) -> Iterator[str]:
         """The documents' ids: those of the vectors, or what they have in the metadata ``id_column``."""

@@ -1,14 +1,17 @@
 """A table that was there already: which of its keys are which documents, and whether this model made its vectors."""
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from evalkit.arrays import FloatMatrix, Rows
 from evalkit.errors import UserError, abridged, printable
 from evalkit.results import contract
+from evalkit.vectors.matrix import Vectors
+from evalkit.vectors.sign_bits import sign_bits, signs
 
 SAMPLE = 50  # vectors that are compared
 LEAST_COSINE = 0.99
@@ -17,6 +20,45 @@ UP_TO = 2  # times the documents: more vectors need not be counted
 MOST_SHOWN = 60
 MOST_CONTRACT, MOST_BRACKETS = 65_536, 100  # characters of a contract, and those of them that open something
 Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Matched(Generic[Key]):
+    """``keys`` are those of the corpus's documents in their order, ``rows`` the row of each; ``lowest`` is the lowest
+    cosine of a sample of the table's vectors with this model's.
+    """
+
+    keys: Sequence[Key]
+    rows: Mapping[Key, int]
+    lowest: float
+
+
+def matched(
+    table: str,
+    ids: Sequence[str],
+    documents: Vectors,
+    count: int,
+    pairs: Iterable[tuple[Key, str | None]],
+    vectors: Callable[[list[Key]], Sequence[Sequence[float]]],
+    are_signs: bool = False,
+) -> Matched[Key]:
+    """Which of the ``count`` vectors in ``table`` is of which of ``documents``, called ``ids``.
+
+    ``pairs`` are each key and its document's id, read only where the count is about right. ``vectors`` are those of
+    some keys in their order, empty where one is gone; ``are_signs`` says that only the signs are kept.
+
+    Raises UserError where the ids are not the corpus's, or vectors not this model's.
+    """
+    check_count(count, ids, table)
+    key_of = key_of_id(pairs, len(documents), table)
+    rows = row_of_key(key_of, ids, table)
+    keys = [key_of[identifier] for identifier in ids]
+    sampled = sampled_rows(len(documents))
+    expected = documents.take(sampled)
+    if are_signs:
+        expected = signs(sign_bits(expected), documents.dims)
+    there = vectors([keys[row] for row in sampled.tolist()])
+    return Matched(keys, rows, check_same_vectors(there, expected, table))
 
 
 def check_count(there: int, ids: Sequence[str], table: str) -> None:

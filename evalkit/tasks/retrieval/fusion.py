@@ -17,11 +17,11 @@ from evalkit.measures.laws import read as read_laws
 from evalkit.measures.ranking import Ranking, order
 from evalkit.results.columns import LOAD, OVERLAPS
 from evalkit.results.record import PointRecord
-from evalkit.tasks.models import WARM_UP_TEXTS, IndexedCorpus, index_words, refuse_images
+from evalkit.tasks.models import WARM_UP_TEXTS, IndexedCorpus, index_words, options_text, refuse_images
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
 from evalkit.tasks.retrieval.measuring import measure
 from evalkit.tasks.retrieval.points import StageResult, with_stage
-from evalkit.tasks.retrieval.retriever import PointContext, options_text
+from evalkit.tasks.retrieval.retriever import PointContext
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "fused rankings are no search of vectors"),

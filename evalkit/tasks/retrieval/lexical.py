@@ -24,8 +24,8 @@ from evalkit.scaling.lexical import growing
 from evalkit.scaling.lexical import measure as measure_at_size
 from evalkit.scaling.vectors import UNDER_A_FILTER
 from evalkit.system.busy import Figures, worst
-from evalkit.tasks.models import IndexedCorpus
-from evalkit.tasks.retrieval.retriever import Evidence, PointContext, options_text
+from evalkit.tasks.models import IndexedCorpus, options_text
+from evalkit.tasks.retrieval.retriever import Evidence, PointContext
 
 REASONS = {
     **dict.fromkeys(OVERLAPS, "there are no vectors"),

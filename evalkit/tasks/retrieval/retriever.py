@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from evalkit.arrays import Floats, Rows
-from evalkit.config import ModelConfig, RunConfig
+from evalkit.config import RunConfig
 from evalkit.corpora import Corpus
 from evalkit.measures.cost import Tariff
 from evalkit.measures.laws import Laws
 from evalkit.measures.quality import Judge, NoJudge
 from evalkit.measures.ranking import Ranking, tie_order
-from evalkit.results.model_parts import as_text
 from evalkit.results.setting import RETRIEVAL, Setting
 from evalkit.search.engine import Filter
 from evalkit.search.filters import NamedFilter
@@ -151,8 +150,3 @@ class Retriever(Protocol):
     def evidence(self) -> Evidence:
         """Of the searches that were made since it was opened: asked for once they are."""
         ...
-
-
-def options_text(model: ModelConfig) -> str:
-    """``b=0.75, k1=1.5, language=en``: the options that a kind of model has beside its weights; empty for none."""
-    return as_text(asdict(model).get("options"))

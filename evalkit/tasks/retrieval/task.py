@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evalkit.config import RunConfig
-from evalkit.corpora import Texts
+from evalkit.config import CorpusConfig, RunConfig, TaskConfig
+from evalkit.corpora import Corpus, Texts, load_corpus
 from evalkit.corpora.narrowed import NarrowedCorpus
 from evalkit.embeddings.passes import Progress
 from evalkit.encoders import Side
+from evalkit.errors import say
 from evalkit.measures.cost import tariff
 from evalkit.measures.depth import check_relevant
 from evalkit.measures.quality import Judge, NoJudge, parse_measures
 from evalkit.results.provenance import cpu
 from evalkit.results.record import CorpusRecord, PointRecord
 from evalkit.search.devices import check_device
+from evalkit.tasks.few_questions import what_few_can_show
 from evalkit.tasks.models import EncodedCorpus, IndexedCorpus
 from evalkit.tasks.retrieval.filtering import FilteredCorpus, filtered_corpora
 from evalkit.tasks.retrieval.grid import check_grid
@@ -28,13 +30,28 @@ from evalkit.tasks.task import Data, Model, Read
 class Retrieval:
     """Raises UserError for a measure or a stage that can't be."""
 
-    def __init__(self, config: RunConfig, progress: Progress) -> None:
+    def __init__(self, config: RunConfig, settings: TaskConfig, progress: Progress) -> None:
         check_device(config.search_device)
         self.config = config
         self.measures = parse_measures(config.measures, config.top_k)
         self.stages = load_stages(config, progress)
         self.dims: Sequence[int] = ()
         self.filtered: dict[str, list[FilteredCorpus]] = {}
+
+    @staticmethod
+    def load(name: str, source: CorpusConfig, settings: TaskConfig) -> Corpus:
+        return load_corpus(name, source)
+
+    def corpora(self) -> list[Corpus]:
+        """Each with its judgments. Says which have so few questions that they can't show much."""
+        corpora = [load_corpus(name, source) for name, source in self.config.corpus.items()]
+        for corpus in corpora:
+            if self.config.is_dry:
+                documents, questions = len(corpus.documents), len(corpus.queries)
+                say(f"evalkit: {corpus.name}: {documents:,} documents, {questions:,} judged questions")
+            if warning := what_few_can_show(corpus):
+                say(f"evalkit: {warning}")
+        return corpora
 
     def check(self, model: Model, data: Sequence[Data]) -> None:
         corpora = [each.corpus for each in data]

@@ -36,9 +36,9 @@ from evalkit.search.engines.database import close_clients_of_thread
 from evalkit.search.filters import labels_of
 from evalkit.search.operating import OperatingPoint
 from evalkit.system.busy import Figures
-from evalkit.tasks.models import EncodedCorpus
+from evalkit.tasks.models import EncodedCorpus, options_text
 from evalkit.tasks.retrieval.contracts import tell_differences
-from evalkit.tasks.retrieval.retriever import Evidence, PointContext, Retriever, options_text
+from evalkit.tasks.retrieval.retriever import Evidence, PointContext, Retriever
 from evalkit.tasks.retrieval.searchers import (
     OVERLAP_DEPTHS,
     build_searcher,

@@ -187,7 +187,8 @@ SLIPS = [
     ("store.dtype=int8", "store.dtype=int8 is unknown.", NAMES("float16, float32"), "store.dtype=float16"),
     ("store=x", "'store=x' is not possible: store takes a group of settings (path, dtype, shard_texts, max_gb).",
      "Set one of them, as in store.path=<value>.", "store.path=x"),
-    ("model.prompts=x", "'model.prompts=x' is not possible: model.prompts takes a group of settings (query, document).",
+    ("model.prompts=x", "'model.prompts=x' is not possible: model.prompts takes a group of settings (query, document, "
+     "classification, clustering, similarity).",
      "Set one of them, as in model.prompts.query=<value>.", "model.prompts.query=x"),
     ("pricing.machine=x", "pricing.machine=x has no price.",
      NAMES("auto, aws_c7a_2xlarge, aws_c7a_4xlarge, aws_c7a_large, aws_c7a_xlarge, aws_g4dn_xlarge, aws_g5_xlarge, "

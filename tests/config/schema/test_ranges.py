@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from evalkit.config import CORPUS_SOURCES, SCHEMAS, ReportConfig, RunConfig, RuntimeConfig
+from evalkit.config import CORPUS_SOURCES, SCHEMAS, TASK_KINDS, ReportConfig, RunConfig, RuntimeConfig
 from evalkit.config.compose import compose
 from evalkit.config.schema.kinds import MODEL_SCHEMAS
 from evalkit.config.schema.ranges import RANGES, SIGNED_64, range_of
@@ -29,7 +29,13 @@ def schemas_below(schema: type) -> Iterator[type]:
                 yield from schemas_below(found)
 
 
-ROOTS = (*SCHEMAS.values(), *MODEL_SCHEMAS.values(), *CORPUS_SOURCES.values(), *STAGE_KINDS.values())
+ROOTS = (
+    *SCHEMAS.values(),
+    *MODEL_SCHEMAS.values(),
+    *CORPUS_SOURCES.values(),
+    *STAGE_KINDS.values(),
+    *TASK_KINDS.values(),
+)
 ALL = sorted({schema for root in ROOTS for schema in schemas_below(root)}, key=lambda schema: schema.__name__)
 NUMBERS = [
     (schema, name)

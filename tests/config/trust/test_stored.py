@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from evalkit.config import CORPUS_SOURCES, MODEL_KINDS, CorpusConfig, LoadConfig, ModelConfig, RunConfig
+from evalkit.config import (
+    CORPUS_SOURCES,
+    MODEL_KINDS,
+    TASK_KINDS,
+    CorpusConfig,
+    LoadConfig,
+    ModelConfig,
+    RunConfig,
+    TaskConfig,
+)
 from evalkit.config.compose import compose, like_run
 from evalkit.config.schema.kinds import dataclass_of, literal
 from evalkit.config.trust.outside import INSIDE, OUTSIDE, is_at, outside, put, value_at
@@ -30,6 +39,7 @@ def texts_below(schema: type, above: tuple[str, ...] = ()) -> Iterator[tuple[str
         below = [dataclass_of(hint)] if of_keys is None else [dataclass_of(of_keys)]
         below = {ModelConfig: [kind.schema for kind in MODEL_KINDS.values()]}.get(below[0], below)  # type: ignore[arg-type]
         below = {CorpusConfig: list(CORPUS_SOURCES.values())}.get(below[0], below)  # type: ignore[arg-type,call-overload]
+        below = {TaskConfig: list(TASK_KINDS.values())}.get(below[0], below)  # type: ignore[arg-type,call-overload]
         if is_dataclass(below[0]):
             for each in below:
                 assert each is not None

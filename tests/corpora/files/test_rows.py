@@ -251,3 +251,13 @@ def test_what_pythons_csv_writes_is_read_back(
     with file.open("w", newline="", encoding="utf-8") as out:
         csv.writer(out, delimiter=delimiter).writerows([("id", "text"), *pairs])
     assert [(row["id"], row["text"]) for row in rows(file)] == pairs
+
+
+def test_a_file_of_one_column_has_no_rows_within_a_field(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('text\nred apple\n\n"blue pear\ngreen fish"\n')
+    swallowed: list[str] = []
+    assert [row["text"] for row in rows(tmp_path / "a.csv", "text", swallowed=swallowed)] == [
+        "red apple",
+        "blue pear\ngreen fish",
+    ]
+    assert swallowed == []

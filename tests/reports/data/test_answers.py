@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.config import ReportConfig
-from evalkit.reports.data.answers import answers, cards, chart_labels, nothing_shown, pareto_front
+from evalkit.reports.data.answers import answers, cards, chart_labels, nothing_shown, pareto_front, unknown_of
 from evalkit.reports.data.quality import Certainty, certainty
 from evalkit.reports.data.ranking import rank_models, tied_ranks
 from evalkit.reports.data.report import make_report
@@ -67,6 +67,15 @@ def test_what_is_not_shown_to_be_worse_may_be_as_good() -> None:
 def test_what_was_never_compared_is_neither_shown_nor_possible() -> None:
     quality = sure([0.80, 0.799, 0.798, 0.5], [0.0, np.nan, np.nan, np.nan], [1.0, np.nan, np.nan, np.nan])
     assert rows(quality, "shown") == rows(quality, "possible") == [0, 0, 0, 0]
+
+
+def test_an_answer_says_of_how_many_as_good_its_figure_is_not_known() -> None:
+    """The cheapest of those with a cost is not the cheapest of all; what is worse doesn't count."""
+    found = answers(TABLE, sure([0.80, 0.799, 0.5, 0.798], [0.0, 0.008, 0.6, 0.04]), 0.01, 0.05)
+    assert {answer.key: answer.unknown for answer in found if answer.unknown} == {"cheapest possible": 1}
+    said = {answer.key: list(unknown_of(answer)) for answer in found}
+    assert said["cheapest possible"] == ["1 other as good has no known cost"]
+    assert said["cheapest shown"] == said["smallest possible"] == said["best quality"] == []
 
 
 def test_a_setting_without_a_figure_does_not_answer_for_it() -> None:

@@ -1,8 +1,9 @@
 // The answers in words and the Pareto front: twins of answers.py, for what is left in and for the reader's own prices.
 "use strict";
 
-const QUESTIONS = { cheapest: COST, smallest: "bytes_per_document", fastest: "query_ms_p95_at_workload" };
+const QUESTIONS = DATA.questions;
 const COMPARATIVES = { cheapest: "cheaper", smallest: "smaller", fastest: "faster" };
+const FIGURE_OF = { cheapest: "cost", smallest: "size", fastest: "time among so many documents" };
 const BEST = "best quality";
 const STANDARDS = {
   shown: (row, best) => row.i === best.i || (row.loss !== null && row.loss <= DATA.within),
@@ -14,9 +15,11 @@ function answers(left) {
   const list = [{ key: BEST, question: BEST, standard: null, column: null, row: best }];
   for (const [question, column] of Object.entries(QUESTIONS)) {
     for (const [standard, isGood] of Object.entries(STANDARDS)) {
-      const fitting = best ? left.filter((row) => isGood(row, best) && !Number.isNaN(row.mean(column))) : [];
+      const good = best ? left.filter((row) => isGood(row, best)) : [];
+      const fitting = good.filter((row) => !Number.isNaN(row.mean(column)));
       fitting.sort((a, b) => a.mean(column) - b.mean(column) || b.quality - a.quality);
-      list.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null });
+      const unknown = good.length - fitting.length;
+      list.push({ key: `${question} ${standard}`, question, standard, column, row: fitting[0] ?? null, unknown });
     }
   }
   return list;
@@ -64,10 +67,10 @@ function words(answer, left) {
     setting: settingName(row.point),
     figure: column ? figureText(column, row.mean(column)) : mean,
     quality: `${mean}${intervalText(row)}${share}`,
-    price: known(COST, row, "") || "no monthly cost: not all behind it is known",
-    size: known("bytes_per_document", row, " a document"),
-    speed: timed(row),
-    standing: [...standing(answer, left), ...atSize(row)].join("; "),
+    price: DATA.searches ? known(COST, row, "") || "no monthly cost: not all behind it is known" : "",
+    size: sized(row),
+    speed: DATA.searches ? timed(row) : "",
+    standing: [...standing(answer, left), ...unknownOf(answer), ...atSize(row)].join("; "),
   };
 }
 
@@ -76,12 +79,22 @@ function known(column, row, ofWhat) {
   return Number.isNaN(value) ? "" : figureText(column, value) + ofWhat;
 }
 
+function sized(row) {
+  return known(QUESTIONS.smallest, row, DATA.searches ? " a document" : " a vector");
+}
+
 function timed(row) {
   const among = (documents) => ` for a whole query (p95) among ${counted(documents)} documents`;
   const atWorkload = known(QUESTIONS.fastest, row, among(state.workload.documents));
   const [from, to] = ["modelled_from", "modelled_to"].map((name) => measured(name, row.point));
   if (atWorkload && !Number.isNaN(to)) return `${atWorkload}, modelled from ${whole(from)} – ${whole(to)}`;
   return atWorkload || known("query_ms_p95", row, among(Math.trunc(row.mean("documents"))));
+}
+
+function unknownOf({ question, unknown }) {
+  if (!unknown) return [];
+  const others = unknown === 1 ? "1 other as good has" : `${whole(unknown)} others as good have`;
+  return [`${others} no known ${FIGURE_OF[question]}`];
 }
 
 function atSize(row) {
@@ -118,7 +131,7 @@ function bestAmong(left) {
   const missing = others - compared;
   if (missing) texts.push(`${missing} of ${others} ${missing === 1 ? "was" : "were"} not compared: ${whyUntested()}`);
   const { chance, order } = certaintyNow();
-  if (compared) texts.push(`may look up to ${chance.toFixed(4)} better than it is, as the best of ${order.length} on the same queries`);
+  if (compared) texts.push(`may look up to ${chance.toFixed(4)} better than it is, as the best of ${order.length} on the same ${DATA.items}`);
   return texts;
 }
 

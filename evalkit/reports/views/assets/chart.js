@@ -48,8 +48,8 @@ function describe(row, best) {
   const lines = [
     `${state.measure} ${number(row.quality, "")}${intervalText(row)}${share}`,
     known(COST, row, ""),
-    known("bytes_per_document", row, " a document"),
-    timed(row),
+    sized(row),
+    DATA.searches ? timed(row) : "",
     Object.values(QUESTIONS).includes(state.x) ? "" : known(state.x, row, ` (${headingWithoutUnit(state.x)})`),
   ];
   box.append(heading, ...lines.filter(Boolean).map((text) => {

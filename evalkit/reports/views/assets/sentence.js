@@ -2,6 +2,7 @@
 "use strict";
 
 const COST = "cost_month_usd";
+const PRICE = DATA.price; // what the cheapest of equally good settings is told by
 
 function sentence(left) {
   const best = bestOf(left);
@@ -17,19 +18,24 @@ function sentence(left) {
 function recommended(left, best) {
   const { within } = DATA;
   const isGood = (row) => row.i === best.i || ((row.alike || (row.loss !== null && row.loss <= within)) && row.quality >= (1 - within) * best.quality);
-  const fitting = left.filter((row) => isGood(row) && !Number.isNaN(row.mean(COST)));
+  const fitting = left.filter((row) => isGood(row) && !Number.isNaN(row.mean(PRICE)));
   if (!fitting.length) return left.find((row) => row.i === best.i);
-  fitting.sort((a, b) => a.mean(COST) - b.mean(COST) || b.quality - a.quality);
+  fitting.sort((a, b) => a.mean(PRICE) - b.mean(PRICE) || b.quality - a.quality);
   return fitting[0];
 }
 
 function itsCost(row) {
-  const cost = row.mean(COST);
-  return Number.isNaN(cost) ? "" : `, for ${dollars(cost)} a month ${forWorkload()}`;
+  const cost = row.mean(PRICE);
+  if (Number.isNaN(cost)) return "";
+  return !DATA.searches ? `, at ${whole(cost)} bytes per vector` : `, for ${dollars(cost)} a month ${forWorkload()}`;
 }
 
 function shareOfCost(row, best) {
-  const [cost, ofBest] = [row.mean(COST), best.mean(COST)];
+  const [cost, ofBest] = [row.mean(PRICE), best.mean(PRICE)];
+  if (!DATA.searches) {
+    const part = ofBest > 0 ? ` in ${percent(cost / ofBest)} of its bytes` : "";
+    return `${part} (${whole(cost)} instead of ${whole(ofBest)} per vector)`;
+  }
   if (Number.isNaN(ofBest)) return `${itsCost(row)}; what the best costs is not known`;
   const share = ofBest > 0 ? ` for ${percent(cost / ofBest)} of its cost` : "";
   return `${share} (${dollars(cost)} instead of ${dollars(ofBest)} a month ${forWorkload()})`;
@@ -62,7 +68,7 @@ function canShow(best) {
   const wanted = DATA.within * best.quality;
   const seen = smallest === null ? "can show no difference at all" : `can show only differences above ${short(smallest)}`;
   const more = wanted > 0 ? `; about ${about(queriesFor(wanted, spread, critical))} would show ${short(wanted)}` : "";
-  return `: ${whole(clusters)} independent queries ${seen}${more}`;
+  return `: ${whole(clusters)} independent ${DATA.items} ${seen}${more}`;
 }
 
 function short(value) {

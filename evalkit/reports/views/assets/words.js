@@ -8,7 +8,7 @@ const EXACT = "exact";
 function settingWords(point) {
   const [search, ...stages] = DATA.words.index[COLUMNS.index[point]];
   if (COLUMNS.dims[point] === null) return [[DATA.words.model[COLUMNS.model[point]], ...stages].join(PLUS)];
-  return [nameOf("model", point), `${COLUMNS.dims[point]} dims`, nameOf("quantization", point), [search, ...stages].join(PLUS)];
+  return [nameOf("model", point), `${COLUMNS.dims[point]} dims`, nameOf("quantization", point), [search, ...stages].join(PLUS)].filter(Boolean);
 }
 
 function settingName(point) {
@@ -16,7 +16,7 @@ function settingName(point) {
 }
 
 function advice(point) {
-  const [name, width, stored, searched] = settingWords(point);
+  const [name, width, stored, searched = EXACT] = settingWords(point);
   if (!width) return name;
   const [search, ...stages] = searched.split(PLUS);
   const parts = [width, stored, ...(search === EXACT ? [] : [search]), ...stages.map((stage) => `with ${stage}`)];
@@ -25,7 +25,7 @@ function advice(point) {
 
 // A setting's label in a chart, where the colour says the model: "256 int4 + BM25".
 function shortName(point) {
-  const [name, width, stored, searched] = settingWords(point);
+  const [name, width, stored, searched = EXACT] = settingWords(point);
   if (!width) return name;
   const [search, ...stages] = searched.split(PLUS);
   return [`${COLUMNS.dims[point]} ${stored}${search === EXACT ? "" : ` ${search}`}`, ...stages].join(PLUS);

@@ -12,14 +12,7 @@ from evalkit.search.engine import Payload
 from evalkit.search.engines.milvus.collection import counted, describe_index, is_loaded, load_state
 from evalkit.search.engines.milvus.connection import Connection
 from evalkit.search.engines.milvus.index_types import BITS, HALF, IndexType
-from evalkit.search.engines.there_already import (
-    check_count,
-    check_same_vectors,
-    contract_in,
-    key_of_id,
-    row_of_key,
-    sampled_rows,
-)
+from evalkit.search.engines.there_already import contract_in, matched
 from evalkit.vectors.matrix import Vectors
 from evalkit.vectors.sign_bits import signs
 
@@ -78,31 +71,25 @@ class ExistingCollection:
         elif not is_loaded(load_state(self.connection, self.name)):
             raise UserError(f"{self.where} is not loaded.", "Load it there: it is not changed from here.")
 
-    def find(self, documents: Vectors, payload: Payload) -> dict[Any, int]:
+    def find(self, documents: Vectors, payload: Payload) -> Mapping[Any, int]:
         """The row of every primary key. Raises UserError for other ids, and for vectors of another model."""
-        check_count(counted(self.connection, self.name), payload.ids, self.where)
-        keys = self.keys(len(documents))
-        rows = row_of_key(keys, payload.ids, self.where)
-        sampled = sampled_rows(len(documents))
-        expected = documents.take(sampled)
-        there = self.vectors([keys[payload.ids[row]] for row in sampled])
-        if self.kind.vector_type == BITS:
-            expected = np.where(expected > 0, np.float32(1), np.float32(-1))
-        self.lowest = check_same_vectors(there, expected, self.where)
-        return rows
+        are_signs = self.kind.vector_type == BITS
+        count = counted(self.connection, self.name)
+        found = matched(self.where, payload.ids, documents, count, self.pairs(), self.vectors, are_signs)
+        self.lowest = found.lowest
+        return found.rows
 
-    def keys(self, documents: int) -> dict[str, Any]:
-        """The primary key of each id, read in pages."""
-
-        def pairs(client: Any) -> Iterator[tuple[Any, str | None]]:
-            pages = client.query_iterator(self.name, batch_size=PAGE, output_fields=[self.key, self.id])
-            while entities := pages.next():
-                for entity in entities:
-                    identifier = entity[self.id]
-                    yield entity[self.key], None if identifier is None else str(identifier)
-            pages.close()
-
-        return self.connection.ask("reading its ids", lambda client: key_of_id(pairs(client), documents, self.where))
+    def pairs(self) -> Iterator[tuple[Any, str | None]]:
+        """The primary key and the document's id of every entity, read in pages."""
+        ask, doing = self.connection.ask, "reading its ids"
+        pages = ask(
+            doing, lambda client: client.query_iterator(self.name, batch_size=PAGE, output_fields=[self.key, self.id])
+        )
+        while entities := ask(doing, lambda _: pages.next()):
+            for entity in entities:
+                identifier = entity[self.id]
+                yield entity[self.key], None if identifier is None else str(identifier)
+        pages.close()
 
     def vectors(self, keys: list[Any]) -> list[list[float]]:
         """Those of ``keys``, in their order; fewer where some are gone."""

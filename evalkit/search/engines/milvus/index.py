@@ -45,7 +45,7 @@ class MilvusIndex:
     ) -> None:
         self.plan, self.kind, self.connection, self.collection = plan, kind, connection, collection
         self.parameters: Mapping[str, Any] = {}
-        self.rows: dict[Any, int] | None = None  # of primary keys; null where they are rows
+        self.rows: Mapping[Any, int] | None = None  # of primary keys; null where they are rows
         self.documents: Vectors | None = None
         self.built: Built | None = None
 

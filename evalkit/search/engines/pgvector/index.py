@@ -17,7 +17,7 @@ from evalkit.search.engines.pgvector.methods import EXACT, built_with, method_of
 from evalkit.search.engines.pgvector.own_table import dropped, made, own_table
 from evalkit.search.engines.pgvector.proof import Asked, Way, explained, nearest, proof_of, rescored, sizes, unproven
 from evalkit.search.engines.pgvector.table import Table
-from evalkit.search.engines.pgvector.table_there import READ_ONLY, found_table, matched, vectors_of
+from evalkit.search.engines.pgvector.table_there import READ_ONLY, found_table, matched_table, vectors_of
 from evalkit.vectors.matrix import Vectors
 
 USUAL_K = 10  # results of a search that is explained where none was made
@@ -77,9 +77,9 @@ class PgvectorIndex:
         plan = self.plan
         with one_session(plan.index, READ_ONLY) as session, told(plan.index, "reading the table"):
             there = found_table(session, plan.index, plan.quantization, plan.dims)
-            self.table, cosine = matched(session, there, documents, payload)
+            self.table, found = matched_table(session, there, documents, payload)
         self.contract = there.contract
-        self.evidence = {"lowest cosine of a sample with this model's vectors": f"{cosine:.6f}"}
+        self.evidence = {"lowest cosine of a sample with this model's vectors": f"{found.lowest:.6f}"}
 
     def bytes(self) -> tuple[int, int]:
         with told(self.plan.index, "counting bytes"):
@@ -181,9 +181,10 @@ class FinerColumn:
         """Of ``rows``, -1 among them (zeros)."""
         index = self.index
         with told(index.plan.index, "reading vectors"):
-            there = vectors_of(index.sessions.get(), index.searched, [row for row in rows.tolist() if row >= 0])
+            places = np.flatnonzero(rows >= 0)
+            keys = index.searched.keys_of(rows[places].tolist())
+            there = vectors_of(index.sessions.get(), index.searched, keys)
         vectors = np.zeros((len(rows), index.plan.dims), dtype=np.float32)
-        for place, row in enumerate(rows.tolist()):
-            if row >= 0:
-                vectors[place] = there[row]
+        for place, key in zip(places.tolist(), keys, strict=True):
+            vectors[place] = there[key]
         return vectors

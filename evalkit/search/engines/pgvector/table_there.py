@@ -11,15 +11,7 @@ from evalkit.search.engines.pgvector.codes import MADE_OF, MOST_KEPT, Kept, as_f
 from evalkit.search.engines.pgvector.connection import Session
 from evalkit.search.engines.pgvector.methods import EXACT, METHODS, method_of
 from evalkit.search.engines.pgvector.table import Table, quoted
-from evalkit.search.engines.there_already import (
-    UP_TO,
-    check_count,
-    check_same_vectors,
-    contract_in,
-    key_of_id,
-    row_of_key,
-    sampled_rows,
-)
+from evalkit.search.engines.there_already import UP_TO, Matched, contract_in, matched
 from evalkit.vectors.matrix import Vectors
 
 PAGE = 10_000  # ids that are read at once
@@ -123,8 +115,10 @@ def indexes_of(session: Session, number: int, name: str, what: Kept, index: Inde
     return distance, tuple(usable[distance])
 
 
-def matched(session: Session, there: TableThere, documents: Vectors, payload: Payload) -> tuple[Table, float]:
-    """The table with the key of each row, and the lowest cosine of a sample of vectors with those of ``documents``.
+def matched_table(
+    session: Session, there: TableThere, documents: Vectors, payload: Payload
+) -> tuple[Table, Matched[str]]:
+    """The table with the key of each row.
 
     Raises UserError where its ids are not those of the corpus, or its vectors not those of the model.
     """
@@ -132,16 +126,15 @@ def matched(session: Session, there: TableThere, documents: Vectors, payload: Pa
     name = f"the table {said(there.name)}"
     if payload.labels:
         raise UserError(f"{name} is searched as it is: it has no labels to filter by.", "Leave out table, or filter.")
-    check_count(counted(session, table, UP_TO * len(documents)), payload.ids, name)
-    keys = key_of_id(((key, key) for key in ids(session, table)), len(documents), name)
-    row = row_of_key(keys, payload.ids, name)
-    table = replace(table, keys=payload.ids, row=row)
-    rows = sampled_rows(len(documents))
-    vectors = vectors_of(session, table, rows.tolist())
-    expected = documents.take(rows)
-    if table.kept.column == "bit":
-        expected = as_signs(expected)
-    return table, check_same_vectors([vectors[place] for place in rows.tolist()], expected, name)
+    pairs = ((key, key) for key in ids(session, table))
+
+    def vectors(keys: list[str]) -> list[Any]:
+        found = vectors_of(session, table, keys)
+        return [found.get(key, []) for key in keys]
+
+    count, are_signs = counted(session, table, UP_TO * len(documents)), table.kept.column == "bit"
+    found = matched(name, payload.ids, documents, count, pairs, vectors, are_signs)
+    return replace(table, keys=payload.ids, row=found.rows), found
 
 
 def counted(session: Session, table: Table, most: int) -> int:
@@ -160,16 +153,11 @@ def ids(session: Session, table: Table) -> Iterator[str]:
             yield key
 
 
-def as_signs(vectors: Any) -> Any:
-    return (vectors > 0).astype("float32") * 2 - 1
-
-
-def vectors_of(session: Session, table: Table, rows: Sequence[int]) -> dict[int, Any]:
-    """The column's values of ``rows``, as numbers."""
+def vectors_of(session: Session, table: Table, keys: Sequence[Any]) -> dict[Any, Any]:
+    """The column's values of ``keys``, as numbers."""
     query = f"select {table.key}, {table.column} from {table.name} where {table.key} = any(%s)"  # noqa: S608
-    values = session.connection.execute(query, [list(table.keys_of(rows))], binary=table.kept.column != "bit")
-    keys, vectors = zip(*values.fetchall(), strict=True) if rows else ((), ())
-    return dict(zip(table.rows(keys), map(as_floats, vectors), strict=True))
+    values = session.connection.execute(query, [list(keys)], binary=table.kept.column != "bit")
+    return {key: as_floats(vector) for key, vector in values.fetchall()}
 
 
 def said(foreign: str | None) -> str:

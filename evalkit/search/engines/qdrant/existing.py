@@ -1,6 +1,6 @@
 """A collection that is there already: what it says of itself, whose vectors it holds, and searches; never a change."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,7 @@ from evalkit.search.engines.qdrant.collection import BINARY, PRODUCT, SCALAR, Co
 from evalkit.search.engines.qdrant.connection import Connection
 from evalkit.search.engines.qdrant.requests import PointId, searched
 from evalkit.search.engines.qdrant.store import SearchRequest, Stored
-from evalkit.search.engines.there_already import (
-    check_count,
-    check_same_vectors,
-    contract_in,
-    key_of_id,
-    row_of_key,
-    sampled_rows,
-)
+from evalkit.search.engines.there_already import contract_in, matched
 from evalkit.vectors.matrix import Vectors
 
 if TYPE_CHECKING:
@@ -135,8 +128,8 @@ class ExistingCollection:
     def __init__(self, connection: Connection, existing: Existing, collection: Collection) -> None:
         self.connection, self.existing, self.collection = connection, existing, collection
         self.known_version = connection.version()
-        self.points: list[PointId] = []
-        self.rows: dict[PointId, int] = {}
+        self.points: Sequence[PointId] = []
+        self.rows: Mapping[PointId, int] = {}
 
     @property
     def version(self) -> str:
@@ -145,13 +138,8 @@ class ExistingCollection:
     def fill(self, documents: Vectors, payload: Payload) -> None:
         """Nothing is filled: each document's point is found, and a sample of vectors compared with ``documents``."""
         where = self.existing.where
-        check_count(self.count(), payload.ids, where)
-        points = key_of_id(self.ids(), len(documents), where)
-        self.rows = row_of_key(points, payload.ids, where)
-        self.points = [points[identifier] for identifier in payload.ids]
-        sampled = sampled_rows(len(documents))
-        there = self.vectors([self.points[row] for row in sampled.tolist()])
-        check_same_vectors(there, documents.take(sampled), where)
+        found = matched(where, payload.ids, documents, self.count(), self.ids(), self.vectors)
+        self.points, self.rows = found.keys, found.rows
 
     def count(self) -> int:
         name = self.existing.name

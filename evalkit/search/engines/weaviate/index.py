@@ -1,7 +1,7 @@
 """A collection of Weaviate as an index: filled by batches and searched by ``near_vector``."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +10,7 @@ from evalkit.errors import UserError
 from evalkit.measures.ranking import Ranking
 from evalkit.search.engine import Built, EngineFacts, Filter, Payload, Plan
 from evalkit.search.engines.database import Hits, one_by_one
-from evalkit.search.engines.there_already import (
-    check_count,
-    check_same_vectors,
-    contract_in,
-    key_of_id,
-    row_of_key,
-    sampled_rows,
-)
+from evalkit.search.engines.there_already import contract_in, matched
 from evalkit.search.engines.weaviate.collection import METRICS, Collection, fields_of
 from evalkit.search.engines.weaviate.words import index_type, learning
 from evalkit.search.engines.whole_vectors import exact_scores
@@ -108,21 +101,20 @@ class WeaviateIndex:
         names = [field.name for field in config.properties]
         if column and column not in names:
             raise UserError(f"{collection} has no field '{column}'.", f"Its fields: {', '.join(names)}.")
-        check_count(collection.count(), payload.ids, str(collection))
-        with collection.server.told("reading a collection's ids"):
-            keys = key_of_id(self.pairs(column), len(documents), str(collection))
-        self.row_of = row_of_key(keys, payload.ids, str(collection))
-        rows = sampled_rows(len(documents))
-        self.found[CANARY] = f"{self.lowest_cosine(documents, rows, [keys[payload.ids[row]] for row in rows]):.4f}"
+        pairs = self.pairs(column)
+        found = matched(str(collection), payload.ids, documents, collection.count(), pairs, self.vectors)
+        self.row_of, self.found[CANARY] = found.rows, f"{found.lowest:.4f}"
 
     def pairs(self, column: str | None) -> Iterator[tuple[UUID, str | None]]:
         """The UUID of each object and the id of its document, read in pages."""
         properties = [column] if column else []
-        for found in self.collection.of_thread.iterator(return_properties=properties, cache_size=IDS_AT_ONCE):
-            identifier = found.properties.get(column) if column else found.uuid
-            yield found.uuid, None if identifier is None else str(identifier)
+        with self.collection.server.told("reading a collection's ids"):
+            for found in self.collection.of_thread.iterator(return_properties=properties, cache_size=IDS_AT_ONCE):
+                identifier = found.properties.get(column) if column else found.uuid
+                yield found.uuid, None if identifier is None else str(identifier)
 
-    def lowest_cosine(self, documents: Vectors, rows: Rows, uuids: list[UUID]) -> float:
+    def vectors(self, uuids: list[UUID]) -> list[Sequence[float]]:
+        """Those of ``uuids``, in their order; empty where one is gone."""
         from weaviate.classes.query import Filter as Condition
 
         with self.collection.server.told("reading vectors"):
@@ -130,7 +122,7 @@ class WeaviateIndex:
                 filters=Condition.by_id().contains_any(uuids), limit=len(uuids), include_vector=True
             )
         there = {found.uuid: found.vector.get(self.collection.vector or "default", []) for found in answer.objects}
-        return check_same_vectors([there.get(uuid, []) for uuid in uuids], documents.take(rows), str(self.collection))
+        return [there.get(uuid, []) for uuid in uuids]
 
     def check_settings(self) -> None:
         """Raises UserError where the collection would have to be changed for what was planned."""

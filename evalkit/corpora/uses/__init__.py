@@ -1,0 +1,1 @@
+"""What people say of texts beside which documents answer which queries: labels, scores of pairs, groups, answers."""
