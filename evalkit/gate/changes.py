@@ -12,7 +12,8 @@ from evalkit.results.setting import differences
 NOT_CHANGES = ("task", "corpus", "corpus_fingerprint")
 OF_ANOTHER_MODEL = ("revision", "model_options")  # which differ with it anyway
 PARTS = (
-    *("query_prompt", "document_prompt", "input_types", "query_request", "document_request", "asked_dims"),
+    *("query_prompt", "document_prompt", "input_types", "task_prompts"),
+    *("query_request", "document_request", "asked_dims"),
     *("max_length", "layer_norm", "pooling", "precision", "device", "runtime", "store_dtype"),
 )
 MOST_IN_VALUE = 60  # characters: prompts may be long

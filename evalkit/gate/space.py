@@ -28,7 +28,7 @@ QUERIES_CHANGED = "queries changed"
 NO_VECTORS = "only one of the runs has vectors"
 COMPARABLE = {SAME: True, QUERIES_CHANGED: True, DRIFTED: False, DIFFERENT: False, NO_VECTORS: False, UNKNOWN: None}
 # What a user sets, of either side and of one: vectors that change with it are no surprise.
-SET = ("input_types", "asked_dims", "max_length", "layer_norm", "pooling", "options", "store_dtype")
+SET = ("input_types", "task_prompts", "asked_dims", "max_length", "layer_norm", "pooling", "options", "store_dtype")
 SET_OF_SIDE = {
     "document": (*SET, "document_prompt", "document_request"),
     "query": (*SET, "query_prompt", "query_request"),

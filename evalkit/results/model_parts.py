@@ -4,6 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.results.setting import RETRIEVAL
+
+SIDES = ("query", "document")
+
 
 def model_parts(about: Mapping[str, Any], model: str, corpus: str) -> dict[str, str]:
     """Of ``model`` in a run (run.json) on ``corpus``: everything beside its revision that changes vectors, as text.
@@ -21,7 +25,8 @@ def model_parts(about: Mapping[str, Any], model: str, corpus: str) -> dict[str, 
         "device": ran.get("device", "cpu"),
         "query_prompt": prompts.get("query"),
         "document_prompt": prompts.get("document"),
-        "input_types": as_text(api.get("input_types")),
+        "input_types": as_text(of_sides(api.get("input_types"))),
+        "task_prompts": task_prompts(about, corpus, prompts, api),
         "query_request": request_fields(api, "query"),
         "document_request": request_fields(api, "document"),
         "asked_dims": config.get("native_dims") if api.get("native_dims") else None,
@@ -35,6 +40,20 @@ def model_parts(about: Mapping[str, Any], model: str, corpus: str) -> dict[str, 
         "kind": record.get("kind"),
     }
     return {name: "" if value is None else str(value) for name, value in values.items()}
+
+
+def of_sides(names: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those of ``names`` that are of a search; others are of other tasks, and of no run before there were any."""
+    return {side: (names or {}).get(side) for side in SIDES}
+
+
+def task_prompts(about: Mapping[str, Any], corpus: str, prompts: Mapping[str, Any], api: Mapping[str, Any]) -> str:
+    """``clustering='clustering: '``: what tasks beside retrieval put before the texts of ``corpus``; empty for none."""
+    if all(point["task"] == RETRIEVAL for point in about["points"] if point["corpus"] == corpus):
+        return ""
+    named = {**prompts, **{f"input type of {name}": value for name, value in (api.get("input_types") or {}).items()}}
+    beside = {name: value for name, value in named.items() if name.rpartition(" ")[2] not in SIDES}
+    return as_text({name: repr(value) for name, value in beside.items() if value is not None})
 
 
 def as_text(options: Mapping[str, Any] | None) -> str:

@@ -28,6 +28,7 @@ MODEL_PARTS: dict[str, Words] = {
     "query_prompt": lambda value: f"query prompt {quoted(value)}" if value else "no query prompt",
     "document_prompt": lambda value: f"document prompt {quoted(value)}" if value else "no document prompt",
     "input_types": lambda value: f"input types {value}" if value else "no input types",
+    "task_prompts": lambda value: f"prompts of tasks {quoted(value)}" if value else "no prompts of tasks",
     "query_request": lambda value: f"query requests with {value}" if value else "plain query requests",
     "document_request": lambda value: f"document requests with {value}" if value else "plain document requests",
     "asked_dims": lambda value: f"{value} dims asked of the API" if value else "all dims of the API",
