@@ -14,9 +14,9 @@ from evalkit.corpora.corpus import Corpus, clean, first_of_each_id
 from evalkit.corpora.files.rows import read_rows
 from evalkit.corpora.images import Image
 from evalkit.corpora.lint import Finding, Noticed, finding, of_documents, of_reading
-from evalkit.corpora.records import Column, Columns
+from evalkit.corpora.records import Column
 from evalkit.corpora.sources import load_corpus
-from evalkit.corpora.table import DEFAULT, ids, named
+from evalkit.corpora.table import columns_of_documents
 from evalkit.corpora.texts import TextFile, Texts
 from evalkit.corpora.uses.edits import EDITS, made_duplicate
 from evalkit.corpora.uses.rows_of import file_of
@@ -96,12 +96,7 @@ class Read:
 def load_table(name: str, table: TableCorpus) -> Read:
     """The very documents that retrieval reads from the same settings, and the groups in their column."""
     noticed, path = Noticed(), file_of(name, table, "documents")
-    columns = Columns(
-        ids(table.document_id, DEFAULT.document_id),
-        (table.document_text,),
-        named(table.document_title),
-        named(table.document_image),
-    )
+    columns = columns_of_documents(table)
     rows = records.documents(read_rows(path, columns.all, noticed.swallowed), columns, Path(path).expanduser().parent)
     documents, repeated, empty = first_of_each_id(clean(rows, noticed), TextFile)
     findings = [*of_documents(documents, repeated, empty), *of_reading(noticed, len(documents))]
