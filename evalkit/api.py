@@ -67,6 +67,8 @@ class RunSettings(TypedDict, total=False):
     allow_code: Sequence[str]
     data_dir: Path_
     results_dir: Path_
+    rank: int | None
+    world_size: int | None
 
 
 @dataclass(frozen=True, repr=False)

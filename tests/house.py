@@ -43,7 +43,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
             "compose",
-            checks="depths filters indexes requests run",
+            checks="depths filters indexes requests run workers",
             input="corpus_paths files python_values typed_names words yaml_files",
             mistakes="composing meant moved",
             schema="commands corpora cost filters kinds models ranges run search stages tasks values",
@@ -105,9 +105,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
             "bill budgets canary chunking corpus_embeddings figures forecast given given_arrays inventory passes "
-            "pruning record shards store timing vector_checks why_null",
-            entries="aside entry layout leftovers locks note_fields seals sharing trust",
-            executors="executor in_process registry",
+            "pruning ranks record shards shared_pass store throughput timing vector_checks why_null",
+            entries="aside claims entry layout leftovers locks note_fields parts seals sharing trust",
+            executors="dispatch executor local processes ray_actors recipe registry replies worker",
         ),
         room(
             "search",

@@ -112,13 +112,15 @@ def evaluate_and_keep(
 
     Raises the UserError, OSError or MemoryError that ended it, which then says where the points before it are kept.
     """
-    from evalkit.pipeline import evaluate
+    from evalkit.pipeline import evaluate, help_to_read
     from evalkit.results.task_measures import table_measures
     from evalkit.results.writer import RunWriter
     from evalkit.tasks.plan import make_plans
 
     if config.is_dry:
         make_plans(config, progress)  # which stops there
+    if config.is_helper:
+        help_to_read(config, progress)
     started = datetime.now(UTC)
     results_dir, run_id = Path(config.results_dir), new_run_id(config, started)
     interrupt, failure = None, None

@@ -33,6 +33,10 @@ class Image(str):
         made.file = file
         return made
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which does not read the file until its pixels are asked for."""
+        return restored, (str(self), self.file)
+
     def pixels(self) -> Any:
         """The whole image in RGB, as Pillow's. Raises UserError where the file is damaged."""
         import PIL.Image
@@ -42,3 +46,10 @@ class Image(str):
                 return image.convert("RGB")
         except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
             raise UserError(f"{self.file} is no image that can be read: {error}.") from None
+
+
+def restored(sha256: str, file: Path) -> Image:
+    """An image that another process has looked at."""
+    image = str.__new__(Image, sha256)
+    image.file = file
+    return image

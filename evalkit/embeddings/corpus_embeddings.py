@@ -10,6 +10,7 @@ from evalkit.arrays import FloatMatrix
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import CanaryCheck
 from evalkit.embeddings.chunking import Chunks
+from evalkit.embeddings.throughput import Throughput
 from evalkit.embeddings.timing import Timing
 from evalkit.embeddings.why_null import GIVEN, UNTIMED
 from evalkit.encoders import Side
@@ -26,6 +27,7 @@ class Embeddings:
     ``cached`` that it was an earlier run's. ``timing`` is what encoding takes on this machine with these threads; null
     where that was not measured. ``check`` is what an API gives today in the place of some cached vectors; null where
     nothing was cached, or the API was not asked. ``sent`` is all that this run sent for the side; null without a bill.
+    ``throughput`` is of the texts that this run encoded; null where it encoded none.
     ``are_given`` says that a user made the vectors, and no encoder of evalkit's.
 
     Raises ValueError unless there is one row for each text.
@@ -40,6 +42,7 @@ class Embeddings:
     check: CanaryCheck | None = None
     sent: Sent | None = None
     are_given: bool = False
+    throughput: Throughput | None = None
 
     def __post_init__(self) -> None:
         if len(self.vectors) != len(self.texts):

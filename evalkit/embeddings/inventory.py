@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.embeddings.entries.aside import is_set_aside
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.layout import DTYPES
-from evalkit.embeddings.entries.locks import ENTRY
+from evalkit.embeddings.entries.locks import ENTRY, PARTS
 from evalkit.embeddings.entries.trust import held, texts_of
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.errors import UserError
@@ -20,6 +20,7 @@ from evalkit.system.digests import name_of_key
 from evalkit.system.plain_files import NotAFileError, is_file, is_folder, read_file, size_bytes
 
 FINISHED, UNFINISHED, SET_ASIDE, NO_ENTRY = "finished", "unfinished", "set aside", "no entry"
+OF_RANKS = "parts of ranks"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Item:
 
     Never less than 0, also where a clock that jumped back left times of use in the future. The key is empty where it
     can't be read. ``state`` is "finished" or "unfinished" as the entry has it, "set aside" for what could not be
-    trusted, or "no entry" for what only has its name.
+    trusted, "parts of ranks" for what waits for rank 0, or "no entry" for what only has its name.
     """
 
     name: str
@@ -83,6 +84,8 @@ def state_of(path: Path) -> str:
         return SET_ASIDE
     if not is_folder(path):
         return NO_ENTRY
+    if path.name.endswith(PARTS):
+        return OF_RANKS
     return FINISHED if os.path.lexists(path / "meta.json") else UNFINISHED
 
 

@@ -11,9 +11,10 @@ from evalkit.embeddings.chunking import Chunks, whole
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.executors import Executor
-from evalkit.embeddings.executors.in_process import InProcess
+from evalkit.embeddings.executors.local import Local
 from evalkit.embeddings.shards import EncodedShard, Shards, missing_shards, rows_of
 from evalkit.embeddings.store import EmbeddingStore, trusted
+from evalkit.embeddings.throughput import Watched
 from evalkit.embeddings.timing import TimingPlan, now, timing_of, total
 from evalkit.embeddings.vector_checks import check_vectors
 from evalkit.encoders import Advance, Encoder, Side
@@ -25,7 +26,7 @@ from evalkit.system.busy import Figures, MachineLoad
 
 VERIFIED_TEXTS = 64
 GOES_ON = "kept; the same command goes on from there."
-NO_EXECUTOR = "executor=in_process does without that executor."
+NO_EXECUTOR = "executor=local does without that executor."
 
 Progress = Callable[[str, int], Advance]
 Measured = dict[str, Any]
@@ -57,7 +58,7 @@ def embed(
     chunks = chunks or whole(corpus.documents)
     sides: Mapping[Side, Texts] = {"document": chunks.texts, "query": corpus.queries}
     plan = TimingPlan(latency_calls, timing_seconds)
-    by_side = embed_sides(store, encoder, executor or InProcess(), corpus.name, sides, plan, progress)
+    by_side = embed_sides(store, encoder, executor or Local(), corpus.name, sides, plan, progress)
     return embeddings_of(corpus, chunks, by_side)
 
 
@@ -125,10 +126,11 @@ def embed_side(
         try:
             meta = stored.meta or {}
             load: Figures = {}
+            watched = Watched(executor)
             if not is_cached:
                 missing = missing_shards(side, texts, store.shard_texts, measured)
                 with MachineLoad() as around:
-                    meta = run_pass(entry, encoder, executor, missing, measured, advance)
+                    meta = run_pass(entry, encoder, watched, missing, measured, advance)
                 load = around.figures
             in_order = [measured[index] for index in sorted(measured)]
             timing = timing_of(entry, encoder, side, texts, in_order, plan, not is_cached, load)
@@ -143,7 +145,7 @@ def embed_side(
         check_width(encoder.config, vectors.shape[1])
     check = check_canary(encoder, side, texts, vectors) if is_cached and api and api.checks_canary else None
     sent = api.take_sent() if api and api.is_billed else None
-    return Embeddings(side, texts, vectors, meta, timing, is_cached, check, sent)
+    return Embeddings(side, texts, vectors, meta, timing, is_cached, check, sent, throughput=watched.throughput)
 
 
 def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> dict[str, Any]:

@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from evalkit.embeddings.entries.claims import is_in_use
 from evalkit.embeddings.entries.leftovers import REMOVED, remove
 from evalkit.embeddings.entries.locks import acquired, entry_of
 from evalkit.embeddings.entries.sharing import is_read_elsewhere
 from evalkit.embeddings.inventory import SET_ASIDE, Item, inventory
 from evalkit.embeddings.store import EmbeddingStore
+
+IN_USE_SECONDS = 600.0  # since a rank last touched the parts that it helps to make
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def remove_entry(store: EmbeddingStore, name: str) -> bool:
     if (lock := acquired(store.path, entry_of(path))) is None:
         return False
     try:
-        if is_read_elsewhere(path / "vectors.npy"):
+        if is_read_elsewhere(path / "vectors.npy") or is_in_use(path, IN_USE_SECONDS):
             return False
         going = path.with_name(f"{REMOVED}{entry_of(path)}")
         remove(going)

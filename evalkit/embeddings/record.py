@@ -9,7 +9,7 @@ from evalkit.corpora.lint import Finding, changed_vectors, truncation
 from evalkit.embeddings.canary import canary_rows
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.figures import encoding_memory
-from evalkit.embeddings.why_null import ONE_BY_ONE, WHY_NULL
+from evalkit.embeddings.why_null import GIVEN, ONE_BY_ONE, WHY_NULL
 from evalkit.encoders import Encoder
 from evalkit.measures.cost import HOSTED
 from evalkit.results.columns import why_null
@@ -19,6 +19,8 @@ from evalkit.vectors.cut import cut
 
 SERVED = "served"  # behind an API like a hosted model, and without a bill
 NOT_BILLED = "nobody sends a bill: the model runs on this machine or on a server of yours"
+NOT_ENCODED = "this run encoded none of its texts: their vectors were in the store"
+THROUGHPUT = ("workers", "wall_seconds", "busy_seconds", "texts_per_second_per_worker", "texts_per_second_together")
 NOT_COUNTED = "the API does not tell how many tokens it counted"
 
 
@@ -133,6 +135,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "timed_texts": timing.texts if timing else None,
         "threads": timing.conditions.settings.get("threads") if timing else None,
         **encoding_memory(side),
+        **throughput_of(side),
         "sent_texts": side.sent.texts if side.sent else None,
         "sent_tokens": side.sent.tokens if side.sent else None,
     }
@@ -141,7 +144,8 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         untimed = {"tokens_per_second": ONE_BY_ONE}
     of_any_timing = {name: WHY_NULL[name] for name in ("tokens", "truncated_texts", "verification")}
     unsent = {"sent_texts": NOT_BILLED, "sent_tokens": NOT_COUNTED if side.sent else NOT_BILLED}
-    reasons = untimed if side.are_given else {**untimed, **of_any_timing, **unsent}
+    unencoded = dict.fromkeys(THROUGHPUT, GIVEN if side.are_given else NOT_ENCODED)
+    reasons = {**untimed, **unencoded} if side.are_given else {**untimed, **of_any_timing, **unsent, **unencoded}
     return {
         "model": model,
         "corpus": corpus,
@@ -156,6 +160,11 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         **figures,
         "unmeasured": why_null(figures, {**WHY_NULL, **reasons}),
     }
+
+
+def throughput_of(side: Embeddings) -> dict[str, float | None]:
+    """What this run's own pass took: null where all vectors were there."""
+    return {name: getattr(side.throughput, name, None) for name in THROUGHPUT}
 
 
 def revision(encoder: Encoder) -> str:

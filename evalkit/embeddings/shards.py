@@ -31,7 +31,9 @@ class EncodedShard:
     """What came of the shard ``index``: its vectors, and what was measured in the process that encoded it.
 
     ``timing`` is the key of the conditions (embeddings.timing) that ``encoded.seconds`` belong to; the peaks are of the
-    process and of its device meanwhile, null where nobody tells.
+    process and of its device meanwhile, null where nobody tells. ``worker`` names that process, which was at it for
+    ``busy_seconds``, tokenizing included. ``ended_at`` is when it was there, in seconds of one clock for all shards of
+    a pass; null leaves that to whoever takes it.
     """
 
     index: int
@@ -39,6 +41,9 @@ class EncodedShard:
     timing: str
     peak_rss_bytes: int | None
     peak_device_bytes: int | None
+    worker: str = ""
+    busy_seconds: float = 0.0
+    ended_at: float | None = None
 
     def measured(self, first_row: int) -> dict[str, Any]:
         """What the store keeps beside the vectors, as JSON values; the shard begins at ``first_row`` of its side."""

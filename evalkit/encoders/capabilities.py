@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from evalkit.config import RuntimeConfig, VectorModel
 from evalkit.encoders.encoder import Encoder, Side
 from evalkit.errors import UserError
 
@@ -46,6 +47,12 @@ class HasTimingSettings(Protocol):
 class HasReference(Protocol):
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """How far vectors of ``texts`` are from the reference's; null where it is the reference itself."""
+        ...
+
+
+class HasMaker(Protocol):
+    def make(self, model: VectorModel, runtime: RuntimeConfig) -> Encoder:
+        """Another one of these; a function that other processes can import."""
         ...
 
 
@@ -149,6 +156,11 @@ def load(encoder: Encoder) -> None:
 def timing_settings(encoder: Encoder) -> Mapping[str, Any]:
     """What decides how quick it is and no vector; empty where there is nothing to set."""
     return cast("HasTimingSettings", encoder).timing_settings() if offers(encoder, "timing_settings") else {}
+
+
+def maker(encoder: Encoder) -> Callable[[VectorModel, RuntimeConfig], Encoder] | None:
+    """What makes another such encoder, where that is not the registry."""
+    return cast("HasMaker", encoder).make if offers(encoder, "make") else None
 
 
 def verification(encoder: Encoder, texts: Sequence[str], side: Side) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from evalkit.config import HostedModel, ModelConfig, PricingConfig, RunConfig, VectorModel
+from evalkit.config import HostedModel, ModelConfig, PricingConfig, RunConfig, VectorModel, VectorsModel
 from evalkit.config.checks.run import dims_list
 from evalkit.corpora import Corpus, Texts
 from evalkit.corpora.lint import Finding, finding
@@ -15,16 +15,21 @@ from evalkit.embeddings import CorpusEmbeddings, EmbeddingStore, chunks_of, load
 from evalkit.embeddings.bill import UnfinishedBill
 from evalkit.embeddings.budgets import agree, estimate
 from evalkit.embeddings.chunking import WHOLE, whole
+from evalkit.embeddings.executors import Executor
+from evalkit.embeddings.executors.local import Local
+from evalkit.embeddings.executors.recipe import Recipe
 from evalkit.embeddings.forecast import FEW_TEXTS, TOLD_SECONDS, passes_to_make, timed, to_encode
 from evalkit.embeddings.given import check_given, given_sides
 from evalkit.embeddings.passes import Progress, embed_sides, embeddings_of
 from evalkit.embeddings.pruning import prune
+from evalkit.embeddings.ranks import Ranks
 from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder
 from evalkit.encoders.capabilities import behind_api, gives_vectors, reads_images
 from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
-from evalkit.errors import UserError, say
+from evalkit.encoders.refused_texts import PLURAL
+from evalkit.errors import StoppedAsAskedError, UserError, say
 from evalkit.lexical import Retriever, load_retriever
 from evalkit.measures.cost import CPU
 from evalkit.measures.memory import PeakMemory
@@ -36,8 +41,20 @@ WARM_UP_TEXTS = ("a first text", "and another one")
 
 
 def load_model(config: RunConfig, model: ModelConfig) -> Model:
-    """``model`` under all else of ``config``; its weights are not read yet. Raises UserError for one that can't be."""
+    """``model`` under all else of ``config``; its weights are not read yet. Raises UserError for one that can't be.
+
+    Raises StoppedAsAskedError where this process is to help encoding, and ``model`` needs none.
+    """
+    if config.is_helper and (why := why_no_help(model)):
+        raise StoppedAsAskedError(f"rank {config.rank} of {config.world_size}: nothing to do: {model.name} {why}")
     return EncodingModel(config, model) if isinstance(model, VectorModel) else LexicalModel(config)
+
+
+def why_no_help(model: ModelConfig) -> str:
+    """Why ranks other than 0 can't help with ``model``; empty where they can."""
+    if isinstance(model, HostedModel):
+        return "is behind an API, which rank 0 alone asks"
+    return "" if isinstance(model, VectorModel) and not isinstance(model, VectorsModel) else "encodes nothing"
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class EncodingModel:
         self.model = with_price(model, config.pricing)
         self.encoder = load_encoder(self.model, named_runtime(config.runtime))
         self.store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
-        self.executor = load_executor(config.executor)
+        self.executor = executor_of(config, self.encoder, self.store)
         self.bill: UnfinishedBill | None = None
 
     @cached_property
@@ -127,15 +144,41 @@ class EncodingModel:
             by_side = given_sides(given, data.corpus)
             return EncodedCorpus(data.corpus, self.encoder, embeddings_of(data.corpus, data.chunks, by_side))
         plan = TimingPlan(self.config.runtime.latency_calls, self.config.runtime.timing_seconds)
-        by_side = embed_sides(self.store, self.encoder, self.executor, data.corpus.name, sides, plan, progress)
+        try:
+            by_side = embed_sides(self.store, self.encoder, self.executor, data.corpus.name, sides, plan, progress)
+        finally:
+            self.executor.close()
         embeddings = embeddings_of(data.corpus, data.chunks, by_side)
         return EncodedCorpus(data.corpus, self.encoder, embeddings)
+
+    def help(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> str:
+        assert isinstance(self.executor, Ranks)  # noqa: S101  (load_model lets no other helper be)
+        try:
+            for side, texts in sides.items():
+                advance = progress(f"{PLURAL[side]} of {data.corpus.name}", len(texts))
+                self.executor.help(self.encoder, side, texts, advance)
+        finally:
+            self.executor.close()
+        return self.executor.encoded
 
     def finish(self) -> None:
         if self.bill:
             self.bill.finish()
         if self.config.store.max_gb is not None:
             prune(self.store, max_bytes=int(self.config.store.max_gb * 1e9))
+
+
+def executor_of(config: RunConfig, encoder: Encoder, store: EmbeddingStore) -> Executor:
+    """Who encodes. What is sent to an API is one process's matter, which counts it and keeps to its limits.
+
+    Raises UserError for an encoder that can't be made again where that is needed.
+    """
+    executor = load_executor(config.executor)
+    if behind_api(encoder) or gives_vectors(encoder):
+        return Local()
+    if not isinstance(executor, Local):
+        Recipe.of(encoder, config.executor.kind)
+    return executor if config.world_size is None else Ranks(config, executor, store)
 
 
 def with_price(model: VectorModel, pricing: PricingConfig) -> VectorModel:
@@ -206,6 +249,9 @@ class LexicalModel:
 
     def read(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> IndexedCorpus:
         return index_words(data.corpus, self.model)
+
+    def help(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> str:
+        return "nothing to encode"
 
     def finish(self) -> None:
         """Nothing is kept."""

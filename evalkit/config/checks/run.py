@@ -28,6 +28,7 @@ from evalkit.config.checks.depths import check_depths
 from evalkit.config.checks.filters import check_filter
 from evalkit.config.checks.indexes import check_fragment, check_indexes
 from evalkit.config.checks.requests import check_requests
+from evalkit.config.checks.workers import check_workers
 from evalkit.config.input.files import choices_hint
 from evalkit.config.schema.models import RERANKED
 from evalkit.config.schema.run import CLIENTS
@@ -66,6 +67,7 @@ def check(config: RunConfig) -> None:
     check_code(config)
     check_indexes(config.index)
     check_filter(config)
+    check_workers(config, "kind" in runtime_fields(config))
 
 
 def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig:

@@ -15,6 +15,7 @@ MOVED = {  # as it was: as it is, and where that is explained
     r"reranker=(?P<value>[\w-]+)": ("stages={value}", MODELS),
     r"reranker\.(?P<key>\w+)=(?P<value>.*)": ("stages.<stage>.{key}={value}", MODELS),
     r"reranker(?P<value>.*)": ("stages=<stage>", MODELS),
+    r"executor(\.kind)?=in_process": ("executor=local", "docs/scale.md"),
     r"load_seconds=(?P<value>.*)": ("load.seconds={value}", LOAD),
     r"load_seconds(?P<value>.*)": ("load.seconds=<seconds>", LOAD),
 }

@@ -21,7 +21,7 @@ from evalkit.config.schema.models import (
     RandomOptions,
     VectorModel,
 )
-from evalkit.config.schema.run import LoadConfig, RunConfig, RuntimeConfig, StoreConfig
+from evalkit.config.schema.run import ExecutorConfig, LoadConfig, RunConfig, RuntimeConfig, StoreConfig
 from evalkit.config.schema.search import ChunkingConfig, IndexConfig, QuantizationConfig, RescoreConfig
 from evalkit.config.schema.stages import AnyStage, FusionConfig, RerankerConfig
 from evalkit.config.schema.tasks import (
@@ -62,6 +62,7 @@ ALPHA = Range(0.000001, 0.5, "the share of false alarms")
 SEED = Range(0, 2**63 - 1, SIGNED_64.of)
 DRAWS = Range(1, 1_000, "draws, each with a classifier or clusters of its own")
 RESAMPLES = Range(100, 1_000_000, "resamples of every test")
+MOST_WORKERS = 10_000
 OF_FUSION = {"constant": Range(0, 1_000_000, "k of 1 / (k + rank)")}
 OF_RERANKERS = {"depth": DEPTH, "max_length": TOKENS}
 
@@ -71,6 +72,12 @@ RANGES: dict[type, dict[str, Range]] = {
         "serve_k": DEPTH,
         "memory_gb": GIGABYTES,
         "at_workload_seconds": SECONDS,
+        "rank": Range(0, MOST_WORKERS - 1, "processes that run one command, counted from 0"),
+        "world_size": Range(1, MOST_WORKERS, "processes that run one command"),
+    },
+    ExecutorConfig: {
+        "workers": Range(1, MOST_WORKERS, "processes, each with a model of its own"),
+        "lapse_seconds": Range(0.5, 86_400, SECONDS.of),
     },
     LoadConfig: {
         "seconds": SECONDS,

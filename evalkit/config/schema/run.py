@@ -34,9 +34,16 @@ class RuntimeConfig:
 
 @dataclass
 class ExecutorConfig:
-    """Who encodes the shards of a pass."""
+    """Who encodes the shards of a pass.
 
-    kind: str = "in_process"
+    ``workers`` and ``address`` are of the kinds that start workers; null leaves them to the kind. ``lapse_seconds`` is
+    of ranks: without a sign of life for so long, another rank takes what one was at.
+    """
+
+    kind: str = "local"
+    workers: int | None = None
+    address: str | None = None
+    lapse_seconds: float = 60.0
 
 
 @dataclass
@@ -97,12 +104,19 @@ class RunConfig:
     allow_code: list[str] = field(default_factory=list)
     data_dir: str = "data"
     results_dir: str = "results"
+    rank: int | None = None
+    world_size: int | None = None
     dry_run: bool = False
 
     @property
     def is_dry(self) -> bool:
         """Whether the run stops before a text is encoded or sent: by its own word, or by its API's."""
         return self.dry_run or (isinstance(self.model, HostedModel) and self.model.api.dry_run)
+
+    @property
+    def is_helper(self) -> bool:
+        """Whether it is one of several processes with one store that helps to encode, and leaves the rest to rank 0."""
+        return bool(self.rank)
 
     @property
     def served(self) -> int:

@@ -19,7 +19,7 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
     *("index.*.url", "index.*.url_variable", "index.*.key_variable"),
     *("index.*.table", "index.*.id_column", "index.*.vector_column"),
     *("stages.*.name", "stages.*.revision", "stages.*.path", "stages.*.trust_remote_code", "stages.*.allow_pickle"),
-    *("executor.kind", "store.path", "allow_code", "data_dir", "results_dir"),
+    *("executor.kind", "executor.address", "store.path", "allow_code", "data_dir", "results_dir"),
 )
 PROMPTS = ("query", "document", "classification", "clustering", "similarity")
 INSIDE = (

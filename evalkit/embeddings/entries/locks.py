@@ -13,6 +13,7 @@ from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.system.plain_files import is_file
 
 LOCK = ".lock"
+PARTS = ".parts"  # of what ranks have encoded: entries.parts
 ENTRY = re.compile("([0-9a-f]{32})(?![0-9a-f])")  # how everything begins that belongs to an entry
 
 

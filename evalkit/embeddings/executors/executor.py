@@ -1,5 +1,8 @@
 """What every executor offers: shards in, encoded shards out; and what every worker does with one of them."""
 
+import os
+import platform
+import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -26,16 +29,34 @@ class Executor(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End all workers, whatever they are at. May be called again, and a ``run`` after it starts new ones."""
+        ...
+
 
 def encode_shard(encoder: Encoder, shard: Shard, timing: str, advance: Advance = no_advance) -> EncodedShard:
     """Encode ``shard`` in this process. ``timing`` is the key of the conditions that its seconds belong to.
 
-    Seconds of shards side by side overlap and tell no speed: an executor of several workers gives a key of its own, by
-    which they are kept and not taken for this process's, and a sample is timed instead.
+    Seconds of shards side by side overlap and tell no speed of one machine: an executor of several workers gives a key
+    of its own, by which they are kept and not taken for this process's, and a sample is timed instead.
     """
+    began = time.perf_counter()
     try:
         with PeakMemory() as memory:
             encoded = encoder.encode(shard.texts, shard.side, advance)
     except UserError as error:
         raise named(error, shard.ids, shard.side) from None
-    return EncodedShard(shard.index, encoded, timing, memory.peak_rss_bytes, peak_device_bytes(encoder))
+    return EncodedShard(
+        shard.index,
+        encoded,
+        timing,
+        memory.peak_rss_bytes,
+        peak_device_bytes(encoder),
+        worker=this_worker(),
+        busy_seconds=time.perf_counter() - began,
+    )
+
+
+def this_worker() -> str:
+    """What tells this process from all others that may encode shards of the same pass."""
+    return f"{platform.node()}:{os.getpid()}"

@@ -46,6 +46,7 @@ class OnnxFileEncoder:
 
     def __init__(self, config: OnnxModel, runtime: RuntimeConfig) -> None:
         self.config = config
+        self.runtime = runtime
         self.token_budget = runtime.token_budget or TOKEN_BUDGET
         self.budget = TokenBudget(self.token_budget)
         self.threads = runtime.threads or psutil.cpu_count(logical=False) or 1

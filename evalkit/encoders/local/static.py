@@ -51,9 +51,15 @@ class StaticEncoder:
     """``load_engine`` loads the model when it is first needed; what ``tell_weights`` gives is its identity's part."""
 
     def __init__(
-        self, config: StaticModel, package: str, tell_weights: Callable[[], str], load_engine: Callable[[], Engine]
+        self,
+        config: StaticModel,
+        runtime: RuntimeConfig,
+        package: str,
+        tell_weights: Callable[[], str],
+        load_engine: Callable[[], Engine],
     ) -> None:
         self.config = config
+        self.runtime = runtime
         self.package = package
         self.tell_weights = tell_weights
         self.load_engine = load_engine
@@ -180,7 +186,7 @@ def model2vec(config: Model2VecModel, runtime: RuntimeConfig) -> StaticEncoder:
             most_characters=config.max_length and config.max_length * model.median_token_length,
         )
 
-    return StaticEncoder(config, "model2vec", tell_weights, load_engine)
+    return StaticEncoder(config, runtime, "model2vec", tell_weights, load_engine)
 
 
 def wordllama(config: WordLlamaModel, runtime: RuntimeConfig) -> StaticEncoder:
@@ -203,7 +209,7 @@ def wordllama(config: WordLlamaModel, runtime: RuntimeConfig) -> StaticEncoder:
             rows=lambda ids: model.embedding[np.minimum(ids, len(model.embedding) - 1)],
         )
 
-    return StaticEncoder(config, "wordllama", lambda: f"wordllama:{version('wordllama')}", load_engine)
+    return StaticEncoder(config, runtime, "wordllama", lambda: f"wordllama:{version('wordllama')}", load_engine)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from evalkit.config.input.files import group_choices
 from evalkit.corpora.corpus import Corpus
 from evalkit.embeddings import EmbeddingStore, Executor, embed, load_executor
 from evalkit.embeddings.executors import encode_shard
-from evalkit.embeddings.executors.in_process import InProcess
+from evalkit.embeddings.executors.local import Local
 from evalkit.embeddings.executors.registry import KINDS
 from evalkit.embeddings.inventory import damage, inventory
 from evalkit.embeddings.shards import EncodedShard, Shard
@@ -69,7 +69,7 @@ class Changed:
         self.change = change
 
     def run(self, encoder: Encoder, shards: Sequence[Shard], advance: Advance) -> Iterator[EncodedShard]:
-        yield from self.change(list(InProcess().run(encoder, shards, advance)))
+        yield from self.change(list(Local().run(encoder, shards, advance)))
 
 
 @pytest.fixture
@@ -175,8 +175,8 @@ def test_every_kind_loads_and_has_a_config() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("executor.kind=in_proces", "executor.kind=in_proces is unknown.*Did you mean 'in_process'"),
-        ("executor=in_proces", "there is no executor 'in_proces'.*Did you mean 'in_process'"),
+        ("executor.kind=loca", "executor.kind=loca is unknown.*Did you mean 'local'"),
+        ("executor=loca", "there is no executor 'loca'.*Did you mean 'local'"),
     ],
 )
 def test_an_unknown_executor_is_refused_before_anything_is_encoded(

@@ -9,7 +9,7 @@ from evalkit.encoders import Advance, Encoder
 from evalkit.encoders.capabilities import load, peak_device_bytes, timing_settings
 
 
-class InProcess:
+class Local:
     """One shard is read, encoded and given back before the next one is read."""
 
     def run(self, encoder: Encoder, shards: Sequence[Shard], advance: Advance = no_advance) -> Iterator[EncodedShard]:
@@ -18,3 +18,6 @@ class InProcess:
         peak_device_bytes(encoder)  # from here on
         for shard in shards:
             yield encode_shard(encoder, shard, timing, advance)
+
+    def close(self) -> None:
+        """Nothing was started."""

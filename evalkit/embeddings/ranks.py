@@ -1,0 +1,115 @@
+"""Several processes that run one command on a store that they share, as Slurm's arrays, Kubernetes or ssh start them.
+
+Each is told its rank and how many there are, and no more. Whoever is free claims a shard, encodes it and puts it into
+the store as a part (entries.parts); rank 0 puts parts into the entry, whose lock it holds, and goes on alone with what
+is measured. Who encodes within one rank is another executor's matter.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from evalkit.config import RunConfig
+from evalkit.corpora import Texts
+from evalkit.embeddings.entries.claims import Claims
+from evalkit.embeddings.entries.entry import Entry
+from evalkit.embeddings.entries.parts import Parts
+from evalkit.embeddings.entries.trust import held
+from evalkit.embeddings.executors import Executor
+from evalkit.embeddings.executors.executor import no_advance
+from evalkit.embeddings.passes import entry_key
+from evalkit.embeddings.shards import EncodedShard, Shard, Shards, missing_shards
+from evalkit.embeddings.shared_pass import Claimed, Places, SharedPass
+from evalkit.embeddings.store import EmbeddingStore
+from evalkit.encoders import Advance, Encoder, Side
+from evalkit.system.digests import name_of_key
+
+GATHER_EVERY_SECONDS = 5.0
+
+
+class Ranks:
+    """``executor`` as one of several ranks: as an executor itself it is rank 0's, ``help`` is what the others do."""
+
+    def __init__(self, config: RunConfig, executor: Executor, store: EmbeddingStore) -> None:
+        self.executor = executor
+        self.store = store
+        self.rank, self.world_size = config.rank or 0, config.world_size or 1
+        self.lapse_seconds = config.executor.lapse_seconds
+        self.shards = self.texts = 0  # that this rank has encoded
+
+    @property
+    def encoded(self) -> str:
+        """What this rank has encoded of all sides together, in words."""
+        return f"{self.shards:,} shard{'s' * (self.shards != 1)} encoded ({self.texts:,} texts)"
+
+    def run(self, encoder: Encoder, shards: Sequence[Shard], advance: Advance = no_advance) -> Iterator[EncodedShard]:
+        """Every shard, encoded here or by another rank; parts that lie in the store are taken first."""
+        if not isinstance(shards, Shards):
+            raise TypeError("ranks share the shards of one side")
+        if not len(shards):
+            return
+        shared = self.shared(encoder, shards)
+        with shared.claims.kept_alive():
+            shared.claims.clear_lapsed()
+            yield from shared.gathered(advance)
+            yield from self.own(encoder, shared, shared.fresh, advance)
+            while not shared.is_done:
+                yield from shared.gathered(advance)
+                if shared.has_left_over():
+                    yield from self.own(encoder, shared, shared.left_over, advance)
+                elif not shared.is_done:
+                    shared.wait()
+        shared.parts.remove()
+
+    def own(self, encoder: Encoder, shared: SharedPass, places: Places, advance: Advance) -> Iterator[EncodedShard]:
+        for encoded in self.executor.run(encoder, Claimed(shared, places), advance):
+            if not shared.has(encoded.index):
+                yield replace(encoded, ended_at=shared.claims.now())
+                shared.take(encoded)
+                self.count(encoded)
+            yield from shared.gathered(advance, GATHER_EVERY_SECONDS)
+
+    def help(self, encoder: Encoder, side: Side, texts: Texts, advance: Advance = no_advance) -> None:
+        """Encode what no other rank does, until all of ``texts`` is; nothing where it is in the store already.
+
+        Raises UserError and OSError as encoding and writing do; what was claimed is then another rank's.
+        """
+        key = entry_key(self.store, encoder, side, texts)
+        entry = Entry(self.store.path / name_of_key(key), key)
+        there = held(entry, len(texts))
+        if there.is_whole:
+            return
+        shared = self.shared(encoder, missing_shards(side, texts, self.store.shard_texts, there.shards))
+        if there.meta is None and entry.meta_file.exists():  # since then
+            shared.parts.remove_if_unused()
+            return
+        try:
+            with shared.claims.kept_alive():
+                self.put(encoder, shared, shared.fresh, advance)
+                while not shared.look():
+                    if shared.has_left_over():
+                        self.put(encoder, shared, shared.left_over, advance)
+                    else:
+                        shared.wait()
+        except FileNotFoundError:
+            if not entry.meta_file.exists():
+                raise  # else rank 0 has gathered all, and removed the parts
+
+    def put(self, encoder: Encoder, shared: SharedPass, places: Places, advance: Advance) -> None:
+        for encoded in self.executor.run(encoder, Claimed(shared, places), advance):
+            if shared.put(encoded):
+                self.count(encoded)
+
+    def count(self, encoded: EncodedShard) -> None:
+        self.shards += 1
+        self.texts += len(encoded.encoded.vectors)
+
+    def shared(self, encoder: Encoder, shards: Shards) -> SharedPass:
+        key = entry_key(self.store, encoder, shards.side, shards.texts)
+        parts = Parts.of(self.store.path, key)
+        parts.make(key)
+        claims = Claims(parts.folder, self.rank, self.lapse_seconds)
+        first = self.rank * len(shards) // self.world_size
+        return SharedPass(parts, claims, shards, encoder.identity(shards.side), first)
+
+    def close(self) -> None:
+        self.executor.close()
