@@ -63,7 +63,7 @@ class Ranks:
     def own(self, encoder: Encoder, shared: SharedPass, places: Places, advance: Advance) -> Iterator[EncodedShard]:
         for encoded in self.executor.run(encoder, Claimed(shared, places), advance):
             if not shared.has(encoded.index):
-                yield replace(encoded, ended_at=shared.claims.now())
+                yield replace(encoded, timing=of_ranks(encoded), ended_at=shared.claims.now())
                 shared.take(encoded)
                 self.count(encoded)
             yield from shared.gathered(advance, GATHER_EVERY_SECONDS)
@@ -96,7 +96,7 @@ class Ranks:
 
     def put(self, encoder: Encoder, shared: SharedPass, places: Places, advance: Advance) -> None:
         for encoded in self.executor.run(encoder, Claimed(shared, places), advance):
-            if shared.put(encoded):
+            if shared.put(replace(encoded, timing=of_ranks(encoded))):
                 self.count(encoded)
 
     def count(self, encoded: EncodedShard) -> None:
@@ -113,3 +113,8 @@ class Ranks:
 
     def close(self) -> None:
         self.executor.close()
+
+
+def of_ranks(encoded: EncodedShard) -> str:
+    """The key that its seconds are kept by: several ranks may have one machine, and then tell no speed of it."""
+    return name_of_key(["of ranks", encoded.timing])

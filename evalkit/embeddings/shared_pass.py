@@ -124,7 +124,7 @@ class SharedPass:
         """Keep it as a part; whether this one counts."""
         place = self.place_of[encoded.index]
         self.seconds.append(encoded.busy_seconds)
-        counts = self.parts.write(self.name(place), encoded)
+        counts = self.parts.keep(self.name(place), encoded)
         self.done.add(place)
         self.claims.release(self.name(place))
         return counts

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evalkit.__main__ import main
+from evalkit.api import load
 from evalkit.config import ExecutorConfig, RunConfig
 from evalkit.corpora import Texts
 from evalkit.embeddings import EmbeddingStore
@@ -241,7 +243,7 @@ def test_the_first_whole_part_counts(store: Path, tmp_path: Path) -> None:
     parts.make({})
     first, second = (next(Local().run(encoder, shards_of(TEXTS)[:1])) for _ in range(2))
     name = part_name(encoder.identity("document"), shards_of(TEXTS)[0])
-    assert (parts.write(name, first), parts.write(name, second)) == (True, False)
+    assert (parts.keep(name, first), parts.keep(name, second)) == (True, False)
     assert len(list(parts.folder.glob("*.npy"))) == 1
     read = parts.read(name, shards_of(TEXTS)[0])
     np.testing.assert_array_equal(read.encoded.vectors, first.encoded.vectors)
@@ -298,3 +300,47 @@ def test_what_ranks_took_is_told_by_the_clock_of_their_folder(store: Path, tmp_p
     assert took.texts == len(TEXTS)
     assert took.busy_seconds >= 7 * 0.2
     assert 0 < took.wall_seconds <= time.time() - began + 60
+
+
+def run_of(folder: Path, colours: Path, *words: str) -> list[str]:
+    return [
+        *("model=wordllama", "corpus=beir", f"corpus.beir.path={colours}", "top_k=10", "measures=[nDCG@10]"),
+        *(f"store.path={folder / 'store'}", f"results_dir={folder / 'results'}", "store.shard_texts=4"),
+        *("runtime.latency_calls=5", "runtime.timing_seconds=0.1", "at_workload_seconds=0", *words),
+    ]
+
+
+def test_one_command_by_rank_measures_what_it_measures_alone(
+    tmp_path: Path, colours: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("wordllama")
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    assert main(run_of(together, colours, "rank=1", "world_size=2")) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[-1] == "evalkit: rank 1 of 2: 5 shards encoded (18 texts)"
+    assert not (together / "results").exists()
+    assert main(run_of(together, colours, "rank=0", "world_size=2")) == 0
+    assert main(run_of(alone, colours)) == 0
+    with_help, without = (load(results_dir=folder / "results") for folder in (together, alone))
+    assert with_help.points["nDCG@10"].tolist() == without.points["nDCG@10"].tolist()
+    passes = {row["side"]: row for row in with_help.about["embeddings"]}
+    assert (passes["document"]["workers"], passes["document"]["cached"]) == (1, False)
+    assert passes["document"]["texts_per_second"] is not None  # of a sample that rank 0 has timed
+    assert main(run_of(together, colours)) == 0
+    again = load(results_dir=together / "results").about["embeddings"][0]
+    assert again["workers"] is None
+    assert "in the store" in again["unmeasured"]["workers"]
+
+
+@pytest.mark.parametrize(
+    ("model", "why"), [("voyage", "is behind an API, which rank 0 alone asks"), ("bm25", "encodes nothing")]
+)
+def test_a_rank_that_can_do_nothing_says_so_and_ends(
+    tmp_path: Path, colours: Path, model: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"model={model}", "corpus=beir", f"corpus.beir.path={colours}", "rank=1", "world_size=2"]
+    assert main([*words, f"results_dir={tmp_path / 'results'}", f"store.path={tmp_path / 'store'}"]) == 0
+    said = capsys.readouterr()
+    assert (said.out, why in said.err.splitlines()[-1]) == ("", True)
+    assert not (tmp_path / "store").exists()

@@ -79,7 +79,7 @@ class Parts:
     def is_noted(self, part: str) -> bool:
         return is_file(self.folder / f"{part}.json")
 
-    def write(self, part: str, shard: EncodedShard) -> bool:
+    def keep(self, part: str, shard: EncodedShard) -> bool:
         """Whether this one counts: another that was whole before stays. Raises OSError, and leaves nothing then."""
         vectors = np.ascontiguousarray(shard.encoded.vectors, dtype="<f4")
         file = self.folder / f"{part}.{token_hex(6)}.npy"

@@ -177,12 +177,22 @@ def test_every_kind_loads_and_has_a_config() -> None:
     [
         ("executor.kind=loca", "executor.kind=loca is unknown.*Did you mean 'local'"),
         ("executor=loca", "there is no executor 'loca'.*Did you mean 'local'"),
+        ("executor=in_process", "'executor=in_process' is no setting any more.*Write executor=local"),
+        ("executor.kind=in_process", "is no setting any more.*Write executor=local"),
+        ("executor.workers=2", "executor.workers does nothing for executor=local.*executor=processes or executor=ray"),
+        ("executor.address=auto", "executor.address does nothing for executor=local.*or use executor=ray"),
+        ("executor.lapse_seconds=0", "executor.lapse_seconds=0"),
+        ("rank=1", "rank is set, and world_size is not.*Give both"),
+        ("world_size=2", "world_size is set, and rank is not.*Give both"),
+        ("rank=2 world_size=2", "there is no rank=2 of world_size=2.*Ranks count from 0"),
+        ("rank=-1 world_size=2", "rank=-1"),
+        ("rank=0 world_size=2 runtime=auto", "runtime=auto is each machine's own choice.*Name the same for all"),
     ],
 )
 def test_an_unknown_executor_is_refused_before_anything_is_encoded(
     setting: str, message: str, tiny_run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*tiny_run, setting]) == 2
+    assert main([*tiny_run, *setting.split()]) == 2
     said = capsys.readouterr().err.replace("\n", " ")
     assert re.search(message, said), said
     assert not (tmp_path / "store").exists()

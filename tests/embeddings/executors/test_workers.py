@@ -83,7 +83,8 @@ def test_workers_give_what_this_process_gives_and_go_on_where_one_is_killed(exec
     log, texts = tmp_path / "log", some_texts(10 * SHARD_TEXTS)
     told: list[int] = []
     here = list(Local().run(logged(tmp_path / "here"), shards_of(texts)))
-    shards, killed = [], 0
+    shards: list[EncodedShard] = []
+    killed = 0
     for shard in executor.run(logged(log, 0.3), shards_of(texts), told.append):
         if not shards:
             killed = process_of(shard)
