@@ -17,7 +17,7 @@ from evalkit.embeddings import EmbeddingStore, embed
 from evalkit.embeddings.executors import Executor, load_executor
 from evalkit.embeddings.executors.dispatch import MOST_LOST
 from evalkit.embeddings.executors.local import Local
-from evalkit.embeddings.executors.processes import Processes, default_workers
+from evalkit.embeddings.executors.processes import Processes, WorkerProcesses, default_workers
 from evalkit.embeddings.executors.recipe import Recipe
 from evalkit.embeddings.shards import EncodedShard
 from evalkit.errors import UserError
@@ -214,6 +214,15 @@ def test_threads_are_shared_out_and_never_none(tmp_path: Path) -> None:
     assert [recipe.with_threads(threads).threads for threads in (3, 1, 0)] == [3, 1, 1]
     assert [default_workers(threads) for threads in (1, 2, 8, 16, 64)] == [1, 2, 2, 2, 8]
     assert isinstance(recipe.encoder(), LoggedEncoder)
+
+
+def test_each_worker_sees_one_gpu_and_a_new_one_that_of_the_lost(tmp_path: Path) -> None:
+    workers = WorkerProcesses(Recipe.of(logged(tmp_path), "processes"), 3, ["0", "GPU-5ad"])
+    workers.running = dict.fromkeys(range(3))
+    assert [workers.device(number)["CUDA_VISIBLE_DEVICES"] for number in range(3)] == ["0", "GPU-5ad", "0"]
+    del workers.running[1]
+    assert workers.device(3) == {"CUDA_VISIBLE_DEVICES": "GPU-5ad"}
+    assert WorkerProcesses(workers.recipe, 2, []).device(0) == {}
 
 
 def test_an_image_reaches_another_process_as_it_is(tmp_path: Path) -> None:
