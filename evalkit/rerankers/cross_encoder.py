@@ -44,14 +44,14 @@ class PairScores(NamedTuple):
 
 
 class CrossEncoder:
-    """Runs under PyTorch whatever ``runtime.kind`` is, on its device and in its precision.
+    """Runs under PyTorch whatever ``runtime.kind`` is, on its device and in its precision; ``auto`` is float32.
 
     Raises UserError where its files are neither in ``path`` nor on the hub.
     """
 
     def __init__(self, config: RerankerConfig, runtime: RuntimeConfig, where: str = "stages.local") -> None:
         self.config = config
-        self.runtime = runtime
+        self.runtime = replace(runtime, precision="float32") if runtime.precision == "auto" else runtime
         self.where = where
         require("sentence_transformers", "local", f"reranker={config.name}")
         self.hint = f"Give a folder with its files: {where}.path=<folder>."

@@ -27,7 +27,7 @@ from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder
 from evalkit.encoders.capabilities import behind_api, gives_vectors, reads_images
-from evalkit.encoders.local.auto_runtime import AUTO, choose_runtime, named_runtime
+from evalkit.encoders.local.auto_runtime import named_runtime
 from evalkit.encoders.refused_texts import PLURAL
 from evalkit.errors import StoppedAsAskedError, UserError, say
 from evalkit.lexical import Retriever, load_retriever
@@ -100,11 +100,7 @@ class EncodingModel:
         return data
 
     def agree(self, data: Sequence[Data]) -> None:
-        """Choose the runtime where that is ``auto``, and say what an API will cost, or how long encoding takes."""
-        config = self.config
-        if config.runtime.kind == AUTO and not isinstance(self.model, HostedModel):
-            texts = data[0].chunks.texts.texts
-            self.encoder = load_encoder(self.model, choose_runtime(self.model, config.runtime, texts, self.store.path))
+        """Say what an API will cost, or how long encoding takes."""
         if given := gives_vectors(self.encoder):
             check_given(given, [each.corpus for each in data])
         if self.bill is None:

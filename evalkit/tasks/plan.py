@@ -12,6 +12,7 @@ from evalkit.embeddings.executors import load_executor
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import StoppedAsAskedError, UserError
 from evalkit.tasks.models import load_model
+from evalkit.tasks.one_runtime import use_one_runtime
 from evalkit.tasks.prompts import for_task
 from evalkit.tasks.task import Data, Model, Task, load_tasks
 
@@ -37,8 +38,11 @@ def make_plans(config: RunConfig, progress: Progress) -> list[Plan]:
     models = models_of(config)
     plans = [planned(models[kind], task) for kind, task in tasks.items()]
     refuse_other_texts(list(zip(tasks, plans, strict=True)))
-    for model in list(dict.fromkeys(models.values())):
-        model.agree([each for plan in plans if plan.model is model for each in plan.data])
+    loaded = list(dict.fromkeys(models.values()))
+    read = [(model, [each for plan in plans if plan.model is model for each in plan.data]) for model in loaded]
+    use_one_runtime(read)
+    for model, data in read:
+        model.agree(data)
     if config.is_dry:
         raise StoppedAsAskedError("dry run: nothing was encoded but a sample, nothing sent and nothing written")
     return plans

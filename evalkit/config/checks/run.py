@@ -67,7 +67,7 @@ def check(config: RunConfig) -> None:
     check_code(config)
     check_indexes(config.index)
     check_filter(config)
-    check_workers(config, "kind" in runtime_fields(config))
+    check_workers(config)
 
 
 def fitted(config: RunConfig, given: Sequence[str], is_sweep: bool) -> RunConfig:
@@ -166,7 +166,7 @@ def check_model(model: ModelConfig) -> None:
 
 def check_runtime(runtime: RuntimeConfig) -> None:
     """Raises UserError for a precision or device that nothing has."""
-    if runtime.precision not in PRECISIONS:
+    if runtime.precision not in (*PRECISIONS, AUTO):
         hint = did_you_mean(runtime.precision, PRECISIONS)
         raise UserError(f"runtime.precision={runtime.precision} is unknown.", hint)
     if runtime.device not in DEVICES and not re.fullmatch(r"cuda:\d+", runtime.device):

@@ -4,14 +4,10 @@ from evalkit.config.schema.run import ExecutorConfig, RunConfig
 from evalkit.errors import UserError
 
 SETTINGS = {"local": (), "processes": ("workers",), "ray": ("workers", "address")}  # that a kind reads
-AUTO = "auto"
 
 
-def check_workers(config: RunConfig, has_runtimes: bool) -> None:
-    """Raises UserError for a setting that does nothing, a rank without its number of ranks, and one beyond it.
-
-    ``has_runtimes`` says that the model has several to choose among.
-    """
+def check_workers(config: RunConfig) -> None:
+    """Raises UserError for a setting that does nothing, a rank without its number of ranks, and one beyond it."""
     check_executor(config.executor)
     rank, world_size = config.rank, config.world_size
     if (rank is None) != (world_size is None):
@@ -21,11 +17,6 @@ def check_workers(config: RunConfig, has_runtimes: bool) -> None:
         return
     if rank >= world_size:
         raise UserError(f"there is no rank={rank} of world_size={world_size}.", "Ranks count from 0.")
-    if world_size > 1 and has_runtimes and config.runtime.kind == AUTO:
-        raise UserError(
-            "runtime=auto is each machine's own choice, and ranks share vectors of one runtime.",
-            "Name the same for all: runtime=torch, openvino or onnx.",
-        )
 
 
 def check_executor(executor: ExecutorConfig) -> None:

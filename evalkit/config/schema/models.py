@@ -276,7 +276,7 @@ MODEL_KINDS: dict[str, ModelKind] = {
     "sentence_transformers": ModelKind(
         "encoders.local.sentence_transformers:SentenceTransformersEncoder",
         SentenceTransformersModel,
-        ENCODED | {"kind", "device", "precision", "compile", "token_budget"},
+        ENCODED | {"kind", "device", "precision", "compile", "token_budget", "threads_per_stream"},
     ),
     "onnx": ModelKind("encoders.local.onnx_file:OnnxFileEncoder", OnnxModel, ENCODED | {"token_budget"}),
     "model2vec": ModelKind("encoders.local.static:model2vec", Model2VecModel, ENCODED),

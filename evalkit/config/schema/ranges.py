@@ -87,6 +87,7 @@ RANGES: dict[type, dict[str, Range]] = {
     RuntimeConfig: {
         "token_budget": TOKENS,
         "threads": THREADS,
+        "threads_per_stream": THREADS,
         "latency_calls": Range(1, 1_000_000, "timed calls, one after the other"),
         "timing_seconds": SECONDS,
     },

