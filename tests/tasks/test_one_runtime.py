@@ -11,7 +11,7 @@ from evalkit.config import RunConfig, RuntimeConfig
 from evalkit.config.compose import compose
 from evalkit.corpora import load_corpus
 from evalkit.embeddings import embed
-from evalkit.encoders.local.auto_runtime import candidates, choice_file, name_of, named_runtime
+from evalkit.encoders.local.auto_runtime import THIS_MACHINE, candidates, choice_file, name_of, named_runtime
 from evalkit.encoders.local.runtimes import RUNTIMES
 from evalkit.tasks import one_runtime
 from evalkit.tasks.models import EncodingModel
@@ -55,7 +55,7 @@ def corpus_folder(tmp_path: Path) -> Path:
 
 def remember(model: EncodingModel, quickest: str) -> None:
     choices = candidates(AUTO)
-    file = choice_file(model.encoder, choices, model.store.path)
+    file = choice_file(model.encoder, choices, model.store.path, THIS_MACHINE)
     file.write_text(json.dumps({name_of(each): 2.0 if each.kind == quickest else 1.0 for each in choices}))
 
 
@@ -101,6 +101,20 @@ def test_many_texts_are_worth_a_choice_that_all_models_of_the_run_share(
     assert first.encoder.runtime == other.encoder.runtime
     assert first.encoder.runtime.kind != "auto"
     assert other.encoder.config.prompts.query == "q: "
+
+
+def test_ranks_take_what_the_first_of_them_has_chosen(
+    config: RunConfig, corpus_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(one_runtime, "FEW_TEXTS", 5)
+    taken = []
+    for rank, machine in enumerate(("node-a", "node-b")):
+        monkeypatch.setattr(one_runtime, "THIS_MACHINE", machine)
+        model, data = read_by(replace(config, rank=rank, world_size=2), corpus_folder)
+        use_one_runtime([(model, data)])
+        taken.append(model.encoder.runtime)
+    assert taken[0] == taken[1]
+    assert "as chosen before" in capsys.readouterr().err
 
 
 def test_a_named_runtime_is_left_as_it_is(config: RunConfig, corpus_folder: Path) -> None:
