@@ -53,6 +53,8 @@ class RunSettings(TypedDict, total=False):
     experiment: str
     store: Mapping[str, Any]
     dims: int | str | Sequence[int | str]
+    corpus_sizes: Sequence[int | str]
+    distractors: str | None
     measures: Sequence[str]
     top_k: int
     serve_k: int | None

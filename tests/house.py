@@ -43,7 +43,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "config",
             "conf/ as typed values: one schema per kind, composing, what a config alone can tell",
             "compose",
-            checks="depths filters indexes requests run workers",
+            checks="depths filters indexes requests run sizes workers",
             input="corpus_paths files python_values typed_names words yaml_files",
             mistakes="composing meant moved",
             schema="commands corpora cost filters kinds models ranges run search stages tasks values",
@@ -66,7 +66,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
             "beir clusters corpus file_chunks html_content images judgments lint meeting metadata mteb narrowed "
             "new_corpus pages "
-            "pydoc records set_aside sources table texts",
+            "pydoc records samples set_aside sources table texts",
             files="cells opening rows",
             uses="baskets duplicates edits labelled of_mteb outliers pairs questions rows_of",
         ),
@@ -82,12 +82,13 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "vectors",
             "stored vectors: cut, read by blocks, quantized and given back",
-            "codec cut faiss_strings matrix own_quantizers sign_bits stored",
+            "codec cut faiss_strings matrix own_quantizers selected sign_bits stored",
         ),
         room(
             "measures",
             "rankings and clocks to numbers: quality, latency, load, memory, cost, laws of growth, significance",
-            "all_pairs caches classification clustering cost depth detectable duplicates enough_queries holm influence "
+            "all_pairs caches classification clustering cost depth detectable duplicates enough_queries growth holm "
+            "influence "
             "intervals kept latency laws "
             "load memory outliers overlap pairs quality quantiles ranking recommendations resampling selection "
             "significance thresholds",
@@ -95,7 +96,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "results",
             "settings and columns; the record, its writer and reader, baselines, provenance, exports",
-            "baselines before_filters busy canaries column columns config_shape contract exports headings in_words "
+            "baselines later_columns busy canaries column columns config_shape contract exports headings in_words "
             "index_config listing markdown model_parts percent provenance reader readme record secrets setting shape "
             "speed_columns stored_points table table_notes table_shape task_columns task_measures version1 writer",
         ),
@@ -142,8 +143,8 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "what is encoded, what a point is, what is judged: retrieval with its grid; other uses of vectors",
             "cache classification clustering duplicates few_questions items models one_runtime outliers pairs plan "
             "prompts recommendations task",
-            retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers stages "
-            "task vectors",
+            retrieval="contracts filtering fusion grid lexical measuring points reranking retriever searchers sizes "
+            "stages task vectors",
         ),
     ),
     (
@@ -158,9 +159,10 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "reports",
             "many runs to a page: what is said (data/) and how it looks (views/)",
             data="answers constraints gather identity intervals labels long_documents one_run provenance quality "
-            "ranking recommendation report same_vectors scopes sentence terms uses warnings",
+            "ranking recommendation report same_vectors scopes sentence sizes terms uses "
+            "warnings",
             views="certainty_data chart controls figures files html markdown marks notebook page_data queries_data "
-            "recommendation tables task_parts",
+            "recommendation size_parts tables task_parts",
         ),
     ),
     (

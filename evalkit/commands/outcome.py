@@ -89,8 +89,8 @@ def judged(folder: Path, config: RunConfig) -> tuple["Mapping[Key, Interval]", l
 def answer_of(report: "Report") -> list[str]:
     """What to use and how sure that is; of a single setting, where nothing is to be chosen, what it gives and costs."""
     if len(report.table) == 1 and report.sentence.row is not None:
-        return [only_setting(report)]
-    return [line for line in (report.sentence.answer, report.sentence.how_sure) if line]
+        return [only_setting(report), *report.sentence.at_size]
+    return report.sentence.lines
 
 
 def only_setting(report: "Report") -> str:

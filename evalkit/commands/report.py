@@ -24,12 +24,12 @@ def main(arguments: list[str]) -> int:
     page = write_files(report, Path(config.reports_dir))
     for problem in report.gathered.problems:
         say(f"evalkit: {problem}")
-    for line in filter(None, (report.sentence.answer, report.sentence.how_sure)):
+    for line in report.sentence.lines:
         say(line)
     for answer in report.cards:
         say(f"{answer.title(config.within)}: {report.words(answer)}")
     for each in report.others:
-        say(f"{each.config.task}: {' '.join(filter(None, (each.sentence.answer, each.sentence.how_sure)))}")
+        say(f"{each.config.task}: {' '.join(each.sentence.lines)}")
     for uses in report.uses:
         say(f"all of these: {uses.sentence}")
     name_path(page)

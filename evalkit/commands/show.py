@@ -50,7 +50,7 @@ def show(run: "StoredRun", judged: "Judged") -> None:
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     sentence = judged.sentence
-    for line in filter(None, (sentence.answer, sentence.how_sure, *other_answers(judged.others))):
+    for line in (*sentence.lines, *other_answers(judged.others)):
         console.print(Text(printable(line)))
     if points := points_of(run):
         for table in points_tables(points, run.about["config"]["measures"], console.width, judged.intervals, rows=None):
@@ -97,6 +97,7 @@ def shape(run: "StoredRun", judged: "Judged") -> dict[str, Any]:
         "folder": run.folder,
         "answer": judged.sentence.answer,
         "how_sure": judged.sentence.how_sure,
+        "at_size": list(judged.sentence.at_size),
         "other_answers": {task: [s.answer, s.how_sure] for task, s in judged.others.items()},
         **{name: about.get(name) for name in ("created_at", "finished", "command", "evalkit_version")},
         **{name: about[name] for name in ("environment", "models", "corpora")},

@@ -6,8 +6,8 @@ from typing import Any
 
 from evalkit.errors import UserError, did_you_mean
 from evalkit.results.reader import StoredRun
-from evalkit.results.record import FILTER
-from evalkit.results.setting import COLUMNS, KEY, differences, label_of, label_parts, search_label
+from evalkit.results.record import FILTER, SAMPLE
+from evalkit.results.setting import COLUMNS, FULL, KEY, differences, label_of, label_parts, search_label
 from evalkit.results.task_measures import TASK_MEASURES
 
 NAMED = 6
@@ -128,12 +128,13 @@ def check_match(match: Sequence[str]) -> None:
 
 
 def by_values(run: StoredRun, match: Sequence[str]) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
-    """The points of a run by the values of the keys in ``match``. Those of two tasks or filters never meet."""
+    """The points of a run by the values of the keys in ``match``. Those of two tasks, filters or sizes never meet."""
     points: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for point in run.about["points"]:
         values = (
             point["task"],
             point["filter"],
+            point["corpus_size"],
             *(search_label(point) if key == "index" else point[key] for key in match),
         )
         points.setdefault(values, []).append(point)
@@ -158,10 +159,11 @@ def shortened(names: Sequence[str]) -> str:
 
 
 def describe(match: Sequence[str], values: Sequence[Any]) -> str:
-    """``corpus=c dims=256 filter lang=de`` of the task, the filter and the values of ``match``."""
-    _, passing, *rest = values
-    filters = [f"filter {passing}"] if passing and "filter" not in match else []
-    return " ".join([*(f"{name}={value}" for name, value in zip(match, rest, strict=True)), *filters])
+    """``corpus=c dims=256 filter lang=de`` of the task, the filter, the size and the values of ``match``."""
+    _, passing, size, *rest = values
+    of_data = [f"filter {passing}"] if passing and "filter" not in match else []
+    of_data += [f"corpus_size={size}"] if size != FULL and "corpus_size" not in match else []
+    return " ".join([*(f"{name}={value}" for name, value in zip(match, rest, strict=True)), *of_data])
 
 
 def other_differences(all_pairs: Sequence[Pair]) -> list[str]:
@@ -194,6 +196,12 @@ def check_pair(pair: Pair, baseline: StoredRun, candidate: StoredRun) -> None:
         raise NotComparableError(
             f"corpus '{corpus}': other documents pass {old['filter']} than did in the baseline.",
             "Did their metadata change? Make the baseline anew.",
+        )
+    samples = [(point["distractors"], point.get("proof", {}).get(SAMPLE)) for point in (old, new)]
+    if samples[0] != samples[1]:
+        raise NotComparableError(
+            f"{pair.name}: a corpus of this size had other documents in the baseline.",
+            "Give both runs the same distractors, or make the baseline anew.",
         )
     if old["top_k"] != new["top_k"]:
         raise NotComparableError(f"{corpus}: top_k was {old['top_k']} and is {new['top_k']}.", "Use the same top_k.")

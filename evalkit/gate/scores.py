@@ -14,11 +14,13 @@ from evalkit.gate.pairing import NotComparableError, Pair, gated
 from evalkit.measures.resampling import Codes
 from evalkit.results.in_words import SEPARATOR
 from evalkit.results.reader import StoredRun, rows_by_point
-from evalkit.results.setting import KEY, key_of
+from evalkit.results.setting import KEY, key_of, size_words
 from evalkit.results.task_measures import measures_of
 
 QUERY, CLUSTER, RANK = "query_id", "cluster", "first_relevant_rank"
 STRINGS = (*(name for name in KEY if name != "dims"), QUERY, CLUSTER)
+
+GROUPED = ("task", "corpus", "filter", "corpus_size")
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,16 @@ class Side:
 
 @dataclass(frozen=True)
 class CorpusScores:
-    """Both runs' scores of the ``pairs`` of one task on one corpus, or on what one filter leaves of it.
+    """Both runs' scores of the ``pairs`` of one task on one corpus at one size, or on what one filter leaves of it.
+
+    ``part`` says which filter or size; it is empty for the whole corpus.
 
     ``clusters`` numbers the cluster of each query, from 0 without gaps. ``are_modelled`` is false where nothing tells
     which queries depend on each other: then each is a cluster of its own.
     """
 
     corpus: str
-    filter: str
+    part: str
     measures: tuple[str, ...]
     pairs: tuple[Pair, ...]
     query_ids: tuple[str, ...]
@@ -50,7 +54,7 @@ class CorpusScores:
     @property
     def name(self) -> str:
         """``cranfield``, or ``cranfield · lang=de``."""
-        return f"{self.corpus}{SEPARATOR}{self.filter}" if self.filter else self.corpus
+        return f"{self.corpus}{SEPARATOR}{self.part}" if self.part else self.corpus
 
 
 class QueryTable:
@@ -91,26 +95,26 @@ class QueryTable:
 def corpus_scores(
     pairs: Sequence[Pair], baseline: StoredRun, candidate: StoredRun, measures: Sequence[str] | None
 ) -> Iterator[CorpusScores]:
-    """One for each task, corpus and filter, in the order of ``pairs``, by those of ``measures`` that the task has.
+    """One for each of ``GROUPED``, in the order of ``pairs``, by those of ``measures`` that the task has.
 
     Raises NotComparableError where scores or queries are missing.
     """
     groups: dict[tuple[str, ...], list[Pair]] = {}
     for pair in pairs:
-        groups.setdefault(tuple(str(pair.baseline[name]) for name in ("task", "corpus", "filter")), []).append(pair)
+        groups.setdefault(tuple(str(pair.baseline[name]) for name in GROUPED), []).append(pair)
     names = {group: gated(measures, of_group[0]) for group, of_group in groups.items()}
     together = list(dict.fromkeys(name for own in names.values() for name in own))
     before, after = QueryTable("baseline", baseline, together), QueryTable("candidate", candidate, together)
-    for (task, corpus, filter_name), of_group in groups.items():
-        own, gated_here = tuple(of_group), names[task, corpus, filter_name]
+    for group, of_group in groups.items():
+        own, gated_here = tuple(of_group), names[group]
         rows_before = [before.in_order(pair.baseline) for pair in own]
         rows_after = [after.in_order(pair.candidate) for pair in own]
         ids = before.ids[before.codes[rows_before[0]]]
         check_queries(own, ids, before, rows_before)
         check_queries(own, ids, after, rows_after)
         yield CorpusScores(
-            corpus,
-            filter_name,
+            str(of_group[0].baseline["corpus"]),
+            of_group[0].baseline["filter"] or size_words(of_group[0].baseline),
             tuple(gated_here),
             own,
             tuple(ids.tolist()),

@@ -16,7 +16,7 @@ from evalkit.config.mistakes.moved import renamed
 from evalkit.errors import UserError, did_you_mean, first_line, printable
 from evalkit.formats.json_shapes import parsed
 from evalkit.results.baselines import checked_sums, unrenewed
-from evalkit.results.before_filters import absent, with_filter_column, with_filters
+from evalkit.results.later_columns import absent, with_later_columns, with_later_keys
 from evalkit.results.record import BESIDE_FIGURES, SCHEMA_VERSION
 from evalkit.results.setting import KEY, Key
 from evalkit.results.shape import defect
@@ -110,7 +110,7 @@ class StoredRun:
         """A table in today's columns, whatever version wrote it."""
         if not self.is_version1:
             table = read_table(file, self.about, absent(self.about), categories, columns, depth)
-            return with_filter_column(with_whole_dims(table))
+            return with_later_keys(with_whole_dims(table))
         stored = None if columns is None else stored_columns(columns)
         table = read_table(file, self.about, NEW_IN_TABLES, stored_columns(categories), stored, depth)
         return upgraded_table(table, self.stored_config)
@@ -158,7 +158,7 @@ def read_run(folder: Path) -> StoredRun:
         with unrenewed(folder, sums):
             stored = object_in(file)
         version = stored["schema_version"]
-        about = upgraded(stored) if version == 1 else with_filters(stored)
+        about = upgraded(stored) if version == 1 else with_later_columns(stored)
         if isinstance(about["config"], Mapping):
             about["config"] = renamed(about["config"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -19,6 +19,7 @@ POINT_FACTS: Mapping[str, str] = {
     "priced_as": "the machine or hosted model whose price the costs are worked out with",
 }
 FILTER = "filter"  # of a point's proof: the sha256 of the documents that passed
+SAMPLE = "sample"  # the same of the documents that a sample has
 BESIDE_FIGURES = ("unmeasured", "notes", "laws", "proof", "load")
 
 

@@ -8,6 +8,7 @@ RETRIEVAL = "retrieval"
 FAISS = "faiss"
 NO_QUANTIZATION = "none"
 WHOLE = "none"
+FULL = "full"
 
 Key = tuple[Any, ...]
 
@@ -20,7 +21,8 @@ class Setting:
     there are no vectors; ``quantization`` is then ``none``. ``operating_point`` says how one built index is searched
     (``efSearch=64``), ``stages`` what happens to a ranking afterwards, in order (``bm25+minilm(depth=50)``), ``filter``
     which documents are searched (``lang=de``); each is empty where there is nothing to say. ``top_k`` is how deep
-    rankings go, ``serve_k`` how many results are served.
+    rankings go, ``serve_k`` how many results are served. ``corpus_size`` is ``full``, or how many documents a sample of
+    the corpus has, ``distractors`` the corpus whose documents are among them beside its own.
     """
 
     task: str
@@ -39,6 +41,8 @@ class Setting:
     top_k: int
     serve_k: int
     filter: str = ""
+    corpus_size: str = FULL
+    distractors: str = ""
 
     @property
     def key(self) -> Key:
@@ -75,9 +79,12 @@ ABOUT: Mapping[str, str] = {
     "top_k": "how deep rankings go",
     "serve_k": "how many results a user is given",
     "filter": "the documents that are searched (`lang=de`, `random<0.1`); empty for all",
+    "corpus_size": "`full`, or how many documents a sample of the corpus has, all judged ones among them",
+    "distractors": "the corpus whose documents enlarge this one, judged by nobody; empty for none",
 }
 COLUMNS = tuple(field.name for field in fields(Setting))
-KEY = ("task", "corpus", "dims", "quantization", "engine", "index", "operating_point", "filter", "stages")
+OF_DATA = ("filter", "corpus_size")
+KEY = ("task", "corpus", "dims", "quantization", "engine", "index", "operating_point", *OF_DATA, "stages")
 
 
 def differences(point: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -115,6 +122,17 @@ def label_parts(point: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "index", index_label(point) or str(point.get("task", ""))
     if point.get("filter"):
         yield "filter", str(point["filter"])
+    if words := size_words(point):
+        yield "size", words
+
+
+def size_words(point: Mapping[str, Any]) -> str:
+    """``1,000 documents``, or ``5,000 documents with scifact``; empty for the whole corpus."""
+    size = point.get("corpus_size", FULL)
+    if size == FULL:
+        return ""
+    added = f" with {point['distractors']}" if point.get("distractors") else ""
+    return f"{int(size):,} documents{added}"
 
 
 def label_of(point: Mapping[str, Any]) -> str:

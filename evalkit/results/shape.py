@@ -20,9 +20,10 @@ from evalkit.formats.json_shapes import (
 from evalkit.results.columns import FIGURES
 from evalkit.results.config_shape import config_defect
 from evalkit.results.record import BESIDE_FIGURES, POINT_FACTS
-from evalkit.results.setting import COLUMNS, Setting, key_of
+from evalkit.results.setting import COLUMNS, FULL, Setting, key_of
 from evalkit.results.task_measures import measures_of_point
 
+MOST_DIGITS = 12  # of a number of documents
 TEXTS = {"*": str}
 SETTING = {**get_type_hints(Setting), "dims": OrNull(ORDINAL), "top_k": ORDINAL, "serve_k": ORDINAL}
 LOAD = {"*": OrNull(AMOUNT)}
@@ -90,6 +91,8 @@ def disagreements(about: Mapping[str, Any]) -> Iterator[str]:
             yield f"points[{i}] is of a corpus that corpora doesn't have"
         if point["dims"] is None and point["chunking"] != "none":
             yield f"points[{i}] has chunks and no vectors"
+        if not is_size(point["corpus_size"]):
+            yield f"points[{i}].corpus_size is {printable(repr(point['corpus_size']), 80)}"
         if point["chunking"] != "none" and point["corpus"] not in encoded:
             yield f"embeddings lacks the documents of points[{i}]"
     for i, side in enumerate(about["embeddings"]):
@@ -117,6 +120,11 @@ def wrong_measures(about: Mapping[str, Any]) -> Iterator[str]:
                 yield f"points[{i}].{name} is missing"
             elif point[name] is not None and not is_number(point[name]):
                 yield f"points[{i}].{name} is {printable(repr(point[name]), 80)}"
+
+
+def is_size(text: str) -> bool:
+    """Whether it is ``full``, or a number of documents."""
+    return text == FULL or (text.isascii() and text.isdigit() and text[0] != "0" and len(text) <= MOST_DIGITS)
 
 
 def repeated(where: str, names: Any) -> Iterator[str]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from evalkit.results.later_columns import BEFORE
 from evalkit.results.model_parts import as_text
 from evalkit.results.setting import FAISS, RETRIEVAL, WHOLE
 
 PARTS = r"(?:\(([^)]*)\))?(?:\+(.*))?"  # the operating point in brackets, and the stages behind a plus
 STORED_KEY = ("corpus", "dims", "quantization", "index")
-NEW_IN_TABLES = ("task", "engine", "operating_point", "stages", "filter")
+NEW_IN_TABLES = ("task", "engine", "operating_point", "stages", *BEFORE)
 LEXICAL_ENGINES = {"bm25": "bm25s", "random": "random"}
 RERANKERS = {"cross-encoder/ms-marco-MiniLM-L6-v2": "minilm", "BAAI/bge-reranker-v2-m3": "bge"}
 
@@ -116,7 +117,7 @@ def upgraded_table(table: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFra
     settings = table[stored].drop_duplicates().itertuples(index=False, name=None)
     parts = pd.DataFrame(
         [today(int(dims), str(quantization), str(index), config) for dims, quantization, index in settings],
-        columns=["task", "engine", "filter", *(field.name for field in fields(Index))],
+        columns=["task", "engine", *BEFORE, *(field.name for field in fields(Index))],
     )
     numbers = table.groupby(stored, observed=True, sort=False).ngroup().to_numpy()
     named = {str(name): parts[name].astype("category").array.take(numbers) for name in parts}
@@ -128,4 +129,4 @@ def today(dims: int, quantization: str, stored: str, config: Mapping[str, Any]) 
     """The columns that take the place of a stored index."""
     split = split_index(stored, config)
     engine = engine_of(dims or None, quantization, split.index, config)
-    return {"task": RETRIEVAL, "engine": engine, "filter": "", **asdict(split)}
+    return {"task": RETRIEVAL, "engine": engine, **BEFORE, **asdict(split)}

@@ -45,6 +45,9 @@ NOT_ALLOWED = "a server is filled with made vectors where its index has at_workl
 UNDER_A_FILTER = AtSize(
     why=dict.fromkeys((*TIMED, BUILD, SIZE, OVERLAP), "filtered searches are not modelled for more documents")
 )
+OF_A_SAMPLE = AtSize(
+    why=dict.fromkeys((*TIMED, BUILD, SIZE, OVERLAP), "more documents are modelled from the largest corpus size alone")
+)
 FEW = f"fewer than {LEAST_DOCUMENTS} vectors say too little of how others would lie"
 
 

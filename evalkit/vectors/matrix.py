@@ -17,7 +17,9 @@ TRAINING_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Vectors:
-    """Rows of a stored ``matrix`` (n × native dims, a memory map or an array) cut to ``dims`` and of unit length."""
+    """Rows of a stored ``matrix`` (n × native dims, a memory map, an array, or selected rows of these) cut to ``dims``
+    and of unit length.
+    """
 
     matrix: npt.NDArray[np.floating]
     dims: int
@@ -64,7 +66,7 @@ class Vectors:
     def sample(self, seed: int = 0) -> FloatMatrix:
         """What quantizers are trained on: all rows, or of more than 100,000 as many drawn with ``seed``."""
         if len(self) <= TRAINING_ROWS:
-            return cut(self.matrix, self.dims)
+            return cut(self.matrix[:], self.dims)
         drawn = np.random.default_rng(seed).choice(len(self), TRAINING_ROWS, replace=False)
         return self.take(np.sort(drawn))
 

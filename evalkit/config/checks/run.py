@@ -28,6 +28,7 @@ from evalkit.config.checks.depths import check_depths
 from evalkit.config.checks.filters import check_filter
 from evalkit.config.checks.indexes import check_fragment, check_indexes
 from evalkit.config.checks.requests import check_requests
+from evalkit.config.checks.sizes import check_sizes
 from evalkit.config.checks.workers import check_workers
 from evalkit.config.input.files import choices_hint
 from evalkit.config.schema.models import RERANKED
@@ -67,6 +68,7 @@ def check(config: RunConfig) -> None:
     check_code(config)
     check_indexes(config.index)
     check_filter(config)
+    check_sizes(config)
     check_workers(config)
 
 

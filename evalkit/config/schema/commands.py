@@ -46,6 +46,7 @@ class ReportConfig:
 
     runs: list[str] = field(default_factory=list)
     task: str | None = None
+    corpus_size: str | None = None
     measure: str | None = None
     cost: str | None = None
     within: float = 0.01
@@ -122,6 +123,7 @@ class RecommendConfig:
     by: str | None = None
     runs: str = "anywhere"
     task: str | None = None
+    corpus_size: str | None = None
     measure: str | None = None
     alpha: float = 0.05
     pricing: PricingConfig = field(default_factory=PricingConfig)

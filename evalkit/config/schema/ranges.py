@@ -68,6 +68,7 @@ OF_RERANKERS = {"depth": DEPTH, "max_length": TOKENS}
 
 RANGES: dict[type, dict[str, Range]] = {
     RunConfig: {
+        "corpus_sizes": Range(1, 1_000_000_000, "documents"),
         "top_k": DEPTH,
         "serve_k": DEPTH,
         "memory_gb": GIGABYTES,

@@ -79,7 +79,8 @@ class RunConfig:
     """Everything that one run needs; conf/run.yaml has the defaults.
 
     ``serve_k`` is how many results a user is given, ``top_k`` how deep rankings go. ``allow_code`` are the modules
-    whose classes a quantization's ``_target_`` and an index's ``engine`` may name.
+    whose classes a quantization's ``_target_`` and an index's ``engine`` may name. ``corpus_sizes`` are numbers of
+    documents, or ``full``; ``distractors`` is one of the run's corpora, whose documents enlarge the others.
     """
 
     task: dict[str, TaskConfig] = field(default_factory=dict)
@@ -96,6 +97,8 @@ class RunConfig:
     pricing: PricingConfig = field(default_factory=PricingConfig)
     workload: WorkloadConfig = field(default_factory=WorkloadConfig)
     dims: Any = "native"
+    corpus_sizes: list[Any] = field(default_factory=lambda: ["full"])
+    distractors: str | None = None
     measures: list[str] = field(default_factory=list)
     top_k: int = 100
     serve_k: int | None = None

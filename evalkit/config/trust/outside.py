@@ -24,6 +24,7 @@ OUTSIDE = (  # with all that is below; * is the key of a choice
 PROMPTS = ("query", "document", "classification", "clustering", "similarity")
 INSIDE = (
     *("task.*.kind", "dims", "measures", "search_device", "chunking.kind", "store.dtype"),
+    *("corpus_sizes", "distractors"),
     *("model.licence", *(f"model.prompts.{name}" for name in PROMPTS), "model.pooling", "model.options.language"),
     *("corpus.*.source", "corpus.*.name", "corpus.*.split", "corpus.*.subset"),
     *("corpus.*.document_id", "corpus.*.document_title", "corpus.*.document_text", "corpus.*.document_image"),

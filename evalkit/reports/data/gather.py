@@ -1,7 +1,7 @@
 """Runs on disk to one table of points: the newest of each setting, all priced alike. What can't be read is said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from evalkit.reports.data.same_vectors import same_vectors
 from evalkit.results.model_parts import model_parts
 from evalkit.results.reader import BASELINES, StoredRun, find_run, read_run, rows_by_point, stored_runs
 from evalkit.results.setting import COLUMNS as OF_SETTING
-from evalkit.results.setting import RETRIEVAL, index_label, key_of
+from evalkit.results.setting import FULL, RETRIEVAL, index_label, key_of, size_words
+from evalkit.results.shape import MOST_DIGITS
 from evalkit.results.task_measures import measures_of_task
 
 SETTING = ["model", "dims", "quantization", "index"]
@@ -41,7 +42,7 @@ class Gathered:
     ``…_name``, ``key`` is the key of the setting, and ``laws`` are a column of measures.laws.Laws. Where there are no
     vectors, ``dims`` is ``NO_DIMS`` and ``quantization`` ``NO_VECTORS``. ``unsplit_model`` is the same for all ways to
     split its documents, and ``vectors`` for whatever a run asks of the same vectors. ``problems`` say what was left out
-    and why.
+    and why. ``samples`` are such rows, too, at the sizes of corpora that settings are not ranked by.
     """
 
     task: str
@@ -49,6 +50,7 @@ class Gathered:
     runs: tuple[StoredRun, ...]
     measures: tuple[str, ...]
     problems: tuple[str, ...]
+    samples: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def gather(config: ReportConfig) -> Gathered:
@@ -98,15 +100,24 @@ def gather_tasks(config: ReportConfig) -> dict[str, Gathered]:
     parts = same_vectors(points, runs)
     points = points.assign(vectors=model_labels(points, parts, NOT_OF_VECTORS))
     return {
-        str(task): of_task(str(task), own, parts.loc[own.index], runs, problems)
+        str(task): of_task(str(task), own, parts.loc[own.index], runs, problems, config.corpus_size)
         for task, own in points.groupby("task", sort=False)
     }
 
 
 def of_task(
-    task: str, points: pd.DataFrame, parts: pd.DataFrame, runs: Sequence[StoredRun], of_runs: Sequence[str]
+    task: str,
+    points: pd.DataFrame,
+    parts: pd.DataFrame,
+    runs: Sequence[StoredRun],
+    of_runs: Sequence[str],
+    size: str | None,
 ) -> Gathered:
-    """The newest point of each setting among the ``points`` of one task; ``of_runs`` are problems of all runs."""
+    """The newest point of each setting among the ``points`` of one task; ``of_runs`` are problems of all runs.
+
+    Settings are ranked at one ``size`` of each corpus, null for the whole, or the largest where that is missing.
+    Raises UserError where no corpus has that size.
+    """
     problems = list(of_runs)
     points = labelled(points, parts).reset_index(drop=True)
     newest = ~points.duplicated(["corpus", *SETTING], keep="last")
@@ -116,8 +127,21 @@ def of_task(
             f"{(~newest).sum()} settings were measured again later; the newest run counts, not {', '.join(older)}."
         )
         problems.extend(versions_since(points, newest))
-    points = points[newest].reset_index(drop=True)
-    return Gathered(task, points, tuple(runs), tuple(measures_in(task, points, runs)), tuple(problems))
+    points = points[newest]
+    at_size = is_ranked(points, size)
+    samples, points = points[~at_size].reset_index(drop=True), points[at_size].reset_index(drop=True)
+    return Gathered(task, points, tuple(runs), tuple(measures_in(task, points, runs)), tuple(problems), samples)
+
+
+def is_ranked(points: pd.DataFrame, size: str | None) -> "pd.Series[bool]":
+    """Which of ``points`` are at the size that settings are ranked by. Raises UserError as ``of_task`` does."""
+    if size is not None and RETRIEVAL in points["task"].to_numpy():
+        if not (at_size := points["corpus_size"] == size).any():
+            sizes = sorted(points["corpus_size"].unique(), key=lambda each: (each == FULL, each.zfill(MOST_DIGITS)))
+            raise UserError(f"no run has corpus_size={one_line(size)}.", f"Known: {', '.join(sizes)}.")
+        return at_size
+    number = points["documents"].where(points["corpus_size"] != FULL, np.inf)
+    return number == number.groupby(points["whole_corpus"]).transform("max")
 
 
 def measures_in(task: str, points: pd.DataFrame, runs: Sequence[StoredRun]) -> list[str]:
@@ -146,14 +170,19 @@ def versions_since(points: pd.DataFrame, newest: "pd.Series[bool]") -> list[str]
 def labelled(points: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     """``points`` with labels for models, corpora, quantizations and indexes, by what tells them apart.
 
-    What a filter leaves of a corpus is one of its own: other questions are asked of other documents.
+    What a filter leaves of a corpus is one of its own: other questions are asked of other documents. So is a sample of
+    it; ``whole_corpus`` is what it is a sample of.
     """
     corpora = labels(points["corpus_name"], points, {"corpus_fingerprint": short})
+    of_sizes = zip(points["corpus_size"], points["distractors"], strict=True)
+    sizes = [one_line(size_words({"corpus_size": size, "distractors": added})) for size, added in of_sizes]
+    part = points["filter"].map(one_line).where(points["filter"] != "", pd.Series(sizes, points.index))
     quantization = named_by_meaning(points["quantization_name"], points["quantization_meaning"])
     return points.assign(
         model=model_labels(points, parts),
         unsplit_model=model_labels(points, parts, ("chunking",)),
-        corpus=corpora.where(points["filter"] == "", corpora + SEPARATOR + points["filter"].map(one_line)),
+        corpus=corpora.where(part == "", corpora + SEPARATOR + part),
+        whole_corpus=corpora,
         quantization=quantization.mask(points["dims"] == NO_DIMS, NO_VECTORS),
         index=named_by_meaning(points["index_label"], points["index_meaning"]),
     ).drop(columns=MEANINGS)
@@ -193,7 +222,7 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     of_models = pd.DataFrame([parts[name] for name in zip(points["model"], points["corpus"], strict=True)])
     points = points.rename(columns={name: f"{name}_name" for name in RENAMED}).assign(
         dims=points["dims"].fillna(NO_DIMS).astype(int),
-        documents=points["corpus"].map(documents).astype(float),
+        documents=documents_of(points, documents),
         quantization_meaning=[quantization_meaning(about, p["quantization"], str(p["serve_k"])) for p in stored],
         index_meaning=[index_meaning(about, point) for point in stored],
         index_label=[index_label(point) for point in stored],
@@ -202,6 +231,12 @@ def run_points(run: StoredRun, config: ReportConfig) -> pd.DataFrame:
     )
     modelled = with_laws(points, [p.get("laws") for p in stored], config.workload.documents)
     return priced(modelled.copy(), about, config).copy()
+
+
+def documents_of(points: pd.DataFrame, of_corpora: Mapping[str, int]) -> "pd.Series[float]":
+    """How many documents were searched at each point, by those ``of_corpora``."""
+    sizes = points["corpus_size"].where(points["corpus_size"] != FULL)
+    return pd.to_numeric(sizes).fillna(points["corpus"].map(of_corpora)).astype(float)
 
 
 def with_means(points: pd.DataFrame, run: StoredRun) -> pd.DataFrame:

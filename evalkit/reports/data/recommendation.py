@@ -96,6 +96,7 @@ def recommend(config: RecommendConfig, constraints: Sequence[str], runs: Sequenc
     of_report = ReportConfig(
         runs=list(runs),
         task=config.task,
+        corpus_size=config.corpus_size,
         measure=config.measure,
         alpha=config.alpha,
         pricing=config.pricing,

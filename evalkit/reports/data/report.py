@@ -24,6 +24,7 @@ from evalkit.results.columns import DIRECTED
 from evalkit.results.setting import key_of
 
 if TYPE_CHECKING:
+    from evalkit.reports.data.sizes import SizeCurves
     from evalkit.reports.data.uses import Uses
 
 
@@ -67,7 +68,10 @@ class Report:
 
     @cached_property
     def sentence(self) -> Sentence:
-        return sentence(self.table, self.quality, self.config)
+        from evalkit.reports.data.sizes import lines_at_size
+
+        said = sentence(self.table, self.quality, self.config)
+        return replace(said, at_size=tuple(lines_at_size(self, said.row)))
 
     @cached_property
     def recipe(self) -> Recipe | None:
@@ -90,6 +94,13 @@ class Report:
         from evalkit.reports.data.uses import uses_of
 
         return uses_of(self) if self.others else []
+
+    @cached_property
+    def size_curves(self) -> "list[SizeCurves]":
+        """How quality changes with the size of a corpus, where several sizes were measured."""
+        from evalkit.reports.data.sizes import size_curves
+
+        return size_curves(self) if self.config.searches else []
 
     @cached_property
     def long_documents(self) -> list[str]:

@@ -22,13 +22,20 @@ SIZE = "bytes_per_vector"  # what counts where nothing is searched
 class Sentence:
     """``row`` of the scope's table is what to use; null where nothing has quality. ``how_sure`` is a sentence, too.
 
-    ``few_queries`` says that a reader must know first how little so few can show.
+    ``few_queries`` says that a reader must know first how little so few can show. ``at_size`` are sentences on what is
+    expected among the workload's documents.
     """
 
     row: int | None
     answer: str
     how_sure: str = ""
     few_queries: bool = False
+    at_size: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """All that it says, line by line."""
+        return [line for line in (self.answer, self.how_sure, *self.at_size) if line]
 
 
 def sentence(table: pd.DataFrame, quality: Certainty, config: Terms) -> Sentence:

@@ -1,5 +1,6 @@
 """A report on disk: the page, the same in Markdown, the points as CSV, and the chart."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from evalkit.reports.views.markdown import markdown
 from evalkit.reports.views.task_parts import svg_of
 from evalkit.system.files import write_text
 
-INTERNAL = ["run", "key", "device", "unsplit_model", "vectors", "laws", "cores", "ram_gb"]
+INTERNAL = ["whole_corpus", "run", "key", "device", "unsplit_model", "vectors", "laws", "cores", "ram_gb"]
 
 
 def write_files(report: Report, folder: Path) -> Path:
@@ -21,10 +22,18 @@ def write_files(report: Report, folder: Path) -> Path:
     svg = svg_of(report)
     write_text(folder / "index.svg", svg)
     write_text(folder / "index.md", markdown(report))
-    points = pd.concat([each.gathered.points for each in (report, *report.others)], ignore_index=True).copy()
+    points = pd.concat(list(all_points(report)), ignore_index=True).copy()
     write_text(folder / "index.csv", csv(points))
     write_text(folder / "index.html", html_page(report, svg))
     return folder / "index.html"
+
+
+def all_points(report: Report) -> Iterator[pd.DataFrame]:
+    """Those of every task, and behind them those of samples."""
+    for each in (report, *report.others):
+        yield each.gathered.points
+        if not each.gathered.samples.empty:
+            yield each.gathered.samples
 
 
 def csv(points: pd.DataFrame) -> str:

@@ -17,6 +17,7 @@ from evalkit.reports.data.sentence import advice_of
 from evalkit.reports.views.controls import filters, what_if_fields
 from evalkit.reports.views.marks import palette_css
 from evalkit.reports.views.page_data import page_data
+from evalkit.reports.views.size_parts import size_parts
 from evalkit.reports.views.tables import crossings, heats, hosted_headers, points_rows, rankings, table_headers
 from evalkit.reports.views.task_parts import svg_of, task_parts, uses_headers, uses_notes, uses_rows
 from evalkit.results.columns import DIRECTED
@@ -74,6 +75,7 @@ def html_page(report: Report, svg: str) -> str:
         item=item_of(report),
         parts=[{**part, "svg": Markup(svg_of(part["report"]))} for part in task_parts(report)],  # noqa: S704
         uses=list(uses_parts(report)),
+        sizes=[{**part, "svg": Markup(part["svg"])} for part in size_parts(report)],  # noqa: S704
         recipe=report.recipe,
         recipe_of="" if report.sentence.row is None else advice_of(report.table.iloc[report.sentence.row]),
         answers=list(answer_cards(report)),

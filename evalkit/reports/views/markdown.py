@@ -13,6 +13,7 @@ from evalkit.reports.data.answers import POSSIBLE, Answer, nothing_shown
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.ranking import rank_models
 from evalkit.reports.data.report import Report
+from evalkit.reports.views.size_parts import size_headers, size_notes, size_rows, size_title
 from evalkit.reports.views.task_parts import task_parts, uses_headers, uses_notes, uses_rows
 from evalkit.results.headings import heading, in_words
 from evalkit.results.in_words import figure, index_words, named, number
@@ -25,7 +26,7 @@ FRONT_FIGURES = ("cost_month_usd", "bytes_per_document", "query_ms_p95_at_worklo
 
 def markdown(report: Report) -> str:
     """All of it, ending in a line break; index.svg lies beside it."""
-    of_task = (*answer_lines(report), *uses_lines(report), *model_lines(report), *front_lines(report))
+    of_task = (*answer_lines(report), *uses_lines(report), *size_lines(report), *model_lines(report), *front_lines(report))
     return "\n".join((*of_task, *task_lines(report), *warning_lines(report))) + "\n"
 
 
@@ -33,7 +34,7 @@ def answer_lines(report: Report) -> Iterator[str]:
     config, scope = report.config, report.scopes[0]
     yield f"# {literally(report.sentence.answer)}"
     yield ""
-    yield literally(report.sentence.how_sure)
+    yield literally(" ".join(report.sentence.lines[1:]))
     yield ""
     yield literally(f"Settings are ranked by {config.measure} on {scope.words}.")
     yield ""
@@ -72,6 +73,16 @@ def uses_lines(report: Report) -> Iterator[str]:
         yield from ("", literally(uses.sentence), "")
         yield from table([literally(header) for header in uses_headers(uses)], uses_rows(uses))
         yield from ("", *(literally(note) for note in uses_notes(uses, report.config.alpha)))
+
+
+def size_lines(report: Report) -> Iterator[str]:
+    """What settings keep of full precision at each size, measured and predicted."""
+    if report.size_curves:
+        yield from ("", "## Quality at other sizes")
+    for curves in report.size_curves:
+        yield from ("", f"### {literally(size_title(curves))}", "")
+        yield from table([literally(header) for header in size_headers(curves)], size_rows(curves))
+        yield from ("", *(literally(note) for note in size_notes(curves, report.config.measure)))
 
 
 def task_lines(report: Report) -> Iterator[str]:

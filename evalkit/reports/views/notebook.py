@@ -38,7 +38,8 @@ def main(about: Mapping[str, Any], point: Mapping[str, Any]) -> float:
 
 
 def sentence_html(sentence: Sentence) -> str:
-    return f"<p><b>{text(sentence.answer)}</b> {text(sentence.how_sure)}</p>"
+    answer, *rest = sentence.lines
+    return f"<p><b>{text(answer)}</b> {text(' '.join(rest))}</p>"
 
 
 def row(point: dict[str, Any], figures: list[str]) -> str:

@@ -9,6 +9,7 @@ from evalkit.reports.data.constraints import DIMS, Constraint, column_of
 from evalkit.reports.data.gather import NO_DIMS
 from evalkit.reports.data.recommendation import Recommendation, Verdict, columns_of
 from evalkit.reports.data.sentence import for_workload
+from evalkit.reports.data.sizes import lines_at_size
 from evalkit.results.column import Column
 
 SUPERLATIVES = {"$": "cheapest", "B": "smallest", "ms": "fastest", "s": "fastest"}  # by the unit of a column
@@ -71,6 +72,7 @@ def notes(result: Recommendation) -> Iterator[str]:
         yield f"Runner-up: {result.name(result.runner_up)}, {objective(result, result.runner_up)}."
     if result.row is None:
         yield from why_none(result)
+    yield from lines_at_size(result.report, result.row)
     columns = [result.by, *(verdict.constraint.column for verdict in result.verdicts)]
     if result.run and any(column.of_machine for column in columns):
         yield f"Timed on {result.run.about['environment']['cpu'].get('model') or 'a machine of unknown make'}."

@@ -8,7 +8,7 @@ import numpy as np
 from evalkit.arrays import Rows
 from evalkit.config import FusionConfig, RunConfig
 from evalkit.config.schema.kinds import model_config
-from evalkit.corpora import Corpus
+from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.passes import Progress
 from evalkit.errors import UserError
 from evalkit.lexical import KINDS, load_retriever
@@ -41,7 +41,7 @@ class Fusion:
         self.label, self.depth, self.constant = name, config.top_k, stage.constant
         self.model = model_config(given, f"stages.{name}.model")
         load_retriever(self.model, WARM_UP_TEXTS)
-        self.indexed: tuple[str, IndexedCorpus] | None = None
+        self.indexed: tuple[Texts, IndexedCorpus] | None = None
         self.lexical: dict[str, PointRecord] = {}  # by the name of the filter, of the corpus that is indexed
 
     def check(self, model: str, corpora: Sequence[Corpus]) -> None:
@@ -74,8 +74,8 @@ class Fusion:
     def lexical_point(self, context: PointContext) -> PointRecord:
         """The point of the model without vectors on the corpus of ``context`` by its filter, measured once."""
         corpus = context.corpus
-        if self.indexed is None or self.indexed[0] != corpus.fingerprint:
-            self.indexed, self.lexical = (corpus.fingerprint, index_words(corpus, self.model)), {}
+        if self.indexed is None or self.indexed[0] is not corpus.documents:
+            self.indexed, self.lexical = (corpus.documents, index_words(corpus, self.model)), {}
         key = "" if context.filter is None else context.filter.name
         if key not in self.lexical:
             retriever = LexicalRetriever(context, self.indexed[1])

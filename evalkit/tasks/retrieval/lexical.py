@@ -16,13 +16,12 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws, why_not_at_workload
 from evalkit.measures.ranking import QUERIES_AT_ONCE, Ranking, by_block, without
 from evalkit.results.columns import OVERLAPS
-from evalkit.results.setting import NO_QUANTIZATION
+from evalkit.results.setting import FULL, NO_QUANTIZATION
 from evalkit.scaling.at_size import TIMED
 from evalkit.scaling.cache_size import last_level_cache
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
 from evalkit.scaling.lexical import growing
 from evalkit.scaling.lexical import measure as measure_at_size
-from evalkit.scaling.vectors import UNDER_A_FILTER
 from evalkit.system.busy import Figures, worst
 from evalkit.tasks.models import IndexedCorpus, options_text
 from evalkit.tasks.retrieval.retriever import Evidence, PointContext
@@ -136,14 +135,14 @@ class LexicalRetriever:
         return {}
 
     def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
-        if self.context.keep is not None:
+        if self.context.unmodelled:
             return {}
         laws = {**self.at_workload(asked).laws, **growing(self.retriever, self.indexed.build_seconds)}
         return {name: [law] for name, law in laws.items()}
 
     def evidence(self) -> Evidence:
         revision = self.retriever.revision()
-        at_sizes = [UNDER_A_FILTER] if self.context.keep is not None else self.at_size.values()
+        at_sizes = [unmodelled] if (unmodelled := self.context.unmodelled) else list(self.at_size.values())
         why = why_not_at_workload({name: why for each in at_sizes for name, why in each.why.items()})
         return Evidence(revision, {"engine": revision}, {**REASONS, **why})
 
@@ -157,7 +156,8 @@ class LexicalRetriever:
             self.at_size[asked] = AtSize(why=dict.fromkeys(TIMED, NOT_ASKED))
         if asked not in self.at_size:
             identity = {"lexical": self.retriever.revision(), "corpus": corpus.fingerprint, "depth": asked}
-            key = {**belongs_to(config), **identity}
+            of_sample = {} if self.setting.corpus_size == FULL else {"size": self.setting.corpus_size}
+            key = {**belongs_to(config), **identity, **of_sample}
             seconds, cache_bytes = config.at_workload_seconds, last_level_cache()
 
             def new() -> list[AtSize]:

@@ -8,12 +8,13 @@ import numpy as np
 
 from evalkit.arrays import Floats, Rows
 from evalkit.corpora import Corpus
+from evalkit.corpora.samples import SampledCorpus
 from evalkit.measures.cost import costs, why_no_cost
 from evalkit.measures.latency import percentiles_ms
 from evalkit.measures.laws import Laws, as_json, at_workload
 from evalkit.measures.ranking import Ranking
 from evalkit.results.columns import OVERLAPS, behind_a_stage, why_null
-from evalkit.results.record import FILTER, Point, PointRecord
+from evalkit.results.record import FILTER, SAMPLE, Point, PointRecord
 from evalkit.results.setting import Setting
 from evalkit.tasks.retrieval.retriever import PointContext
 
@@ -77,7 +78,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         unmeasured=why_null({**figures, "candidates": search.candidates}, reasons),
         notes=deeper_than_served(figures, context),
         laws=as_json(laws),
-        proof={**search.proof, **filter_proof(context)},
+        proof={**search.proof, **proof_of_documents(context)},
         load=search.load,
         engine_version=search.engine_version,
     )
@@ -109,9 +110,11 @@ def possible(passing: Rows, excluded: Rows) -> Rows:
     return np.maximum(counts, 1)
 
 
-def filter_proof(context: PointContext) -> dict[str, str]:
-    """Which documents passed: a filter of the same name may let others pass in another run."""
-    return {} if context.filter is None else {FILTER: f"sha256:{context.filter.digest}"}
+def proof_of_documents(context: PointContext) -> dict[str, str]:
+    """Which documents passed, and which a sample has: those of the same name may be others in another run."""
+    passed = {} if context.filter is None else {FILTER: f"sha256:{context.filter.digest}"}
+    sample = context.corpus
+    return {**passed, SAMPLE: f"sha256:{sample.digest}"} if isinstance(sample, SampledCorpus) else passed
 
 
 @dataclass(frozen=True)

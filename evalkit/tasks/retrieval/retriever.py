@@ -15,7 +15,9 @@ from evalkit.measures.cost import Tariff
 from evalkit.measures.laws import Laws
 from evalkit.measures.quality import Judge, NoJudge
 from evalkit.measures.ranking import Ranking, tie_order
-from evalkit.results.setting import RETRIEVAL, Setting
+from evalkit.results.setting import FULL, RETRIEVAL, Setting
+from evalkit.scaling.kept import AtSize
+from evalkit.scaling.vectors import OF_A_SAMPLE, UNDER_A_FILTER
 from evalkit.search.engine import Filter
 from evalkit.search.filters import NamedFilter
 from evalkit.system.busy import Figures
@@ -24,13 +26,19 @@ from evalkit.tasks.retrieval.filtering import FilteredCorpus
 
 @dataclass(frozen=True)
 class PointContext:
-    """What every point of one corpus, or of what a ``filter`` leaves of it, is judged and priced by."""
+    """What every point of one corpus, or of what a ``filter`` leaves of it, is judged and priced by.
+
+    ``corpus_size`` and ``distractors`` are the setting's, ``is_ranked`` says that settings are chosen at this size.
+    """
 
     config: RunConfig
     corpus: Corpus
     judge: Judge | NoJudge
     prices: Tariff
     filter: NamedFilter | None = None
+    corpus_size: str = FULL
+    distractors: str = ""
+    is_ranked: bool = True
 
     def filtered(self, left: FilteredCorpus, judge: Judge | NoJudge) -> "PointContext":
         """The same of what a filter has ``left``, with the judge of that."""
@@ -40,6 +48,11 @@ class PointContext:
     def keep(self) -> Filter | None:
         """The documents that are searched; null for all."""
         return None if self.filter is None else self.filter.keep
+
+    @property
+    def unmodelled(self) -> AtSize | None:
+        """Why nothing is modelled for more documents than these; null where it is."""
+        return UNDER_A_FILTER if self.filter else None if self.is_ranked else OF_A_SAMPLE
 
     @cached_property
     def excluded(self) -> Rows:
@@ -60,6 +73,8 @@ class PointContext:
             corpus=corpus.name,
             corpus_fingerprint=corpus.fingerprint,
             filter="" if self.filter is None else self.filter.name,
+            corpus_size=self.corpus_size,
+            distractors=self.distractors,
             stages="",
             top_k=config.top_k,
             serve_k=config.served,

@@ -7,6 +7,7 @@ from typing import Any
 from evalkit.config import CorpusConfig, RunConfig, TaskConfig
 from evalkit.corpora import Corpus, Texts, load_corpus
 from evalkit.corpora.narrowed import NarrowedCorpus
+from evalkit.corpora.samples import judged_rows
 from evalkit.embeddings.passes import Progress
 from evalkit.encoders import Side
 from evalkit.errors import say
@@ -22,6 +23,7 @@ from evalkit.tasks.retrieval.filtering import FilteredCorpus, filtered_corpora
 from evalkit.tasks.retrieval.grid import check_grid
 from evalkit.tasks.retrieval.lexical import LexicalRetriever
 from evalkit.tasks.retrieval.retriever import PointContext, Retriever
+from evalkit.tasks.retrieval.sizes import SizedCorpus, distractors_name, sized_corpora, with_too_small
 from evalkit.tasks.retrieval.stages import load_stages, with_stages
 from evalkit.tasks.retrieval.vectors import retrievers
 from evalkit.tasks.task import Data, Model, Read
@@ -37,14 +39,22 @@ class Retrieval:
         self.stages = load_stages(config, progress)
         self.dims: Sequence[int] = ()
         self.filtered: dict[str, list[FilteredCorpus]] = {}
+        self.sized: dict[str, list[SizedCorpus]] = {}
+        self.distractors = ""  # the name of their corpus
+        self.read_distractors: Read | None = None
 
     @staticmethod
     def load(name: str, source: CorpusConfig, settings: TaskConfig) -> Corpus:
         return load_corpus(name, source)
 
     def corpora(self) -> list[Corpus]:
-        """Each with its judgments. Says which have so few questions that they can't show much."""
-        corpora = [load_corpus(name, source) for name, source in self.config.corpus.items()]
+        """Each with its judgments, the one of distractors first: others are enlarged by what was read of it.
+
+        Says which have so few questions that they can't show much.
+        """
+        loaded = {key: load_corpus(key, source) for key, source in self.config.corpus.items()}
+        self.distractors = distractors_name(self.config.distractors, loaded)
+        corpora = sorted(loaded.values(), key=lambda corpus: corpus.name != self.distractors)
         for corpus in corpora:
             if self.config.is_dry:
                 documents, questions = len(corpus.documents), len(corpus.queries)
@@ -60,7 +70,9 @@ class Retrieval:
             stage.check(self.config.model.name, corpora)
         self.dims = model.dims
         self.filtered = {corpus.name: filtered_corpora(self.config, corpus) for corpus in corpora}
-        check_grid(self.config, self.dims, data, max((stage.depth for stage in self.stages), default=0))
+        self.sized = sized_corpora(self.config, data, self.distractors)
+        at_sizes = [sized.data for each in data for sized in self.sized[each.corpus.name]]
+        check_grid(self.config, self.dims, at_sizes, max((stage.depth for stage in self.stages), default=0))
 
     def sides(self, data: Data) -> Mapping[Side, Texts]:
         return {"document": data.chunks.texts, "query": data.corpus.queries}
@@ -71,9 +83,22 @@ class Retrieval:
         return replace(record, model={**record.model, "stages": described}) if described else record
 
     def points(self, read: Read, data: Data, progress: Progress) -> Iterator[PointRecord]:
-        config, corpus = self.config, data.corpus
+        name = data.corpus.name
+        for sized in self.sized[name]:
+            judged = len(judged_rows(data.corpus)) if sized.too_small else 0
+            for record in self.points_at(sized, sized.read(read, self.read_distractors), progress):
+                yield from with_too_small(record, sized, judged)
+                yield record
+        if name == self.distractors:
+            self.read_distractors = read
+
+    def points_at(self, sized: SizedCorpus, read: Read, progress: Progress) -> Iterator[PointRecord]:
+        """The points of a corpus at one size."""
+        config, corpus = self.config, sized.data.corpus
         prices = tariff(config.pricing, config.workload, config.model.name, read.device, cpu())
-        context = PointContext(config, corpus, Judge(self.measures, corpus.qrels), prices)
+        judge = Judge(self.measures, corpus.qrels)
+        size, is_ranked = sized.label, sized.is_ranked
+        context = PointContext(config, corpus, judge, prices, None, size, sized.distractors, is_ranked)
         filtered = (context.filtered(left, judge_of(self.measures, left.corpus)) for left in self.filtered[corpus.name])
         for retriever in RETRIEVERS[type(read)](self, [context, *filtered], read, progress):
             yield from with_stages(retriever.context, retriever, self.stages)

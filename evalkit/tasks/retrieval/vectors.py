@@ -24,7 +24,7 @@ from evalkit.measures.ranking import Ranking
 from evalkit.results.index_config import index_word
 from evalkit.results.setting import Setting
 from evalkit.scaling.kept import AtSize
-from evalkit.scaling.vectors import UNDER_A_FILTER, CorpusLaws, point_laws, why_not_at_size
+from evalkit.scaling.vectors import CorpusLaws, point_laws, why_not_at_size
 from evalkit.search import (
     DocumentSearcher,
     Searcher,
@@ -75,7 +75,8 @@ def retrievers(
                 points = list(operating_points(index_name, index, quantization, config.served))
                 first_ms = first_search_ms(searcher.at(points[0]), queries, config.served)
                 firsts = [first_ms, *[None] * (len(points) - 1)]
-                at_sizes = laws.of(quantization, index, searcher, points, queries)
+                unmodelled = [context.unmodelled] * len(points) if context.unmodelled else None
+                at_sizes = unmodelled or laws.of(quantization, index, searcher, points, queries)
                 for point, at_size, first in zip(points, at_sizes, firsts, strict=True):
                     for each, exact_of in zip(contexts, exact, strict=True):
                         yield VectorRetriever(
@@ -87,7 +88,7 @@ def retrievers(
                             searcher=searcher.at(point).filtered(each.keep),
                             queries=queries_of(each, context, queries),
                             exact=exact_of,
-                            at_size=UNDER_A_FILTER if each.filter else at_size,
+                            at_size=each.unmodelled or at_size,
                             index=index,
                             first_ms=None if each.filter else first,
                         )
@@ -224,7 +225,7 @@ class VectorRetriever:
         }
 
     def laws(self, figures: Mapping[str, Any], asked: int) -> Laws:
-        if self.context.filter is not None:
+        if self.context.unmodelled:
             return {}
         return point_laws(self.at_size, self.searcher, self.index, self.queries, figures, asked)
 
