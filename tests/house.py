@@ -64,7 +64,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
         room(
             "corpora",
             "where text comes from: files of every format to texts and judgments; fingerprint, lint; own documents",
-            "beir clusters corpus file_chunks html_content images judgments lint meeting metadata mteb narrowed "
+            "beir clusters corpus file_chunks html_content ids images judgments lint meeting metadata mteb narrowed "
             "new_corpus pages "
             "pydoc records samples set_aside sources table texts",
             files="cells opening rows",
@@ -106,8 +106,9 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "embeddings",
             "documents in chunks; passes as shards, who runs them, the store, timings, bills",
             "bill budgets canary chunking corpus_embeddings figures forecast given given_arrays inventory passes "
-            "pruning ranks record shards shared_pass store throughput timing vector_checks why_null",
-            entries="aside claims entry layout leftovers locks note_fields parts seals sharing trust",
+            "pruning ranks record reuse reused_timing shards shared_pass store throughput timing vector_checks "
+            "why_null",
+            entries="aside claims entry layout leftovers locks note_fields parts seals sharing text_records trust",
             executors="dispatch executor local processes ray_actors recipe registry replies worker",
         ),
         room(

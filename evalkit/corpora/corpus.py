@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.corpora.clusters import cluster_queries
 from evalkit.corpora.files.cells import whole_characters
+from evalkit.corpora.ids import Ids
 from evalkit.corpora.images import Image
 from evalkit.corpora.lint import Finding, Noticed, lint
 from evalkit.corpora.meeting import are_mostly, refuse_strangers
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from evalkit.corpora.metadata import Metadata
 
 Qrels = Mapping[str, Mapping[str, int]]
+MOST_LISTED = 50_000  # ids
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def build_corpus(
 ) -> Corpus:
     """Assemble and lint a corpus from (id, text) pairs; of a repeated id the first text stays.
 
-    Documents are read one by one and kept in a temporary file, so memory holds their ids but not their texts.
+    Documents are read one by one and kept in a temporary file, so memory holds their ids and digests but not their
+    texts.
 
     ``ignore_identical_ids`` true never lets a query find the document of its own id, false always does; null
     ignores it where that document also carries the query's text and is not judged relevant to it. ``cluster_keys``
@@ -149,8 +152,9 @@ def refuse_unmet(
     refuse_strangers(name, "queries", judged_queries, queries, is_swapped)
     judged = [query for query in judged_queries if query in queries]
     judged_documents = dict.fromkeys(document for query in judged for document in qrels[query])
-    known = {**documents.row, **dict.fromkeys(empty_documents)} if empty_documents else documents.row
-    refuse_strangers(name, "documents", judged_documents, known)
+    if not any(document in documents.row for document in judged_documents):
+        known = {**documents.row, **dict.fromkeys(empty_documents)}
+        refuse_strangers(name, "documents", judged_documents, known)
     return judged
 
 
@@ -168,21 +172,24 @@ def identical_ids(documents: Texts, queries: Mapping[str, str], qrels: Qrels, ig
 
 def first_of_each_id(
     pairs: Iterable[tuple[str, str]], keep: Callable[[Iterable[str]], Sequence[str]]
-) -> tuple[Texts, list[str], list[str]]:
+) -> tuple[Texts, list[str], Sequence[str]]:
     """The first text of every id, kept by ``keep``; the ids that came again; and the ids whose text is empty."""
-    ids: dict[str, None] = {}
+    ids, empty = Ids(), Ids()
     repeated: list[str] = []
-    empty: dict[str, None] = {}
 
     def first_texts() -> Iterator[str]:
         for id_, text in pairs:
-            if id_ in ids or id_ in empty:
+            is_empty = not text.strip()
+            others = ids if is_empty else empty
+            if (len(others) and id_ in others) or not (empty if is_empty else ids).add(id_):
                 repeated.append(id_)
-            elif text.strip():
-                ids[id_] = None
+            elif not is_empty:
                 yield text
-            else:
-                empty[id_] = None
 
     texts = keep(first_texts())
-    return Texts(list(ids), texts), repeated, list(empty)
+    return Texts(as_list_if_few(ids), texts), repeated, as_list_if_few(empty)
+
+
+def as_list_if_few(ids: Ids) -> Sequence[str]:
+    """A list is quicker, and up to so many its memory is nothing beside what else a run needs."""
+    return list(ids) if len(ids) <= MOST_LISTED else ids

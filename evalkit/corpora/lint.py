@@ -1,14 +1,14 @@
 """What is odd about a corpus, said before anyone trusts a figure that comes from it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from evalkit.corpora.meeting import LARGE_SHARE, likely_cause
-from evalkit.corpora.texts import Texts
+from evalkit.corpora.texts import Texts, repeated_rows
 from evalkit.errors import abridged
-from evalkit.system.digests import digests
 
 EXAMPLES, MOST_CHARACTERS = 3, 80  # of an id
 HEADING = "heading:"  # ids of questions that new-corpus made of headings begin with it
@@ -160,20 +160,20 @@ def of_judgments(
             unknown_documents,
             len(judged),
             "judged documents are not in the corpus; they count as never found, as in trec_eval"
-            + if_many(unknown_documents, len(judged), documents.ids),
+            + if_many(unknown_documents, len(judged), documents.row),
         ),
         finding(
             "judgments_of_unknown_queries",
             unknown_queries,
             len(qrels),
-            "judged queries have no text; they are left out" + if_many(unknown_queries, len(qrels), list(queries)),
+            "judged queries have no text; they are left out" + if_many(unknown_queries, len(qrels), queries),
         ),
     ]
 
 
-def if_many(unknown: Sequence[str], total: int, known: Sequence[str]) -> str:
+def if_many(unknown: Sequence[str], total: int, known: Collection[str]) -> str:
     """Why a large share of the judged ids is unknown, if anything tells."""
-    cause = likely_cause(unknown, set(known)) if len(unknown) > LARGE_SHARE * total else None
+    cause = likely_cause(unknown, known) if len(unknown) > LARGE_SHARE * total else None
     return f"; their ids seem to differ in {cause}" if cause else ""
 
 
@@ -202,20 +202,17 @@ def of_reading(noticed: Noticed, texts: int) -> list[Finding]:
 
 def repeats(documents: Texts) -> list[str]:
     """The ids of documents whose text an earlier document has too."""
-    sha = digests((text,) for text in documents.texts)
-    first_rows = np.unique(sha, return_index=True)[1]
-    later = np.setdiff1d(np.arange(len(sha)), first_rows)
-    return [documents.ids[row] for row in later]
+    return [documents.ids[row] for row in repeated_rows(documents.digests).tolist()]
 
 
 def truncation(
-    ids: Sequence[str], truncated: Sequence[bool], max_length: int, model: str, words: str = "documents are"
+    ids: Sequence[str], truncated: npt.ArrayLike, max_length: int, model: str, words: str = "documents are"
 ) -> list[Finding]:
     """The finding that ``model`` read only the first ``max_length`` tokens of some texts, if it did.
 
     ``truncated`` says of each of ``ids`` whether it was cut, ``words`` how sure that is of what.
     """
-    cut = [id_ for id_, was_cut in zip(ids, truncated, strict=True) if was_cut]
+    cut = [ids[row] for row in np.flatnonzero(truncated).tolist()]
     message = f"{words} cut at the {max_length:,} tokens that {model} reads"
     return [finding("truncated_documents", cut, len(ids), message)] if cut else []
 

@@ -47,8 +47,9 @@ def likely_cause(strangers: Collection[str], known: Collection[str]) -> str | No
     What both sides have explains nothing: ``12.3`` isn't ``12.9`` without its suffix.
     """
     looked_at = list(islice(strangers, LOOKED_AT))
+    asked = set(looked_at)
     for cause, plain in CAUSES.items():
-        plain_known = set(map(plain, known))
+        plain_known = {id_ for id_ in map(plain, known) if id_ in asked}
         if 2 * sum(plain(id_) in known or id_ in plain_known for id_ in looked_at) >= len(looked_at):
             return cause
     return None

@@ -7,9 +7,12 @@ from evalkit.config import ApiConfig
 from evalkit.corpora import Corpus, Texts
 from evalkit.embeddings.canary import canary_texts
 from evalkit.embeddings.chunking import Chunks
+from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.sharing import open_shared
-from evalkit.embeddings.entries.trust import held
+from evalkit.embeddings.entries.trust import Held, held
 from evalkit.embeddings.passes import entry_key
+from evalkit.embeddings.reuse import part_key, reusable
+from evalkit.embeddings.reused_timing import timing_of_reused
 from evalkit.embeddings.shards import Shards, missing_shards
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.embeddings.timing import LATENCY_WARM_UP
@@ -72,40 +75,78 @@ def estimate(
             ("query", corpus.queries, latency_calls),
         )
         for side, texts, calls in sides:
-            missing = shards_to_encode(store, encoder, side, texts)
-            if missing is not None:
+            ahead = texts_ahead(store, encoder, side, texts, calls)
+            if ahead is not None and (ahead.calls or len(ahead.shards)):
                 is_loaded = True
-                in_passes += api.to_send(texts_of_pass(api, texts, missing, calls), side)
-            elif api.checks_canary:
+                in_passes += api.to_send(texts_of_pass(api, texts, ahead, calls), side)
+            if (ahead is None or ahead.reused) and api.checks_canary:
                 in_checks += api.to_send(canary_texts(texts), side)
     sent = in_passes + in_checks + api.to_send_first(is_loaded)
     usd, earlier = (None, 0.0) if price is None else (sent.tokens / 1e6 * price, earlier_tokens / 1e6 * price)
     return Spending(sent.texts, sent.tokens, sent.most_tokens, usd, in_checks.texts, earlier)
 
 
-def shards_to_encode(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts) -> Shards | None:
-    """What a pass would still encode; null where there would be no pass."""
+@dataclass(frozen=True)
+class ToEncode:
+    """What a pass would still encode: ``shards``, without any where all texts are ``reused`` ones of other entries.
+
+    ``calls`` says that single texts would be timed too, as far as a run times any.
+    """
+
+    shards: Shards
+    reused: int = 0
+    calls: bool = True
+
+
+def texts_ahead(
+    store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts, latency_calls: int
+) -> ToEncode | None:
+    """What a pass would still encode; null where there would be no pass.
+
+    What this run is not told to pay for stays open until it ends, so that no other process removes it.
+    """
     with store.entry(entry_key(store, encoder, side, texts)) as entry:
-        stored = held(entry, len(texts))
-        if stored.shards:  # which this run is not told to pay for, so no other process may remove them
-            store.in_use.append(open_shared(entry.vectors_file))
-    return None if stored.is_whole else missing_shards(side, texts, store.shard_texts, stored.shards)
+        stored = held_open(store, entry, len(texts))
+        if stored.is_whole:
+            return None
+        measured = {index: shard.measured for index, shard in stored.shards.items()}
+        missing = missing_shards(side, texts, store.shard_texts, measured)
+        reuse = reusable(store, entry, missing, measured)
+        if reuse is None:
+            return ToEncode(missing)
+    store.in_use += [source.file for source in reuse.sources]
+    new = texts.at(reuse.new_rows)
+    missing = missing_shards(side, new, store.shard_texts, ())
+    if len(new):
+        with store.entry(part_key(entry, new)) as part:
+            missing = missing_shards(side, new, store.shard_texts, held_open(store, part, len(new)).shards)
+    timing = timing_of_reused(reuse, encoder)
+    is_timed = timing is not None and len(timing.latency_ms) >= latency_calls
+    return ToEncode(missing, reuse.texts, calls=len(new) > 0 and not is_timed)
 
 
-def texts_of_pass(api: BehindApi, texts: Texts, missing: Shards, calls: int) -> Iterator[str]:
+def held_open(store: EmbeddingStore, entry: Entry, rows: int) -> Held:
+    """What of ``entry`` can be trusted, open until the run ends."""
+    stored = held(entry, rows)
+    if stored.shards:
+        store.in_use.append(open_shared(entry.vectors_file))
+    return stored
+
+
+def texts_of_pass(api: BehindApi, texts: Texts, ahead: ToEncode, calls: int) -> Iterator[str]:
     """Every text that a pass would send; those of timed calls, and those whose cuts are compared, again.
 
     Raises UserError for texts that are never sent.
     """
-    for shard in missing:
+    for shard in ahead.shards:
         try:
             api.check_texts(shard.texts)
         except UserError as error:
             raise named(error, shard.ids, shard.side) from None
         yield from shard.texts
-    if calls:
+    if calls and ahead.calls:
         yield from (texts.texts[call % len(texts)] for call in range(-LATENCY_WARM_UP, calls))
-    yield from api.verified_texts(texts.texts)
+    yield from api.verified_texts(ahead.shards.texts.texts)
 
 
 def agree(spending: Spending, name: str, api: ApiConfig) -> None:

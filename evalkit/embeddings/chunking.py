@@ -1,6 +1,7 @@
 """Long documents in parts: what is encoded of each, in the model's own tokens. What is ranked stays the document."""
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 from evalkit.arrays import Rows
 from evalkit.config import ChunkingConfig
 from evalkit.corpora import Texts
+from evalkit.corpora.corpus import as_list_if_few
+from evalkit.corpora.ids import Ids
 from evalkit.corpora.texts import TextFile
 from evalkit.encoders import Encoder
 from evalkit.encoders.capabilities import max_length, tokenizer_of
@@ -50,17 +53,19 @@ def chunks_of(documents: Texts, encoder: Encoder, config: ChunkingConfig) -> Chu
             f"chunking.overlap={config.overlap} leaves nothing new in chunks of {config.size} tokens.",
             f"Give less than {config.size}.",
         )
-    counts: list[int] = []
+    counts = array("q")
     tokenizer = tokenizer_of(encoder)
     split = make_splitter(tokenizer, config)
     texts = TextFile(split_all(documents, tokenizer, config.size or 0, split, counts))
-    ids = [
-        id_ if count == 1 else f"{id_}#{number}"
-        for id_, count in zip(documents.ids, counts, strict=True)
-        for number in range(1, count + 1)
-    ]
+    ids = as_list_if_few(Ids(ids_of_chunks(documents.ids, counts)))
     document = np.repeat(np.arange(len(documents)), counts)
     return Chunks(name_of(config), Texts(ids, texts), document, len(ids) / len(documents))
+
+
+def ids_of_chunks(documents: Iterable[str], counts: Iterable[int]) -> Iterator[str]:
+    """``d#1``, ``d#2`` of a document that is in several chunks, ``d`` of one that is whole."""
+    for id_, count in zip(documents, counts, strict=True):
+        yield from [id_] if count == 1 else (f"{id_}#{number}" for number in range(1, count + 1))
 
 
 def whole(documents: Texts) -> Chunks:
@@ -91,9 +96,9 @@ def name_of(config: ChunkingConfig) -> str:
     return f"{config.kind}(size={config.size}, overlap={config.overlap}{top})"
 
 
-def split_all(documents: Texts, tokenizer: Any, size: int, split: Split, counts: list[int]) -> Iterator[str]:
+def split_all(documents: Texts, tokenizer: Any, size: int, split: Split, counts: "array[int]") -> Iterator[str]:
     """The chunks of all documents in order; ``counts`` is told how many each of them has."""
-    for texts in groups(documents.texts[row] for row in range(len(documents))):
+    for texts in groups(iter(documents.texts)):
         for text, tokens in zip(texts, tokens_of(texts, tokenizer), strict=True):
             parts = [text] if len(tokens) <= size else split(text, tokens)
             counts.append(len(parts))

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rich.filesize import decimal
 
+from evalkit.arrays import Rows
 from evalkit.corpora import Corpus, Texts
-from evalkit.embeddings.budgets import shards_to_encode
+from evalkit.embeddings.budgets import texts_ahead
 from evalkit.embeddings.chunking import Chunks
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.encoders import Encoded, Encoder, Side
@@ -29,12 +30,12 @@ class Pass:
     name: str
     side: Side
     texts: Texts
-    rows: Sequence[int]
+    rows: Rows
 
     def sample(self, count: int) -> list[str]:
         """``count`` of the texts, drawn with a fixed seed; all of them where there are no more."""
         drawn = np.random.default_rng(SEED).permutation(len(self.rows))[:count]
-        return [self.texts.texts[self.rows[place]] for place in drawn.tolist()]
+        return [self.texts.texts[row] for row in self.rows[drawn].tolist()]
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ def passes_to_make(store: EmbeddingStore, encoder: Encoder, corpora: Iterable[tu
             ("query", "query", corpus.queries),
         )
         for name, side, texts in sides:
-            missing = shards_to_encode(store, encoder, side, texts) if len(texts) else None
-            if missing is not None and len(missing):
-                rows = np.concatenate([np.asarray(missing.rows(index)) for index in missing.indices])
-                passes.append(Pass(name, side, texts, rows.tolist()))
+            ahead = texts_ahead(store, encoder, side, texts, 0) if len(texts) else None
+            if ahead is not None and len(shards := ahead.shards):
+                rows = np.concatenate([np.asarray(shards.rows(index)) for index in shards.indices])
+                passes.append(Pass(name, side, shards.texts, rows))
     return passes
 
 

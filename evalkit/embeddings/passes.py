@@ -10,8 +10,13 @@ from evalkit.embeddings.canary import check_canary
 from evalkit.embeddings.chunking import Chunks, whole
 from evalkit.embeddings.corpus_embeddings import CorpusEmbeddings, Embeddings
 from evalkit.embeddings.entries.entry import Entry
+from evalkit.embeddings.entries.text_records import text_records
 from evalkit.embeddings.executors import Executor
 from evalkit.embeddings.executors.local import Local
+from evalkit.embeddings.inventory import key_in
+from evalkit.embeddings.pruning import remove_entry
+from evalkit.embeddings.reuse import Source, copy_shards, part_key, reusable
+from evalkit.embeddings.reused_timing import adopt_timing
 from evalkit.embeddings.shards import EncodedShard, Shards, missing_shards, rows_of
 from evalkit.embeddings.store import EmbeddingStore, trusted
 from evalkit.embeddings.throughput import Watched
@@ -127,12 +132,17 @@ def embed_side(
             meta = stored.meta or {}
             load: Figures = {}
             watched = Watched(executor)
+            encoded = measured
             if not is_cached:
                 missing = missing_shards(side, texts, store.shard_texts, measured)
                 with MachineLoad() as around:
-                    meta = run_pass(entry, encoder, watched, missing, measured, advance)
+                    meta, encoded = complete(store, entry, encoder, watched, missing, measured, advance)
                 load = around.figures
-            in_order = [measured[index] for index in sorted(measured)]
+            elif not stored.is_told and entry.is_writable:
+                entry.renew_texts(stored.shards.values(), text_records(texts.digests, None))
+            if entry.is_writable:
+                store.list_entry(entry)
+            in_order = [encoded[index] for index in sorted(encoded)]
             timing = timing_of(entry, encoder, side, texts, in_order, plan, not is_cached, load)
         except UserError as error:
             kept = sum(shard["texts"] for shard in measured.values())
@@ -143,7 +153,8 @@ def embed_side(
         meta = {**meta, "truncated_rows": rows_of(api.may_be_cut(texts.texts, side), 0)}
     else:  # an API's own width may change, which its canary tells
         check_width(encoder.config, vectors.shape[1])
-    check = check_canary(encoder, side, texts, vectors) if is_cached and api and api.checks_canary else None
+    is_of_before = is_cached or meta.get("reused_texts", 0) > 0
+    check = check_canary(encoder, side, texts, vectors) if is_of_before and api and api.checks_canary else None
     sent = api.take_sent() if api and api.is_billed else None
     return Embeddings(side, texts, vectors, meta, timing, is_cached, check, sent, throughput=watched.throughput)
 
@@ -152,6 +163,82 @@ def entry_key(store: EmbeddingStore, encoder: Encoder, side: Side, texts: Texts)
     """Everything that decides the stored vectors of ``texts``."""
     kept = {"texts": texts.fingerprint, "shard_texts": store.shard_texts, "dtype": store.dtype}
     return {**encoder.identity(side), **kept}
+
+
+def complete(
+    store: EmbeddingStore,
+    entry: Entry,
+    encoder: Encoder,
+    executor: Executor,
+    missing: Shards,
+    measured: dict[int, Measured],
+    advance: Advance,
+) -> tuple[dict[str, Any], dict[int, Measured]]:
+    """Make the ``missing`` shards of ``entry``: copied where an earlier entry has their texts, else encoded.
+
+    Texts that none has are encoded as an entry of their own, in full shards wherever they stand, and go with it once
+    they are copied. Gives the meta, and what was measured on shards that were encoded. ``measured`` as in ``run_pass``.
+    """
+    side, texts = missing.side, missing.texts
+    if entry.open_vectors((len(texts), encoder.dims)):
+        measured.clear()
+        missing = missing_shards(side, texts, missing.rows_per_shard, measured)
+    store.list_entry(entry)
+    reuse = reusable(store, entry, missing, measured, encoder.dims)
+    if reuse is None:
+        remove_parts(store, entry)
+        return run_pass(entry, encoder, executor, missing, measured, advance), measured
+    advance(len(texts) - len(reuse.new_rows))
+    encoded: dict[int, Measured] = {}
+    earlier, reused = reuse.main_source.meta, len(reuse.sources)
+    if len(reuse.new_rows):
+        new = texts.at(reuse.new_rows)
+        try:
+            part, meta_of_new = encode_part(store, part_key(entry, new), encoder, executor, side, new, encoded, advance)
+        except UserError as error:
+            kept = len(texts) - len(new) + sum(shard["texts"] for shard in encoded.values())
+            raise with_kept(error, {side: kept}, {side: texts}) from None
+        reuse, earlier = reuse.with_new(part), earlier or meta_of_new
+    adopt_timing(reuse, entry, encoder)
+    copy_shards(entry, missing, reuse, reused, measured)
+    in_order = [measured[index] for index in sorted(measured)]
+    of_model = earlier or said_of_vectors(encoder, side, texts, in_order)
+    remove_parts(store, entry)  # before the entry is whole, after which nobody would look for them
+    return entry.finish({**of_model, **said_of_shards(in_order)}), encoded
+
+
+def encode_part(
+    store: EmbeddingStore,
+    key: Mapping[str, Any],
+    encoder: Encoder,
+    executor: Executor,
+    side: Side,
+    new: Texts,
+    encoded: dict[int, Measured],
+    advance: Advance,
+) -> tuple[Source, dict[str, Any]]:
+    """The entry of ``key``, whole, and its meta: what of it is stored already is not encoded again."""
+    with store.entry(key) as part:
+        stored = trusted(part, len(new))
+        encoded |= {index: shard.measured for index, shard in stored.shards.items()}
+        meta = stored.meta
+        if meta is None or not stored.is_whole:
+            missing = missing_shards(side, new, store.shard_texts, encoded)
+            meta = run_pass(part, encoder, executor, missing, encoded, advance)
+        else:
+            advance(len(new))
+        store.list_entry(part)
+        source = Source.open(part.folder, part.model)
+    if source is None:
+        raise UserError(f"{part.folder} was changed while it was made.", "Run the same command again.")
+    return source, meta
+
+
+def remove_parts(store: EmbeddingStore, entry: Entry) -> None:
+    """Remove what was encoded for ``entry`` alone, also by earlier passes that were killed."""
+    for folder in store.of_model(entry):
+        if key_in(folder).get("part_of") == entry.name:
+            remove_entry(store, folder.name)
 
 
 def run_pass(
@@ -175,7 +262,8 @@ def run_pass(
         rows = missing.rows(shard.index)
         check_vectors(shard.encoded.vectors, encoder, [texts.ids[row] for row in rows])
         of_shard = {**shard.measured(rows.start), "encoded_at": now()}
-        entry.write_shard(shard.index, rows.start, shard.encoded.vectors, of_shard)
+        records = text_records(texts.digests[rows.start : rows.stop], shard.encoded.tokens)
+        entry.write_shard(shard.index, rows.start, shard.encoded.vectors, of_shard, records)
         measured[shard.index] = of_shard
     return entry.finish(said_of_vectors(encoder, side, texts, [measured[index] for index in sorted(measured)]))
 
@@ -199,15 +287,24 @@ def each_once(arriving: Iterable[EncodedShard], planned: Shards) -> Iterator[Enc
 def said_of_vectors(encoder: Encoder, side: Side, texts: Texts, measured: Sequence[Measured]) -> dict[str, Any]:
     """What a finished pass says of its vectors; how quick it was belongs to a machine and is kept apart."""
     return {
-        "created_at": max(shard.get("encoded_at") or now() for shard in measured),
-        "texts": len(texts),
+        **said_of_shards(measured),
         "dims": encoder.dims,
-        "tokens": total([shard["tokens"] for shard in measured]),
-        "truncated_rows": all_rows([shard["truncated_rows"] for shard in measured]),
         "max_length": max_length(encoder),
         "model": encoder.describe(),
         "verification": verification(encoder, list(texts.texts[:VERIFIED_TEXTS]), side),
+    }
+
+
+def said_of_shards(measured: Sequence[Measured]) -> dict[str, Any]:
+    """The sum of what was measured on all shards of a pass, which ends here and now."""
+    reused = sum(shard.get("reused_texts", 0) for shard in measured)
+    return {
+        "created_at": max(shard.get("encoded_at") or now() for shard in measured),
+        "texts": sum(shard["texts"] for shard in measured),
+        "tokens": total([shard["tokens"] for shard in measured]),
+        "truncated_rows": all_rows([shard["truncated_rows"] for shard in measured]),
         "machine": platform.node(),
+        **({"reused_texts": reused} if reused else {}),
     }
 
 

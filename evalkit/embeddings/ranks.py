@@ -5,8 +5,9 @@ the store as a part (entries.parts); rank 0 puts parts into the entry, whose loc
 is measured. Who encodes within one rank is another executor's matter.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from evalkit.config import RunConfig
 from evalkit.corpora import Texts
@@ -17,6 +18,7 @@ from evalkit.embeddings.entries.trust import held
 from evalkit.embeddings.executors import Executor
 from evalkit.embeddings.executors.executor import no_advance
 from evalkit.embeddings.passes import entry_key
+from evalkit.embeddings.reuse import part_key, reusable
 from evalkit.embeddings.shards import EncodedShard, Shard, Shards, missing_shards
 from evalkit.embeddings.shared_pass import Claimed, Places, SharedPass
 from evalkit.embeddings.store import EmbeddingStore
@@ -73,13 +75,17 @@ class Ranks:
 
         Raises UserError and OSError as encoding and writing do; what was claimed is then another rank's.
         """
-        key = entry_key(self.store, encoder, side, texts)
-        entry = Entry(self.store.path / name_of_key(key), key)
-        there = held(entry, len(texts))
-        if there.is_whole:
+        whole = entry = self.entry(entry_key(self.store, encoder, side, texts))
+        missing, measured = self.missing(entry, side, texts)
+        reuse = reusable(self.store, whole, missing, measured, encoder.dims)
+        if reuse is not None:  # rank 0 encodes what is new as an entry of its own
+            new = texts.at(reuse.new_rows)
+            entry = self.entry(part_key(whole, new))
+            missing, _ = self.missing(entry, side, new)
+        if not len(missing):
             return
-        shared = self.shared(encoder, missing_shards(side, texts, self.store.shard_texts, there.shards))
-        if there.meta is None and entry.meta_file.exists():  # since then
+        shared = self.shared(encoder, missing)
+        if is_over(whole, entry):  # since then
             shared.parts.remove_if_unused()
             return
         try:
@@ -91,8 +97,16 @@ class Ranks:
                     else:
                         shared.wait()
         except FileNotFoundError:
-            if not entry.meta_file.exists():
+            if not is_over(whole, entry) and (entry is whole or entry.folder.exists()):
                 raise  # else rank 0 has gathered all, and removed the parts
+
+    def entry(self, key: Mapping[str, Any]) -> Entry:
+        return Entry(self.store.path / name_of_key(key), key)
+
+    def missing(self, entry: Entry, side: Side, texts: Texts) -> tuple[Shards, dict[int, dict[str, Any]]]:
+        """The shards of ``texts`` that ``entry`` lacks, and what was measured on the others, by index."""
+        measured = {index: shard.measured for index, shard in held(entry, len(texts)).shards.items()}
+        return missing_shards(side, texts, self.store.shard_texts, measured), measured
 
     def put(self, encoder: Encoder, shared: SharedPass, places: Places, advance: Advance) -> None:
         for encoded in self.executor.run(encoder, Claimed(shared, places), advance):
@@ -113,6 +127,11 @@ class Ranks:
 
     def close(self) -> None:
         self.executor.close()
+
+
+def is_over(*entries: Entry) -> bool:
+    """Whether one of them is whole: rank 0 has gathered all that there is to encode."""
+    return any(entry.meta_file.exists() for entry in entries)
 
 
 def of_ranks(encoded: EncodedShard) -> str:

@@ -79,7 +79,7 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
 
 def cut_texts(model: str, what: str, side: Embeddings) -> list[Finding]:
     """What the lint says of texts that the model read the beginning of, if there are any."""
-    are_cut = [False] * len(side.texts) if side.truncated is None else side.truncated.tolist()
+    are_cut = np.zeros(len(side.texts), dtype=np.bool_) if side.truncated is None else side.truncated
     verb = "may be" if side.model["device"] == HOSTED else "are"  # an API's cut is estimated
     return truncation(side.texts.ids, are_cut, side.meta["max_length"] or 0, model, f"{what} {verb}")
 
@@ -153,6 +153,7 @@ def embeddings_record(model: str, corpus: str, side: Embeddings) -> dict[str, An
         "texts": meta["texts"],
         "dims": meta["dims"],
         "cached": side.cached,
+        "reused_texts": meta.get("reused_texts", 0),
         "created_at": meta["created_at"],
         "runtime": side.model,
         **({"load": dict(timing.load)} if timing and timing.load else {}),

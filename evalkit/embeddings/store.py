@@ -3,12 +3,14 @@
 A folder of entries (entries.entry), each with a lock beside it. Who makes or changes an entry holds its lock, who reads
 one has its vectors open (entries.sharing). A killed pass leaves its shards behind, and the next one continues where it
 ends. What can't be trusted is set aside beside it, as ``<name>.damaged-1``, and made again.
+
+``by-model/<model>/`` has an empty file for each entry of one model, by which those that may have a text are found.
 """
 
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,14 @@ from filelock import FileLock
 from evalkit.embeddings.entries.aside import set_aside, warn
 from evalkit.embeddings.entries.entry import Entry
 from evalkit.embeddings.entries.leftovers import remove_leftovers
-from evalkit.embeddings.entries.locks import acquired
+from evalkit.embeddings.entries.locks import ENTRY, acquired
 from evalkit.embeddings.entries.trust import Held, damaged_timings, held, misplaced
 from evalkit.errors import UserError, say
 from evalkit.system.digests import name_of_key
 from evalkit.system.plain_files import is_folder
 from evalkit.vectors.stored import OpenFile
 
+BY_MODEL = "by-model"
 LOCK_POLL_S = 0.2
 READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
@@ -32,13 +35,16 @@ READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 class EmbeddingStore:
     """All entries below one folder. Links on the way to it are followed, once; none is within it."""
 
-    def __init__(self, path: str | None = None, shard_texts: int = 512, dtype: str = "float32") -> None:
+    def __init__(
+        self, path: str | None = None, shard_texts: int = 512, dtype: str = "float32", reuse_texts: bool = True
+    ) -> None:
         from platformdirs import user_cache_path
 
         given = Path(path).expanduser() if path else user_cache_path("evalkit") / "embeddings"
         self.path = Path(os.path.realpath(given))
         self.shard_texts = shard_texts
         self.dtype = dtype
+        self.reuse_texts = reuse_texts
         self.is_tidy = False
         self.in_use: list[OpenFile] = []  # until the run ends
 
@@ -64,6 +70,28 @@ class EmbeddingStore:
             yield entry
         finally:
             lock.release()
+
+    def list_entry(self, entry: Entry) -> None:
+        """Have ``entry`` found by its model, as the one that was used last. It is an extra: no failure is an error."""
+        with suppress(OSError):
+            file = self.folder_of_model(entry) / entry.name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+
+    def of_model(self, entry: Entry) -> list[Path]:
+        """The folders of other entries of its model, last used first; what lists removed ones is removed."""
+        with suppress(OSError):
+            listed = [file for file in self.folder_of_model(entry).iterdir() if ENTRY.fullmatch(file.name)]
+            there = [file for file in listed if is_folder(self.path / file.name)]
+            for file in set(listed) - set(there):
+                with suppress(OSError):
+                    file.unlink()
+            newest = sorted(there, key=lambda file: (-file.lstat().st_mtime, file.name))
+            return [self.path / file.name for file in newest if file.name != entry.name]
+        return []
+
+    def folder_of_model(self, entry: Entry) -> Path:
+        return self.path / BY_MODEL / name_of_key(entry.model)
 
     def lock(self, name: str) -> FileLock:
         """The acquired lock of the entry ``name``; says on stderr when it has to wait for another process."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -52,9 +53,19 @@ def by_block(queries: int, at_once: int, rank: Callable[[slice], Ranking]) -> Ra
     return found or Ranking(np.empty((0, 0), dtype=np.int64), np.empty((0, 0), dtype=np.float32))
 
 
-def tie_order(ids: npt.ArrayLike) -> Rows:
+@runtime_checkable
+class Ordered(Protocol):
+    """Ids that know the order of their strings."""
+
+    def ascending(self) -> Rows: ...
+
+
+def tie_order(ids: npt.ArrayLike | Ordered) -> Rows:
     """Per document, its place among ties: trec_eval orders equal scores by descending id (string order)."""
-    descending = np.argsort(np.asarray(ids, dtype=object), kind="stable")[::-1]
+    if isinstance(ids, Ordered):
+        descending = ids.ascending()[::-1]
+    else:
+        descending = np.argsort(np.asarray(ids, dtype=object), kind="stable")[::-1]
     place = np.empty(len(descending), dtype=np.int64)
     place[descending] = np.arange(len(descending))
     return place

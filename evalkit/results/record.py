@@ -1,6 +1,6 @@
 """What a run measures: points with their figures, the per-query values behind them, and what they were made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -102,7 +102,7 @@ class PointRecord:
     first_relevant_rank: npt.NDArray[np.int64]
     latencies_ms: Mapping[str, npt.NDArray[np.floating]]
     ranking: RankedRows
-    document_ids: tuple[str, ...]
+    document_ids: Sequence[str]
     clusters: tuple[str, ...] | None = None
     unproven: str = ""
 

@@ -42,6 +42,7 @@ PASS = {
     **{"corpus": str, "side": str, "seconds": OrNull(AMOUNT), "runtime": RUNTIME, "texts": COUNT, "model?": str},
     **{"cached?": bool, "truncated_texts?": OrNull(COUNT), "timed_texts?": OrNull(COUNT), "threads?": PLAIN},
     **{"timed_on?": OrNull({"cpu": OrNull(str)}), "timed_at?": OrNull(str), "checked_at?": OrNull(MOMENT)},
+    **{"reused_texts?": COUNT},
     **{"verification?": OrNull({"smallest_cosine?": NUMBER}), "load?": OrNull(LOAD)},
 }
 SHAPE: Mapping[str, Any] = {
@@ -98,6 +99,8 @@ def disagreements(about: Mapping[str, Any]) -> Iterator[str]:
     for i, side in enumerate(about["embeddings"]):
         if (cut := side.get("truncated_texts") or 0) > side["texts"]:
             yield f"embeddings[{i}].truncated_texts is {cut} of {side['texts']}"
+        if (reused := side.get("reused_texts", 0)) > side["texts"]:
+            yield f"embeddings[{i}].reused_texts is {reused} of {side['texts']}"
         if side.get("timed_on") and side.get("timed_texts") is None:
             yield f"embeddings[{i}].timed_texts is None"
         if side.get("checked_at") and not is_moment(about.get("created_at")):

@@ -225,16 +225,17 @@ def rankings_tables(record: PointRecord) -> Iterator[pa.Table]:
 
     Without rows where what was searched can't be shown to be what was asked for.
     """
-    document_ids = pa.array(record.document_ids, pa.string())
     for first in range(0, len(record.query_ids), QUERIES_AT_ONCE):
         block = slice(first, first + QUERIES_AT_ONCE)
         rows, scores = record.ranking.rows[block], record.ranking.scores[block]
         kept = (rows >= 0) & (not record.unproven)
         query_index, rank = np.nonzero(kept)
+        documents, document_index = np.unique(rows[kept], return_inverse=True)
+        ids = pa.array([record.document_ids[row] for row in documents.tolist()], pa.string())
         columns = {
             "query_id": pa.array(record.query_ids[block]).take(pa.array(query_index)),
             "rank": pa.array(rank + 1, pa.int32()),
-            "document_id": document_ids.take(pa.array(rows[kept])),
+            "document_id": ids.take(pa.array(document_index)),
             "score": pa.array(scores[kept]),
         }
         yield pa.table({**key_columns(record.point, int(kept.sum())), **columns})

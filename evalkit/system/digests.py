@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 BYTES = 32
+MEASURE_BYTES = 8  # of the number of bytes before those of a text
+TEXT_BYTES = 16  # of the sha256 that tells a text from every other
 NAME_DIGITS = 32  # of the 64 in hex
 
 
@@ -29,21 +31,39 @@ def digest(parts: Iterable[str]) -> str:
     return sha256(parts).hex()
 
 
+def measured(text: str) -> bytes:
+    """The bytes of ``text`` (UTF-8) with their number before them, so that two texts never read like one."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(MEASURE_BYTES, "little") + encoded
+
+
 def sha256(parts: Iterable[str]) -> bytes:
     sha = hashlib.sha256()
     for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        sha.update(len(encoded).to_bytes(8, "little"))
-        sha.update(encoded)
+        sha.update(measured(part))
     return sha.digest()
 
 
 def digests(items: Iterable[Iterable[str]]) -> npt.NDArray[np.bytes_]:
     """The sha256 of each item, 32 bytes apiece however long the strings are."""
-    return np.frombuffer(b"".join(sha256(parts) for parts in items), dtype=f"S{BYTES}")
+    return joined((sha256(parts) for parts in items), BYTES)
+
+
+def digests_of_texts(texts: Iterable[str]) -> npt.NDArray[np.bytes_]:
+    """The first half of the sha256 of each of ``texts``, 16 bytes apiece."""
+    return joined((sha256([text])[:TEXT_BYTES] for text in texts), TEXT_BYTES)
+
+
+def joined(parts: Iterable[bytes], width: int) -> npt.NDArray[np.bytes_]:
+    """An array of ``parts`` of ``width`` bytes each, which is all that is held of them; it may be changed."""
+    whole = bytearray()
+    for part in parts:
+        whole += part
+    return np.frombuffer(whole, dtype=f"S{width}")
 
 
 def unordered_digest(items: Iterable[Iterable[str]]) -> str:
     """sha256 (hex) over items of strings, the same in any order."""
-    whole = np.sort(digests(items)).tobytes()
-    return digest(whole[i : i + BYTES].hex() for i in range(0, len(whole), BYTES))
+    ordered = digests(items)
+    ordered.sort()
+    return digest(each.ljust(BYTES, b"\0").hex() for each in ordered)

@@ -81,7 +81,8 @@ class EncodingModel:
         self.config = config
         self.model = with_price(model, config.pricing)
         self.encoder = load_encoder(self.model, named_runtime(config.runtime))
-        self.store = EmbeddingStore(config.store.path, config.store.shard_texts, config.store.dtype)
+        kept = config.store
+        self.store = EmbeddingStore(kept.path, kept.shard_texts, kept.dtype, kept.reuse_texts)
         self.executor = executor_of(config, self.encoder, self.store)
         self.bill: UnfinishedBill | None = None
 

@@ -10,7 +10,7 @@ import pytest
 from evalkit.__main__ import main
 from evalkit.corpora.corpus import Corpus
 from evalkit.embeddings import EmbeddingStore, embed
-from evalkit.embeddings.budgets import shards_to_encode
+from evalkit.embeddings.budgets import texts_ahead
 from evalkit.embeddings.inventory import inventory
 from evalkit.embeddings.pruning import prune
 from evalkit.search import Vectors, cut
@@ -83,7 +83,7 @@ def test_what_another_process_reads_stays_until_it_ends(
 def test_what_an_estimate_leaves_out_stays_until_the_run_ends(tmp_path: Path, corpus: Corpus) -> None:
     def estimating(wait: Callable[[], None]) -> None:
         store = EmbeddingStore(str(tmp_path), 4)
-        assert shards_to_encode(store, CountingEncoder(), "document", corpus.documents) is None
+        assert texts_ahead(store, CountingEncoder(), "document", corpus.documents, 0) is None
         wait()
 
     read(tmp_path, corpus)

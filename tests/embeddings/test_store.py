@@ -335,7 +335,7 @@ def test_nothing_in_the_store_is_pickled(store: EmbeddingStore) -> None:
         folder = store.path / item.name
         (timing,) = folder.glob("timing-*.json")
         others = {f.name for f in folder.iterdir()} - {timing.name}
-        assert others == {"key.json", "meta.json", "shards.jsonl", "vectors.npy"}
+        assert others == {"key.json", "meta.json", "shards.jsonl", "texts.bin", "vectors.npy"}
         assert json.loads(timing.read_text())["texts"] == item.texts
         assert json.loads((folder / "meta.json").read_text())["key"] == item.key
         np.load(folder / "vectors.npy", allow_pickle=False)

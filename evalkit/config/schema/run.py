@@ -58,6 +58,7 @@ class StoreConfig:
     dtype: str = "float32"
     shard_texts: int = 512
     max_gb: float | None = None
+    reuse_texts: bool = True
 
 
 @dataclass

@@ -14,8 +14,9 @@ MEASURED: Mapping[str, Any] = {
     "truncated_rows": OrNull(ROWS),
     "peak_rss_bytes": OrNull(COUNT),
     "peak_gpu_bytes": OrNull(COUNT),
+    "reused_texts?": COUNT,
 }
-SHARD: Mapping[str, Any] = {"index": COUNT, "sha256": str, "measured": MEASURED}
+SHARD: Mapping[str, Any] = {"index": COUNT, "sha256": str, "measured": MEASURED, "texts_sha256?": str}
 META: Mapping[str, Any] = {
     "version": COUNT,
     "created_at": MOMENT,
@@ -27,6 +28,7 @@ META: Mapping[str, Any] = {
     "model": MODEL,
     "verification": OrNull({}),
     "machine": str,
+    "reused_texts?": COUNT,
 }
 TIMING: Mapping[str, Any] = {
     "timed_at": MOMENT,

@@ -4,6 +4,7 @@ No file is taken at its word. The folder's name is the digest of the key, every 
 and every shard the sha256 of its rows, whose place follows from the texts and the width, whatever the header says.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ class Held:
 
     ``meta`` is null for a pass that is not finished. ``shards`` are by index, ascending; ``missing`` are the others'
     indices, or the first of them where only the entry tells how many there are. ``layout`` is where rows lie; null
-    where nothing tells. ``faults`` say what is there and can't be trusted.
+    where nothing tells. ``faults`` say what is there and can't be trusted. ``is_told`` says whether it is known of
+    every row which text it is of.
     """
 
     meta: dict[str, Any] | None
@@ -35,6 +37,7 @@ class Held:
     missing: tuple[int, ...]
     layout: Layout | None
     faults: tuple[str, ...]
+    is_told: bool = True
 
     @classmethod
     def nothing(cls, missing: tuple[int, ...]) -> "Held":
@@ -96,10 +99,13 @@ class Look:
         is_of_shards = self.meta is None or lacks > 0 or is_sum(self.meta, stored.values())
         if not is_of_shards:
             self.faults.append("meta.json is not the sum of its shards")
+        untold = [shard for shard in stored.values() if not self.has_texts(shard)]
+        if any(shard.texts_sha256 for shard in untold):
+            self.faults.append("texts.bin is not as it was written")
         self.faults += self.misplaced()
         self.faults += [f"{file.name} is not as it was written" for file in damaged_timings(self.entry)]
         meta = self.meta if is_of_shards else None
-        return Held(meta, stored, missing, self.layout, tuple(self.faults))
+        return Held(meta, stored, missing, self.layout, tuple(self.faults), not untold)
 
     @cached_property
     def own_key(self) -> Any:
@@ -143,7 +149,9 @@ class Look:
         is_sealed = "dims" in values
         if not is_sealed and self.own_key != self.key and self.meta is None:
             return None  # of an earlier version, and nothing says that it is of this entry
-        return StoredShard(values["index"], values["sha256"], values["measured"], values.get("dims"))
+        return StoredShard(
+            values["index"], values["sha256"], values["measured"], values.get("dims"), values.get("texts_sha256")
+        )
 
     @cached_property
     def layout(self) -> Layout | None:
@@ -200,6 +208,13 @@ class Look:
         texts = min(self.rows_per_shard, layout.rows - first)
         cut = shard.measured["truncated_rows"] or ()
         return shard.measured["texts"] == texts > 0 and all(first <= row < first + texts for row in cut)
+
+    def has_texts(self, shard: StoredShard) -> bool:
+        """Whether it is known which texts the rows of ``shard`` are of."""
+        if self.layout is None or shard.texts_sha256 is None:
+            return False
+        records = self.entry.text_records(shard.index, self.layout.rows)
+        return hashlib.sha256(records.tobytes()).hexdigest() == shard.texts_sha256
 
     def note(self, file: Path) -> bytes | None:
         """The content of a file; null where it is missing, nothing where there is no file in its place."""

@@ -89,7 +89,7 @@ def make_point(context: PointContext, search: Search) -> PointRecord:
         first_relevant_rank=first_relevant_rank(rankings, corpus),
         latencies_ms=latencies_ms,
         ranking=search.ranking,
-        document_ids=tuple(corpus.documents.ids),
+        document_ids=corpus.documents.ids,
         clusters=None if corpus.clusters is None else tuple(corpus.clusters[q] for q in corpus.queries.ids),
         unproven=search.unproven,
     )

@@ -1,5 +1,6 @@
 """What a run says that it sent is what the server received, whatever was sent for: vectors, timings or checks."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,26 @@ def test_what_was_sent_adds_up_to_what_the_server_received(
         texts, tokens = sent(run(server, *settings))
         assert texts == [documents, queries]
         assert (sum(texts), sum(tokens)) == received(server)
+
+
+def test_of_a_changed_corpus_the_new_text_is_sent_beside_the_canaries_and_the_estimate_says_so(
+    run: Run, colours: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openai")
+    corpus = colours / "corpus.jsonl"
+    with serve() as server:
+        run(server)
+        before, _ = received(server)
+        first, *others = corpus.read_text().splitlines()
+        changed = {**json.loads(first), "text": "a colour that nobody has seen"}
+        corpus.write_text("\n".join([*others, json.dumps(changed)]) + "\n")
+        capsys.readouterr()
+        rows = run(server, "model.api.usd_per_million_tokens=1")
+        texts, _ = sent(rows)
+        assert texts == [2 + 1 + 12, 6]
+        assert sum(texts) == received(server)[0] - before
+        assert f"{sum(texts)} texts to send" in capsys.readouterr().err
+        assert [row["reused_texts"] for row in rows] == [11, 0]
 
 
 def test_a_run_that_has_all_vectors_sends_canaries_alone_or_nothing(run: Run) -> None:
