@@ -22,11 +22,17 @@ def environment() -> dict[str, Any]:
     """Python, packages, OS, CPU, memory, GPU, thread settings and git commit of the moment; null where unknown."""
     return {
         "python": platform.python_version(),
-        "packages": {d.name: d.version for d in sorted(distributions(), key=lambda d: str(d.name).lower())},
+        "packages": packages(),
         "os": platform.platform(),
         **machine(),
         "git_commit": git_commit(),
     }
+
+
+def packages() -> dict[str, str]:
+    """Versions of what is installed, by name. A package's metadata is parsed at every look, so it is looked at once."""
+    installed = [(str(about["Name"]), about["Version"]) for about in (found.metadata for found in distributions())]
+    return dict(sorted(installed, key=lambda package: package[0].lower()))
 
 
 def machine() -> dict[str, Any]:

@@ -40,6 +40,13 @@ class StoredMatrix(np.memmap[Any, Any]):
         if os.preadv(self.opened().fileno(), [block.data.cast("B")], place) != block.nbytes:
             raise OSError(f"{self.filename} ends before row {first + len(block)}")
 
+    def read_ahead(self, first: int, rows: int) -> None:
+        """Let the system read so many rows from ``first`` on meanwhile, where it takes such hints."""
+        if hasattr(os, "posix_fadvise") and first < len(self):
+            row_bytes = self.shape[1] * self.itemsize
+            place, length = self.offset + first * row_bytes, rows * row_bytes
+            os.posix_fadvise(self.opened().fileno(), place, length, os.POSIX_FADV_WILLNEED)
+
     def opened(self) -> OpenFile:
         if self.file is None:
             raise ValueError("a part of a matrix has no file")

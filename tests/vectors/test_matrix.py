@@ -1,7 +1,9 @@
 """Block by block, a matrix on disk gives what the whole of it in memory gives."""
 
+import os
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -10,6 +12,9 @@ from evalkit.measures import memory
 from evalkit.measures.memory import PeakMemory
 from evalkit.measures.ranking import tie_order
 from evalkit.search import Vectors, build, cut
+from evalkit.search.engine import Filter
+from evalkit.search.engines.faiss.exact import StoredFlatIndex
+from evalkit.search.engines.in_process import faiss_threads
 from evalkit.vectors import matrix as matrix_module
 from evalkit.vectors.stored import open_npy
 
@@ -39,6 +44,68 @@ def test_blocks_are_the_cut_matrix_in_pieces(tmp_path: Path, dims: int, dtype: t
     np.testing.assert_array_equal(Vectors(matrix, dims).take(rows), cut(matrix, dims)[rows])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("dims", [24, 8])
+def test_blocks_are_the_same_to_the_bit_however_many_threads_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dims: int, dtype: type, threads: int
+) -> None:
+    monkeypatch.setattr(matrix_module, "PIECE_BYTES", 3 * 24 * 4)
+    matrix = stored(tmp_path, dtype=dtype)
+    for source in (matrix, np.array(matrix)):
+        with faiss_threads(threads):
+            blocks = [block.copy() for _, block in Vectors(source, dims).blocks()]
+        np.testing.assert_array_equal(np.vstack(blocks), cut(np.array(matrix), dims))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+@pytest.mark.parametrize("dims", [24, 8])
+@pytest.mark.parametrize("passing", [None, np.arange(0, 5000, 7), np.array([4999]), np.arange(2048, 3072)])
+@pytest.mark.parametrize("asked", [5, 50])  # FAISS multiplies matrices from 20 queries on
+def test_scores_by_blocks_are_those_of_faiss_in_memory_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dims: int, dtype: type, passing: np.ndarray | None, asked: int
+) -> None:
+    """Every tenth vector is there twice, so that scores tie."""
+    monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 1500 * 24 * 4)  # that is 1,024 rows
+    matrix = stored(tmp_path, 5000, dtype)
+    twice = np.array(matrix)
+    twice[1::10] = twice[::10]
+    np.save(tmp_path / "twice.npy", twice)
+    documents = Vectors(open_npy(tmp_path / "twice.npy"), dims)
+    queries = cut(np.random.default_rng(1).normal(size=(asked, 24)).astype(np.float32), dims)
+    rows = np.arange(5000) if passing is None else passing
+    whole = faiss.IndexFlatIP(dims)
+    whole.add(cut(twice, dims)[rows])
+    for k in (1, 100, 6000):
+        keep = None if passing is None else Filter("half", 1, passing)
+        scores, found = StoredFlatIndex(documents).search(queries, k, keep)
+        expected, places = whole.search(queries, k)
+        if passing is None:
+            np.testing.assert_array_equal(scores, expected)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+        at_hand = min(k, len(rows))
+        assert (found[:, at_hand:] == -1).all()
+        assert all(len(set(row)) == at_hand for row in found[:, :at_hand])
+        exact = np.einsum("qd,qkd->qk", queries, cut(twice, dims)[found[:, :at_hand]])
+        np.testing.assert_allclose(exact, scores[:, :at_hand], atol=1e-6)
+        assert set(found[:, :at_hand].ravel()) <= set(rows)
+        if k == 6000:
+            assert (np.sort(found[:, :at_hand]) == rows).all()
+            assert (np.sort(rows[places[:, :at_hand]]) == rows).all()
+
+
+def test_a_block_is_read_while_the_one_before_is_in_use_and_none_behind_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, place, length, advice: asked.append((place, length, advice)))
+    matrix = stored(tmp_path, 200)
+    assert [first for first, _ in Vectors(matrix, 8).blocks()] == [0, 70, 140]
+    row_bytes = 24 * 4
+    expected = [(matrix.offset + first * row_bytes, 70 * row_bytes, os.POSIX_FADV_WILLNEED) for first in (70, 140)]
+    assert asked == expected
+
+
 @pytest.mark.parametrize("dims", [24, 8])
 @pytest.mark.parametrize("k", [1, 10, 499, 600])
 @pytest.mark.parametrize("rescore", [None, RescoreConfig("float32", 3)])
@@ -60,12 +127,19 @@ def test_search_from_disk_equals_search_in_memory(
 
 def test_quantizers_see_a_seeded_sample_of_a_large_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix_module, "TRAINING_ROWS", 50)
+    monkeypatch.setattr(matrix_module, "TAKEN_ROWS", 7)
     documents = Vectors(stored(tmp_path), 24)
     sample = documents.sample()
     assert sample.shape == (50, 24)
     np.testing.assert_array_equal(sample, documents.sample())
     whole = {row.tobytes() for row in cut(documents.matrix, 24)}
     assert len({row.tobytes() for row in sample} & whole) == 50
+
+
+@pytest.mark.parametrize("dims", [24, 8])
+def test_a_sample_of_few_vectors_is_all_of_them(tmp_path: Path, dims: int) -> None:
+    matrix = stored(tmp_path, dtype=np.float16)
+    np.testing.assert_array_equal(Vectors(matrix, dims).sample(), cut(np.array(matrix), dims))
 
 
 def test_a_file_that_is_cut_short_is_an_error_not_a_result(tmp_path: Path) -> None:
@@ -91,3 +165,26 @@ def test_trap_22_memory_does_not_grow_with_the_matrix(tmp_path: Path, monkeypatc
     assert before.peak_rss_bytes is not None
     assert during.peak_rss_bytes is not None
     assert during.peak_rss_bytes - before.peak_rss_bytes < 30 * 2**20
+
+
+@pytest.mark.skipif(not memory.CLEAR_REFS.exists(), reason="peak memory is read from /proc")
+@pytest.mark.parametrize("fragment", ["Flat", "SQfp16", "SQ8", "RaBitQ"])
+def test_building_takes_little_more_than_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fragment: str
+) -> None:
+    """FAISS by itself grows by copying: float16 took 1.8 times its index."""
+    monkeypatch.setattr(matrix_module, "BLOCK_BYTES", 2**20)
+    monkeypatch.setattr(matrix_module, "TRAINING_ROWS", 10_000)
+    rows, dims = 150_000, 128
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).random((rows, dims), dtype=np.float32))
+    documents, place = Vectors(open_npy(tmp_path / "large.npy"), dims), np.arange(rows)
+    build(Vectors(documents.matrix[:1000], dims), place[:1000], QuantizationConfig(fragment), FLAT)
+    with PeakMemory() as before:
+        pass
+    with PeakMemory() as during:
+        built = build(documents, place, QuantizationConfig(fragment), FLAT).built
+    assert before.peak_rss_bytes is not None
+    assert during.peak_rss_bytes is not None
+    assert built.index_bytes is not None
+    training = 3 * 10_000 * dims * 4 if built.training_vectors else 0  # FAISS turns a copy of the sample round
+    assert during.peak_rss_bytes - before.peak_rss_bytes < 1.2 * built.index_bytes + training + 8 * 2**20

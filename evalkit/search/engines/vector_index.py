@@ -23,6 +23,9 @@ class VectorIndex(ABC):
     def train(self, documents: FloatMatrix) -> None:  # noqa: B027
         """Learn codebooks and ranges from a sample; asked for only where ``needs_training``."""
 
+    def reserve(self, documents: int) -> None:  # noqa: B027
+        """So many will be added, which saves memory where an index would grow by copying itself."""
+
     @abstractmethod
     def add(self, documents: FloatMatrix) -> None: ...
 
@@ -64,9 +67,13 @@ def train_and_fill(parts: Sequence[VectorIndex], documents: Vectors) -> Built:
     sample = documents.sample() if learners else np.empty((0, documents.dims), dtype=np.float32)
     for part in learners:
         part.train(sample)
+    training_vectors = len(sample)
+    del sample  # what is filled needs its memory
     training_seconds = time.perf_counter() - started
     empty_bytes = total_bytes(parts)
     started = time.perf_counter()
+    for part in parts:
+        part.reserve(len(documents))
     for _, block in documents.blocks():
         for part in parts:
             part.add(block)
@@ -75,7 +82,7 @@ def train_and_fill(parts: Sequence[VectorIndex], documents: Vectors) -> Built:
     seconds = training_seconds + time.perf_counter() - started
     index_bytes = total_bytes(parts)
     per_vector = None if index_bytes is None or empty_bytes is None else (index_bytes - empty_bytes) / len(documents)
-    return Built(seconds, training_seconds, len(sample), index_bytes, per_vector)
+    return Built(seconds, training_seconds, training_vectors, index_bytes, per_vector)
 
 
 def total_bytes(parts: Sequence[VectorIndex]) -> int | None:

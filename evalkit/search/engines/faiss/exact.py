@@ -29,14 +29,12 @@ class StoredFlatIndex(VectorIndex):
 
         heap = faiss.ResultHeap(len(queries), k, keep_max=True)
         for first, block in self.documents.blocks():
-            passing = np.arange(first, first + len(block))
-            if keep is not None:
-                passing = keep.passing[np.searchsorted(keep.passing, first) :]
-                passing = passing[: np.searchsorted(passing, first + len(block))]
-                block = np.ascontiguousarray(block[passing - first])
+            passing = None if keep is None else within(keep.passing, first, len(block))
+            if passing is not None:
+                block = block[passing - first]
             if len(block):
                 scores, rows = faiss.knn(queries, block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
-                heap.add_result(scores, passing[rows])
+                heap.add_result(scores, rows + first if passing is None else passing[rows])
         heap.finalize()
         return heap.D, heap.I
 
@@ -45,6 +43,11 @@ class StoredFlatIndex(VectorIndex):
 
     def serialized_bytes(self) -> int:
         return self.rows * self.documents.dims * 4
+
+
+def within(rows: Rows, first: int, count: int) -> Rows:
+    """Those of ``rows`` (ascending) among the ``count`` from ``first`` on."""
+    return rows[slice(*np.searchsorted(rows, [first, first + count]))]
 
 
 class TorchFlatIndex(VectorIndex):

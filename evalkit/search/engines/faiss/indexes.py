@@ -35,6 +35,13 @@ class FloatIndex(VectorIndex):
     def train(self, documents: FloatMatrix) -> None:
         self.index.train(self.as_stored(documents))
 
+    def reserve(self, documents: int) -> None:
+        import faiss
+
+        for part in parts(self.index):
+            if isinstance(part, faiss.IndexFlatCodes):
+                reserve(part.codes, documents * part.code_size)
+
     def add(self, documents: FloatMatrix) -> None:
         self.index.add(self.as_stored(documents))
 
@@ -124,6 +131,12 @@ class BinaryIndex(VectorIndex):
 
     def proof(self) -> dict[str, str]:
         return proof(self.index)
+
+
+def reserve(codes: Any, code_bytes: int) -> None:
+    """Room for so many bytes in FAISS's empty vector ``codes``, which keeps it when it is made empty again."""
+    codes.resize(code_bytes)
+    codes.resize(0)
 
 
 def count_bytes(write: Any, index: Any) -> int:
