@@ -185,7 +185,8 @@ SLIPS = [
      "load.queries_per_second=5 offers fewer than 20 queries in load.seconds=1, of which no p95 can be told.",
      "Offer for longer: load.seconds=4.", "load.queries_per_second=5 load.seconds=4"),
     ("store.dtype=int8", "store.dtype=int8 is unknown.", NAMES("float16, float32"), "store.dtype=float16"),
-    ("store=x", "'store=x' is not possible: store takes a group of settings (path, dtype, shard_texts, max_gb).",
+    ("store=x", "'store=x' is not possible: store takes a group of settings (path, dtype, shard_texts, max_gb, "
+     "reuse_texts).",
      "Set one of them, as in store.path=<value>.", "store.path=x"),
     ("model.prompts=x", "'model.prompts=x' is not possible: model.prompts takes a group of settings (query, document, "
      "classification, clustering, similarity).",
