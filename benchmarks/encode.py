@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import psutil
 from reporting import report
 
 from evalkit.config import IndexConfig, QuantizationConfig, RuntimeConfig
@@ -61,6 +62,9 @@ def main() -> None:
             }
         )
     ceiling = {precision: matmul_gflop_per_second(precision) for precision in ("float32", "bf16")}
+    for row in rows:
+        precision = "bf16" if row["way"].endswith("bf16") else "float32"
+        row["share_of_matmul"] = row["gflop_per_second"] / ceiling[precision]
     print(f"quickest matrix product here: {', '.join(f'{p} {v:.0f} GFLOP/s' for p, v in ceiling.items())}")
     facts = {"corpus": corpus.name, "texts": len(texts), "rounds": options.rounds}
     report("encode", rows, **facts, matmul_gflop_per_second=ceiling)
@@ -73,10 +77,14 @@ def all_ways() -> dict[str, Encode]:
     model = compose("run", []).model
     peer = SentenceTransformer(str(local_folder(model) or model.name), device="cpu")
     ways: dict[str, Encode] = {"SentenceTransformer.encode": lambda t: peer.encode(t, show_progress_bar=False)}
+    cores = psutil.cpu_count(logical=False) or 1
     for kind, precision in WAYS:
-        if RUNTIMES[kind].installed:
-            encoder = load_encoder(model, RuntimeConfig(kind=kind, precision=precision, device="cpu"))
-            ways[f"evalkit {kind} {precision}"] = lambda t, e=encoder: e.encode(t, "document").vectors
+        for each in (None, cores) if kind == "openvino" else (None,):
+            if RUNTIMES[kind].installed:
+                runtime = RuntimeConfig(kind=kind, precision=precision, device="cpu", threads_per_stream=each)
+                name = f"evalkit {'1 stream ' if each else ''}{kind} {precision}"
+                encoder = load_encoder(model, runtime)
+                ways[name] = lambda t, e=encoder: e.encode(t, "document").vectors
     for encode in ways.values():
         encode(["a text to warm up with", "and another one"] * 8)
     return ways

@@ -24,7 +24,7 @@ def main() -> None:
     arguments.add_argument(
         "--mteb-points", type=int, default=2, help="settings that mteb runs; the rest is extrapolated"
     )
-    arguments.add_argument("--runtime", default="torch")
+    arguments.add_argument("--runtime", default="auto")
     arguments.add_argument("--precision", default="float32")
     arguments.add_argument("--one-mteb-point", nargs=2, metavar=("DIMS", "QUANTIZATION"), help=argparse.SUPPRESS)
     options = arguments.parse_args()

@@ -121,7 +121,7 @@ def test_prompts_change_no_choice(
     tiny: SentenceTransformersModel, open_encoder: SentenceTransformersEncoder, tmp_path: Path
 ) -> None:
     timed_choice(open_encoder, AUTO_RUNTIME, TEXTS, tmp_path)
-    other = SentenceTransformersEncoder(replace(tiny, prompts=Prompts(query="search: ")), TORCH)
+    other = SentenceTransformersEncoder(replace(tiny, prompts=Prompts(query="search: ")), named_runtime(AUTO_RUNTIME))
     assert remembered_choice(other, AUTO_RUNTIME, tmp_path) is not None
 
 
