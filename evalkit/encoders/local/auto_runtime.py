@@ -19,6 +19,7 @@ from evalkit.encoders.local.streams import streams_of
 from evalkit.encoders.local.torch_device import has_bf16
 from evalkit.errors import UserError, did_you_mean, first_line, say
 from evalkit.formats.json_shapes import AMOUNT, defect_at
+from evalkit.system.busy import MachineLoad, busy_words
 from evalkit.system.digests import name_of_key
 from evalkit.system.files import write_text
 
@@ -104,19 +105,21 @@ def timed_choice(
 
     It takes about ``CHOICE_SECONDS`` at most, beside loading the model for PyTorch, which any run needs: a candidate
     whose conversion would take longer than is left is not tried, and is tried by a later run where that was for lack of
-    time. Says on stderr what was chosen, and why a candidate was left out.
+    time. Nor is it kept what was timed while the machine was busy with other work. Says on stderr what was chosen, and why a candidate was left out.
     """
     choices = candidates(runtime)
     reference = under(encoder, replace(choices[0], kind="torch", precision="float32", device="cpu"))
     load(reference)
     started = time.perf_counter()
-    speeds, encoders = time_all(reference, choices, texts, started + CHOICE_SECONDS)
+    with MachineLoad() as around:
+        speeds, encoders = time_all(reference, choices, texts, started + CHOICE_SECONDS)
     took = time.perf_counter() - started
     known = {name: speed or 0.0 for name, speed in speeds.items()}
     chosen = quickest(choices, known)
     listed = ", ".join(f"{name} {speed:,.0f}/s" for name, speed in speeds.items() if speed)
     say(f"evalkit: runtime=auto takes {name_of(chosen)} ({listed}), chosen in {took:.1f} s")
-    if None not in speeds.values() or whose == RANKS:
+    is_sure = None not in speeds.values() and not busy_words(around.figures)
+    if is_sure or whose == RANKS:
         keep(choice_file(encoder, choices, folder, whose), known)
     return encoders[name_of(chosen)]
 
