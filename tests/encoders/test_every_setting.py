@@ -55,6 +55,7 @@ RUNTIME = {
     "compile": True,
     "token_budget": 99,
     "threads": 3,
+    "threads_per_stream": 2,
     "latency_calls": 3,
     "timing_seconds": 1.0,
 }

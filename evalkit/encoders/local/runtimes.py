@@ -64,7 +64,7 @@ def openvino(module: Any, example: Tensors, precision: str, streams: Streams) ->
     import openvino as ov
 
     names = tuple(example)
-    with quiet_conversion():
+    with quiet_conversion(), without_telemetry():
         converted = ov.convert_model(last_hidden_state(module, names), example_input=tuple(example.values()))
     precision_hint = {"INFERENCE_PRECISION_HINT": {"float32": "f32", "bf16": "bf16"}[precision]}
     # Not pinned to cores: several processes would be pinned to the same ones.
@@ -76,6 +76,23 @@ def openvino(module: Any, example: Tensors, precision: str, streams: Streams) ->
 
     throughput = compiled(streams.count, "THROUGHPUT", streams.count * streams.threads)
     return Converted(throughput, lambda: compiled(1, "LATENCY", streams.all_threads))
+
+
+@contextmanager
+def without_telemetry() -> Iterator[None]:
+    """OpenVINO's converter tells nobody; by itself it would tell Google Analytics of every conversion, unasked."""
+    if not is_installed("openvino_telemetry"):
+        yield
+        return
+    import openvino_telemetry
+    from openvino.tools.ovc.telemetry_stub import Telemetry
+
+    telling = openvino_telemetry.Telemetry
+    openvino_telemetry.Telemetry = Telemetry
+    try:
+        yield
+    finally:
+        openvino_telemetry.Telemetry = telling
 
 
 def in_requests(compiled: Any, names: tuple[str, ...], count: int) -> TokenEmbeddings:

@@ -230,3 +230,17 @@ def test_until_auto_has_chosen_configs_are_checked_by_a_runtime_that_is_there() 
     assert named_runtime(RuntimeConfig(kind="auto")).kind == "torch"
     with pytest.raises(UserError, match="no installed runtime has the precision 'fp8'"):
         named_runtime(RuntimeConfig(kind="auto", precision="fp8"))
+
+
+def test_openvino_tells_nobody_of_a_conversion(
+    tiny: SentenceTransformersModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    telemetry = pytest.importorskip("openvino_telemetry")
+    told: list[Any] = []
+    for name in ("start_session", "send_event", "send_error", "end_session"):
+        monkeypatch.setattr(telemetry.Telemetry, name, lambda *args, **options: told.append(args))
+    before = telemetry.Telemetry
+    load_encoder(tiny, RuntimeConfig(kind="openvino")).load()
+    assert told == []
+    assert telemetry.Telemetry is before
