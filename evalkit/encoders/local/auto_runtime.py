@@ -105,7 +105,8 @@ def timed_choice(
 
     It takes about ``CHOICE_SECONDS`` at most, beside loading the model for PyTorch, which any run needs: a candidate
     whose conversion would take longer than is left is not tried, and is tried by a later run where that was for lack of
-    time. Nor is it kept what was timed while the machine was busy with other work. Says on stderr what was chosen, and why a candidate was left out.
+    time. What was timed while the machine was busy with other work is not kept. Says on stderr what was chosen, and why
+    a candidate was left out.
     """
     choices = candidates(runtime)
     reference = under(encoder, replace(choices[0], kind="torch", precision="float32", device="cpu"))
