@@ -113,6 +113,20 @@ def replace_log(encoder: LoggedEncoder, log: Path) -> LoggedEncoder:
     return LoggedEncoder(replace(encoder.config, url=str(log)), encoder.runtime)
 
 
+def test_ranks_encode_what_is_new_of_a_changed_corpus_and_nothing_else(store: Path, tmp_path: Path) -> None:
+    log, other = tmp_path / "log", tmp_path / "other"
+    gather(store, logged(tmp_path / "before"))
+    new = {text: f"{text} anew" for text in TEXTS.texts[::2]}
+    changed = Texts(TEXTS.ids, [new.get(text, text) for text in TEXTS.texts])
+    assert help_with(store, 1, logged(log), changed).texts == len(new)
+    vectors = gather(store, replace_log(logged(log), other), changed)
+    assert times_encoded(log) == dict.fromkeys(new.values(), 1)
+    assert times_encoded(other) == {}
+    assert vectors.tobytes() == alone(tmp_path / "alone", changed).tobytes()
+    assert list(store.glob("*.parts")) == list(store.glob(".evalkit-*")) == []
+    assert help_with(store, 1, logged(log), changed).texts == 0
+
+
 @pytest.mark.parametrize("dies", ["rank 0", "rank 1"])
 def test_a_rank_that_is_killed_loses_the_shard_in_hand_and_no_more(store: Path, tmp_path: Path, dies: str) -> None:
     """It is killed in the middle of its third shard: two are whole, and the other rank makes the third and the rest."""
