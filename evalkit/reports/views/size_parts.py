@@ -39,21 +39,25 @@ def size_title(curves: SizeCurves) -> str:
 
 
 def size_headers(curves: SizeCurves) -> list[str]:
-    measured = [f"{size:,}" for size in curves.sizes]
-    return ["setting", *measured, f"share at {curves.largest:,}", f"expected at {MOST_TIMES * curves.largest:,}"]
+    measured, far = [f"{size:,}" for size in curves.sizes], f"expected at {MOST_TIMES * curves.largest:,}"
+    return ["setting", *measured, far, f"share at {curves.largest:,}", f"share {far}"]
 
 
 def size_rows(curves: SizeCurves) -> Iterator[list[str]]:
     """A row of ``size_headers`` for each setting, the one that keeps most first."""
     order = np.argsort(-curves.shares.shares[:, -1], kind="stable")
-    far = curves.shares.at(MOST_TIMES * curves.largest, curves.alpha)
+    far = MOST_TIMES * curves.largest
+    expected, shares = (growth.at(far, curves.alpha) for growth in (curves.scores, curves.shares))
     for setting in order.tolist():
         quality = [bounded(*curves.quality[setting, i]) for i in range(len(curves.sizes))]
         share = percent(curves.shares.shares[setting, -1])
-        yield [curves.names[setting], *quality, share, share_words(far[setting])]
+        yield [curves.names[setting], *quality, bounded(*expected[setting]), share, share_words(shares[setting])]
 
 
 def bounded(mean: float, low: float, high: float) -> str:
+    """``0.7607 (0.742 – 0.779)``; a dash where it is not known."""
+    if np.isnan(mean):
+        return "–"
     return f"{mean:.4f}" if np.isnan(low) else f"{mean:.4f} ({low:.3f} – {high:.3f})"
 
 
