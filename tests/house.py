@@ -117,7 +117,7 @@ FLOORS = (  # from the ground up: a module imports only from its own room and fr
             "building devices documents engine exact_scores filters operating searcher",
             engines="database footprint in_process own pinecone score_differences server_errors there_already "
             "vector_index whole_vectors",
-            engines__faiss="devices engine exact finer_copy indexes selection",
+            engines__faiss="devices engine exact finer_copy indexes lists_on_disk selection",
             engines__milvus="collection connection engine existing index index_types lite",
             engines__pgvector="codes connection engine index methods own_table private_server proof table table_there",
             engines__qdrant="collection connection edge engine existing index requests server store",

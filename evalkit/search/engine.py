@@ -73,7 +73,8 @@ class Plan:
     ``words`` is what will be built, in the engine's own language. ``metric`` is what scores are made from:
     ``inner_product``, ``l2`` (negated), ``hamming`` or ``own``. ``exhaustive`` says that every vector is compared.
     ``held_bytes`` is about what it will take of this process's memory; 0 for a server's index. ``no_filter`` says why
-    just this index can't search among some of its documents, though its engine can; empty where it can.
+    just this index can't search among some of its documents, though its engine can; empty where it can. ``on_disk``
+    says that its codes will be read from disk, as memory has no room for them.
     """
 
     engine: str
@@ -87,6 +88,7 @@ class Plan:
     resources: Resources = Resources()
     held_bytes: int = 0
     no_filter: str = ""
+    on_disk: bool = False
 
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Raises UserError for a search parameter that was not planned; sets nothing."""

@@ -47,7 +47,7 @@ class InProcessIndex:
         self.main = moved(self.main, device)
         if self.store:
             self.rescoring = FinerCopy(self.store, joined(self.main, self.store))
-        self.built = replace(built, on_disk=isinstance(self.main, StoredFlatIndex))
+        self.built = replace(built, on_disk=plan.on_disk or isinstance(self.main, StoredFlatIndex))
         return self.built
 
     def set(self, parameters: Mapping[str, Any]) -> None:

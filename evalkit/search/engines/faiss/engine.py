@@ -8,6 +8,7 @@ from evalkit.errors import UserError
 from evalkit.search.engine import Plan, Resources
 from evalkit.search.engines.faiss.devices import check_moves
 from evalkit.search.engines.faiss.indexes import BinaryIndex, FloatIndex
+from evalkit.search.engines.faiss.lists_on_disk import PART_OF_MEMORY, ListsOnDisk, can_be_on_disk
 from evalkit.search.engines.faiss.selection import why_unfiltered
 from evalkit.search.engines.footprint import held_bytes
 from evalkit.search.engines.in_process import InProcessIndex
@@ -36,18 +37,24 @@ class FaissEngine:
         is_exact = exhaustive and quantization.faiss == FLAT
         check_moves(is_exact, resources.device)
         held = held_bytes(empty.index, dims, documents, quantization.rescore, is_exact, resources)
+        on_disk = held > resources.memory_bytes and can_be_on_disk(empty.index)
+        if on_disk:
+            held = held_bytes(empty.index, dims, documents, quantization.rescore, is_exact, resources, on_disk)
         no_filter = why_unfiltered(empty.index)
         return Plan(
             *("faiss", words, dims, documents, quantization, index, empty.metric, exhaustive, resources, held),
             no_filter=no_filter,
+            on_disk=on_disk,
         )
 
     @contextmanager
     def open(self, plan: Plan) -> Iterator[InProcessIndex]:
-        """In memory: there is nothing to close."""
+        """In memory, or on disk in a file without a name: there is nothing to close."""
         import faiss
 
         main = vector_index(plan.dims, plan.documents, plan.quantization, plan.index)
+        if plan.on_disk:
+            main = ListsOnDisk(main.index, PART_OF_MEMORY * plan.resources.memory_bytes)
         yield InProcessIndex(plan, main, faiss.__version__)
 
 
