@@ -5,6 +5,7 @@ the store as a part (entries.parts); rank 0 puts parts into the entry, whose loc
 is measured. Who encodes within one rank is another executor's matter.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from evalkit.config import RunConfig
 from evalkit.corpora import Texts
 from evalkit.embeddings.entries.claims import Claims
 from evalkit.embeddings.entries.entry import Entry
+from evalkit.embeddings.entries.locks import acquired
 from evalkit.embeddings.entries.parts import Parts
 from evalkit.embeddings.entries.trust import held
 from evalkit.embeddings.executors import Executor
@@ -20,7 +22,7 @@ from evalkit.embeddings.executors.executor import no_advance
 from evalkit.embeddings.passes import entry_key
 from evalkit.embeddings.reuse import part_key, reusable
 from evalkit.embeddings.shards import EncodedShard, Shard, Shards, missing_shards
-from evalkit.embeddings.shared_pass import Claimed, Places, SharedPass
+from evalkit.embeddings.shared_pass import POLL_SECONDS, Claimed, Places, SharedPass
 from evalkit.embeddings.store import EmbeddingStore
 from evalkit.encoders import Advance, Encoder, Side
 from evalkit.system.digests import name_of_key
@@ -97,8 +99,17 @@ class Ranks:
                     else:
                         shared.wait()
         except FileNotFoundError:
-            if not is_over(whole, entry) and (entry is whole or entry.folder.exists()):
-                raise  # else rank 0 has gathered all, and removed the parts
+            if not self.is_gathered(whole, entry):
+                raise  # else rank 0 has removed the parts
+
+    def is_gathered(self, whole: Entry, entry: Entry) -> bool:
+        """Whether rank 0 has all that there is to encode; while it holds the lock, it is about to say so."""
+        while not is_over(whole, entry):
+            if lock := acquired(self.store.path, whole.name):
+                lock.release()
+                return is_over(whole, entry)
+            time.sleep(POLL_SECONDS)
+        return True
 
     def entry(self, key: Mapping[str, Any]) -> Entry:
         return Entry(self.store.path / name_of_key(key), key)

@@ -89,7 +89,7 @@ class SharedPass:
                 continue
             again = (place, claim.number + 1)
             if claim.is_lapsed:
-                self.check_tries(*again)
+                self.check_tries(place, self.claims.deaths(name, claim.number + 1))
                 yield again
             elif claim.number + 1 < MOST_TRIES and not self.claims.is_own(name, claim.number):
                 since = self.waited_since.setdefault((name, claim.number), now)

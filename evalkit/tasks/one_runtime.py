@@ -69,7 +69,7 @@ def choose(work: Work, whose: str) -> None:
     if usual:
         say(f"evalkit: runtime=auto takes {name_of(usual)}, as chosen before")
     elif missing >= FEW_TEXTS and len(candidates(runtime)) > 1:
-        chosen = timed_choice(encoder, runtime, sample(work), folder, whose)
+        chosen = timed_choice(encoder, runtime, sample(work), folder, whose, is_kept=not first.config.is_dry)
         first.encoder = chosen
         use(work, chosen.runtime)
 

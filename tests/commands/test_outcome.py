@@ -37,7 +37,8 @@ def test_a_run_ends_with_the_answer_of_its_report(
     report = report_of_only_run(tmp_path)
     assert report.sentence.answer.startswith("Use ")
     lines = captured.err.splitlines()
-    assert lines[-3:-1] == [report.sentence.answer, report.sentence.how_sure]
+    assert len(report.sentence.lines) == 3
+    assert lines[-4:-1] == report.sentence.lines
     assert lines[-1].endswith("this run's results in")
     assert captured.out == f"{report.gathered.runs[0].folder}\n"
 
@@ -47,7 +48,7 @@ def test_the_answer_has_the_runs_own_prices(
 ) -> None:
     workload = ["workload.documents=12000000", "workload.queries_per_month=3000000"]
     assert main([*tiny_run, *GRID, *workload]) == 0
-    answer = capsys.readouterr().err.splitlines()[-3]
+    answer = capsys.readouterr().err.splitlines()[-4]
     assert report_of_only_run(tmp_path, *workload).sentence.answer == answer
     assert "for 12 M documents and 3 M queries" in answer or "$" not in answer
 
@@ -71,7 +72,8 @@ def test_a_single_setting_is_told_and_not_recommended(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 0
-    line = capsys.readouterr().err.splitlines()[-2]
+    line, warning = capsys.readouterr().err.splitlines()[-3:-1]
+    assert warning.startswith("Warning: quality was measured among 12 documents, and the workload has 1 M: ")
     quality = report_of_only_run(tmp_path).quality
     sure = rf"\({quality.low[0]:.3f} to {quality.high[0]:.3f} at 95% confidence\)"
     assert re.fullmatch(rf"BM25: nDCG@10 {quality.mean[0]:.4f} {sure}, [\d,]+ B per vector(, \$.* queries)?\.", line)
@@ -87,8 +89,8 @@ def test_several_corpora_are_answered_by_their_mean(
     text = capsys.readouterr().err
     report = report_of_only_run(tmp_path)
     assert report.scopes[0].name == "mean of 2 corpora"
-    assert f"nDCG@10 {report.quality.mean[0]:.4f}" in text.splitlines()[-2]
-    assert "on the mean of 2 corpora" in text.splitlines()[-2]
+    assert f"nDCG@10 {report.quality.mean[0]:.4f}" in text.splitlines()[-3]
+    assert "on the mean of 2 corpora" in text.splitlines()[-3]
     assert sum(" · 6 queries" in line for line in text.splitlines()) == 2
 
 

@@ -17,7 +17,7 @@ from evalkit.api import load
 from evalkit.config import ExecutorConfig, RunConfig
 from evalkit.corpora import Texts
 from evalkit.embeddings import EmbeddingStore
-from evalkit.embeddings.entries.claims import Claims, is_in_use
+from evalkit.embeddings.entries.claims import GIVEN_UP, Claims, is_in_use, processes_of
 from evalkit.embeddings.entries.parts import Parts, part_name
 from evalkit.embeddings.executors.local import Local
 from evalkit.embeddings.inventory import OF_RANKS, damage, inventory
@@ -249,6 +249,34 @@ def test_a_shard_at_which_rank_after_rank_ends_stops_the_others(store: Path, tmp
     with pytest.raises(UserError, match="5 ranks ended at the document side's texts 'd0' to 'd3'"):
         help_with(store, 1, encoder)
     check_gathered(store, tmp_path, gather(store, encoder))  # rank 0 counts anew
+
+
+def test_ranks_that_let_go_of_a_shard_are_not_counted(store: Path, tmp_path: Path) -> None:
+    encoder = logged(tmp_path / "log")
+    parts, _ = claimed_elsewhere(store, encoder, LONG_AGO)
+    (first,) = parts.folder.glob("*.claim-0")
+    for number in range(1, 9):
+        os.link(first, first.with_suffix(f".claim-{number}"))
+    os.utime(first, (GIVEN_UP, GIVEN_UP))
+    assert help_with(store, 1, encoder).texts == len(TEXTS)
+
+
+@pytest.mark.parametrize(("elsewhere", "is_lapsed"), [("", True), (" another", False)])
+def test_only_processes_of_the_same_machine_and_container_are_known_to_be_dead(
+    store: Path, tmp_path: Path, elsewhere: str, is_lapsed: bool
+) -> None:
+    encoder = logged(tmp_path / "log")
+    parts, claims = claimed_elsewhere(store, encoder, 0.0)
+    (file,) = parts.folder.glob("*.claim-0")
+    dead = ended_process()
+    file.write_text(json.dumps({"rank": 3, "processes_of": processes_of() + elsewhere, "process": dead}))
+    assert [claim.is_lapsed for claim in claims.latest().values()] == [is_lapsed]
+
+
+def ended_process() -> int:
+    process = forked(lambda: None)
+    assert ended(process) == 0
+    return process.pid or 0
 
 
 def test_the_first_whole_part_counts(store: Path, tmp_path: Path) -> None:

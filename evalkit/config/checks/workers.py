@@ -1,5 +1,6 @@
 """Which settings of executors and ranks can work together."""
 
+from evalkit.config.schema.models import VectorModel
 from evalkit.config.schema.run import ExecutorConfig, RunConfig
 from evalkit.errors import UserError
 
@@ -9,11 +10,20 @@ SETTINGS = {"local": (), "processes": ("workers",), "ray": ("workers", "address"
 def check_workers(config: RunConfig) -> None:
     """Raises UserError for a setting that does nothing, a rank without its number of ranks, and one beyond it."""
     check_executor(config.executor)
+    if config.executor.kind != ExecutorConfig().kind and not isinstance(config.model, VectorModel):
+        raise UserError(
+            f"executor={config.executor.kind} does nothing for {config.model.name}, which encodes nothing.",
+            "Leave it out.",
+        )
     rank, world_size = config.rank, config.world_size
     if (rank is None) != (world_size is None):
         given, other = ("rank", "world_size") if world_size is None else ("world_size", "rank")
         raise UserError(f"{given} is set, and {other} is not.", "Give both, as in rank=0 world_size=4, or neither.")
     if rank is None or world_size is None:
+        if config.executor.lapse_seconds != ExecutorConfig().lapse_seconds:
+            raise UserError(
+                "executor.lapse_seconds does nothing without ranks.", "Leave it out, or set rank and world_size."
+            )
         return
     if rank >= world_size:
         raise UserError(f"there is no rank={rank} of world_size={world_size}.", "Ranks count from 0.")

@@ -21,6 +21,7 @@ from evalkit.embeddings.executors.recipe import Recipe
 from evalkit.embeddings.executors.replies import Ended, Reply
 from evalkit.embeddings.shards import EncodedShard, Shard
 from evalkit.encoders import Advance, Encoder
+from evalkit.errors import first_line
 from evalkit.system.accelerators import visible_gpus
 from evalkit.system.endings import at_end
 
@@ -143,6 +144,9 @@ class WorkerProcesses:
                 process.pipe.send(item)
         except (EOFError, OSError):
             self.replies.put((number, Ended(process.why_ended)))
+        except Exception as error:  # whatever can't be written as a message, or read as one
+            process.popen.kill()
+            self.replies.put((number, Ended(first_line(error))))
         finally:
             self.running.pop(number, None)
             process.pipe.close()

@@ -73,9 +73,12 @@ class Cluster:
         self.is_own = address is None and not ray.is_initialized()
         self.is_connected = not ray.is_initialized()
         self.folder: str | None = None
+        self.variables: dict[str, str | None] = {}  # of the environment, as they were
         if not self.is_connected:
             return
-        os.environ.update({**ENVIRONMENT, **(OF_OWN_CLUSTER if self.is_own else {})})
+        variables = {**ENVIRONMENT, **(OF_OWN_CLUSTER if self.is_own else {})}
+        self.variables = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         options: dict[str, Any] = {"address": address}
         if self.is_own:
             short = "/tmp" if os.path.isdir("/tmp") else None  # noqa: S108, PTH112  (names of sockets are short)
@@ -115,6 +118,9 @@ class Cluster:
         if self.is_connected:
             with signals_as_they_were():
                 ray.shutdown()
+        for name, value in self.variables.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -100,8 +100,10 @@ def timed_choice(
     texts: Sequence[str],
     folder: Path,
     whose: str = THIS_MACHINE,
+    is_kept: bool = True,
 ) -> SentenceTransformersEncoder:
-    """The quickest candidate on some of ``texts``, loaded; what was timed is kept in ``folder`` for ``whose`` runs.
+    """The quickest candidate on some of ``texts``, loaded; what was timed is kept in ``folder`` for ``whose`` runs,
+    unless ``is_kept`` is false.
 
     It takes about ``CHOICE_SECONDS`` at most, beside loading the model for PyTorch, which any run needs: a candidate
     whose conversion would take longer than is left is not tried, and is tried by a later run where that was for lack of
@@ -120,7 +122,7 @@ def timed_choice(
     listed = ", ".join(f"{name} {speed:,.0f}/s" for name, speed in speeds.items() if speed)
     say(f"evalkit: runtime=auto takes {name_of(chosen)} ({listed}), chosen in {took:.1f} s")
     is_sure = None not in speeds.values() and not busy_words(around.figures)
-    if is_sure or whose == RANKS:
+    if is_kept and (is_sure or whose == RANKS):
         keep(choice_file(encoder, choices, folder, whose), known)
     return encoders[name_of(chosen)]
 
@@ -173,7 +175,7 @@ def speed_of(
         while size < len(sample) and time.perf_counter() - began + size * GROWTH / speed < seconds:
             size = min(size * GROWTH, len(sample))
             speed = size / encoder.encode(sample[:size], "document").seconds
-    except (RuntimeError, UserError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever a library raises that converts or computes
         reason = error.sentences if isinstance(error, UserError) else first_line(error)
         say(f"evalkit: warning: runtime={name} is left out: {reason}")
         return 0.0

@@ -93,7 +93,7 @@ def test_in_a_sweep_it_is_left_out_and_said_in_a_line(capsys: pytest.CaptureFixt
     overrides = ["model=bm25", "dims=64", "runtime.precision=bf16", "quantization=int8", "chunking=tokens"]
     config = fitted(compose("run", overrides), overrides, is_sweep=True)
     assert (config.dims, config.quantization, config.index) == ("native", {}, {})
-    assert config.runtime == RuntimeConfig(kind="torch")
+    assert config.runtime == RuntimeConfig(kind="auto")
     assert config.chunking.kind == "none"
     names = "dims, quantization, chunking, runtime.precision"
     line = f"evalkit: bm25 has no vectors and no runtime to choose: {names} left out\n"

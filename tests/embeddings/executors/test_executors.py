@@ -15,6 +15,8 @@ import pytest
 
 from evalkit.__main__ import main
 from evalkit.config import ExecutorConfig
+from evalkit.config.checks.run import check
+from evalkit.config.compose import compose
 from evalkit.config.input.files import group_choices
 from evalkit.corpora.corpus import Corpus
 from evalkit.embeddings import EmbeddingStore, Executor, embed, load_executor
@@ -182,6 +184,7 @@ def test_every_kind_loads_and_has_a_config() -> None:
         ("executor.workers=2", "executor.workers does nothing for executor=local.*executor=processes or executor=ray"),
         ("executor.address=auto", "executor.address does nothing for executor=local.*or use executor=ray"),
         ("executor.lapse_seconds=0", "executor.lapse_seconds=0"),
+        ("executor.lapse_seconds=5", "executor.lapse_seconds does nothing without ranks"),
         ("rank=1", "rank is set, and world_size is not.*Give both"),
         ("world_size=2", "world_size is set, and rank is not.*Give both"),
         ("rank=2 world_size=2", "there is no rank=2 of world_size=2.*Ranks count from 0"),
@@ -195,3 +198,8 @@ def test_an_unknown_executor_is_refused_before_anything_is_encoded(
     said = capsys.readouterr().err.replace("\n", " ")
     assert re.search(message, said), said
     assert not (tmp_path / "store").exists()
+
+
+def test_workers_of_a_model_that_encodes_nothing_are_refused() -> None:
+    with pytest.raises(UserError, match=r"executor=processes does nothing for bm25, which encodes nothing\."):
+        check(compose("run", ["model=bm25", "executor=processes"]))
