@@ -35,7 +35,7 @@ INSIDE = (
     *("corpus.*.answer", "corpus.*.group"),
     *("quantization.*.faiss", "quantization.*.transform", "quantization.*.kind"),
     *("quantization.*.rescore.store", "quantization.*.rescore.factor", "quantization.*.rescore.candidates"),
-    "filter.field",
+    *("filter.field", "filter.values"),
     *("index.*.faiss", "index.*.binary"),
     *("stages.*.kind", "stages.*.model", "stages.*.licence"),  # only models without vectors are fused with
     *("runtime.kind", "runtime.device", "runtime.precision"),

@@ -28,7 +28,7 @@ from evalkit.config.trust.outside import INSIDE, OUTSIDE, is_at, outside, put, v
 from evalkit.errors import UserError
 
 SECRET = "only-the-environment-knows"  # noqa: S105
-TEXTS = (str, list[str], Any, dict[str, Any])
+TEXTS = (str, list[str], list[Any], Any, dict[str, Any])
 
 
 def texts_below(schema: type, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
