@@ -8,8 +8,13 @@ KINDS = tuple(name for name, kind in MODEL_KINDS.items() if kind.has_vectors)
 
 
 def load_encoder(model: VectorModel, runtime: RuntimeConfig) -> Encoder:
-    """The encoder of ``model.kind``. Raises UserError for an unknown kind; reads no weights yet."""
+    """The encoder of ``model.kind``, under PyTorch where ``runtime`` leaves the choice open; reads no weights yet.
+
+    Raises UserError for an unknown kind.
+    """
+    from evalkit.encoders.local.auto_runtime import named_runtime
+
     if model.kind not in KINDS:
         raise UserError(f"model.kind={model.kind} is unknown.", did_you_mean(model.kind, KINDS))
-    encoder: Encoder = MODEL_KINDS[model.kind].load()(model, runtime)
+    encoder: Encoder = MODEL_KINDS[model.kind].load()(model, named_runtime(runtime))
     return encoder

@@ -27,7 +27,6 @@ from evalkit.embeddings.record import corpus_facts, corpus_record
 from evalkit.embeddings.timing import TimingPlan
 from evalkit.encoders import Encoder, Side, load_encoder
 from evalkit.encoders.capabilities import behind_api, gives_vectors, reads_images
-from evalkit.encoders.local.auto_runtime import named_runtime
 from evalkit.encoders.refused_texts import PLURAL
 from evalkit.errors import StoppedAsAskedError, UserError, say
 from evalkit.lexical import Retriever, load_retriever
@@ -80,7 +79,7 @@ class EncodingModel:
     def __init__(self, config: RunConfig, model: VectorModel) -> None:
         self.config = config
         self.model = with_price(model, config.pricing)
-        self.encoder = load_encoder(self.model, named_runtime(config.runtime))
+        self.encoder = load_encoder(self.model, config.runtime)
         kept = config.store
         self.store = EmbeddingStore(kept.path, kept.shard_texts, kept.dtype, kept.reuse_texts)
         self.executor = executor_of(config, self.encoder, self.store)
