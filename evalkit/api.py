@@ -110,7 +110,7 @@ class Run:
 
     @cached_property
     def sentence(self) -> "Sentence":
-        """What to use by this run alone: ``.answer``, and ``.how_sure``."""
+        """What to use by this run alone: ``.answer``, ``.how_sure``, and ``.at_size``."""
         from evalkit.reports.data.one_run import sentence_of_run
 
         return sentence_of_run(self.stored)
@@ -154,6 +154,11 @@ class Page:
     @property
     def how_sure(self) -> str:
         return self.made.sentence.how_sure
+
+    @property
+    def at_size(self) -> Sequence[str]:
+        """What must be known of the answer among as many documents as the workload has."""
+        return self.made.sentence.at_size
 
     @property
     def table(self) -> "pd.DataFrame":

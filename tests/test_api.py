@@ -112,6 +112,9 @@ def test_a_report_is_made_of_one_run_or_several(evaluate: Evaluate, tmp_path: Pa
     page = bm25.report(cost="index_bytes")
     assert page.table["model"].tolist() == ["bm25"]
     assert page.answer.startswith("Use BM25: ")
+    (warning,) = page.at_size
+    assert warning.startswith("Warning: quality was measured among ")
+    assert page.at_size == bm25.sentence.at_size
     assert page.write(tmp_path / "page") == tmp_path / "page" / "index.html"
     assert (tmp_path / "page" / "index.csv").is_file()
     both = evalkit.report(bm25, chance.folder, cost="index_bytes")

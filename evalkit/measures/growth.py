@@ -7,7 +7,8 @@ its slope is helped by all others; where the sizes say nothing, what was thought
 
 An interval holds what the same queries leave open (drawn anew by clusters, at all sizes together, with one more that
 went as wrong as can be: ``measures.kept``), the power's own uncertainty, and how far settings differ in it (``APART``).
-It widens with the logarithm of the size. Beyond ``MOST_TIMES`` the largest measured size nothing is said.
+It widens with the logarithm of the size. Beyond ``MOST_TIMES`` the largest measured size nothing is said, nor where an
+interval is wider than ``WIDEST``. A share above 1, as few queries show it, and such a bound stay as they were measured.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from evalkit.measures.kept import RESAMPLES, drawn
 from evalkit.measures.resampling import Codes, cluster_sums
 
 MOST_TIMES = 10
+WIDEST = 0.5  # of an interval: a wider one tells nothing
 POWER, POWER_SPREAD = 0.15, 0.15  # mean and standard deviation, before anything is measured
 APART = 0.05  # standard deviation of a setting's power around that of all
 FLOOR = 0.02  # odds of loss below which a setting says little of the power
@@ -57,6 +59,13 @@ class Growth:
             ],
             axis=1,
         )
+
+    def told(self, size: float, alpha: float) -> Floats:
+        """``at``, but NaN where the share or a bound is not known, or the interval is wider than ``WIDEST``."""
+        found = self.at(size, alpha)
+        width = found[:, 2] - found[:, 1]
+        tells = np.isfinite(found).all(axis=1) & (width <= WIDEST)
+        return np.asarray(np.where(tells[:, None], found, np.nan))
 
 
 def grown(shares: Floats, factor: Floats | float) -> Floats:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalkit.errors import UserError
+from evalkit.errors import UserError, say
 from evalkit.formats.media import is_trec_field
 from evalkit.results.reader import StoredRun, rows_by_point
-from evalkit.results.setting import KEY, RETRIEVAL, Key, key_of, label_parts
+from evalkit.results.setting import FULL, KEY, RETRIEVAL, Key, key_of, label_parts
 from evalkit.results.task_measures import measures_of_point
 from evalkit.system.files import write_text, writing
 
@@ -73,9 +73,12 @@ def setting_parts(point: Mapping[str, Any]) -> dict[str, str]:
 def export_mteb(run: StoredRun, folder: Path) -> Iterator[Path]:
     """One TaskResult JSON per point: ``<dims>.<quantization>.<index>/<model>/<revision>/<corpus>.json``.
 
-    None of a point without quality: mteb has no word for that.
+    None of a point without quality, nor of a sample or an enlarged corpus (told on stderr): mteb has no word for that.
     """
-    points = {key_of(point): point for point in run.about["points"] if main_score(point, run.about) is not None}
+    judged = [point for point in run.about["points"] if main_score(point, run.about) is not None]
+    points = {key_of(point): point for point in judged if point.get("corpus_size", FULL) == FULL}
+    if left_out := len(judged) - len(points):
+        say(f"mteb: {left_out} points of samples and enlarged corpora are left out: they are no results of the task")
     names = different({key: mteb_path(point) for key, point in points.items()})
     for key, point in points.items():
         *folders, corpus = names[key]

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.errors import UserError, first_line
 from evalkit.results.reader import BASELINES, StoredRun, read_run, stored_runs
-from evalkit.results.setting import RETRIEVAL
+from evalkit.results.setting import FULL, RETRIEVAL, size_number
 from evalkit.results.task_measures import measures_of_task
 
 
@@ -78,6 +78,15 @@ def best_of_task(points: list[dict[str, Any]], task: str, measured: Sequence[str
 
 
 def best_of(points: list[dict[str, Any]], corpus: str, measure: str) -> float | None:
-    """The best mean among all documents of a corpus: what a filter leaves of them is easier, or harder."""
-    means = [point.get(measure) for point in points if point["corpus"] == corpus and not point.get("filter")]
+    """The best mean among all documents of a corpus, or else of its largest sample: fewer are easier, as are those that
+    a filter leaves. Corpora with distractors count only where nothing else was measured.
+    """
+    own = [point for point in points if point["corpus"] == corpus and not point.get("filter")]
+    ranked = max(map(ranked_by, own), default=None)
+    means = [point.get(measure) for point in own if ranked_by(point) == ranked]
     return max((mean for mean in means if mean is not None), default=None)
+
+
+def ranked_by(point: Mapping[str, Any]) -> tuple[bool, float]:
+    """The higher, the more its quality says of the corpus."""
+    return not point.get("distractors"), size_number(point.get("corpus_size", FULL))

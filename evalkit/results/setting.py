@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from math import inf
 from typing import Any
 
 RETRIEVAL = "retrieval"
@@ -52,6 +53,11 @@ class Setting:
     @property
     def label(self) -> str:
         return label_of(self.columns())
+
+    @property
+    def searched(self) -> tuple[str, str, str]:
+        """Which documents of the corpus are searched: quality is compared with that among the same ones alone."""
+        return self.filter, self.corpus_size, self.distractors
 
     def columns(self) -> dict[str, Any]:
         """One value per column of points.parquet."""
@@ -133,6 +139,11 @@ def size_words(point: Mapping[str, Any]) -> str:
         return ""
     added = f" with {point['distractors']}" if point.get("distractors") else ""
     return f"{int(size):,} documents{added}"
+
+
+def size_number(size: str) -> float:
+    """A ``corpus_size`` as settings are ranked by: the whole corpus before every number of documents."""
+    return inf if size == FULL else int(size)
 
 
 def label_of(point: Mapping[str, Any]) -> str:

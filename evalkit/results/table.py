@@ -21,12 +21,13 @@ from evalkit.results.column import Column
 from evalkit.results.columns import column
 from evalkit.results.in_words import SEPARATOR, setting_words
 from evalkit.results.record import Point
-from evalkit.results.setting import RETRIEVAL, WHOLE, Key, index_label
+from evalkit.results.setting import FULL, RETRIEVAL, WHOLE, Key, index_label, size_number
 from evalkit.results.table_notes import DEEPER, P95, UNTRAINED, Interval, caption, more
 from evalkit.results.task_measures import ITEMS, TASK_FIGURES, by_task
 
 MOST_ROWS, LEAST_ROWS = 20, 5
-SETTING, FOLDING = ("filter", "dims", "quantization", "index"), ("filter", "quantization", "index")
+SETTING = ("filter", "documents", "dims", "quantization", "index")
+FOLDING = ("filter", "documents", "quantization", "index")
 JUSTIFIED: Mapping[str, JustifyMethod] = {"dims": "right"}
 VECTOR, CHUNKS = ("bytes_per_vector",), ("bytes_per_document", "chunks_per_document", "bytes_per_vector")
 HEADERS = {  # whose words may be wrapped
@@ -84,8 +85,9 @@ def task_tables(
 ) -> list[Table]:
     """A table for each corpus of a run, in at most ``width`` columns: best first by the first of ``measures``.
 
-    Points of filters are in a table of their own behind that of their corpus, those of each filter together; bounds
-    leave the room to what comes back.
+    Points at each size of the corpus are together, first at the size that settings are chosen by. Points of filters are
+    in a table of their own behind that of their corpus, those of each filter together; bounds leave the room to what
+    comes back.
 
     ``intervals`` bound it, by the key of a point's setting. At most about ``rows`` points are shown of all corpora
     together; null shows all.
@@ -123,9 +125,18 @@ def is_filtered(group: Sequence[Point]) -> bool:
 
 
 def best_first(points: Sequence[Point], measure: str) -> list[Point]:
-    """Those of each filter together, filters in the order given: quality is of other questions under each."""
+    """Those among the same documents together: the whole corpus, or else its largest size, then the others ascending;
+    filters in the order given.
+    """
     filters = list(dict.fromkeys(point.setting.filter for point in points))
-    return sorted(points, key=lambda p: (filters.index(p.setting.filter), -(p.figures.get(measure) or 0)))
+    ranked = max(size_number(point.setting.corpus_size) for point in points)
+
+    def order(point: Point) -> tuple[float | str, ...]:
+        setting, quality = point.setting, point.figures.get(measure) or 0
+        size = size_number(setting.corpus_size)
+        return filters.index(setting.filter), size != ranked, size, setting.distractors, -quality
+
+    return sorted(points, key=order)
 
 
 def layout_of(
@@ -139,7 +150,8 @@ def layout_of(
         for shown, header in headers.items()
     ]
     cells = [setting_cells(point) for point in points]
-    names = {part: [cell[part].plain for cell in cells] for part in SETTING}
+    are_sized = any(point.setting.corpus_size != FULL for point in points)
+    names = {part: [cell[part].plain for cell in cells] for part in SETTING if are_sized or part != "documents"}
     natural = {part: width_of([part, *texts]) for part, texts in names.items() if any(texts)}
     folding = [natural[part] for part in FOLDING if part in natural]
     fixed = sum(natural.values()) - sum(folding)
@@ -200,7 +212,8 @@ def points_table(
     notes: Text,
     width: int,
 ) -> Table:
-    """One row for each of ``points``, which are of one corpus; the best of ``all_points`` is marked in each column.
+    """One row for each of ``points``, which are of one corpus; the best of ``all_points`` among the same documents is
+    marked in each column.
 
     The title may be wider than the table, up to ``width``.
     """
@@ -220,12 +233,13 @@ def points_table(
         add_column(table, part, JUSTIFIED.get(part, "left"), needed)
     for shown, header, needed in zip(layout.figures, layout.figures.values(), layout.widths, strict=True):
         add_column(table, header, "left" if shown.name == measure else "right", needed)
-    filters = dict.fromkeys(point.setting.filter for point in all_points)
-    rivals = {name: [point for point in all_points if point.setting.filter == name] for name in filters}
-    best = {(name, shown): best_value(rivals[name], shown) for name in filters for shown in layout.figures}
+    rivals: dict[tuple[str, str, str], list[Point]] = {}
+    for point in all_points:
+        rivals.setdefault(point.setting.searched, []).append(point)
+    best = {(among, shown): best_value(rivals[among], shown) for among in rivals for shown in layout.figures}
     for point in points:
-        cells, name = setting_cells(point), point.setting.filter
-        figures = (cell(point, shown, measure, intervals, best[name, shown]) for shown in layout.figures)
+        cells, among = setting_cells(point), point.setting.searched
+        figures = (cell(point, shown, measure, intervals, best[among, shown]) for shown in layout.figures)
         table.add_row(*(cells[part] for part in layout.setting), *figures)
     return table
 
@@ -241,7 +255,9 @@ def setting_cells(point: Point) -> dict[str, Text]:
     index = setting_words(setting.index, setting.dims, setting.quantization, label)[-1] if label else ""
     trained = "" if point.dims_trained else UNTRAINED
     dims, quantization = ("", "") if setting.dims is None else (f"{setting.dims}{trained}", setting.quantization)
-    parts = (setting.filter, dims, quantization, index)
+    added = f" with {setting.distractors}" if setting.distractors else ""
+    documents = FULL if setting.corpus_size == FULL else f"{int(setting.corpus_size):,}{added}"
+    parts = (setting.filter, documents, dims, quantization, index)
     texts = (Text(printable(text, MOST_OF_NAME)) for text in parts)
     return dict(zip(SETTING, texts, strict=True))
 

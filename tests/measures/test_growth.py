@@ -96,6 +96,23 @@ def test_what_loses_nothing_keeps_all_and_what_finds_nothing_keeps_nothing() -> 
     assert np.isnan(nothing[0, 0])
 
 
+def test_what_is_told_is_never_wide_and_above_one_never_beyond_what_was_measured() -> None:
+    rng = np.random.default_rng(2)
+    full = [rng.uniform(0.4, 0.6, 100)] * 3
+    kept = [np.stack([each * 1.03 + rng.normal(0, 0.05, 100), each * 0.9]) for each in full]
+    better = growth(kept, full, np.arange(100), (10, 20, 40))
+    seen, ahead = better.told(40, 0.05), better.told(400, 0.05)
+    assert ahead[0, 0] == seen[0, 0] > 1
+    assert ahead[0, 2] <= seen[0, 2]
+    assert ahead[1, 0] < seen[1, 0] < 1
+    few = np.eye(8)[:1] * 1.07
+    wide = growth([few] * 2, [np.eye(8)[0]] * 2, np.arange(8), (10, 20))
+    share, low, high = wide.at(40, 0.05)[0]
+    assert share == pytest.approx(1.07)
+    assert not high - low <= 0.5  # also where it is unknown
+    assert np.isnan(wide.told(40, 0.05)).all()
+
+
 def test_odds_of_loss_grow_by_the_power_that_all_settings_share() -> None:
     sizes, losses = (100, 400, 1600), np.array([0.01, 0.05, 0.2])
     odds = np.outer(losses / (1 - losses), np.array(sizes) / 1600.0) ** 1.0

@@ -109,6 +109,7 @@ def run_writer(results: Path) -> WriteRun:
         query_ids: Sequence[str] | None = None,
         timing: Mapping[str, Any] = MappingProxyType({}),
         task: str = "retrieval",
+        corpus_size: str = "full",
     ) -> Path:
         searches = task == "retrieval"
         with RunWriter(results, name, save_rankings=False) as writer:
@@ -148,7 +149,7 @@ def run_writer(results: Path) -> WriteRun:
                         Setting(
                             *(task, model, revision, "", corpus, fingerprint(corpus), chunking),
                             *(dims, quantization, *((engine, index) if searches else ("", ""))),
-                            *(operating_point, stages, top_k, serve_k),
+                            *(operating_point, stages, top_k, serve_k, "", corpus_size),
                         ),
                         *(True, "inner_product", None, 0 if unproven else count, "a machine"),
                         figures=of_point,

@@ -85,6 +85,17 @@ def test_results_of_mteb_are_in_a_folder_per_setting(run: StoredRun, tmp_path: P
     assert scores == [0.0, 0.25, 0.5]
 
 
+def test_samples_and_enlarged_corpora_are_no_results_of_mteb(
+    run: StoredRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample, enlarged, _ = run.about["points"]
+    sample["corpus_size"] = "2"
+    enlarged |= {"corpus_size": "5", "distractors": "shapes"}
+    assert [file.parents[2].name for file in export_mteb(run, tmp_path)] == ["bm25"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mteb: 2 points of samples and enlarged corpora are left out" in line
+
+
 NAMES = (
     *(
         "a b",

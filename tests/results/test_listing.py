@@ -55,3 +55,13 @@ def test_points_of_a_stored_run_are_those_of_its_run_json(folder: Path) -> None:
 def test_what_a_filter_leaves_is_not_the_best_of_a_corpus() -> None:
     points = [{"corpus": "c", "filter": name, "nDCG@10": mean} for name, mean in (("", 0.5), ("lang=de", 0.9))]
     assert best_of([*points, {"corpus": "c", "nDCG@10": 0.4}], "c", "nDCG@10") == 0.5
+
+
+def test_the_best_is_of_the_whole_corpus_or_its_largest_sample() -> None:
+    def at(size: str, mean: float | None, added: str = "") -> dict[str, object]:
+        return {"corpus": "c", "filter": "", "corpus_size": size, "distractors": added, "nDCG@10": mean}
+
+    samples = [at("100", 0.9), at("1000", 0.6), at("1000", 0.7), at("5000", 0.8, "scifact"), at("20", None)]
+    assert best_of([*samples, at("full", 0.5)], "c", "nDCG@10") == 0.5
+    assert best_of(samples, "c", "nDCG@10") == 0.7
+    assert best_of([at("5000", 0.8, "scifact"), at("9000", 0.3, "scifact")], "c", "nDCG@10") == 0.3

@@ -26,10 +26,10 @@ def point(dims: int | None, quantization: str, quality: float | None, *, trained
     figures |= {"search_ms_p50": 0.1037, "query_ms_p95_at_workload": 83.04, "cost_month_usd": None}
     corpus, engine, index = more.pop("corpus", "cranfield"), more.pop("engine", "faiss"), more.pop("index", "flat")
     chunking, stages, notes = more.pop("chunking", "none"), more.pop("stages", ""), more.pop("notes", {})
-    operating_point = more.pop("operating_point", "")
+    operating_point, data = more.pop("operating_point", ""), more.pop("data", ())
     setting = Setting(
         *("retrieval", "org/m", "0123456789abcdef", "", corpus, "f", chunking, dims, quantization),
-        *(engine, index, operating_point, stages, 100, 10),
+        *(engine, index, operating_point, stages, 100, 10, *data),
     )
     return Point(setting, trained, "inner_product", None, 225, "a machine", {**figures, **more}, {}, notes)
 
@@ -115,6 +115,21 @@ def test_the_best_of_each_column_is_marked_whichever_way_is_better() -> None:
     }
     assert marked["nDCG@10"] == ["bold green", ""]
     assert marked["bytes/ vector"] == ["", "bold green"]
+
+
+def test_sizes_of_a_corpus_are_told_apart_and_each_has_its_own_best() -> None:
+    sizes = (("", "20"), ("", "full"), ("", "1000"), ("", "80", "scifact"))
+    qualities = dict(zip(sizes, (0.9, 0.5, 0.7, 0.4), strict=True))
+    points = [point(d, "int8", mean - d / 1000, data=s) for d in (64, 384) for s, mean in qualities.items()]
+    assert [cells(line)[:2] for line in shown(points) if "int8" in line] == [
+        [size, dims] for size in ("full", "20", "80 with scifact", "1,000") for dims in ("64", "384")
+    ]
+    assert cells(shown(points)[2])[0] == "documents"
+    (table,) = points_tables(points, MEASURES[:1], 200)
+    (quality_column,) = (column for column in table.columns if str(column.header) == "nDCG@10")
+    assert [str(cell.style) for cell in quality_column.cells if isinstance(cell, Text)] == ["bold green", ""] * 4
+    samples = [each for each in points if each.setting.corpus_size != "full"]
+    assert next(cells(line)[0] for line in shown(samples) if "int8" in line) == "1,000"
 
 
 def test_chunks_are_shown_where_documents_are_split() -> None:

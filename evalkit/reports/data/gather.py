@@ -1,6 +1,6 @@
 """Runs on disk to one table of points: the newest of each setting, all priced alike. What can't be read is said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ def of_task(
         problems.extend(versions_since(points, newest))
     points = points[newest]
     at_size = is_ranked(points, size)
+    problems.extend(at_other_sizes(points, at_size))
     samples, points = points[~at_size].reset_index(drop=True), points[at_size].reset_index(drop=True)
     return Gathered(task, points, tuple(runs), tuple(measures_in(task, points, runs)), tuple(problems), samples)
 
@@ -142,6 +143,15 @@ def is_ranked(points: pd.DataFrame, size: str | None) -> "pd.Series[bool]":
         return at_size
     number = points["documents"].where(points["corpus_size"] != FULL, np.inf)
     return number == number.groupby(points["whole_corpus"]).transform("max")
+
+
+def at_other_sizes(points: pd.DataFrame, at_size: "pd.Series[bool]") -> Iterator[str]:
+    """A line for each model of which none of the ``points`` of a corpus is ``at_size``."""
+    for (model, corpus), own in points.groupby(["model", "whole_corpus"], sort=False):
+        if not at_size[own.index].any():
+            rows = own[["corpus_size", "distractors"]].to_dict("records")
+            sizes = dict.fromkeys(one_line(size_words(row)) or "all documents" for row in rows)
+            yield f"{model} was measured at {', '.join(sizes)} of {corpus} only, and is left out there."
 
 
 def measures_in(task: str, points: pd.DataFrame, runs: Sequence[StoredRun]) -> list[str]:

@@ -68,8 +68,8 @@ class SizeCurves:
         return self.largest * np.geomspace(1, MOST_TIMES, 9)
 
     def share_at(self, setting: int, size: float) -> Floats:
-        """(share, low, high) of one setting; NaN where that is not known."""
-        return np.asarray(self.shares.at(size, self.alpha)[setting])
+        """(share, low, high) of one setting; NaN where that is not known, or too little of it to tell anything."""
+        return np.asarray(self.shares.told(size, self.alpha)[setting])
 
     @property
     def note(self) -> str:
@@ -103,8 +103,8 @@ def curves_of(report: Report, model: str, corpus: str, distractors: str, points:
     """One, or none where fewer than two sizes have full precision, or values of each query."""
     measure, alpha = report.config.measure, report.config.alpha
     cells = points.reset_index(names="row").pivot_table("row", SETTING, "documents", aggfunc="first", sort=False)
-    cells = cells[sorted(cells.columns)].dropna()
-    full = [place for place, row in enumerate(cells.to_numpy()) if is_full(report, points.loc[int(row[-1])].to_dict(), points)]
+    cells = with_full_precision(report, cells[sorted(cells.columns)], points)
+    full = full_places(report, cells, points)
     if cells.shape[1] < 2 or not full:
         return
     places = cells.to_numpy(dtype=np.int64)
@@ -140,6 +140,18 @@ def curves_of(report: Report, model: str, corpus: str, distractors: str, points:
     )
 
 
+def with_full_precision(report: Report, cells: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """``cells`` (settings × sizes) at the sizes that full precision has, of the settings that have all of these."""
+    sizes = [cells.columns[cells.iloc[place].notna()] for place in full_places(report, cells, points)]
+    return cells[max(sizes, key=len, default=cells.columns[:0])].dropna()
+
+
+def full_places(report: Report, cells: pd.DataFrame, points: pd.DataFrame) -> list[int]:
+    """Which rows of ``cells`` are of full precision."""
+    rows = (row[np.isfinite(row)] for row in cells.to_numpy(dtype=np.float64))
+    return [n for n, row in enumerate(rows) if len(row) and is_full(report, points.loc[int(row[-1])].to_dict(), points)]
+
+
 def is_full(report: Report, point: Mapping[Any, Any], points: pd.DataFrame) -> bool:
     """Whether ``point`` is one of full precision."""
     is_plain = (point["engine"], point["index_name"], point["operating_point"], point["stages"]) == (FAISS, EXACT, "", "")
@@ -150,30 +162,34 @@ def is_full(report: Report, point: Mapping[Any, Any], points: pd.DataFrame) -> b
 
 def lines_at_size(report: Report, row: int | None) -> list[str]:
     """What must be known of the setting in ``row`` of the report's table among as many documents as the workload has:
-    what it is expected to keep of full precision, and a warning where nothing was measured that is nearly as large.
+    what it is expected to keep of full precision, and a warning where its smallest corpus is not nearly as large.
     """
     if row is None or not report.config.searches:
         return []
     workload = report.config.workload.documents
     lines = [line for curves in report.size_curves for line in predicted(report, curves, row, workload)]
-    measured = max(report.gathered.points.loc[list(report.scopes[0].members[row]), "documents"])
-    return [*lines, *too_far(measured, workload, bool(report.size_curves))]
+    members = report.gathered.points.loc[list(report.scopes[0].members[row])]
+    smallest = members.loc[members["documents"].idxmin()]
+    of_corpus = f" of {smallest['whole_corpus']}" if len(members) > 1 else ""
+    return [*lines, *too_far(smallest["documents"], of_corpus, workload, bool(report.size_curves))]
 
 
 def predicted(report: Report, curves: SizeCurves, row: int, workload: int) -> Iterator[str]:
-    """What is expected of the setting by ``curves``, where they have it and the workload is larger than they are."""
+    """What is expected of the setting by ``curves``, where they have it, the workload is larger than they are, and the
+    queries tell enough.
+    """
     members = report.scopes[0].members[row]
     place = next((i for i, point in enumerate(curves.points) if point in members), None)
-    if place is None or workload <= curves.largest:
+    last = MOST_TIMES * curves.largest
+    size = min(workload, last)
+    if place is None or workload <= curves.largest or np.isnan(share := curves.share_at(place, size)).any():
         return
     name, sure = advice_of(report.table.iloc[row]), percent(1 - curves.alpha)
     seen = f"{percent(curves.shares.shares[place, -1])} seen at {curves.largest:,}"
-    last = MOST_TIMES * curves.largest
-    size = min(workload, last)
-    share, low, high = curves.share_at(place, size)
+    mean, low, high = share
     of_distractors = f" {curves.note}" if curves.note else ""
     expected = (
-        f"At {counted(size)} documents {name} is expected to keep {percent(share)} [{100 * low:.1f}, {100 * high:.1f}] of "
+        f"At {counted(size)} documents {name} is expected to keep {percent(mean)} [{100 * low:.1f}, {100 * high:.1f}] of "
         f"full precision on {curves.corpus} instead of the {seen} ({sure} confidence).{of_distractors}"
     )
     if workload > last:
@@ -181,13 +197,13 @@ def predicted(report: Report, curves: SizeCurves, row: int, workload: int) -> It
     yield expected
 
 
-def too_far(measured: float, workload: int, has_sizes: bool) -> Iterator[str]:
-    """The warning of a workload that is far larger than the corpus."""
+def too_far(measured: float, of_corpus: str, workload: int, has_sizes: bool) -> Iterator[str]:
+    """The warning of a workload that is far larger than the ``measured`` documents."""
     if workload <= FAR * measured:
         return
     how = "distractors=<corpus> adds documents" if has_sizes else "corpus_sizes=[…,full] shows how much"
     more = "" if has_sizes else ", and distractors=<corpus> adds documents"
     yield (
-        f"Warning: quality was measured among {measured:,.0f} documents, and the workload has {counted(workload)}: "
+        f"Warning: quality was measured among {measured:,.0f} documents{of_corpus}, and the workload has {counted(workload)}: "
         f"quality falls among more, and what smaller vectors keep of it may fall, too; {how}{more}."
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from evalkit.arrays import Floats
 from evalkit.formats.media import one_line
-from evalkit.measures.growth import MOST_TIMES
+from evalkit.measures.growth import MOST_TIMES, WIDEST
 from evalkit.reports.data.report import Report
 from evalkit.reports.data.sizes import SizeCurves
 from evalkit.reports.views.marks import COLOURS
@@ -47,10 +47,10 @@ def size_rows(curves: SizeCurves) -> Iterator[list[str]]:
     """A row of ``size_headers`` for each setting, the one that keeps most first."""
     order = np.argsort(-curves.shares.shares[:, -1], kind="stable")
     far = MOST_TIMES * curves.largest
-    expected, shares = (growth.at(far, curves.alpha) for growth in (curves.scores, curves.shares))
+    expected, shares = (growth.told(far, curves.alpha) for growth in (curves.scores, curves.shares))
     for setting in order.tolist():
         quality = [bounded(*curves.quality[setting, i]) for i in range(len(curves.sizes))]
-        share = percent(curves.shares.shares[setting, -1])
+        share = "–" if np.isnan(share := curves.shares.shares[setting, -1]) else percent(share)
         yield [curves.names[setting], *quality, bounded(*expected[setting]), share, share_words(shares[setting])]
 
 
@@ -74,7 +74,7 @@ def size_notes(curves: SizeCurves, measure: str) -> Iterator[str]:
     full, sure = MOST_TIMES * curves.largest, percent(1 - curves.alpha)
     yield (
         f"{measure} with {sure} intervals at each number of documents, all judged ones among them; the share is of full "
-        f"precision at the same size. Beyond {full:,} documents it is not known."
+        f"precision at the same size. Beyond {full:,} documents it is not known, and where an interval is wider than {percent(WIDEST)} nothing is expected."
     )
     if curves.note:
         yield curves.note
@@ -111,7 +111,7 @@ def draw(axes: Any, curves: SizeCurves) -> None:
     shares, last = curves.shares.shares, MOST_TIMES * curves.largest
     order = np.argsort(-shares[:, -1], kind="stable")
     spread = np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_LINES)).astype(int))
-    ahead = [curves.shares.at(size, curves.alpha) for size in curves.ahead]
+    ahead = [curves.shares.told(size, curves.alpha) for size in curves.ahead]
     for number, setting in enumerate(order[spread].tolist()):
         colour = COLOURS[number % len(COLOURS)]
         predicted, low, high = np.stack([each[setting] for each in ahead], axis=1)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from evalkit.arrays import Floats, Scores
+from evalkit.corpora import Corpus
+from evalkit.corpora.samples import SampledCorpus
 from evalkit.embeddings import EmbeddingStore
 from evalkit.embeddings.chunking import WHOLE
 from evalkit.lexical.retriever import best
@@ -16,7 +18,7 @@ from evalkit.measures.latency import time_calls_ms
 from evalkit.measures.laws import Laws, why_not_at_workload
 from evalkit.measures.ranking import QUERIES_AT_ONCE, Ranking, by_block, without
 from evalkit.results.columns import OVERLAPS
-from evalkit.results.setting import FULL, NO_QUANTIZATION
+from evalkit.results.setting import NO_QUANTIZATION
 from evalkit.scaling.at_size import TIMED
 from evalkit.scaling.cache_size import last_level_cache
 from evalkit.scaling.kept import NOT_ASKED, AtSize, belongs_to, kept
@@ -155,9 +157,7 @@ class LexicalRetriever:
         if not config.at_workload_seconds:
             self.at_size[asked] = AtSize(why=dict.fromkeys(TIMED, NOT_ASKED))
         if asked not in self.at_size:
-            identity = {"lexical": self.retriever.revision(), "corpus": corpus.fingerprint, "depth": asked}
-            of_sample = {} if self.setting.corpus_size == FULL else {"size": self.setting.corpus_size}
-            key = {**belongs_to(config), **identity, **of_sample}
+            key = {**belongs_to(config), **identity(self.retriever.revision(), corpus, asked)}
             seconds, cache_bytes = config.at_workload_seconds, last_level_cache()
 
             def new() -> list[AtSize]:
@@ -165,3 +165,11 @@ class LexicalRetriever:
 
             self.at_size[asked] = kept(EmbeddingStore(config.store.path).path, key, 1, new)[0]
         return self.at_size[asked]
+
+
+def identity(revision: str, corpus: Corpus, asked: int) -> dict[str, Any]:
+    """What tells kept laws apart: the retriever, the depth, and the documents, of a sample also which it has."""
+    known = {"lexical": revision, "corpus": corpus.fingerprint, "depth": asked}
+    if not isinstance(corpus, SampledCorpus):
+        return known
+    return {**known, "size": len(corpus.documents), "sample": corpus.digest}

@@ -50,6 +50,20 @@ def test_corpora_on_which_no_setting_is_whole_are_ranked_one_by_one(write_run: W
     assert [scope.name for scope in make_report(config()).scopes] == ["mean of 2 corpora", "x", "y"]
 
 
+def test_a_model_that_was_measured_at_a_sample_alone_is_left_out_with_a_word(
+    write_run: WriteRun, config: Config
+) -> None:
+    write_run("a", ONE)
+    write_run("b", ONE, corpus_size="500")
+    for size in ("300", "500"):
+        write_run(f"of {size}", ONE, model="n", corpus_size=size)
+    found = gather(config())
+    assert found.points["model"].tolist() == ["m"]
+    assert found.problems == ("n was measured at 300 documents, 500 documents of c only, and is left out there.",)
+    at_500 = gather(config("corpus_size=500"))
+    assert (sorted(at_500.points["model"]), at_500.problems) == (["m", "n"], ())
+
+
 def test_costs_are_worked_out_anew_for_all_runs_alike(write_run: WriteRun, config: Config) -> None:
     write_run("a", ONE)
     write_run("b", ONE, model="n")
