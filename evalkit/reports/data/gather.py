@@ -149,8 +149,9 @@ def at_other_sizes(points: pd.DataFrame, at_size: "pd.Series[bool]") -> Iterator
     """A line for each model of which none of the ``points`` of a corpus is ``at_size``."""
     for (model, corpus), own in points.groupby(["model", "whole_corpus"], sort=False):
         if not at_size[own.index].any():
-            rows = own[["corpus_size", "distractors"]].to_dict("records")
-            sizes = dict.fromkeys(one_line(size_words(row)) or "all documents" for row in rows)
+            rows = zip(own["corpus_size"], own["distractors"], strict=True)
+            named = (size_words({"corpus_size": size, "distractors": added}) for size, added in rows)
+            sizes = dict.fromkeys(one_line(name) or "all documents" for name in named)
             yield f"{model} was measured at {', '.join(sizes)} of {corpus} only, and is left out there."
 
 

@@ -169,7 +169,7 @@ def lines_at_size(report: Report, row: int | None) -> list[str]:
     workload = report.config.workload.documents
     lines = [line for curves in report.size_curves for line in predicted(report, curves, row, workload)]
     members = report.gathered.points.loc[list(report.scopes[0].members[row])]
-    smallest = members.loc[members["documents"].idxmin()]
+    smallest = members.iloc[int(members["documents"].to_numpy().argmin())]
     of_corpus = f" of {smallest['whole_corpus']}" if len(members) > 1 else ""
     return [*lines, *too_far(smallest["documents"], of_corpus, workload, bool(report.size_curves))]
 

@@ -175,29 +175,32 @@ def test_bm25_indexes_the_sample(own: Path, tmp_path: Path) -> None:
 
 
 def test_the_answer_is_of_the_whole_corpus_unless_a_size_is_asked_for(
-    words: list[str], own: Path, tmp_path: Path, capsys: Any
+    words: list[str], tmp_path: Path, capsys: Any
 ) -> None:
-    assert main([*words, f"corpus={own}", "corpus_sizes=[20,40,full]", "dims=[8,32]"]) == 0
+    own = beir(tmp_path / "own", 200, 70)
+    questions = (own / "corpus.jsonl").read_text().replace('"d', '"q').splitlines(keepends=True)[:70]
+    (own / "queries.jsonl").write_text("".join(questions), encoding="utf-8")  # as their answers: what is found is sure
+    assert main([*words, f"corpus={own}", "corpus_sizes=[80,120,full]", "dims=[8,32]"]) == 0
     report = report_of_run(stored(tmp_path))
     assert set(report.gathered.points["corpus_size"]) == {"full"}
-    assert set(report.gathered.samples["corpus_size"]) == {"20", "40"}
+    assert set(report.gathered.samples["corpus_size"]) == {"80", "120"}
     results = f"results_dir={tmp_path / 'results'}"
     capsys.readouterr()
-    assert main(["recommend", results, "corpus_size=40", "--json"]) == 0
+    assert main(["recommend", results, "corpus_size=120", "--json"]) == 0
     config: Any = compose("report", [results, "workload.documents=300"])
     (expected,) = (report := make_report(config)).sentence.at_size
     assert "At 300 documents model at" in expected
     assert "of full precision on own instead of the" in expected
     page = write_files(report, tmp_path / "page")
     assert "Quality at other sizes" in page.read_text(encoding="utf-8")
-    assert "expected at 600" in page.with_suffix(".md").read_text(encoding="utf-8")
-    assert set(pd.read_csv(page.with_suffix(".csv"))["corpus_size"]) == {"20", "40", "full"}
+    assert "expected at 2,000" in page.with_suffix(".md").read_text(encoding="utf-8")
+    assert set(pd.read_csv(page.with_suffix(".csv"))["corpus_size"]) == {"80", "120", "full"}
     known, warning = make_report(replace(config, workload=WorkloadConfig(documents=10**6))).sentence.at_size
-    assert "At 600 documents" in known
-    assert "At the workload's 1 M that is not known: it was measured up to 60." in known
-    assert warning.startswith("Warning: quality was measured among 60 documents, and the workload has 1 M")
+    assert "At 2,000 documents" in known
+    assert "At the workload's 1 M that is not known: it was measured up to 200." in known
+    assert warning.startswith("Warning: quality was measured among 200 documents, and the workload has 1 M")
     assert main(["recommend", results, "corpus_size=41"]) == 2
-    assert "Known: 20, 40, full." in capsys.readouterr().err
+    assert "Known: 80, 120, full." in capsys.readouterr().err
 
 
 def test_other_documents_in_a_sample_are_never_compared(words: list[str], own: Path, tmp_path: Path) -> None:
