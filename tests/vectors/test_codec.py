@@ -60,7 +60,8 @@ def test_every_shipped_quantization_gives_vectors_back_and_keeps_the_bytes_of_it
 def test_what_comes_back_is_what_faiss_reconstructs(name: str, dims: int) -> None:
     documents = unit(ROWS, dims)
     expected = searcher(documents, QUANTIZATIONS[name]).index.main.reconstruct(np.arange(ROWS))
-    np.testing.assert_array_equal(back(documents, QUANTIZATIONS[name]), expected[:, :dims])
+    rounded = 1e-6 if name == "opq" else 0.0  # a product with a matrix, which some processors round by its shape
+    np.testing.assert_allclose(back(documents, QUANTIZATIONS[name]), expected[:, :dims], rtol=0, atol=rounded)
 
 
 @pytest.mark.parametrize("name", ["float32", "float16", "bfloat16", "int8", "int6", "int4", "pq", "pq_fast", "opq"])

@@ -26,6 +26,7 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium (apt-get install chromium)")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 BYTES = {"float32": 4.0, "int8": 1.0, "binary": 0.125}
+MOST_MS = 300_000  # of a machine that does much else
 SCORES = {"float32": 0.60, "int8": 0.598, "binary": 0.45}
 
 
@@ -87,7 +88,7 @@ def opened(chromium: Any, page_file: Path) -> Iterator[Any]:
     page.on("console", lambda message: heard.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
     page.on("request", lambda request: heard.append(f"request: {request.url}"))
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=MOST_MS)
     yield page
     assert heard == [f"request: {page_file.as_uri()}"]
     page.close()
@@ -197,7 +198,7 @@ def test_a_hosted_model_costs_its_tokens_in_both(
     write_run("api", scores, model="text-embedding-3-small", runtime={"device": "hosted", "runtime": "openai"})
     write_run("unpriced", scores, model="text-embedding-99", runtime={"device": "hosted", "runtime": "openai"})
     page = chromium.new_page()
-    page.goto(write_files(make_report(config()), tmp_path / "hosted").as_uri())
+    page.goto(write_files(make_report(config()), tmp_path / "hosted").as_uri(), timeout=MOST_MS)
     page.get_by_label("$ per million tokens of text-embedding-3-small").fill("0.5")
     page.locator("#workload-documents").fill("3000000")
     dearer = ["pricing.models.text_embedding_3_small.usd_per_million_tokens=0.5", "workload.documents=3000000"]
@@ -221,7 +222,7 @@ def test_what_has_no_vectors_goes_by_its_name(
     page = chromium.new_page()
     heard: list[str] = []
     page.on("pageerror", lambda error: heard.append(str(error)))
-    page.goto(write_files(report, tmp_path / "words").as_uri())
+    page.goto(write_files(report, tmp_path / "words").as_uri(), timeout=MOST_MS)
     assert said(page) == expected(report)
     assert page.locator("#chart-note").text_content().startswith("3 of 3")
     assert shown_rows(page)[0][:5] == ["BM25", "–", "–", "BM25", "x"]
@@ -255,7 +256,7 @@ def test_where_a_hosted_model_gets_dearer_follows_the_price_and_is_no_claim_with
     assert set(opened.locator(".crossings [data-crossing]").all_text_contents()) == {"never"}
     write_run("apple", {"x": {(64, "float32"): noisy(0.5)}}, model="org/a", runtime={"device": "mps"})
     page = chromium.new_page()
-    page.goto(write_files(make_report(config("runs=[apple]")), tmp_path / "apple").as_uri())
+    page.goto(write_files(make_report(config("runs=[apple]")), tmp_path / "apple").as_uri(), timeout=MOST_MS)
     assert set(page.locator(".crossings [data-crossing]").all_text_contents()) == {"–"}
     page.close()
 
@@ -326,7 +327,7 @@ def test_the_download_has_the_shown_points(opened: Any, report: Report, tmp_path
 def test_the_download_computes_nothing(chromium: Any, write_run: WriteRun, config: Config, tmp_path: Path) -> None:
     write_run("a", {"=1+1": {(64, "@SUM(1)"): noisy(0.5)}, "-1": {(64, '+"a,b"'): noisy(0.5)}}, model="=cmd|'x'!A0")
     page = chromium.new_page()
-    page.goto(write_files(make_report(config()), tmp_path / "reports").as_uri())
+    page.goto(write_files(make_report(config()), tmp_path / "reports").as_uri(), timeout=MOST_MS)
     ((_, *cells), *others) = list(csv.reader(page.evaluate("csv()").splitlines()))
     assert "corpus" in cells
     assert {(row[0], row[1], row[3]) for row in others} >= {("'=cmd|'x'!A0", "'=1+1", "'@SUM(1)")}
@@ -386,7 +387,7 @@ def test_a_querys_text_is_text(opened: Any) -> None:
 def test_without_javascript_chart_and_table_are_there(chromium: Any, page_file: Path) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=MOST_MS)
     assert page.locator("figure.static svg").is_visible()
     assert page.locator("#points tbody tr").count() == 24
     assert page.locator("#points tbody tr").first.is_visible()
@@ -398,7 +399,7 @@ def test_without_javascript_chart_and_table_are_there(chromium: Any, page_file: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_screen(chromium: Any, page_file: Path, width: int, scheme: str) -> None:
     page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=MOST_MS)
     page.wait_for_timeout(100)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     page.close()
@@ -406,7 +407,7 @@ def test_nothing_is_wider_than_the_screen(chromium: Any, page_file: Path, width:
 
 def test_print_shows_the_static_chart(chromium: Any, page_file: Path) -> None:
     page = chromium.new_page()
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=MOST_MS)
     page.emulate_media(media="print")
     assert page.locator("figure.static svg").is_visible()
     assert not page.locator("#chart").is_visible()
@@ -420,7 +421,7 @@ def test_names_that_are_markup_are_harmless(chromium: Any, write_run: WriteRun, 
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     file = write_files(make_report(config()), tmp_path / "bad")
-    page.goto(file.as_uri())
+    page.goto(file.as_uri(), timeout=MOST_MS)
     page.evaluate("charts.chart.dispatchAction({ type: 'showTip', seriesIndex: 0, dataIndex: 0 })")
     page.wait_for_timeout(100)
     assert page.locator("img").count() == 0
@@ -482,7 +483,7 @@ def test_the_first_screen_holds_the_answer_and_how_sure_it_is(
     chromium: Any, page_file: Path, report: Report, width: int, height: int
 ) -> None:
     page = chromium.new_page(viewport={"width": width, "height": height})
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=MOST_MS)
     answer, sure = page.locator("#answer"), page.locator("#how-sure")
     assert "% of the best quality" in answer.inner_text()
     assert "$" in answer.inner_text()
@@ -499,7 +500,7 @@ def test_few_queries_are_said_first_and_a_single_setting_beats_nobody(
     write_run("a", {"x": cells}, figures=lambda corpus, cell: {"bytes_per_document": 4.0 * cell[0]})
     report = make_report(config())
     page = chromium.new_page(viewport={"width": 1400, "height": 900})
-    page.goto(write_files(report, tmp_path / "few").as_uri())
+    page.goto(write_files(report, tmp_path / "few").as_uri(), timeout=MOST_MS)
     assert_twins_agree(page, report)
     boxes = {card.get_attribute("data-question"): card.bounding_box() for card in page.locator(".card:visible").all()}
     first = min(boxes, key=lambda key: (boxes[key]["y"], boxes[key]["x"]))
@@ -511,7 +512,7 @@ def test_few_queries_are_said_first_and_a_single_setting_beats_nobody(
 
 def test_a_reader_chooses_columns_and_the_important_ones_need_no_scrolling(chromium: Any, page_file: Path) -> None:
     page = chromium.new_page(viewport={"width": 1400, "height": 900})
-    page.goto(page_file.as_uri())
+    page.goto(page_file.as_uri(), timeout=MOST_MS)
     for name in (
         "model",
         "nDCG@10",

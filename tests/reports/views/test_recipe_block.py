@@ -20,7 +20,7 @@ def test_the_text_follows_the_answer_and_is_marked_to_be_copied(
     run = write_run("a", {"x": {(64, "float32"): np.linspace(0.2, 0.9, 20)}}, run_config=config)
     assert main(["report", str(run), f"reports_dir={tmp_path / 'reports'}"]) == 0
     page = chromium.new_page()
-    page.goto((tmp_path / "reports" / "index.html").as_uri())
+    page.goto((tmp_path / "reports" / "index.html").as_uri(), timeout=300_000)
     block = page.locator("#recipe")
     assert block.is_visible()
     page.locator("[data-limit=bytes_per_document]").fill("1")

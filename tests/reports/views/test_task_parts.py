@@ -92,7 +92,7 @@ def test_the_browser_says_of_a_task_what_python_says(
         heard: list[str] = []
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
-        page.goto(page_file.as_uri())
+        page.goto(page_file.as_uri(), timeout=300_000)
         assert page.locator("#answer").text_content() == report.sentence.answer
         assert page.locator("#how-sure").text_content() == report.sentence.how_sure
         said = page.evaluate("answers(rowsLeft(rows())).map(answer => words(answer, rowsLeft(rows())))")

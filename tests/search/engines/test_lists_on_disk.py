@@ -64,11 +64,10 @@ def test_filters_and_finer_copies_are_the_same(folder: Path) -> None:
     rescore = RescoreConfig("int8", [5])
     in_memory, on_disk = built("SQ4", rescore=rescore), built("SQ4", room("SQ4"), rescore)
     keep = Filter("label", 1, np.arange(0, DOCUMENTS, 3))
-    for way in (
-        lambda searcher: searcher.index.search(QUERIES, K, keep).rows,
-        lambda searcher: searcher.rank(QUERIES, K).rows,
-    ):
-        assert way(on_disk).tobytes() == way(in_memory).tobytes()
+    filtered = [searcher.index.search(QUERIES, K, keep).rows.tobytes() for searcher in (in_memory, on_disk)]
+    refined = [searcher.rank(QUERIES, K).rows.tobytes() for searcher in (in_memory, on_disk)]
+    assert filtered[0] == filtered[1]
+    assert refined[0] == refined[1]
 
 
 def test_no_more_than_a_part_is_ever_in_memory(folder: Path) -> None:

@@ -108,7 +108,7 @@ class ListsOnDisk(FloatIndex):
         lists, index = self.index.invlists, self.index
         used = sum(lists.list_size(number) > 0 for number in range(index.nlist))
         lengths = index.nlist if used > index.nlist // 2 else 2 * used
-        return self.empty_bytes + lengths * LENGTH_BYTES + index.ntotal * (index.code_size + ID_BYTES)
+        return int(self.empty_bytes + lengths * LENGTH_BYTES + index.ntotal * (index.code_size + ID_BYTES))
 
     def proof(self) -> dict[str, str]:
         import faiss
