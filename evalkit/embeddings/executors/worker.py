@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.embeddings.executors.executor import encode_shard
 from evalkit.embeddings.executors.recipe import Recipe, timing_beside_others
 from evalkit.embeddings.executors.replies import Ready, failed
-from evalkit.errors import first_line
+from evalkit.errors import first_line, say
 
 
 def work(descriptor: int) -> None:
@@ -41,7 +41,7 @@ def read(pipe: Connection, inbox: "queue.SimpleQueue[Any]") -> None:
     except (EOFError, OSError):
         os._exit(0)
     except Exception as error:  # whatever can't be read as a message
-        sys.stderr.write(first_line(error))
+        say(f"evalkit: {first_line(error)}")
         sys.stderr.flush()
         os._exit(1)
 
