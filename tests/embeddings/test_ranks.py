@@ -184,6 +184,7 @@ def test_a_rank_that_lives_and_gets_nowhere_is_overtaken(
     encoder = logged(tmp_path / "log")
     claimed_elsewhere(store, encoder, -LONG_AGO)
     check_gathered(store, tmp_path, gather(store, encoder))
+    assert times_encoded(tmp_path / "log") == dict.fromkeys(TEXTS.texts, 1)
 
 
 def test_ranks_of_other_models_or_texts_never_meet(store: Path, tmp_path: Path) -> None:
