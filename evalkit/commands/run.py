@@ -19,7 +19,7 @@ from evalkit.commands.streams import meanwhile, name_path, wipe
 from evalkit.commands.sweep import check_sweep
 from evalkit.config import RunConfig
 from evalkit.config.checks.run import check, fitted
-from evalkit.config.compose import check_overrides, register_schemas, typed
+from evalkit.config.compose import check_overrides, compose, register_schemas, typed
 from evalkit.config.input.files import conf_dir
 from evalkit.config.mistakes.composing import readable_config_errors
 from evalkit.config.trust.own_code import with_code_of
@@ -31,16 +31,22 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Hand the command line to Hydra, which composes conf/run.yaml and calls ``run`` once per run."""
+    """One run, or what Hydra makes of the command line: a sweep (``-m``), or what a run is composed of (``--cfg``)."""
     words = split("run", arguments, HYDRA_FLAGS)
     refuse_names("run", words.names)
-    is_run = SHOWN_INSTEAD.isdisjoint(flag.partition("=")[0] for flag in words.flags)
-    with meanwhile("evalkit: loading …") if is_run else nullcontext():
-        compose_and_run(words, arguments)
+    flags = {flag.partition("=")[0] for flag in words.flags}
+    sys.argv = ["evalkit", *words.settings]
+    with meanwhile("evalkit: loading …") if SHOWN_INSTEAD.isdisjoint(flags) else nullcontext():
+        if flags.isdisjoint(SHOWN_INSTEAD | SWEEPS):
+            config: RunConfig = fitted(compose("run", words.settings, arguments), words.overrides, is_sweep=False)
+            wipe()
+            return evaluate_and_write(config)
+        leave_to_hydra(words, arguments)
     return 0
 
 
-def compose_and_run(words: Arguments, arguments: Sequence[str]) -> None:
+def leave_to_hydra(words: Arguments, arguments: Sequence[str]) -> None:
+    """Let Hydra's own main compose conf/run.yaml and call ``run`` once per run."""
     import hydra
 
     check_overrides("run", words.overrides)
@@ -48,28 +54,29 @@ def compose_and_run(words: Arguments, arguments: Sequence[str]) -> None:
         check_sweep(words)
     register_schemas()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors of composing through to readable_config_errors
-    sys.argv = ["evalkit", *words.settings]
     entry: Callable[[], None] = hydra.main(config_path=str(conf_dir()), config_name="run", version_base="1.3")(run)
     with readable_config_errors(arguments):
         entry()
 
 
 def run(composed: DictConfig) -> None:
-    """One run of one composed config. Stops the process with an exit code other than 0 where it fails."""
+    """One run of a sweep. Stops the process with an exit code other than 0 where it fails."""
     wipe()
-    if code := exit_code(lambda: evaluate_and_write(composed), sys.argv[1:]):
+    if code := exit_code(lambda: evaluate_and_write(of_sweep(composed)), sys.argv[1:]):
         raise SystemExit(code)
 
 
-def evaluate_and_write(composed: DictConfig) -> int:
+def of_sweep(composed: DictConfig) -> RunConfig:
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
 
     call = HydraConfig.get()
     overrides: Any = OmegaConf.to_container(call.overrides.task, resolve=False)
     with readable_config_errors(overrides):
         config = with_code_of(typed(composed, RunConfig), folders_named(call.runtime.config_sources))
-    config = fitted(config, overrides, is_sweep=call.mode == RunMode.MULTIRUN)
+    return fitted(config, overrides, is_sweep=True)
+
+
+def evaluate_and_write(config: RunConfig) -> int:
     folder, interrupt = evaluate_config(config)
     name_path(folder)
     if interrupt:

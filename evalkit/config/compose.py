@@ -47,12 +47,13 @@ HYDRA_SETTINGS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sw
 Schema = TypeVar("Schema")
 
 
-def compose(command: str, arguments: Sequence[str]) -> Any:
+def compose(command: str, arguments: Sequence[str], as_written: Sequence[str] | None = None) -> Any:
     """Compose conf/<command>.yaml with ``arguments`` (overrides, ``--config-dir``) into its schema.
 
-    For commands that run once; ``run`` itself goes through Hydra's own main, for sweeps and launchers.
+    Errors quote ``as_written``, the arguments before anything was put into quotes for Hydra. Sweeps go through Hydra's
+    own main.
     """
-    with readable_config_errors(arguments, command):
+    with readable_config_errors(as_written or arguments, command):
         config: Any = typed(composed(command, arguments), SCHEMAS[command])
     return with_code_of(config, user_conf_dirs(arguments)) if isinstance(config, RunConfig) else config
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 
 TOKENIZERS = "TOKENIZERS_PARALLELISM"  # which libraries set for themselves
+NAME, VERSION = (re.compile(rf"^{field}: *(.+?)\r?$", re.MULTILINE) for field in ("Name", "Version"))
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", TOKENIZERS)
 
 
@@ -30,8 +32,11 @@ def environment() -> dict[str, Any]:
 
 
 def packages() -> dict[str, str]:
-    """Versions of what is installed, by name. A package's metadata is parsed at every look, so it is looked at once."""
-    installed = [(str(about["Name"]), about["Version"]) for about in (found.metadata for found in distributions())]
+    """Versions of what is installed, by name: of each package's metadata the head alone, as parsing all takes long."""
+    texts = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "" for found in distributions())
+    installed = [
+        (name[1], version[1]) for text in texts if (name := NAME.search(text)) and (version := VERSION.search(text))
+    ]
     return dict(sorted(installed, key=lambda package: package[0].lower()))
 
 

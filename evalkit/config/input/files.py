@@ -30,7 +30,8 @@ def user_conf_dirs(arguments: Sequence[str]) -> list[Path]:
 def overrides_of(arguments: Sequence[str]) -> list[str]:
     """Those of ``arguments`` that set something: no flags, and no folder behind one."""
     values = [i + 1 for i, argument in enumerate(arguments) if argument in {"--config-dir", "-cd"}]
-    return [a for i, a in enumerate(arguments) if "=" in a and not a.startswith("-") and i not in values]
+    sets = [argument.startswith("~") or ("=" in argument and not argument.startswith("-")) for argument in arguments]
+    return [argument for i, argument in enumerate(arguments) if sets[i] and i not in values]
 
 
 def group_choices(group: str, extra: Sequence[Path] = ()) -> dict[str, str]:

@@ -22,6 +22,8 @@ def labels(names: pd.Series, parts: pd.DataFrame, words: Mapping[str, Words], la
     """
     named = names.map(one_line)
     for column in words:
+        if parts[column].nunique(dropna=False) == 1:
+            continue
         namesakes = named if column in last else names
         differ = parts[column].groupby(namesakes).transform("nunique", dropna=False) > 1
         named = named.where(~differ, named + SEPARATOR + distinct(parts[column], words[column]))
