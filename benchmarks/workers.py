@@ -44,11 +44,10 @@ def main() -> None:
     kinds = ["processes", *(["ray"] if is_installed("ray") else [])]
     ways |= {f"{kind} × {n}": load_executor(ExecutorConfig(kind, n)) for kind in kinds for n in options.workers}
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
-    for number in range(options.rounds):
+    for _ in range(options.rounds):
         for name, executor in ways.items():
             rounds[name].append(once(executor, encoder, texts, options.shard_texts))
-            if number == options.rounds - 1:
-                executor.close()
+            executor.close()  # else the next one would share this one's cluster of Ray
     threads = config.runtime.threads or psutil.cpu_count(logical=False)
     rows = [row(name, passes, rounds["local"]) for name, passes in rounds.items()]
     same = len({each["digest"] for passes in rounds.values() for each in passes}) == 1

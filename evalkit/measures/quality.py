@@ -157,4 +157,4 @@ def check_shares(name: str, values: Floats, query_ids: Sequence[str]) -> None:
 
 
 def scores_from_rank(documents: Sequence[str]) -> dict[str, float]:
-    return {document: float(len(documents) - rank) for rank, document in enumerate(documents)}
+    return dict(zip(documents, map(float, range(len(documents), 0, -1)), strict=True))

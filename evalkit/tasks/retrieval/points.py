@@ -189,6 +189,9 @@ class RankingsById(Mapping[str, list[str]]):
     def __getitem__(self, query: str) -> list[str]:
         return [self.ids[row] for row in self.ranking.rows[self.row[query]].tolist() if row >= 0]
 
+    def __contains__(self, query: object) -> bool:
+        return query in self.row
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.row)
 
