@@ -192,7 +192,7 @@ def stored(store: Path, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
 def measured(shared_data: Path, store: Path, results: Path, name: str, *more: str) -> tuple[StoredRun, Corpus]:
     path = shared_data / name
     where = [f"corpus.beir.path={path}", f"store.path={store}", f"results_dir={results}"]
-    assert main(["model=minilm", "corpus=beir", "at_workload_seconds=0", *where, *more]) == 0
+    assert main(["model=minilm", "runtime=torch", "corpus=beir", "at_workload_seconds=0", *where, *more]) == 0
     return newest(results), load_corpus(name, {"source": "beir", "path": str(path)})
 
 
