@@ -67,9 +67,15 @@ class SizeCurves:
         """Sizes that are predicted, up to ten times the largest measured one."""
         return self.largest * np.geomspace(1, MOST_TIMES, 9)
 
-    def share_at(self, setting: int, size: float) -> Floats:
-        """(share, low, high) of one setting; NaN where that is not known, or too little of it to tell anything."""
-        return np.asarray(self.shares.told(size, self.alpha)[setting])
+    def shares_at(self, size: float) -> Floats:
+        """(share, low, high) of each setting; NaN where that is not known, or too little of it to tell anything.
+
+        Full precision keeps all of itself at any size, where it finds anything.
+        """
+        told = self.shares.told(size, self.alpha)
+        if np.isfinite(self.shares.shares[self.full, -1]):
+            told[self.full] = 1.0
+        return told
 
     @property
     def note(self) -> str:
@@ -175,14 +181,16 @@ def lines_at_size(report: Report, row: int | None) -> list[str]:
 
 
 def predicted(report: Report, curves: SizeCurves, row: int, workload: int) -> Iterator[str]:
-    """What is expected of the setting by ``curves``, where they have it, the workload is larger than they are, and the
-    queries tell enough.
+    """What is expected of the setting by ``curves``, where they have it, it isn't full precision itself, the workload is
+    larger than they are, and the queries tell enough.
     """
     members = report.scopes[0].members[row]
     place = next((i for i, point in enumerate(curves.points) if point in members), None)
     last = MOST_TIMES * curves.largest
     size = min(workload, last)
-    if place is None or workload <= curves.largest or np.isnan(share := curves.share_at(place, size)).any():
+    if place in (None, curves.full) or workload <= curves.largest:
+        return
+    if np.isnan(share := curves.shares_at(size)[place]).any():
         return
     name, sure = advice_of(report.table.iloc[row]), percent(1 - curves.alpha)
     seen = f"{percent(curves.shares.shares[place, -1])} seen at {curves.largest:,}"

@@ -47,7 +47,7 @@ def size_rows(curves: SizeCurves) -> Iterator[list[str]]:
     """A row of ``size_headers`` for each setting, the one that keeps most first."""
     order = np.argsort(-curves.shares.shares[:, -1], kind="stable")
     far = MOST_TIMES * curves.largest
-    expected, shares = (growth.told(far, curves.alpha) for growth in (curves.scores, curves.shares))
+    expected, shares = curves.scores.told(far, curves.alpha), curves.shares_at(far)
     for setting in order.tolist():
         quality = [bounded(*curves.quality[setting, i]) for i in range(len(curves.sizes))]
         share = "–" if np.isnan(share := curves.shares.shares[setting, -1]) else percent(share)
@@ -111,7 +111,7 @@ def draw(axes: Any, curves: SizeCurves) -> None:
     shares, last = curves.shares.shares, MOST_TIMES * curves.largest
     order = np.argsort(-shares[:, -1], kind="stable")
     spread = np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_LINES)).astype(int))
-    ahead = [curves.shares.told(size, curves.alpha) for size in curves.ahead]
+    ahead = [curves.shares_at(size) for size in curves.ahead]
     for number, setting in enumerate(order[spread].tolist()):
         colour = COLOURS[number % len(COLOURS)]
         predicted, low, high = np.stack([each[setting] for each in ahead], axis=1)

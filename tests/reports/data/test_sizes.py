@@ -40,14 +40,25 @@ def test_no_curve_is_drawn_where_full_precision_has_one_size(write_run: WriteRun
 
 
 def test_what_enough_queries_show_is_expected_at_the_workload(write_run: WriteRun, config: Config) -> None:
-    both = {FULL: noisy(0.6), SMALL: noisy(0.58, seed=1)}
+    both = {FULL: noisy(0.6), SMALL: noisy(0.61, seed=1)}
     measured(write_run, {"100": both, "full": both})
     report = make_report(config(FAR))
     (line,) = report.sentence.at_size
-    assert line.startswith("At 9,000 documents m at 64 dims")
+    assert line.startswith("At 9,000 documents m at 64 dims, int8")
     (part,) = size_parts(report)
     assert "nan" not in part["svg"].lower()
     assert "–" not in [row[-1] for row in part["rows"]]
+
+
+def test_full_precision_keeps_all_of_itself_and_nothing_is_expected_of_that(
+    write_run: WriteRun, config: Config
+) -> None:
+    both = {FULL: noisy(0.6), SMALL: noisy(0.4, seed=1)}
+    measured(write_run, {"100": both, "full": both})
+    report = make_report(config(FAR))
+    assert report.sentence.at_size == ()
+    (part,) = size_parts(report)
+    assert [row[-1] for row in part["rows"] if "float32" in row[0]] == ["100.0% (100.0 – 100.0)"]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +77,7 @@ def test_nothing_is_expected_where_the_queries_tell_nothing(
     report = make_report(config(FAR))
     assert report.sentence.at_size == ()
     (part,) = size_parts(report)
-    assert {row[-1] for row in part["rows"]} == {"–"}
+    assert {row[-1] for row in part["rows"] if "float32" not in row[0]} == {"–"}
     assert not any("nan" in cell for row in part["rows"] for cell in row)
     assert part["svg"]
 
