@@ -77,6 +77,15 @@ class SizeCurves:
             told[self.full] = 1.0
         return told
 
+    def scores_at(self, size: float) -> Floats:
+        """(score, low, high) of each setting, as ``shares_at`` has shares; NaN with distractors.
+
+        These are easier to tell apart than more of the corpus's own would be, so that the slope through both is
+        neither's: Cranfield's with SciFact's abstracts held what was measured in 16% of settings (benchmarks/size.py).
+        """
+        told = self.scores.told(size, self.alpha)
+        return np.full_like(told, np.nan) if self.distractors else told
+
     @property
     def note(self) -> str:
         """What documents of another corpus mean; empty without them."""

@@ -47,7 +47,7 @@ def size_rows(curves: SizeCurves) -> Iterator[list[str]]:
     """A row of ``size_headers`` for each setting, the one that keeps most first."""
     order = np.argsort(-curves.shares.shares[:, -1], kind="stable")
     far = MOST_TIMES * curves.largest
-    expected, shares = curves.scores.told(far, curves.alpha), curves.shares_at(far)
+    expected, shares = curves.scores_at(far), curves.shares_at(far)
     for setting in order.tolist():
         quality = [bounded(*curves.quality[setting, i]) for i in range(len(curves.sizes))]
         share = "–" if np.isnan(share := curves.shares.shares[setting, -1]) else percent(share)
@@ -77,7 +77,7 @@ def size_notes(curves: SizeCurves, measure: str) -> Iterator[str]:
         f"precision at the same size. Beyond {full:,} documents it is not known, and where an interval is wider than {percent(WIDEST)} nothing is expected."
     )
     if curves.note:
-        yield curves.note
+        yield f"{curves.note} So quality itself is not predicted."
 
 
 def size_svg(curves: SizeCurves) -> str:

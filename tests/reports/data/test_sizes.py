@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from evalkit.config import ReportConfig
 from evalkit.reports.data.report import make_report
-from evalkit.reports.views.size_parts import size_parts
+from evalkit.reports.views.size_parts import size_notes, size_parts, size_rows
 from tests.reports.conftest import Cell, WriteRun, noisy
 
 Config = Callable[..., ReportConfig]
@@ -59,6 +60,18 @@ def test_full_precision_keeps_all_of_itself_and_nothing_is_expected_of_that(
     assert report.sentence.at_size == ()
     (part,) = size_parts(report)
     assert [row[-1] for row in part["rows"] if "float32" in row[0]] == ["100.0% (100.0 – 100.0)"]
+
+
+def test_quality_itself_is_not_predicted_with_distractors(write_run: WriteRun, config: Config) -> None:
+    both = {FULL: noisy(0.6), SMALL: noisy(0.58, seed=1)}
+    measured(write_run, {"100": both, "full": both})
+    (alone,) = make_report(config(FAR)).size_curves
+    enlarged = replace(alone, distractors="others")
+    assert np.isfinite(alone.scores_at(9000)).all()
+    assert np.isnan(enlarged.scores_at(9000)).all()
+    np.testing.assert_array_equal(enlarged.shares_at(9000), alone.shares_at(9000))
+    assert [row[3] for row in size_rows(enlarged)] == ["–", "–"]
+    assert "quality itself is not predicted" in " ".join(size_notes(enlarged, "nDCG@10"))
 
 
 @pytest.mark.parametrize(
